@@ -1,0 +1,300 @@
+"""What is said between the gateway and the media plane: plain typed messages, nothing shared.
+
+Every command and every event is a frozen struct of plain values, so that the same words can later cross a Unix socket
+to a worker process. Identifiers are chosen by the gateway: one `leg_id` for each audio leg.
+
+Times are milliseconds, rates are hertz, audio is signed 16-bit mono unless said otherwise.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+import msgspec
+
+
+class Direction(StrEnum):
+    """Which way audio flows, seen from us (RFC 3264)."""
+
+    SENDRECV = "sendrecv"
+    SENDONLY = "sendonly"
+    RECVONLY = "recvonly"
+    INACTIVE = "inactive"
+
+
+class Message(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """Base of everything that crosses the line."""
+
+    leg_id: str
+
+
+# --- commands: gateway to media plane --------------------------------------------------------------------------------
+
+
+class CreateLeg(Message, frozen=True):
+    """Reserve a port pair and start to listen; answered by `LegCreated` or `MediaCapacityError`."""
+
+    call_id: str
+    first_packet_timeout_ms: int = 10_000  # after negotiation; 0 = never
+    media_timeout_ms: int = 30_000  # no packet in mid-call; paused on hold; 0 = never
+
+
+class LegCreated(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the leg listens; the address to advertise is the gateway's business."""
+
+    leg_id: str
+    port: int
+    rtcp_port: int
+
+
+class NegotiateLeg(Message, frozen=True):
+    """What offer and answer settled; sent again after each re-INVITE (the same values change nothing)."""
+
+    remote_host: str
+    remote_port: int
+    remote_rtcp_port: int
+    codec: str  # encoding name as in the RTP/AVP registry: PCMU, PCMA
+    clock_rate: int
+    payload_type: int  # what we send and expect
+    telephone_event_payload_type: int | None = None
+    telephone_event_clock_rate: int = 8000
+    ptime_ms: int = 20  # what the peer asked us to send
+    direction: Direction = Direction.SENDRECV
+    rtcp_mux: bool = False
+
+
+class AttachEngine(Message, frozen=True):
+    """Open the engine's WebSocket; `EngineOpened` or `EngineClosed` follows."""
+
+    join_url: str
+    sample_rate: int  # both directions
+    connect_timeout_ms: int = 5_000
+    buffer_ms: int = 30_000  # the clientBufferSizeMs promised to the engine
+
+
+class DetachEngine(Message, frozen=True):
+    """Close the engine's socket normally; what was not yet played is dropped."""
+
+
+class OpenGate(Message, frozen=True):
+    """The signalling path is up (ACK): agent audio starts at the first inbound packet or after `wait_ms`."""
+
+    wait_ms: int = 1_000
+
+
+class SendEngineMessage(Message, frozen=True):
+    """Pass one data message to the engine, as the JSON object that goes on the wire."""
+
+    message: dict[str, Any]
+
+
+class SendDigits(Message, frozen=True):
+    """Send keys as RFC 4733 events: 0-9 * # A-D, and `w` for a pause of half a second."""
+
+    digits: str
+    tone_ms: int = 160
+    gap_ms: int = 80
+
+
+class Play(Message, frozen=True):
+    """Play a WAV file (8 or 16 kHz, mono, 16 bit) to the leg, in place of the agent; `PlayFinished` follows."""
+
+    play_id: str
+    path: str
+
+
+class StopPlay(Message, frozen=True):
+    play_id: str
+
+
+class SetMute(Message, frozen=True):
+    """`caller`: the engine hears silence; `agent`: the leg hears silence."""
+
+    caller: bool = False
+    agent: bool = False
+
+
+class StartRecording(Message, frozen=True):
+    """Write a stereo WAV file (left the far party, right the agent) from now on."""
+
+    path: str
+
+
+class StopRecording(Message, frozen=True):
+    """Close the file; `RecordingFinished` follows."""
+
+
+class DrainPlayout(Message, frozen=True):
+    """Tell when everything queued was played (`PlayoutDrained`), at the latest after `timeout_ms`."""
+
+    timeout_ms: int = 10_000
+
+
+class CloseLeg(Message, frozen=True):
+    """End the leg at once; the port rests before it is used again. `LegClosed` is the answer."""
+
+
+Command: TypeAlias = (
+    CreateLeg
+    | NegotiateLeg
+    | AttachEngine
+    | DetachEngine
+    | OpenGate
+    | SendEngineMessage
+    | SendDigits
+    | Play
+    | StopPlay
+    | SetMute
+    | StartRecording
+    | StopRecording
+    | DrainPlayout
+    | CloseLeg
+)
+
+
+# --- events: media plane to gateway ----------------------------------------------------------------------------------
+
+
+class FirstPacketReceived(Message, frozen=True):
+    """The far party's first RTP packet; `source` is where it really came from."""
+
+    source: str  # "host:port"
+
+
+class FirstAudioSent(Message, frozen=True):
+    """The first packet of the agent's audio left us."""
+
+
+class DigitReceived(Message, frozen=True):
+    digit: str
+    duration_ms: int
+
+
+class DigitsSent(Message, frozen=True):
+    digits: str
+
+
+class EngineOpened(Message, frozen=True):
+    connect_ms: float
+
+
+class EngineClosed(Message, frozen=True):
+    """The engine's socket ended. `normal` is true for close codes 1000 and 1005, and for our own detach."""
+
+    code: int
+    reason: str
+    normal: bool
+    opened: bool  # false when the connection never stood
+
+
+class EngineMessageReceived(Message, frozen=True):
+    """Any data message of the engine other than those below, as it came."""
+
+    message: dict[str, Any]
+
+
+class EngineStateChanged(Message, frozen=True):
+    state: str  # idle, listening, thinking, speaking
+
+
+class TranscriptReceived(Message, frozen=True):
+    """One transcript message; `text` replaces and `delta` appends, by `ordinal`. `media_ms` is the leg's audio clock:
+    milliseconds since the gate was opened."""
+
+    role: str  # user, agent
+    ordinal: int
+    final: bool
+    text: str | None = None
+    delta: str | None = None
+    media_ms: int = 0
+
+
+class ToolInvoked(Message, frozen=True):
+    tool_name: str
+    invocation_id: str
+    parameters: dict[str, Any]
+
+
+class PlaybackCleared(Message, frozen=True):
+    """Barge-in: so much unplayed agent audio was thrown away."""
+
+    dropped_ms: int
+
+
+class PlayoutDrained(Message, frozen=True):
+    complete: bool  # false when the time-out came first
+    remaining_ms: int
+
+
+class PlayFinished(Message, frozen=True):
+    play_id: str
+    complete: bool
+    error: str | None = None
+
+
+class RecordingFinished(Message, frozen=True):
+    path: str
+    duration_ms: int
+    error: str | None = None
+
+
+class MediaTimedOut(Message, frozen=True):
+    kind: str  # first-packet, mid-call
+    silent_ms: int
+
+
+class LegStatistics(msgspec.Struct, frozen=True, kw_only=True):
+    """Counters of one leg. `rx` is what the far party sent."""
+
+    codec: str | None = None
+    remote_address: str | None = None
+    packets_received: int = 0
+    bytes_received: int = 0
+    packets_sent: int = 0
+    bytes_sent: int = 0
+    packets_lost: int = 0
+    packets_late: int = 0
+    packets_duplicate: int = 0
+    packets_out_of_order: int = 0
+    packets_ignored: int = 0  # strangers, wrong payload type, malformed
+    frames_concealed: int = 0
+    jitter_ms: float = 0.0
+    round_trip_ms: float | None = None
+    remote_loss_fraction: float | None = None
+    engine_frames_sent: int = 0
+    engine_bytes_received: int = 0
+    playout_dropped_ms: int = 0
+    playout_underruns: int = 0
+    barge_ins: int = 0
+
+
+class LegFailed(Message, frozen=True):
+    """The media plane itself lost the leg (a fault of ours); the call cannot go on."""
+
+    error: str
+
+
+class LegClosed(Message, frozen=True):
+    statistics: LegStatistics
+
+
+Event: TypeAlias = (
+    FirstPacketReceived
+    | FirstAudioSent
+    | DigitReceived
+    | DigitsSent
+    | EngineOpened
+    | EngineClosed
+    | EngineMessageReceived
+    | EngineStateChanged
+    | TranscriptReceived
+    | ToolInvoked
+    | PlaybackCleared
+    | PlayoutDrained
+    | PlayFinished
+    | RecordingFinished
+    | MediaTimedOut
+    | LegFailed
+    | LegClosed
+)

@@ -1,0 +1,243 @@
+"""What the store keeps, as plain immutable records.
+
+Field names are those of the product's public API wherever such a field exists there; times are aware
+UTC datetimes, durations are milliseconds (`_ms`), identifiers are lower-case UUID strings (version 7, so that they
+sort by the time of creation).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class AgentStatus(StrEnum):
+    """Life of an agent against the voice engine: only an `active` agent takes or places calls."""
+
+    DRAFT = "draft"
+    CREATING = "creating"
+    ACTIVE = "active"
+    FAILED = "failed"
+
+
+class CallDirection(StrEnum):
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+    WEBRTC = "webrtc"
+
+
+class CallStatus(StrEnum):
+    """`queued -> ringing -> in-progress -> ended | failed`; `cancelled` from queued and ringing."""
+
+    QUEUED = "queued"
+    RINGING = "ringing"
+    IN_PROGRESS = "in-progress"
+    ENDED = "ended"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def terminal(self) -> bool:
+        return self in (CallStatus.ENDED, CallStatus.FAILED, CallStatus.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    id: str
+    name: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A bearer key. Only the SHA-256 of the secret is kept; `prefix` is its first characters, to recognise it by."""
+
+    id: str
+    organization_id: str
+    name: str
+    prefix: str
+    secret_hash: str
+    created_at: datetime
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """An AI voice agent. `None` means "not set": the engine's or the gateway's default applies."""
+
+    id: str
+    organization_id: str
+    name: str
+    voice_id: str
+    system_prompt: str
+    created_at: datetime
+    updated_at: datetime
+    description: str | None = None
+    model: str = "ultravox-v0.7"
+    tools: tuple[str, ...] = ()
+    knowledge_bases: tuple[str, ...] = ()
+    temperature: float = 0.3
+    recording_enabled: bool = False
+    language_hint: str | None = None
+    join_timeout_ms: int | None = None
+    max_duration_ms: int | None = None
+    time_exceeded_message: str | None = None
+    greeting_settings: dict[str, Any] | None = None
+    inactivity_messages: tuple[dict[str, Any], ...] = ()
+    vad_settings: dict[str, Any] | None = None
+    built_in_config: dict[str, Any] | None = None
+    success_criteria: str | None = None
+    extraction_schema: dict[str, Any] | None = None
+    crm_webhook_url: str | None = None
+    crm_webhook_secret: str | None = None
+    status: AgentStatus = AgentStatus.DRAFT
+    sync_error: str | None = None
+    engine_agent_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneNumber:
+    """A telephone number with two slots: who answers it and who may call out from it."""
+
+    id: str
+    organization_id: str
+    phone_number: str  # E.164 with the leading plus
+    created_at: datetime
+    updated_at: datetime
+    friendly_name: str | None = None
+    provider_type: str = "custom_sip"
+    type: str = "local"
+    country: str | None = None  # ISO 3166 alpha-2
+    trunk_id: str | None = None
+    inbound_agent_id: str | None = None
+    outbound_agent_id: str | None = None
+
+
+class TrunkTransport(StrEnum):
+    UDP = "udp"
+    TCP = "tcp"
+
+
+class NumberFormat(StrEnum):
+    """How numbers are written on a trunk's wire."""
+
+    E164 = "e164"
+    NATIONAL = "national"
+    RAW = "raw"
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkInbound:
+    """Who may send calls: source networks in CIDR form. Empty means that the trunk takes no calls."""
+
+    allowed_addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkOutbound:
+    """Where calls are sent: `address` is host or host:port."""
+
+    address: str
+    transport: TrunkTransport = TrunkTransport.UDP
+    auth_username: str | None = None
+    auth_password: str | None = None
+    from_host: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trunk:
+    id: str
+    organization_id: str
+    name: str
+    created_at: datetime
+    updated_at: datetime
+    inbound: TrunkInbound | None = None
+    outbound: TrunkOutbound | None = None
+    number_format: NumberFormat = NumberFormat.E164
+    default_country: str | None = None  # ISO 3166 alpha-2, for `national`
+    codecs: tuple[str, ...] = ("PCMU", "PCMA")
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptEntry:
+    """One utterance: `speaker` is `agent` or `contact`, `timestamp` seconds since the call was answered."""
+
+    speaker: str
+    text: str
+    timestamp: float
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """A call as the store keeps it; see `gateway.call` for the rules by which it changes."""
+
+    id: str
+    organization_id: str
+    status: CallStatus
+    direction: CallDirection
+    agent_id: str
+    created_at: datetime
+    phone_number: str | None = None  # the far party, E.164; None for WebRTC and anonymous callers
+    from_number: str | None = None  # our number: placed from (outbound) or received on (inbound)
+    trunk_id: str | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    duration_ms: int | None = None
+    transcript: tuple[TranscriptEntry, ...] | None = None
+    recording_path: str | None = None
+    cost_cents: int | None = None
+    outcome: str | None = None
+    variables: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
+    call_settings: dict[str, Any] = field(default_factory=dict)
+    failure_reason: str | None = None
+    end_reason: str | None = None
+    cancelled_from: str | None = None
+    sip_call_id: str | None = None
+    sip_status: int | None = None
+    sip_reason: str | None = None
+    sip_from: str | None = None
+    engine_call_id: str | None = None
+    statistics: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEvent:
+    """One step in a call's life: `t_ms` milliseconds since the call object was created."""
+
+    call_id: str
+    sequence: int
+    t_ms: int
+    kind: str
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CallFilter:
+    """Which calls to list; `None` means "any". Times bound `created_at`: after is inclusive, before exclusive."""
+
+    agent_id: str | None = None
+    status: CallStatus | None = None
+    direction: CallDirection | None = None
+    phone_number: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """A slice of a list ordered by `created_at desc, id desc`, with the size of the whole."""
+
+    items: tuple[T, ...]
+    total: int
+    limit: int
+    offset: int
+
+    @property
+    def has_more(self) -> bool:
+        return self.offset + len(self.items) < self.total
