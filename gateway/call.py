@@ -1,0 +1,143 @@
+"""One call: its status, its timeline and its transcript, and the only place where they change.
+
+The status moves by compare-and-set along the table below, and a terminal status is terminal for ever: whoever comes
+late finds that the change was not made and leaves the call alone. Nothing here touches sockets, clocks of its own or
+the store: time comes from `Clock`, and every change is handed to the `sink` as an immutable record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Any
+
+from gateway.failure_reasons import EndReason, FailureReason
+from gateway.transcript import Transcript
+from store.records import CallRecord, CallStatus, TimelineEvent
+
+TRANSITIONS: dict[CallStatus, frozenset[CallStatus]] = {
+    CallStatus.QUEUED: frozenset(
+        {CallStatus.RINGING, CallStatus.IN_PROGRESS, CallStatus.CANCELLED, CallStatus.FAILED}
+    ),
+    CallStatus.RINGING: frozenset({CallStatus.IN_PROGRESS, CallStatus.CANCELLED, CallStatus.FAILED}),
+    CallStatus.IN_PROGRESS: frozenset({CallStatus.ENDED, CallStatus.FAILED}),
+    CallStatus.ENDED: frozenset(),
+    CallStatus.FAILED: frozenset(),
+    CallStatus.CANCELLED: frozenset(),
+}
+
+TIMELINE_LIMIT = 1_000  # steps kept for one call; what comes after is counted, not kept
+
+ChangeSink = Callable[[CallRecord, Sequence[TimelineEvent]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The two clocks a call needs: the time of day for what is told, the monotonic one for what is measured."""
+
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    monotonic: Callable[[], float] = monotonic
+
+
+class Call:
+    """A call in the making, in progress or over. Not thread-safe: it belongs to the gateway's event loop."""
+
+    def __init__(self, record: CallRecord, sink: ChangeSink, clock: Clock | None = None) -> None:
+        self._clock = clock or Clock()
+        self._record = record
+        self._sink = sink
+        self._born = self._clock.monotonic()
+        self._answered: float | None = None
+        self._steps = 0
+        self._unsaved: list[TimelineEvent] = []
+        self._timeline: list[TimelineEvent] = []
+        self.transcript = Transcript()
+
+    @property
+    def id(self) -> str:
+        return self._record.id
+
+    @property
+    def record(self) -> CallRecord:
+        return self._record
+
+    @property
+    def status(self) -> CallStatus:
+        return self._record.status
+
+    @property
+    def terminal(self) -> bool:
+        return self._record.status.terminal
+
+    @property
+    def timeline(self) -> tuple[TimelineEvent, ...]:
+        return tuple(self._timeline)
+
+    def step(self, kind: str, **detail: Any) -> None:
+        """Put a step on the timeline. It is saved with the next change of status, or by `save`."""
+        self._steps += 1
+        if self._steps > TIMELINE_LIMIT:
+            return
+        if self._steps == TIMELINE_LIMIT:
+            kind, detail = "timeline-full", {"limit": TIMELINE_LIMIT}
+        t_ms = int((self._clock.monotonic() - self._born) * 1000)
+        event = TimelineEvent(self.id, self._steps, t_ms, kind, detail)
+        self._timeline.append(event)
+        self._unsaved.append(event)
+
+    def update(self, **fields: Any) -> None:
+        """Change fields other than the status (identifiers learnt on the way, SIP codes, results)."""
+        self._record = replace(self._record, **fields)
+
+    def save(self) -> None:
+        """Hand the present record and the steps not yet saved to the store's writer."""
+        events, self._unsaved = self._unsaved, []
+        self._sink(self._record, events)
+
+    def ring(self) -> bool:
+        return self._move(CallStatus.RINGING)
+
+    def answer(self) -> bool:
+        """The far party and we are connected: the call is in progress from now on."""
+        if not self._move(CallStatus.IN_PROGRESS, started_at=self._clock.now()):
+            return False
+        self._answered = self._clock.monotonic()
+        return True
+
+    def end(self, reason: EndReason) -> bool:
+        """The call was answered and ended by a deliberate act or rule."""
+        return self._finish(CallStatus.ENDED, end_reason=str(reason))
+
+    def fail(self, reason: FailureReason, **fields: Any) -> bool:
+        """The call could not be connected, or was lost for a technical reason."""
+        return self._finish(CallStatus.FAILED, failure_reason=str(reason), end_reason=str(reason), **fields)
+
+    def cancel(self) -> bool:
+        """Somebody on our side took the call back before it was answered."""
+        return self._finish(
+            CallStatus.CANCELLED, cancelled_from=str(self.status), end_reason=str(EndReason.CANCELLED)
+        )
+
+    def _finish(self, status: CallStatus, **fields: Any) -> bool:
+        duration = None
+        if self._answered is not None:
+            duration = int((self._clock.monotonic() - self._answered) * 1000)
+        return self._move(
+            status,
+            ended_at=self._clock.now(),
+            duration_ms=duration,
+            transcript=self.transcript.entries(),
+            **fields,
+        )
+
+    def _move(self, status: CallStatus, **fields: Any) -> bool:
+        """Compare-and-set: true when the call moved, false when its status does not allow it."""
+        if status not in TRANSITIONS[self.status]:
+            self.step("status-refused", **{"from": str(self.status), "to": str(status)})
+            return False
+        self.step("status", **{"from": str(self.status), "to": str(status)})
+        self._record = replace(self._record, status=status, **fields)
+        self.save()
+        return True

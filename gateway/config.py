@@ -1,0 +1,176 @@
+"""The configuration: its shape, its defaults and its checks.
+
+One TOML file, each section a table; every key can also be given by the environment as
+`TRUNKLINE_<SECTION>_<KEY>`, which wins over the file (`gateway.config_sources`). `docs/configuration.md` explains each key.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+_ENDPOINT = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<host>[^:\[\]\s]+)):(?P<port>\d{1,5})")
+
+
+def parse_duration(value: object) -> float:
+    """Seconds from `30`, `1.5`, `"30s"`, `"500ms"`, `"5m"` or `"1h"`. Raises `ValueError`."""
+    if isinstance(value, bool):
+        raise ValueError("a duration is a number of seconds or text such as 30s")
+    if isinstance(value, int | float):
+        return float(value)
+    match = _DURATION.fullmatch(str(value).strip())
+    if match is None:
+        raise ValueError("a duration is a number of seconds or text such as 500ms, 30s, 5m, 1h")
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def parse_endpoint(value: str) -> tuple[str, int]:
+    """Host and port from `127.0.0.1:5060` or `[::1]:5060`; port 0 means "any free one". Raises `ValueError`."""
+    match = _ENDPOINT.fullmatch(value.strip())
+    if match is None or int(match["port"]) > 65535:
+        raise ValueError(f"expected HOST:PORT, not {value!r}")
+    return match["v6"] or match["host"], int(match["port"])
+
+
+def parse_port_range(value: str) -> tuple[int, int]:
+    """Lowest and highest port from `20000-29999`. Raises `ValueError`."""
+    low_text, separator, high_text = value.strip().partition("-")
+    if not separator or not low_text.isdigit() or not high_text.isdigit():
+        raise ValueError(f"expected LOW-HIGH, not {value!r}")
+    low, high = int(low_text), int(high_text)
+    if not 1024 <= low < high <= 65535:
+        raise ValueError("ports go from 1024 to 65535, the low end first")
+    if high - low < 1:
+        raise ValueError("an RTP leg needs an even port and the odd one above it")
+    return low, high
+
+
+Duration = Annotated[float, BeforeValidator(parse_duration), Field(ge=0)]
+
+
+class Section(BaseModel):
+    """A table of the file: unknown keys are mistakes, not ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SipSection(Section):
+    listen: tuple[str, ...] = ("udp:0.0.0.0:5060", "tcp:0.0.0.0:5060")
+    public_host: str | None = None
+
+    @field_validator("listen")
+    @classmethod
+    def _listeners(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError("at least one listener is needed, for example udp:0.0.0.0:5060")
+        for entry in value:
+            transport, _, endpoint = entry.partition(":")
+            if transport not in ("udp", "tcp"):
+                raise ValueError(f"{entry!r} must start with udp: or tcp:")
+            parse_endpoint(endpoint)
+        return value
+
+    def endpoints(self) -> tuple[tuple[str, str, int], ...]:
+        """Transport, host and port of each listener."""
+        return tuple(
+            (transport, *parse_endpoint(endpoint))
+            for transport, _, endpoint in (entry.partition(":") for entry in self.listen)
+        )
+
+
+class HttpSection(Section):
+    listen: str = "127.0.0.1:8080"
+    rate_limit_per_minute: int = Field(default=600, ge=0)
+
+    @field_validator("listen")
+    @classmethod
+    def _endpoint(cls, value: str) -> str:
+        parse_endpoint(value)
+        return value
+
+
+class MediaSection(Section):
+    bind_host: str = "0.0.0.0"
+    public_host: str | None = None
+    rtp_ports: str = "20000-29999"
+    port_rest: Duration = 30.0
+    first_packet_timeout: Duration = 15.0
+    silence_timeout: Duration = 60.0
+
+    @field_validator("rtp_ports")
+    @classmethod
+    def _ports(cls, value: str) -> str:
+        parse_port_range(value)
+        return value
+
+    def port_range(self) -> tuple[int, int]:
+        return parse_port_range(self.rtp_ports)
+
+
+class EngineSection(Section):
+    base_url: str = "https://api.ultravox.ai"
+    api_key: str | None = Field(default=None, repr=False)
+    api_key_file: Path | None = None
+    create_timeout: Duration = 10.0
+    connect_timeout: Duration = 5.0
+    recover_attempts: int = Field(default=2, ge=0, le=10)
+    recover_timeout: Duration = 8.0
+
+    @field_validator("base_url")
+    @classmethod
+    def _url(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return value.rstrip("/")
+
+
+class StoreSection(Section):
+    url: str | None = None
+    url_file: Path | None = None
+
+
+class CallsSection(Section):
+    max_inbound: int = Field(default=500, ge=0)
+    max_outbound: int = Field(default=500, ge=0)
+    retry_after: Duration = 10.0
+    ring_timeout: Duration = 60.0
+    max_duration: Duration = 3600.0
+    queue_limit: int = Field(default=10_000, ge=1)
+    queue_timeout: Duration = 60.0
+    farewell_timeout: Duration = 10.0
+    drain_timeout: Duration = 30.0
+
+
+class LoggingSection(Section):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["text", "json"] = "text"
+
+
+class Config(Section):
+    """The whole configuration, checked. `data_dir` holds the database and what calls leave behind."""
+
+    data_dir: Path = Path("data")
+    sip: SipSection = SipSection()
+    http: HttpSection = HttpSection()
+    media: MediaSection = MediaSection()
+    engine: EngineSection = EngineSection()
+    store: StoreSection = StoreSection()
+    calls: CallsSection = CallsSection()
+    logging: LoggingSection = LoggingSection()
+
+    @model_validator(mode="after")
+    def _engine_key_once(self) -> Config:
+        if self.engine.api_key is not None and self.engine.api_key_file is not None:
+            raise ValueError("engine.api_key and engine.api_key_file: give one of the two")
+        if self.store.url is not None and self.store.url_file is not None:
+            raise ValueError("store.url and store.url_file: give one of the two")
+        return self
+
+    def database_url(self) -> str:
+        """The store's URL; by default an SQLite file in `data_dir`."""
+        return self.store.url or f"sqlite:///{self.data_dir / 'trunkline.db'}"

@@ -1,0 +1,361 @@
+"""The audio side of one call: its media leg and the engine call bound to it.
+
+Knows nothing of SIP. The session above tells it what was negotiated and when the call was answered; it tells the
+session when the engine is there, when the agent has said its last word, and when the conversation is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+import structlog
+
+from gateway.call import Call
+from gateway.config import CallsSection, EngineSection
+from gateway.digit_batch import DigitBatch
+from gateway.failure_reasons import EndReason, FailureReason, end_of_engine_reason
+from gateway.metrics import GatewayMetrics
+from media import messages as m
+from media.plane import MediaPlane, UnknownLegError
+from media.ultravox.call_request import EngineCallRequest
+from media.ultravox.errors import EngineClientError
+from media.ultravox.rest import EngineCall, UltravoxClient
+from sip.offer_answer import AudioParameters
+
+log = structlog.get_logger(__name__)
+
+ENGINE_RATE_HZ = 8000  # G.711 legs: the engine is asked for the leg's own rate, so that nothing is resampled
+CLOSE_TIMEOUT_S = 5.0
+END_REASON_TIMEOUT_S = 1.0
+
+
+class ConversationListener(Protocol):
+    """The session that owns the conversation."""
+
+    def on_engine_open(self) -> None:
+        """The engine's socket stands."""
+
+    def on_conversation_over(self, reason: EndReason) -> None:
+        """The agent ended the conversation and everything it said was played."""
+
+    def on_conversation_lost(self, reason: FailureReason, detail: str) -> None:
+        """The conversation cannot go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationServices:
+    """What every conversation shares."""
+
+    plane: MediaPlane
+    engine: UltravoxClient
+    engine_config: EngineSection
+    calls_config: CallsSection
+    metrics: GatewayMetrics
+    first_packet_timeout_s: float
+    silence_timeout_s: float
+
+
+class Conversation:
+    """Leg and engine of one call. All methods run on the gateway's event loop."""
+
+    def __init__(
+        self,
+        call: Call,
+        request: EngineCallRequest,
+        listener: ConversationListener,
+        services: ConversationServices,
+        recording: Path | None = None,
+    ) -> None:
+        self._call = call
+        self._request = request
+        self._listener = listener
+        self._services = services
+        self._recording = recording
+        self._leg_id = call.id
+        self._has_leg = False
+        self._engine_call: EngineCall | None = None
+        self._reopened: asyncio.Future[bool] | None = None
+        self._drained: asyncio.Future[bool] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._answered = False
+        self._ending = False
+        self._closed = False
+        self._digits = DigitBatch(self._send_digits_to_engine)
+
+    # --- what the session asks for ---------------------------------------------------------------------------------
+
+    async def open_leg(self) -> m.LegCreated:
+        """Reserve the leg's ports. Raises `MediaCapacityError`."""
+        created = await self._services.plane.create_leg(
+            m.CreateLeg(
+                leg_id=self._leg_id,
+                call_id=self._call.id,
+                first_packet_timeout_ms=int(self._services.first_packet_timeout_s * 1000),
+                media_timeout_ms=int(self._services.silence_timeout_s * 1000),
+            ),
+            self._on_event,
+        )
+        self._has_leg = True
+        self._call.step("leg-created", port=created.port)
+        return created
+
+    def negotiate(self, audio: AudioParameters) -> None:
+        """Tell the leg what offer and answer settled."""
+        self._call.step(
+            "media-negotiated",
+            codec=audio.codec,
+            remote=f"{audio.remote_host}:{audio.remote_port}",
+            direction=str(audio.direction),
+            ptime_ms=audio.ptime_ms,
+            telephone_event=audio.telephone_event_payload_type,
+        )
+        self._send(
+            m.NegotiateLeg(
+                leg_id=self._leg_id,
+                remote_host=audio.remote_host,
+                remote_port=audio.remote_port,
+                remote_rtcp_port=audio.remote_rtcp_port,
+                codec=audio.codec,
+                clock_rate=audio.clock_rate,
+                payload_type=audio.payload_type,
+                telephone_event_payload_type=audio.telephone_event_payload_type,
+                telephone_event_clock_rate=audio.telephone_event_clock_rate,
+                ptime_ms=audio.ptime_ms,
+                direction=m.Direction(audio.direction),
+                rtcp_mux=audio.rtcp_mux,
+            )
+        )
+
+    async def create_engine_call(self) -> None:
+        """Ask the engine for its side of the call. Raises a subclass of `EngineClientError`."""
+        timeout = self._services.engine_config.create_timeout
+        self._engine_call = await self._services.engine.create_call(self._request, deadline_s=timeout)
+        self._call.update(engine_call_id=self._engine_call.call_id)
+        self._call.step("engine-created", engine_call_id=self._engine_call.call_id)
+
+    def attach_engine(self) -> None:
+        """Open the engine's socket; `on_engine_open` or `on_conversation_lost` follows."""
+        assert self._engine_call is not None, "create_engine_call comes first"
+        self._send(
+            m.AttachEngine(
+                leg_id=self._leg_id,
+                join_url=self._engine_call.join_url,
+                sample_rate=ENGINE_RATE_HZ,
+                connect_timeout_ms=int(self._services.engine_config.connect_timeout * 1000),
+            )
+        )
+
+    def answered(self) -> None:
+        """Signalling says that the call stands: the agent may be heard, and is recorded if that is wanted."""
+        self._answered = True
+        self._send(m.OpenGate(leg_id=self._leg_id))
+        if self._recording is not None:
+            self._recording.parent.mkdir(parents=True, exist_ok=True)
+            self._send(m.StartRecording(leg_id=self._leg_id, path=str(self._recording)))
+            self._call.update(recording_path=str(self._recording))
+            self._call.step("recording-started")
+
+    async def close(self) -> m.LegStatistics | None:
+        """End leg and engine socket at once; the leg's last counters, if there was a leg."""
+        if self._closed:
+            return None
+        self._closed = True
+        self._digits.close()
+        if self._task is not None:
+            self._task.cancel()
+        if not self._has_leg:
+            return None
+        try:
+            closed = await asyncio.wait_for(self._services.plane.close_leg(self._leg_id), CLOSE_TIMEOUT_S)
+        except (UnknownLegError, TimeoutError) as error:
+            log.error("leg_not_closed", call_id=self._call.id, error=repr(error))
+            return None
+        return closed.statistics
+
+    # --- what the media plane tells ----------------------------------------------------------------------------------
+
+    def _on_event(self, event: m.Event) -> None:
+        if self._closed and not isinstance(event, m.RecordingFinished):
+            return
+        handler = _HANDLERS.get(type(event))
+        if handler is not None:
+            handler(self, event)
+
+    def _on_first_packet(self, event: m.FirstPacketReceived) -> None:
+        self._call.step("first-rtp-received", source=event.source)
+
+    def _on_first_audio(self, event: m.FirstAudioSent) -> None:
+        self._call.step("first-agent-audio")
+        self._services.metrics.observe_first_audio(self._call.record)
+
+    def _on_digit(self, event: m.DigitReceived) -> None:
+        self._call.step("digit-received", duration_ms=event.duration_ms)
+        self._digits.add(event.digit)
+
+    def _on_engine_opened(self, event: m.EngineOpened) -> None:
+        self._call.step("engine-open", connect_ms=round(event.connect_ms, 1))
+        self._services.metrics.engine_connect.observe(event.connect_ms / 1000)
+        if self._reopened is None:
+            self._listener.on_engine_open()
+        else:
+            _settle(self._reopened, True)
+
+    def _on_engine_closed(self, event: m.EngineClosed) -> None:
+        self._call.step("engine-closed", code=event.code, normal=event.normal, opened=event.opened)
+        if self._ending:
+            return
+        if self._reopened is not None:
+            _settle(self._reopened, False)
+        elif event.normal and event.opened:
+            self._ending = True
+            self._task = asyncio.create_task(self._say_farewell())
+        elif self._answered and event.opened:
+            self._task = asyncio.create_task(self._recover())
+        else:
+            self._lose(FailureReason.AGENT_ERROR, f"engine socket closed with {event.code}")
+
+    def _on_transcript(self, event: m.TranscriptReceived) -> None:
+        self._call.transcript.add(
+            event.role,
+            event.ordinal,
+            text=event.text,
+            delta=event.delta,
+            final=event.final,
+            media_ms=event.media_ms,
+        )
+
+    def _on_tool(self, event: m.ToolInvoked) -> None:
+        """No client tool is offered yet, so that one that is invoked all the same is told to be unknown."""
+        self._call.step("tool-unknown", tool=event.tool_name)
+        self._send_to_engine(
+            type="client_tool_result",
+            invocationId=event.invocation_id,
+            errorType="undefined",
+            errorMessage="the gateway serves no such tool",
+        )
+
+    def _on_cleared(self, event: m.PlaybackCleared) -> None:
+        self._call.step("barge-in", dropped_ms=event.dropped_ms)
+        self._services.metrics.barge_ins.inc()
+
+    def _on_drained(self, event: m.PlayoutDrained) -> None:
+        self._call.step("playout-drained", complete=event.complete, remaining_ms=event.remaining_ms)
+        if self._drained is not None:
+            _settle(self._drained, event.complete)
+
+    def _on_recording_finished(self, event: m.RecordingFinished) -> None:
+        self._call.step("recording-finished", duration_ms=event.duration_ms, error=event.error)
+        if self._closed:
+            self._call.save()
+
+    def _on_media_timeout(self, event: m.MediaTimedOut) -> None:
+        self._call.step("media-timeout", what=event.kind, silent_ms=event.silent_ms)
+        self._lose(FailureReason.MEDIA_TIMEOUT, f"no packet for {event.silent_ms} ms ({event.kind})")
+
+    def _on_leg_failed(self, event: m.LegFailed) -> None:
+        self._call.step("leg-failed", error=event.error)
+        self._has_leg = False
+        self._lose(FailureReason.GATEWAY_ERROR, event.error)
+
+    # --- the ends ------------------------------------------------------------------------------------------------------
+
+    async def _say_farewell(self) -> None:
+        """The engine closed in good order: play what is queued, meanwhile ask it why, then tell the session."""
+        timeout = self._services.calls_config.farewell_timeout
+        drained = self._drained = asyncio.get_running_loop().create_future()
+        self._send(m.DrainPlayout(leg_id=self._leg_id, timeout_ms=int(timeout * 1000)))
+        reason = await self._engine_end_reason()
+        try:
+            await asyncio.wait_for(drained, timeout + CLOSE_TIMEOUT_S)
+        except TimeoutError:
+            log.error("playout_not_drained", call_id=self._call.id)
+        self._listener.on_conversation_over(reason)
+
+    async def _engine_end_reason(self) -> EndReason:
+        assert self._engine_call is not None
+        try:
+            engine_call = await asyncio.wait_for(
+                self._services.engine.get_call(self._engine_call.call_id), END_REASON_TIMEOUT_S
+            )
+        except (EngineClientError, TimeoutError):
+            return EndReason.AGENT_HANGUP
+        return end_of_engine_reason(engine_call.end_reason)
+
+    async def _recover(self) -> None:
+        """The engine's socket was lost in mid-call: go on with a new engine call that knows the old one's history."""
+        config = self._services.engine_config
+        try:
+            async with asyncio.timeout(config.recover_timeout):
+                for attempt in range(1, config.recover_attempts + 1):
+                    self._call.step("engine-recovering", attempt=attempt)
+                    self._services.metrics.engine_recoveries.inc()
+                    if await self._recover_once(config.recover_timeout):
+                        self._call.step("engine-recovered", attempt=attempt)
+                        return
+        except TimeoutError:
+            pass
+        finally:
+            self._reopened = None
+        self._lose(FailureReason.AGENT_ERROR, "the engine was lost in mid-call and did not come back")
+
+    async def _recover_once(self, deadline_s: float) -> bool:
+        assert self._engine_call is not None
+        try:
+            self._engine_call = await self._services.engine.create_call(
+                self._request,
+                prior_call_id=self._engine_call.call_id,
+                enable_greeting_prompt=False,
+                deadline_s=deadline_s,
+            )
+        except EngineClientError as error:
+            self._call.step("engine-refused", error=str(error))
+            return False
+        self._call.update(engine_call_id=self._engine_call.call_id)
+        self._call.transcript.continue_after_new_engine_call()
+        self._reopened = asyncio.get_running_loop().create_future()
+        self.attach_engine()
+        return await self._reopened
+
+    def _lose(self, reason: FailureReason, detail: str) -> None:
+        if not self._ending:
+            self._ending = True
+            self._listener.on_conversation_lost(reason, detail)
+
+    # --- towards plane and engine ------------------------------------------------------------------------------------
+
+    def _send(self, command: m.Command) -> None:
+        if not self._closed:
+            self._services.plane.send(command)
+
+    def _send_to_engine(self, **message: Any) -> None:
+        self._send(m.SendEngineMessage(leg_id=self._leg_id, message=message))
+
+    def _send_digits_to_engine(self, digits: str) -> None:
+        """As the engine's own telephony mediums do it: the bare digits as the user's text, answered at once."""
+        self._send_to_engine(type="user_text_message", text=digits, urgency="immediate")
+
+
+def _settle(future: asyncio.Future[bool], value: bool) -> None:
+    if not future.done():
+        future.set_result(value)
+
+
+_HANDLERS: dict[type[msgspec.Struct], Callable[[Conversation, Any], None]] = {
+    m.FirstPacketReceived: Conversation._on_first_packet,
+    m.FirstAudioSent: Conversation._on_first_audio,
+    m.DigitReceived: Conversation._on_digit,
+    m.EngineOpened: Conversation._on_engine_opened,
+    m.EngineClosed: Conversation._on_engine_closed,
+    m.TranscriptReceived: Conversation._on_transcript,
+    m.ToolInvoked: Conversation._on_tool,
+    m.PlaybackCleared: Conversation._on_cleared,
+    m.PlayoutDrained: Conversation._on_drained,
+    m.RecordingFinished: Conversation._on_recording_finished,
+    m.MediaTimedOut: Conversation._on_media_timeout,
+    m.LegFailed: Conversation._on_leg_failed,
+}

@@ -1,0 +1,100 @@
+"""The demonstration: a local engine beside the gateway, two agents, two numbers and a key, so that a phone can dial at once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import sys
+from asyncio.subprocess import PIPE, Process
+from contextlib import suppress
+from dataclasses import dataclass
+
+import structlog
+
+from gateway.errors import ConfigurationError
+
+log = structlog.get_logger(__name__)
+
+RECEPTIONIST_NUMBER = "+15550100"
+ECHO_NUMBER = "+15550199"
+ENGINE_START_TIMEOUT_S = 20.0
+ENGINE_STOP_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class DemoNumber:
+    phone_number: str
+    agent_name: str
+    system_prompt: str
+    greeting: str | None
+
+
+NUMBERS = (
+    DemoNumber(
+        RECEPTIONIST_NUMBER,
+        "Receptionist",
+        "[scenario:receptionist] You are the receptionist of a demonstration. Repeat what the caller says.",
+        "Hello, this is Trunkline. Say something and I will repeat it, or press a key. Press hash to hang up.",
+    ),
+    DemoNumber(ECHO_NUMBER, "Echo", "[scenario:echo] Return the caller's audio.", None),
+)
+
+
+class LocalEngine:
+    """The local engine as a child process of the gateway: `python -m local_engine` on a port of its own."""
+
+    def __init__(self) -> None:
+        self.api_key = f"{secrets.token_hex(4)}.{secrets.token_hex(16)}"
+        self.base_url = ""
+        self._process: Process | None = None
+        self._output: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Start it and wait until it listens. Raises `ConfigurationError` when it does not come up."""
+        environment = {**os.environ, "LOCAL_ENGINE_API_KEY": self.api_key}
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "local_engine", "--host", "127.0.0.1", "--port", "0", "--exit-with-parent"),
+            stdin=PIPE,
+            stdout=PIPE,
+            env=environment,
+        )
+        try:
+            async with asyncio.timeout(ENGINE_START_TIMEOUT_S):
+                self.base_url = await self._wait_ready(self._process)
+        except TimeoutError:
+            await self.stop()
+            raise ConfigurationError("the local engine did not start in time") from None
+        self._output = asyncio.create_task(self._drain_output(self._process))
+
+    async def stop(self) -> None:
+        if self._output is not None:
+            self._output.cancel()
+        process, self._process = self._process, None
+        if process is None or process.returncode is not None:
+            return
+        with suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), ENGINE_STOP_TIMEOUT_S)
+        except TimeoutError:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+    @staticmethod
+    async def _wait_ready(process: Process) -> str:
+        assert process.stdout is not None
+        while line := await process.stdout.readline():
+            word, _, address = line.decode(errors="replace").strip().partition(" ")
+            if word == "ready":
+                return address.split()[0]
+        raise ConfigurationError(f"the local engine ended at its start with status {await process.wait()}")
+
+    @staticmethod
+    async def _drain_output(process: Process) -> None:
+        assert process.stdout is not None
+        while await process.stdout.readline():
+            pass
+        log.error("local_engine_ended", status=await process.wait())

@@ -1,0 +1,90 @@
+"""From what the wire said to the words of the call object: one table each way.
+
+`failure_reason` follows the product's documents (`no-answer`, `busy`, `invalid-number`, `agent-error`) and extends them
+in the same style; the raw SIP pair stays beside it on the call.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class FailureReason(StrEnum):
+    """Why a call is `failed`."""
+
+    NO_ANSWER = "no-answer"
+    BUSY = "busy"
+    INVALID_NUMBER = "invalid-number"
+    AGENT_ERROR = "agent-error"
+    REJECTED = "rejected"
+    TRUNK_AUTH_FAILED = "trunk-auth-failed"
+    TRUNK_FORBIDDEN = "trunk-forbidden"
+    MEDIA_NEGOTIATION_FAILED = "media-negotiation-failed"
+    TRUNK_UNAVAILABLE = "trunk-unavailable"
+    MEDIA_TIMEOUT = "media-timeout"
+    CAPACITY = "capacity"
+    GATEWAY_ERROR = "gateway-error"
+    CALLER_HANGUP = "caller-hangup"
+
+
+class EndReason(StrEnum):
+    """Who or what ended a call that had been answered. On failed and cancelled calls the failure reason, or
+    `cancelled`, stands in its place."""
+
+    CONTACT_HANGUP = "contact-hangup"
+    AGENT_HANGUP = "agent-hangup"
+    API_HANGUP = "api-hangup"
+    MAX_DURATION = "max-duration"
+    INACTIVITY = "inactivity"
+    SHUTDOWN = "shutdown"
+    CANCELLED = "cancelled"
+
+
+_BY_STATUS = {
+    401: FailureReason.TRUNK_AUTH_FAILED,
+    403: FailureReason.TRUNK_FORBIDDEN,
+    404: FailureReason.INVALID_NUMBER,
+    407: FailureReason.TRUNK_AUTH_FAILED,
+    408: FailureReason.NO_ANSWER,
+    410: FailureReason.INVALID_NUMBER,
+    415: FailureReason.MEDIA_NEGOTIATION_FAILED,
+    480: FailureReason.NO_ANSWER,
+    484: FailureReason.INVALID_NUMBER,
+    486: FailureReason.BUSY,
+    487: FailureReason.NO_ANSWER,
+    488: FailureReason.MEDIA_NEGOTIATION_FAILED,
+    600: FailureReason.BUSY,
+    603: FailureReason.REJECTED,
+    604: FailureReason.INVALID_NUMBER,
+    606: FailureReason.MEDIA_NEGOTIATION_FAILED,
+    607: FailureReason.REJECTED,
+    608: FailureReason.REJECTED,
+}
+
+
+def failure_of_status(status: int, *, from_peer: bool) -> FailureReason:
+    """The failure that a final SIP status means.
+
+    A 408 made by our own stack means that nobody answered at all, not even with 100: that is a trunk problem. A 408
+    that was received is a person who did not pick up (RFC 3398 maps Q.850 cause 18 to it).
+    """
+    if not from_peer:
+        return FailureReason.TRUNK_UNAVAILABLE
+    known = _BY_STATUS.get(status)
+    if known is not None:
+        return known
+    if 500 <= status < 600 or 300 <= status < 400:
+        return FailureReason.TRUNK_UNAVAILABLE
+    return FailureReason.REJECTED
+
+
+_ENGINE_END = {
+    "hangup": EndReason.AGENT_HANGUP,
+    "agent_hangup": EndReason.AGENT_HANGUP,
+    "timeout": EndReason.MAX_DURATION,
+}
+
+
+def end_of_engine_reason(reason: str | None) -> EndReason:
+    """The end reason for the engine's own `endReason` after a normal close; unknown words mean that the agent hung up."""
+    return _ENGINE_END.get(reason or "", EndReason.AGENT_HANGUP)

@@ -1,0 +1,86 @@
+"""Every metric of the gateway, declared in one place. Labels never carry numbers of people or ids of calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from store.records import CallRecord
+
+SHORT_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+LONG_S = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
+
+
+class GatewayMetrics:
+    """Counters and histograms of calls; gauges read their value when they are asked."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self.calls_total = Counter(
+            "trunkline_calls",
+            "Calls that reached a terminal status.",
+            ["direction", "status", "failure_reason"],
+            registry=registry,
+        )
+        self.rejections_total = Counter(
+            "trunkline_rejections", "INVITEs refused before they became a call.", ["kind"], registry=registry
+        )
+        self.answer_delay = Histogram(
+            "trunkline_answer_delay_seconds",
+            "From the creation of a call to its answer.",
+            ["direction"],
+            buckets=SHORT_S + LONG_S[2:5],
+            registry=registry,
+        )
+        self.call_duration = Histogram(
+            "trunkline_call_duration_seconds",
+            "From answer to end.",
+            ["direction"],
+            buckets=LONG_S,
+            registry=registry,
+        )
+        self.first_audio = Histogram(
+            "trunkline_first_audio_seconds",
+            "From answer to the agent's first packet.",
+            buckets=SHORT_S,
+            registry=registry,
+        )
+        self.engine_connect = Histogram(
+            "trunkline_engine_connect_seconds",
+            "Opening the engine's socket.",
+            buckets=SHORT_S,
+            registry=registry,
+        )
+        self.engine_create = Histogram(
+            "trunkline_engine_create_seconds",
+            "Creating the engine's call.",
+            buckets=SHORT_S,
+            registry=registry,
+        )
+        self.engine_recoveries = Counter(
+            "trunkline_engine_recoveries",
+            "Attempts to go on after the engine was lost in mid-call.",
+            registry=registry,
+        )
+        self.barge_ins = Counter(
+            "trunkline_barge_ins", "Times a caller interrupted the agent.", registry=registry
+        )
+
+    def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
+        """A gauge whose value is read at each scrape."""
+        Gauge(f"trunkline_{name}", text, registry=self.registry).set_function(read)
+
+    def observe_first_audio(self, record: CallRecord) -> None:
+        if record.started_at is not None:
+            self.first_audio.observe((datetime.now(UTC) - record.started_at).total_seconds())
+
+    def observe_end(self, record: CallRecord) -> None:
+        self.calls_total.labels(record.direction, record.status, record.failure_reason or "").inc()
+        if record.started_at is not None:
+            self.answer_delay.labels(record.direction).observe(
+                (record.started_at - record.created_at).total_seconds()
+            )
+        if record.duration_ms is not None:
+            self.call_duration.labels(record.direction).observe(record.duration_ms / 1000)

@@ -1,0 +1,252 @@
+"""A live call: the SIP side and the conversation bound together, and the one way in which a call ends.
+
+`InboundSession` and `OutboundSession` bring a call to life; what happens once it lives is the same for both and is here:
+re-INVITEs, hang-up by either side, the longest duration, and the tidy end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from gateway.call import Call
+from gateway.conversation import Conversation, ConversationServices
+from gateway.failure_reasons import EndReason, FailureReason
+from gateway.live_calls import LiveCalls
+from gateway.metrics import GatewayMetrics
+from media.messages import LegStatistics
+from sip.message import Request, Response
+from sip.offer_answer import AudioParameters, AudioSession, NotAcceptableError
+from sip.sdp import SdpError
+from sip.user_agent import Call as SipCall
+from sip.user_agent import OfferedRequest
+from store.records import CallDirection
+
+log = structlog.get_logger(__name__)
+
+WATCHDOG_MARGIN_S = 5.0  # the engine ends the call first, with its words of farewell; this is for when it does not
+
+
+class CallStore(Protocol):
+    """What a session needs of the store's writer."""
+
+    async def flush(self) -> None:
+        """Wait until everything handed over so far is with the database."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionServices:
+    """What every session shares."""
+
+    live: LiveCalls
+    writer: CallStore
+    metrics: GatewayMetrics
+    conversation: ConversationServices
+    default_max_duration_s: float
+    default_ring_timeout_s: float
+
+
+class Session:
+    """One live call. Also the listener of its SIP call and of its conversation."""
+
+    direction: CallDirection
+
+    def __init__(self, call: Call, services: SessionServices, max_duration_s: float) -> None:
+        self.call = call
+        self._services = services
+        self._max_duration_s = max_duration_s
+        self._sip: SipCall | None = None
+        self._audio: AudioSession | None = None
+        self._parameters: AudioParameters | None = None
+        self._conversation: Conversation | None = None
+        self._timers: list[asyncio.TimerHandle] = []
+        self._setup: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
+        self._occupied = False
+        services.live.add(self)
+
+    # --- what others may ask -----------------------------------------------------------------------------------------
+
+    @property
+    def over(self) -> bool:
+        """The end has begun: nothing new may be started on this call."""
+        return self._closing is not None
+
+    def hang_up(self) -> None:
+        """End an answered call at somebody's request over the API."""
+        self.call.step("hangup-requested")
+        self.finish(lambda: self.call.end(EndReason.API_HANGUP), "api-hangup")
+
+    def shut_down(self) -> None:
+        """End the call because the gateway stops: `ended` when it was answered, `failed` otherwise."""
+        self.call.step("shutdown")
+        self.finish(
+            lambda: self.call.end(EndReason.SHUTDOWN) or self.call.fail(FailureReason.GATEWAY_ERROR), "shutdown"
+        )
+
+    async def wait_closed(self) -> None:
+        if self._closing is not None:
+            await asyncio.shield(self._closing)
+
+    # --- SIP: what the far side does in mid-call -------------------------------------------------------------------
+
+    def on_progress(self, call: SipCall, response: Response) -> None:
+        """Outgoing calls only."""
+
+    def on_answer(self, call: SipCall, response: Response) -> None:
+        """Outgoing calls only."""
+
+    def on_failure(self, call: SipCall, status: int, reason: str, response: Response | None) -> None:
+        """Outgoing calls only."""
+
+    def on_cancelled(self, call: SipCall, request: Request) -> None:
+        """Incoming calls only."""
+
+    def on_established(self, call: SipCall, sdp: bytes | None) -> None:
+        """Incoming calls, and re-INVITEs without an offer: the answer to ours is in the ACK."""
+
+    def on_info(self, call: SipCall, request: Request) -> None:
+        self.call.step("sip-info", content_type=request.content_type)
+
+    def on_offer(self, call: SipCall, request: OfferedRequest) -> None:
+        """A re-INVITE or UPDATE: hold, resume, a moved address, or a mere refresh."""
+        if self._audio is None or self._conversation is None:
+            request.reject(491)
+            return
+        if request.offer is None:
+            request.answer(self._audio.offer())
+            return
+        try:
+            answer, parameters = self._audio.answer(request.offer)
+        except NotAcceptableError as error:
+            self.call.step("reoffer-refused", error=str(error))
+            request.reject(488)
+            return
+        except SdpError as error:
+            self.call.step("reoffer-refused", error=str(error))
+            request.reject(400)
+            return
+        self._apply(parameters)
+        request.answer(answer)
+
+    def on_terminated(self, call: SipCall, by: str, request: Request | None) -> None:
+        """The dialog is over: BYE from the far side, or the stack gave up on it."""
+        reason = _peer_reason(request)
+        self.call.step("sip-terminated", by=by, reason=reason)
+        if by == "remote":
+            self.finish(lambda: self.call.end(EndReason.CONTACT_HANGUP) or self._fail_unanswered())
+        elif by == "local":
+            return  # our own BYE: the end has begun already
+        else:
+            self.finish(lambda: self.call.fail(FailureReason.TRUNK_UNAVAILABLE))
+
+    def _fail_unanswered(self) -> bool:
+        return self.call.fail(FailureReason.CALLER_HANGUP)
+
+    # --- the conversation ----------------------------------------------------------------------------------------------
+
+    def on_engine_open(self) -> None:
+        """Overridden where something waits for it."""
+
+    def on_conversation_over(self, reason: EndReason) -> None:
+        self.finish(
+            lambda: self.call.end(reason) or self.call.fail(FailureReason.AGENT_ERROR), str(reason)
+        )
+
+    def on_conversation_lost(self, reason: FailureReason, detail: str) -> None:
+        log.warning("conversation_lost", call_id=self.call.id, reason=str(reason), detail=detail)
+        self.finish(lambda: self.call.fail(reason), str(reason))
+
+    # --- the common steps of both directions -----------------------------------------------------------------------
+
+    def _apply(self, parameters: AudioParameters) -> None:
+        """Put a negotiation into effect; the same again changes nothing."""
+        if parameters == self._parameters or self._conversation is None:
+            return
+        if self._parameters is not None and parameters.on_hold != self._parameters.on_hold:
+            self.call.step("hold" if parameters.on_hold else "resume")
+        self._parameters = parameters
+        self._conversation.negotiate(parameters)
+
+    def _connected(self) -> None:
+        """The far party and we are connected: status, gate, recorder, watchdog."""
+        assert self._conversation is not None
+        if not self.call.answer():
+            return
+        self._conversation.answered()
+        self._after(self._max_duration_s + WATCHDOG_MARGIN_S, self._exceeded)
+
+    def _exceeded(self) -> None:
+        self.call.step("max-duration", seconds=self._max_duration_s)
+        self.finish(lambda: self.call.end(EndReason.MAX_DURATION), "max-duration")
+
+    def _after(self, seconds: float, act: Callable[[], None]) -> None:
+        self._timers.append(asyncio.get_running_loop().call_later(seconds, act))
+
+    def _occupy(self) -> None:
+        self._occupied = True
+        self._services.live.occupy(self.direction)
+
+    # --- the end -------------------------------------------------------------------------------------------------------
+
+    def finish(self, settle: Callable[[], bool], why: str | None = None) -> None:
+        """Begin the end; only the first caller has a say in how the call ends.
+
+        `settle` sets the terminal status once leg and socket are closed; `why` goes into the Reason header of
+        our BYE or CANCEL.
+        """
+        if self._closing is not None:
+            return
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+        if self._sip is not None:
+            self._sip.hang_up(f'SIP;cause=200;text="{why}"' if why else None)
+        if self._setup is not None and self._setup is not asyncio.current_task():
+            self._setup.cancel()
+        self._closing = asyncio.create_task(self._close(settle))
+
+    async def _close(self, settle: Callable[[], bool]) -> None:
+        try:
+            if self._conversation is not None:
+                statistics = await self._conversation.close()
+                if statistics is not None:
+                    self.call.update(statistics=_as_dict(statistics))
+        finally:
+            if not self.call.terminal:
+                settle()
+            if not self.call.terminal:
+                self.call.fail(FailureReason.GATEWAY_ERROR)
+            record = self.call.record
+            self._services.metrics.observe_end(record)
+            if self._occupied:
+                self._services.live.release(self.direction)
+            log.info(
+                "call_ended",
+                call_id=record.id,
+                direction=str(record.direction),
+                status=str(record.status),
+                reason=record.failure_reason or record.end_reason,
+                duration_ms=record.duration_ms,
+                sip_call_id=record.sip_call_id,
+                sip_status=record.sip_status,
+            )
+            self.on_released()
+        await self._services.writer.flush()
+        self._services.live.remove(self.call.id)
+
+    def on_released(self) -> None:
+        """The call holds no resource any more. Overridden where somebody waits for its place."""
+
+
+def _as_dict(statistics: LegStatistics) -> dict[str, object]:
+    return {name: getattr(statistics, name) for name in statistics.__struct_fields__}
+
+
+def _peer_reason(request: Request | None) -> str | None:
+    """The Reason header (RFC 3326) of the request that ended the dialog, as text."""
+    return request.get("Reason") if request is not None else None

@@ -1,0 +1,55 @@
+"""The configuration's defaults and checks."""
+
+import pytest
+from pydantic import ValidationError
+
+from gateway.config import Config, SipSection, parse_duration, parse_endpoint, parse_port_range
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"), [(30, 30.0), ("30s", 30.0), ("500ms", 0.5), ("5m", 300.0), ("1h", 3600.0), ("1.5", 1.5)]
+)
+def test_durations_are_read_in_the_units_people_write(value: object, seconds: float) -> None:
+    assert parse_duration(value) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("value", ["soon", "", "-1s", "10 s", True, None])
+def test_what_is_no_duration_is_refused(value: object) -> None:
+    with pytest.raises(ValueError, match="duration"):
+        parse_duration(value)
+
+
+def test_endpoints_take_both_address_families() -> None:
+    assert parse_endpoint("127.0.0.1:5060") == ("127.0.0.1", 5060)
+    assert parse_endpoint("[::1]:0") == ("::1", 0)
+
+
+@pytest.mark.parametrize("value", ["127.0.0.1", "127.0.0.1:70000", "::1:5060", ":5060", "host:port"])
+def test_what_is_no_endpoint_is_refused(value: str) -> None:
+    with pytest.raises(ValueError, match="HOST:PORT"):
+        parse_endpoint(value)
+
+
+@pytest.mark.parametrize("value", ["20000", "30000-20000", "80-90", "20000-70000", "a-b"])
+def test_what_is_no_port_range_is_refused(value: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  (several messages)
+        parse_port_range(value)
+
+
+def test_a_listener_needs_a_known_transport() -> None:
+    with pytest.raises(ValidationError, match="udp: or tcp:"):
+        SipSection(listen=("sctp:127.0.0.1:5060",))
+
+
+def test_listeners_are_given_as_transport_host_and_port() -> None:
+    section = SipSection(listen=("udp:127.0.0.1:5060", "tcp:[::1]:5062"))
+    assert section.endpoints() == (("udp", "127.0.0.1", 5060), ("tcp", "::1", 5062))
+
+
+def test_the_database_is_a_file_in_the_data_directory_by_default() -> None:
+    assert Config().database_url() == "sqlite:///data/trunkline.db"
+
+
+def test_the_engine_key_is_not_shown_when_the_configuration_is_printed() -> None:
+    config = Config.model_validate({"engine": {"api_key": "very-secret"}})
+    assert "very-secret" not in repr(config)
