@@ -86,9 +86,13 @@ class Agent:
     join_timeout_ms: int | None = None
     max_duration_ms: int | None = None
     time_exceeded_message: str | None = None
+    # first_speaker, text, delay_ms, uninterruptible; only the keys that were set
     greeting_settings: dict[str, Any] | None = None
+    # each: duration_ms, message, and end_behavior (one of END_BEHAVIOR_...) if it was set
     inactivity_messages: tuple[dict[str, Any], ...] = ()
+    # turn_endpoint_delay_ms, minimum_turn_duration_ms, minimum_interruption_duration_ms, frame_activation_threshold
     vad_settings: dict[str, Any] | None = None
+    # transfer {cold, warm}, hang_up, leave_voicemail: all bool
     built_in_config: dict[str, Any] | None = None
     success_criteria: str | None = None
     extraction_schema: dict[str, Any] | None = None
