@@ -1,0 +1,416 @@
+"""SIP requests and responses (RFC 3261 section 7).
+
+Headers are kept raw, as they were received, and what is echoed is echoed byte for byte. A typed view of a
+header is parsed on first access and kept until the header is changed through the methods here. `headers` may
+be read and appended to freely; to replace or delete an entry use the methods, else the typed views do not
+notice.
+
+Text that was not UTF-8 is carried as surrogate escapes and written back as the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, TypeVar, overload
+
+from sip.errors import HeaderInjectionError, ParseError
+from sip.grammar import UINT32_MAX, parse_number
+from sip.header_names import CANONICAL_BY_SPELLING, canonical_name
+from sip.headers import CSeq, NameAddr, Via, split_comma
+from sip.reasons import REASONS
+from sip.uri import SipUri
+
+__all__ = ["REASONS", "Header", "Message", "Request", "Response", "response_to"]
+
+Header = tuple[str, str]
+T = TypeVar("T")
+
+_MAXIMUM_FORWARDS = 255
+_views_of_header: dict[str, list[str]] = {}
+
+
+class _TypedView(Generic[T]):
+    """A property that stores its value on the instance, where the next access finds it without coming here.
+
+    `header` names the header whose change makes the value stale.
+    """
+
+    def __init__(self, header: str, parse: Callable[[Any], T]) -> None:
+        self._header = header
+        self._parse = parse
+        self._name = ""
+        self.__doc__ = parse.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+        _views_of_header.setdefault(self._header, []).append(name)
+
+    @overload
+    def __get__(self, message: None, owner: type) -> _TypedView[T]: ...
+    @overload
+    def __get__(self, message: Message, owner: type) -> T: ...
+    def __get__(self, message: Message | None, owner: type) -> T | _TypedView[T]:
+        if message is None:
+            return self
+        try:
+            value = self._parse(message)
+        except ParseError as error:
+            # A typed view may be opened long after parsing; the fault can still be answered.
+            if error.request is None and isinstance(message, Request) and message.is_answerable:
+                error.request = message
+            raise
+        setattr(message, self._name, value)
+        return value
+
+
+def _view(header: str) -> Callable[[Callable[[Any], T]], _TypedView[T]]:
+    return lambda parse: _TypedView(header, parse)
+
+
+class Message:
+    """What requests and responses share. Header names may be given in any case and in compact form."""
+
+    def __init__(self, headers: Iterable[Header] = (), body: bytes = b"") -> None:
+        self.headers: list[Header] = [_checked(name, value) for name, value in headers]
+        self.body = body
+        self._first: dict[str, str] | None = None
+        self._indexed = 0
+
+    def start_line(self) -> str:
+        """The first line without its line end."""
+        raise NotImplementedError
+
+    # Raw access
+
+    def get(self, name: str) -> str | None:
+        """The first raw value of header `name`, None when absent."""
+        first = self._first
+        if first is None or self._indexed != len(self.headers):
+            first = self._first = dict(reversed(self.headers))
+            self._indexed = len(self.headers)
+        return first.get(CANONICAL_BY_SPELLING.get(name) or canonical_name(name))
+
+    def get_all(self, name: str) -> list[str]:
+        """All raw values of header `name`, one per header line, in order."""
+        name = CANONICAL_BY_SPELLING.get(name) or canonical_name(name)
+        return [value for key, value in self.headers if key == name]
+
+    def values(self, name: str) -> list[str]:
+        """All elements of a header that is a comma-separated list, over all its lines."""
+        return [element for line in self.get_all(name) for element in split_comma(line)]
+
+    def set(self, name: str, value: str) -> None:
+        """Replace all lines of header `name` by one, in the place of the first. Raises HeaderInjectionError."""
+        header = _checked(name, value)
+        name = header[0]
+        for index, (key, _) in enumerate(self.headers):
+            if key == name:
+                tail = [entry for entry in self.headers[index + 1 :] if entry[0] != name]
+                self.headers[index:] = [header, *tail]
+                break
+        else:
+            self.headers.append(header)
+        self._forget(name)
+
+    def add(self, name: str, value: str) -> None:
+        """Append a header line. Raises HeaderInjectionError."""
+        header = _checked(name, value)
+        self.headers.append(header)
+        self._forget(header[0])
+
+    def insert_first(self, name: str, value: str) -> None:
+        """Put a header line before all others (Via, Record-Route). Raises HeaderInjectionError."""
+        header = _checked(name, value)
+        self.headers.insert(0, header)
+        self._forget(header[0])
+
+    def remove(self, name: str) -> None:
+        """Delete all lines of header `name`."""
+        name = canonical_name(name)
+        self.headers = [entry for entry in self.headers if entry[0] != name]
+        self._forget(name)
+
+    def replace_top_via(self, via: Via) -> None:
+        """Put `via` in the place of the topmost Via; other values on the same line stay."""
+        for index, (key, value) in enumerate(self.headers):
+            if key == "Via":
+                others = split_comma(value)[1:]
+                self.headers[index] = _checked("Via", ", ".join([via.text, *others]))
+                self._forget("Via")
+                return
+        raise ParseError("Missing Via")
+
+    def remove_top_via(self) -> None:
+        """Take the topmost Via away; other values on the same line stay."""
+        for index, (key, value) in enumerate(self.headers):
+            if key == "Via":
+                others = split_comma(value)[1:]
+                self.headers[index : index + 1] = [("Via", ", ".join(others))] if others else []
+                self._forget("Via")
+                return
+
+    def _forget(self, name: str) -> None:
+        self._first = None
+        for attribute in _views_of_header.get(name, ()):
+            self.__dict__.pop(attribute, None)
+
+    def _required(self, name: str) -> str:
+        value = self.get(name)
+        if not value:
+            raise ParseError(f"Missing {name}")
+        return value
+
+    def _number(self, name: str, maximum: int = UINT32_MAX) -> int | None:
+        value = self.get(name)
+        return None if value is None else parse_number(value, name, maximum)
+
+    # Typed views; each raises ParseError when the header is missing (where it is mandatory) or malformed
+
+    @_view("Call-ID")
+    def call_id(self) -> str:
+        return self._required("Call-ID")
+
+    @_view("CSeq")
+    def cseq(self) -> CSeq:
+        return CSeq.parse(self._required("CSeq"))
+
+    @_view("From")
+    def from_(self) -> NameAddr:
+        return NameAddr.parse(self._required("From"))
+
+    @_view("To")
+    def to(self) -> NameAddr:
+        return NameAddr.parse(self._required("To"))
+
+    @_view("From")
+    def from_tag(self) -> str | None:
+        return self.from_.tag
+
+    @_view("To")
+    def to_tag(self) -> str | None:
+        return self.to.tag
+
+    @_view("Via")
+    def top_via(self) -> Via:
+        value = self._required("Via")
+        if "," in value:
+            value = (split_comma(value) or [""])[0]
+        return Via.parse(value)
+
+    @_view("Via")
+    def vias(self) -> list[Via]:
+        return [Via.parse(value) for value in self.values("Via")]
+
+    @_view("Contact")
+    def contacts(self) -> list[NameAddr]:
+        return [NameAddr.parse(value) for value in self.values("Contact")]
+
+    @_view("Contact")
+    def contact(self) -> NameAddr | None:
+        """The first Contact."""
+        return self.contacts[0] if self.contacts else None
+
+    @_view("Max-Forwards")
+    def max_forwards(self) -> int | None:
+        return self._number("Max-Forwards", _MAXIMUM_FORWARDS)
+
+    @_view("Route")
+    def route(self) -> list[NameAddr]:
+        return [NameAddr.parse(value) for value in self.values("Route")]
+
+    @_view("Record-Route")
+    def record_route(self) -> list[str]:
+        """The raw elements, in order, as they go into a route set."""
+        return self.values("Record-Route")
+
+    @_view("Content-Type")
+    def content_type(self) -> str | None:
+        """The media type in lower case without parameters."""
+        value = self.get("Content-Type")
+        return None if value is None else value.partition(";")[0].strip().lower()
+
+    @_view("Require")
+    def require(self) -> list[str]:
+        """Option tags in lower case."""
+        return [tag.lower() for tag in self.values("Require")]
+
+    @_view("Supported")
+    def supported(self) -> list[str]:
+        """Option tags in lower case."""
+        return [tag.lower() for tag in self.values("Supported")]
+
+    @_view("Allow")
+    def allow(self) -> list[str]:
+        return self.values("Allow")
+
+    @_view("Expires")
+    def expires(self) -> int | None:
+        """Seconds."""
+        return self._number("Expires")
+
+    # Writing
+
+    def serialise(self) -> bytes:
+        """The message on the wire, with the right Content-Length. Raises HeaderInjectionError."""
+        lines = [self.start_line()]
+        lines += [f"{name}: {value}" for name, value in self.headers if name != "Content-Length"]
+        lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
+        head = "\r\n".join(lines)
+        # One line end per line and one for the empty line: whatever way a value came in, it has brought none
+        # along.
+        ends = len(lines) + 1
+        if head.count("\n") != ends or head.count("\r") != ends:
+            raise HeaderInjectionError("a header value holds a line end")
+        try:
+            return head.encode("utf-8", "surrogateescape") + self.body
+        except UnicodeEncodeError as error:
+            raise HeaderInjectionError("a header value cannot be encoded") from error
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Message):
+            return NotImplemented
+        return (
+            self.start_line() == other.start_line()
+            and [entry for entry in self.headers if entry[0] != "Content-Length"]
+            == [entry for entry in other.headers if entry[0] != "Content-Length"]
+            and self.body == other.body
+        )
+
+    __hash__ = object.__hash__
+
+    def __repr__(self) -> str:
+        return f"<{self.start_line()!r}, {len(self.headers)} headers, {len(self.body)} bytes of body>"
+
+
+class Request(Message):
+    """A request. `uri` is the Request-URI as text."""
+
+    def __init__(
+        self,
+        method: str,
+        uri: str,
+        headers: Iterable[Header] = (),
+        body: bytes = b"",
+        version: str = "SIP/2.0",
+    ) -> None:
+        super().__init__(headers, body)
+        if " " in method or " " in uri:
+            raise HeaderInjectionError("a request line holds a blank in a part of it")
+        self.method = method
+        self.uri = uri
+        self.version = version
+
+    def start_line(self) -> str:
+        return f"{self.method} {self.uri} {self.version}"
+
+    @_view("")
+    def request_uri(self) -> SipUri:
+        """The parsed Request-URI. Raises ParseError. Set a new target with `retarget`."""
+        return SipUri.parse(self.uri)
+
+    def retarget(self, uri: str) -> None:
+        """Change the Request-URI. Raises HeaderInjectionError."""
+        if " " in uri or "\r" in uri or "\n" in uri:
+            raise HeaderInjectionError("a Request-URI holds white space")
+        self.uri = uri
+        self.__dict__.pop("request_uri", None)
+
+    @property
+    def is_answerable(self) -> bool:
+        """Whether a response may be sent at all: not to an ACK, and not without a Via that says where it goes."""
+        if self.method == "ACK":
+            return False
+        try:
+            return bool(self.top_via)
+        except ParseError:
+            return False
+
+    def stamp_received(self, host: str, port: int) -> None:
+        """Note the packet's source in the topmost Via (RFC 3261 18.2.1, RFC 3581); see `Via.with_received`."""
+        via = self.top_via
+        stamped = via.with_received(host, port)
+        if stamped is not via:
+            self.replace_top_via(stamped)
+            self.top_via = stamped
+
+
+class Response(Message):
+    """A response. `reason` may be empty."""
+
+    def __init__(self, status: int, reason: str, headers: Iterable[Header] = (), body: bytes = b"") -> None:
+        super().__init__(headers, body)
+        self.status = status
+        self.reason = reason
+
+    def start_line(self) -> str:
+        return f"SIP/2.0 {self.status} {self.reason}"
+
+
+def _checked(name: str, value: str) -> Header:
+    if "\r" in value or "\n" in value or "\0" in value:
+        raise HeaderInjectionError(f"the value for {name!r} holds a line end or NUL")
+    canonical = CANONICAL_BY_SPELLING.get(name)
+    if canonical is None:
+        try:
+            canonical = canonical_name(name)
+        except ValueError as error:
+            raise HeaderInjectionError(f"{name!r} is not a header name") from error
+    return canonical, value
+
+
+_ECHOED = frozenset(("Via", "From", "To", "Call-ID", "CSeq"))
+_ECHOED_WITH_ROUTE = _ECHOED | {"Record-Route"}
+_ECHOED_BY_TRYING = _ECHOED | {"Timestamp"}
+_DIALOG_FORMING = frozenset(("INVITE", "SUBSCRIBE", "REFER"))
+
+
+def response_to(
+    request: Request,
+    status: int,
+    reason: str | None = None,
+    *,
+    to_tag: str | None = None,
+    headers: Iterable[Header] = (),
+    body: bytes = b"",
+    content_type: str | None = None,
+) -> Response:
+    """The response to `request` with everything that RFC 3261 8.2.6 has echoed, as raw lines.
+
+    `to_tag` is added to To when the request has none there (and never to a 100). Record-Route is echoed in
+    the provisional and 2xx responses that form a dialog. A request that lacks a mandatory header is answered
+    without it. Raises HeaderInjectionError.
+    """
+    if status == 100:
+        echoed = _ECHOED_BY_TRYING
+        to_tag = None
+    elif status < 300 and request.method in _DIALOG_FORMING:
+        echoed = _ECHOED_WITH_ROUTE
+    else:
+        echoed = _ECHOED
+    lines = [header for header in request.headers if header[0] in echoed]
+    if to_tag is not None and not _has_to_tag(request):
+        lines = [
+            _checked("To", f"{value};tag={to_tag}") if name == "To" else (name, value)
+            for name, value in lines
+        ]
+    if content_type is not None:
+        lines.append(_checked("Content-Type", content_type))
+    for name, value in headers:
+        lines.append(_checked(name, value))
+    response = Response.__new__(Response)
+    response.headers = lines
+    response.body = body
+    response._first = None
+    response._indexed = 0
+    response.status = status
+    response.reason = REASONS.get(status, "") if reason is None else reason
+    return response
+
+
+def _has_to_tag(request: Request) -> bool:
+    try:
+        return request.to_tag is not None
+    except ParseError:
+        # A To that cannot be read is echoed as it is; there is no telling whether a tag would be its
+        # parameter.
+        return True

@@ -1,0 +1,195 @@
+"""One SIP message out of one datagram (RFC 3261 sections 7 and 18.3), tolerant of what the field sends.
+
+Work is linear in the input. The headers stay raw; what every transaction needs (topmost Via, From, To,
+Call-ID, CSeq) is parsed here and kept, so that a message that comes out of this module can be handled without
+a parse error in them. Everything else is typed, and may turn out malformed, on first access.
+"""
+
+from __future__ import annotations
+
+from sip.errors import ParseError
+from sip.grammar import is_token, parse_number
+from sip.header_names import CANONICAL_BY_SPELLING, canonical_name
+from sip.message import Header, Message, Request, Response
+
+MAXIMUM_HEAD = 64 * 1024
+MAXIMUM_HEADERS = 200
+MAXIMUM_LINE = 8 * 1024
+MAXIMUM_BODY = 1024 * 1024
+
+_SINGLE = ("From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Type")
+_MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")
+
+
+def parse_message(data: bytes) -> Request | Response:
+    """Read the message in one datagram; leading line ends and bytes beyond Content-Length are passed over.
+
+    Raises ParseError, whose `request` can be answered when it is not None.
+    """
+    head, body = split_head(data)
+    message = parse_head(head)
+    length = content_length(message)
+    if length is None or length == len(body):
+        message.body = body
+    elif length > len(body):
+        raise _fault(message, "Content-Length Exceeds The Datagram")
+    else:
+        message.body = body[:length]
+    if len(message.body) > MAXIMUM_BODY:
+        raise _fault(message, "Message Body Too Large", 513)
+    check_mandatory(message)
+    return message
+
+
+def split_head(data: bytes) -> tuple[bytes, bytes]:
+    """Start line and headers (without the empty line), and what follows. Raises ParseError."""
+    if data[:1] in (b"\r", b"\n"):
+        data = data.lstrip(b"\r\n")
+    head, separator, body = data.partition(b"\r\n\r\n")
+    if not separator or b"\n\n" in head:
+        # Some test tools and scripts end lines with LF alone.
+        loose_head, loose_separator, loose_body = data.partition(b"\n\n")
+        if loose_separator and len(loose_head) < len(head):
+            head, body = loose_head, loose_body
+    return head, body
+
+
+def parse_head(head: bytes) -> Request | Response:
+    """Start line and headers, without looking at any value. Raises ParseError."""
+    if len(head) > MAXIMUM_HEAD:
+        raise ParseError("Message Header Too Large", status=513)
+    text = head.decode("utf-8", "surrogateescape")
+    lines = text.split("\r\n")
+    ends = len(lines) - 1
+    if text.count("\n") != ends or text.count("\r") != ends:
+        lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    if "\r\n " in text or "\r\n\t" in text or len(lines) - 1 != ends:
+        lines = _unfold(lines)
+    message = _parse_start_line(lines[0])
+    append = message.headers.append
+    canonical = CANONICAL_BY_SPELLING.get
+    fault: ParseError | None = None
+    for line in lines[1:]:
+        name, colon, value = line.partition(":")
+        known = canonical(name)
+        if known is None:
+            try:
+                known = canonical_name(name.rstrip())
+            except ValueError:
+                colon = ""
+        if colon and known is not None:
+            append((known, value.strip()))
+        elif line.strip():
+            fault = fault or ParseError("Malformed Header Line")
+    if len(lines) > MAXIMUM_HEADERS:
+        del message.headers[MAXIMUM_HEADERS:]
+        fault = ParseError("Too Many Headers", status=513)
+    if len(head) > MAXIMUM_LINE and max(map(len, lines)) > MAXIMUM_LINE:
+        fault = ParseError("Header Line Too Long", status=513)
+    if "\0" in text:
+        fault = ParseError("NUL In Header")
+    if fault is not None:
+        raise _fault(message, fault.reason, fault.status)
+    return message
+
+
+def _unfold(lines: list[str]) -> list[str]:
+    """Join continuation lines to the header they belong to (RFC 3261 7.3.1)."""
+    out: list[list[str]] = []
+    for line in lines:
+        if line[:1] in (" ", "\t") and out:
+            out[-1].append(line.strip())
+        else:
+            out.append([line])
+    return [" ".join(parts) if len(parts) > 1 else parts[0] for parts in out]
+
+
+def _parse_start_line(line: str) -> Request | Response:
+    first, _, rest = line.partition(" ")
+    if first[:4].upper() == "SIP/":
+        return _parse_status_line(first, rest)
+    uri, blank, version = rest.rpartition(" ")
+    if version != "SIP/2.0" or " " in uri:
+        # Blanks around the parts are a slip that can be read; blanks inside the URI are not (RFC 4475
+        # 3.1.2.9).
+        uri, blank, version = rest.strip().rpartition(" ")
+        uri = uri.strip()
+    if not blank or not uri or version[:4].upper() != "SIP/" or not is_token(first):
+        raise ParseError("Malformed Request Line")
+    request = Request.__new__(Request)
+    request.method = first
+    request.uri = uri
+    request.version = version
+    _initialise(request)
+    return request
+
+
+def _parse_status_line(version: str, rest: str) -> Response:
+    code, _, reason = rest.lstrip().partition(" ")
+    if version.upper() != "SIP/2.0":
+        raise ParseError("Version Not Supported", status=505)
+    if len(code) != 3 or not (code.isascii() and code.isdigit()) or not 100 <= int(code) <= 699:
+        raise ParseError("Malformed Status Line")
+    response = Response.__new__(Response)
+    response.status = int(code)
+    response.reason = reason.strip()
+    _initialise(response)
+    return response
+
+
+def _initialise(message: Message) -> None:
+    message.headers = list[Header]()
+    message.body = b""
+    message._first = None
+    message._indexed = 0
+
+
+def content_length(message: Message) -> int | None:
+    """The declared length of the body, None when there is none. Raises ParseError."""
+    value = message.get("Content-Length")
+    if value is None:
+        return None
+    if value.isascii() and value.isdigit() and len(value) < 8:
+        length = int(value)
+    else:
+        try:
+            length = parse_number(value, "Content-Length")
+        except ParseError as error:
+            raise _fault(message, error.reason) from error
+    if length > MAXIMUM_BODY:
+        raise _fault(message, "Message Body Too Large", 513)
+    assert message._first is not None
+    if len(message._first) != len(message.headers) and len(set(message.get_all("Content-Length"))) > 1:
+        raise _fault(message, "Conflicting Content-Length")
+    return length
+
+
+def check_mandatory(message: Request | Response) -> None:
+    """Parse what every message must have. Raises ParseError."""
+    get = message.get
+    for name in _MANDATORY:
+        if not get(name):
+            raise _fault(message, f"Missing {name}")
+    assert message._first is not None
+    if len(message._first) != len(message.headers):
+        for name in _SINGLE:
+            if len(message.get_all(name)) > 1:
+                raise _fault(message, f"More Than One {name}")
+    try:
+        _ = message.call_id, message.top_via, message.from_tag, message.to_tag
+        cseq = message.cseq
+    except ParseError as error:
+        raise _fault(message, error.reason, error.status) from error
+    if isinstance(message, Request):
+        if message.version != "SIP/2.0" and message.version.upper() != "SIP/2.0":
+            raise _fault(message, "Version Not Supported", 505)
+        if cseq.method != message.method:
+            raise _fault(message, "CSeq Method Does Not Match")
+        uri = message.uri
+        if " " in uri or "\t" in uri or "<" in uri or ">" in uri:
+            raise _fault(message, "Malformed Request-URI")
+
+
+def _fault(message: Message, reason: str, status: int = 400) -> ParseError:
+    request = message if isinstance(message, Request) and message.is_answerable else None
+    return ParseError(reason, status=status, request=request)
