@@ -48,7 +48,7 @@ class FramingError(ParseError):
 
 
 class HeaderInjectionError(SipError):
-    """A value that we were asked to write holds CR, LF or what cannot be encoded; writing it would forge headers."""
+    """A value that we were asked to write holds CR, LF or what cannot be encoded: it would forge headers."""
 
 
 class DigestError(SipError):

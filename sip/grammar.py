@@ -40,7 +40,7 @@ def parse_number(text: str, what: str, maximum: int = UINT32_MAX) -> int:
 
 
 def readable(text: str) -> str:
-    """`text` fit for people and databases: bytes that were not UTF-8 are read as Latin-1, control characters go."""
+    """`text` for people and databases: bytes that are not UTF-8 are read as Latin-1, controls go."""
     if text.isprintable():
         return text
     if any("\udc80" <= character <= "\udcff" for character in text):
@@ -89,7 +89,7 @@ def quote(text: str) -> str:
 
 
 def split_unquoted(text: str, separator: str) -> list[str]:
-    """`text` cut at each one-character `separator` outside quoted strings; parts are neither stripped nor dropped."""
+    """`text` cut at each one-character `separator` outside quoted strings; no part is stripped or dropped."""
     if '"' not in text:
         return text.split(separator)
     parts: list[str] = []

@@ -1,4 +1,4 @@
-"""Header names: one spelling per header, compact forms expanded (RFC 3261 section 7.3.3 and the IANA registry)."""
+"""Header names: one spelling each, compact forms expanded (RFC 3261 section 7.3.3, IANA registry)."""
 
 from __future__ import annotations
 
@@ -28,15 +28,70 @@ _COMPACT = {
 }
 
 _KNOWN = (
-    "Accept Accept-Encoding Accept-Language Alert-Info Allow Authentication-Info Authorization Call-Info "
-    "Content-Disposition Content-Language CSeq Date Diversion Error-Info Expires Geolocation Heartbeat
-    History-Info " "In-Reply-To Join Max-Forwards MIME-Version Min-Expires Min-SE Organization
-    P-Access-Network-Info " "P-Asserted-Identity P-Associated-URI P-Called-Party-ID P-Charging-Vector
-    P-Early-Media P-Preferred-Identity Path " "Priority Privacy Proxy-Authenticate Proxy-Authorization
-    Proxy-Require RAck Reason Record-Route Refer-Sub " "Remote-Party-ID Replaces Reply-To Require Retry-After
-    Route RSeq Security-Client Security-Server Server " "Service-Route Session-ID SIP-ETag SIP-If-Match
-    Subscription-State Target-Dialog Timestamp Unsupported User-Agent " "Warning WWW-Authenticate"
-).split()
+    "Accept",
+    "Accept-Encoding",
+    "Accept-Language",
+    "Alert-Info",
+    "Allow",
+    "Authentication-Info",
+    "Authorization",
+    "Call-Info",
+    "Content-Disposition",
+    "Content-Language",
+    "CSeq",
+    "Date",
+    "Diversion",
+    "Error-Info",
+    "Expires",
+    "Geolocation",
+    "Heartbeat",
+    "History-Info",
+    "In-Reply-To",
+    "Join",
+    "Max-Forwards",
+    "MIME-Version",
+    "Min-Expires",
+    "Min-SE",
+    "Organization",
+    "P-Access-Network-Info",
+    "P-Asserted-Identity",
+    "P-Associated-URI",
+    "P-Called-Party-ID",
+    "P-Charging-Vector",
+    "P-Early-Media",
+    "P-Preferred-Identity",
+    "Path",
+    "Priority",
+    "Privacy",
+    "Proxy-Authenticate",
+    "Proxy-Authorization",
+    "Proxy-Require",
+    "RAck",
+    "Reason",
+    "Record-Route",
+    "Refer-Sub",
+    "Remote-Party-ID",
+    "Replaces",
+    "Reply-To",
+    "Require",
+    "Retry-After",
+    "Route",
+    "RSeq",
+    "Security-Client",
+    "Security-Server",
+    "Server",
+    "Service-Route",
+    "Session-ID",
+    "SIP-ETag",
+    "SIP-If-Match",
+    "Subscription-State",
+    "Target-Dialog",
+    "Timestamp",
+    "Unsupported",
+    "User-Agent",
+    "Warning",
+    "WWW-Authenticate",
+)
 
 # What unknown names are remembered for is speed; a peer that invents names must not grow the table.
 _CACHE_LIMIT = 2048

@@ -73,7 +73,7 @@ class NameAddr:
 
     @classmethod
     def _parse_bare(cls, text: str) -> NameAddr:
-        """Without brackets the parameters belong to the header and the URI can have neither (RFC 3261 20.10)."""
+        """Without brackets parameters are the header's and the URI can have no headers (RFC 3261 20.10)."""
         uri_text, _, tail = text.partition(";")
         uri_text = uri_text.strip()
         if uri_text != "*" and (":" not in uri_text or "?" in uri_text or '"' in uri_text or ">" in uri_text):

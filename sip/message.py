@@ -82,13 +82,17 @@ class Message:
 
     # Raw access
 
-    def get(self, name: str) -> str | None:
-        """The first raw value of header `name`, None when absent."""
+    def first_values(self) -> dict[str, str]:
+        """The first raw value of each header by canonical name; not to be written to."""
         first = self._first
         if first is None or self._indexed != len(self.headers):
             first = self._first = dict(reversed(self.headers))
             self._indexed = len(self.headers)
-        return first.get(CANONICAL_BY_SPELLING.get(name) or canonical_name(name))
+        return first
+
+    def get(self, name: str) -> str | None:
+        """The first raw value of header `name`, None when absent."""
+        return self.first_values().get(CANONICAL_BY_SPELLING.get(name) or canonical_name(name))
 
     def get_all(self, name: str) -> list[str]:
         """All raw values of header `name`, one per header line, in order."""
@@ -100,7 +104,7 @@ class Message:
         return [element for line in self.get_all(name) for element in split_comma(line)]
 
     def set(self, name: str, value: str) -> None:
-        """Replace all lines of header `name` by one, in the place of the first. Raises HeaderInjectionError."""
+        """Replace all lines of header `name` by one, where the first was. Raises HeaderInjectionError."""
         header = _checked(name, value)
         name = header[0]
         for index, (key, _) in enumerate(self.headers):
@@ -317,7 +321,7 @@ class Request(Message):
 
     @property
     def is_answerable(self) -> bool:
-        """Whether a response may be sent at all: not to an ACK, and not without a Via that says where it goes."""
+        """Whether a response may be sent: not to an ACK, not without a Via that says where it goes."""
         if self.method == "ACK":
             return False
         try:
@@ -326,7 +330,7 @@ class Request(Message):
             return False
 
     def stamp_received(self, host: str, port: int) -> None:
-        """Note the packet's source in the topmost Via (RFC 3261 18.2.1, RFC 3581); see `Via.with_received`."""
+        """Note the packet's source in the topmost Via (RFC 3261 18.2.1, RFC 3581): `Via.with_received`."""
         via = self.top_via
         stamped = via.with_received(host, port)
         if stamped is not via:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from sip.errors import ParseError
 from sip.grammar import is_token, parse_number
 from sip.header_names import CANONICAL_BY_SPELLING, canonical_name
+from sip.headers import CSeq, NameAddr, Via, split_comma
 from sip.message import Header, Message, Request, Response
 
 MAXIMUM_HEAD = 64 * 1024
@@ -18,7 +19,6 @@ MAXIMUM_LINE = 8 * 1024
 MAXIMUM_BODY = 1024 * 1024
 
 _SINGLE = ("From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Type")
-_MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")
 
 
 def parse_message(data: bytes) -> Request | Response:
@@ -43,14 +43,12 @@ def parse_message(data: bytes) -> Request | Response:
 
 def split_head(data: bytes) -> tuple[bytes, bytes]:
     """Start line and headers (without the empty line), and what follows. Raises ParseError."""
-    if data[:1] in (b"\r", b"\n"):
+    if data.startswith((b"\r", b"\n")):
         data = data.lstrip(b"\r\n")
     head, separator, body = data.partition(b"\r\n\r\n")
-    if not separator or b"\n\n" in head:
+    if not separator:
         # Some test tools and scripts end lines with LF alone.
-        loose_head, loose_separator, loose_body = data.partition(b"\n\n")
-        if loose_separator and len(loose_head) < len(head):
-            head, body = loose_head, loose_body
+        head, _, body = data.partition(b"\n\n")
     return head, body
 
 
@@ -62,34 +60,37 @@ def parse_head(head: bytes) -> Request | Response:
     lines = text.split("\r\n")
     ends = len(lines) - 1
     if text.count("\n") != ends or text.count("\r") != ends:
-        lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    if "\r\n " in text or "\r\n\t" in text or len(lines) - 1 != ends:
+        # A lone CR or LF ends a line too: left inside a value it would be echoed as a line end.
+        lines = _unfold(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"))
+    elif "\n " in text or "\n\t" in text:
         lines = _unfold(lines)
     message = _parse_start_line(lines[0])
     append = message.headers.append
     canonical = CANONICAL_BY_SPELLING.get
-    fault: ParseError | None = None
-    for line in lines[1:]:
+    malformed = False
+    del lines[0]
+    for line in lines:
         name, colon, value = line.partition(":")
         known = canonical(name)
         if known is None:
             try:
                 known = canonical_name(name.rstrip())
             except ValueError:
-                colon = ""
-        if colon and known is not None:
+                malformed = malformed or bool(line.strip())
+                continue
+        if colon:
             append((known, value.strip()))
-        elif line.strip():
-            fault = fault or ParseError("Malformed Header Line")
+        else:
+            malformed = True
+    if malformed:
+        raise _fault(message, "Malformed Header Line")
     if len(lines) > MAXIMUM_HEADERS:
         del message.headers[MAXIMUM_HEADERS:]
-        fault = ParseError("Too Many Headers", status=513)
+        raise _fault(message, "Too Many Headers", 513)
     if len(head) > MAXIMUM_LINE and max(map(len, lines)) > MAXIMUM_LINE:
-        fault = ParseError("Header Line Too Long", status=513)
+        raise _fault(message, "Header Line Too Long", 513)
     if "\0" in text:
-        fault = ParseError("NUL In Header")
-    if fault is not None:
-        raise _fault(message, fault.reason, fault.status)
+        raise _fault(message, "NUL In Header")
     return message
 
 
@@ -146,7 +147,8 @@ def _initialise(message: Message) -> None:
 
 def content_length(message: Message) -> int | None:
     """The declared length of the body, None when there is none. Raises ParseError."""
-    value = message.get("Content-Length")
+    first = message.first_values()
+    value = first.get("Content-Length")
     if value is None:
         return None
     if value.isascii() and value.isdigit() and len(value) < 8:
@@ -158,35 +160,44 @@ def content_length(message: Message) -> int | None:
             raise _fault(message, error.reason) from error
     if length > MAXIMUM_BODY:
         raise _fault(message, "Message Body Too Large", 513)
-    assert message._first is not None
-    if len(message._first) != len(message.headers) and len(set(message.get_all("Content-Length"))) > 1:
+    if len(first) != len(message.headers) and len(set(message.get_all("Content-Length"))) > 1:
         raise _fault(message, "Conflicting Content-Length")
     return length
 
 
 def check_mandatory(message: Request | Response) -> None:
     """Parse what every message must have. Raises ParseError."""
-    get = message.get
-    for name in _MANDATORY:
-        if not get(name):
-            raise _fault(message, f"Missing {name}")
-    assert message._first is not None
-    if len(message._first) != len(message.headers):
+    first = message.first_values()
+    if len(first) != len(message.headers):
         for name in _SINGLE:
             if len(message.get_all(name)) > 1:
                 raise _fault(message, f"More Than One {name}")
     try:
-        _ = message.call_id, message.top_via, message.from_tag, message.to_tag
-        cseq = message.cseq
+        # What the typed views would do on first access, without the way through them.
+        via = first["Via"]
+        message.top_via = Via.parse(via) if "," not in via else Via.parse((split_comma(via) or [""])[0])
+        sender = NameAddr.parse(first["From"])
+        target = NameAddr.parse(first["To"])
+        cseq = CSeq.parse(first["CSeq"])
+        message.call_id = first["Call-ID"]
+    except KeyError as error:
+        raise _fault(message, f"Missing {error.args[0]}") from None
     except ParseError as error:
         raise _fault(message, error.reason, error.status) from error
+    message.from_ = sender
+    message.from_tag = sender.parameters.get("tag") or None
+    message.to = target
+    message.to_tag = target.parameters.get("tag") or None
+    message.cseq = cseq
+    if not message.call_id:
+        raise _fault(message, "Empty Call-ID")
     if isinstance(message, Request):
         if message.version != "SIP/2.0" and message.version.upper() != "SIP/2.0":
             raise _fault(message, "Version Not Supported", 505)
         if cseq.method != message.method:
             raise _fault(message, "CSeq Method Does Not Match")
         uri = message.uri
-        if " " in uri or "\t" in uri or "<" in uri or ">" in uri:
+        if "<" in uri or ">" in uri or " " in uri or "\t" in uri:
             raise _fault(message, "Malformed Request-URI")
 
 

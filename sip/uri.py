@@ -92,7 +92,7 @@ class SipUri(msgspec.Struct, frozen=True):
 
     @property
     def user_decoded(self) -> str:
-        """The user part with its escapes resolved and without user parameters, readable; empty when there is none."""
+        """The user part, escapes resolved, user parameters gone, readable; empty when there is none."""
         if self.user is None:
             return ""
         user = self.user.partition(";")[0]
@@ -102,7 +102,7 @@ class SipUri(msgspec.Struct, frozen=True):
 
     @property
     def telephone_number(self) -> str | None:
-        """The user part as digits with an optional leading `+`, visual separators gone; None when it is not that."""
+        """The user part as digits with an optional leading `+`, separators gone; None when it is not that."""
         number = self.user_decoded.translate(_VISUAL_SEPARATORS)
         digits = number[1:] if number[:1] == "+" else number
         return number if digits.isascii() and digits.isdigit() else None
