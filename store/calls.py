@@ -1,0 +1,212 @@
+"""Calls and their timelines in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from store.bulk import BulkInsert, Insert, Row
+from store.columns import (
+    from_json,
+    from_json_or_none,
+    from_microseconds,
+    from_microseconds_or_none,
+    to_json,
+    to_json_or_none,
+    to_microseconds,
+    to_microseconds_or_none,
+)
+from store.database import Database
+from store.records import (
+    CallDirection,
+    CallFilter,
+    CallRecord,
+    CallStatus,
+    Page,
+    TimelineEvent,
+    TranscriptEntry,
+)
+from store.tables import UNFINISHED_STATUSES, call_timeline, calls
+
+_COLUMNS = tuple(column.name for column in calls.columns)
+# Never written again after the first insert, so that an update leaves their indexes alone.
+_FIXED = frozenset({"id", "organization_id", "direction", "agent_id", "phone_number", "created_at"})
+# The law of calls, held once more where it lasts: a terminal status never changes. Later facts still get in.
+_TERMINAL_STAYS = sa.text(
+    "calls.status NOT IN ('ended', 'failed', 'cancelled') OR calls.status = excluded.status",
+)
+_EMPTY_JSON = "{}"
+
+
+class CallRepository:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        dialect = database.dialect
+        self._inserts = BulkInsert(lambda: database.insert(calls), _COLUMNS, dialect)
+        self._upserts = BulkInsert(lambda: database.insert(calls), _COLUMNS, dialect, _on_conflict_update)
+        self._timeline = BulkInsert(
+            lambda: database.insert(call_timeline),
+            ("call_id", "sequence", "t_ms", "kind", "detail"),
+            dialect,
+            lambda statement: statement.on_conflict_do_nothing(),  # a batch may be tried again
+        )
+
+    async def insert(self, record: CallRecord) -> None:
+        """Store a new call, committed when this returns. Raises `ConstraintError` when the id is taken."""
+        async with self._database.transaction() as connection:
+            await self._inserts.execute(connection, [_row(record)])
+
+    async def save_batch(self, records: Sequence[CallRecord], events: Sequence[TimelineEvent]) -> None:
+        """Insert or update calls and add timeline events, all in one transaction.
+
+        Of several records of one call the last one counts. A terminal status in the database is never
+        overwritten by another status. Saving the same events twice is harmless. Raises `ConstraintError`.
+        """
+        newest = {record.id: record for record in records}
+        async with self._database.transaction() as connection:
+            await self._upserts.execute(connection, [_row(record) for record in newest.values()])
+            await self._timeline.execute(connection, [_event_row(event) for event in events])
+
+    async def get(self, organization_id: str, call_id: str) -> CallRecord | None:
+        query = sa.select(calls).where(calls.c.id == call_id, calls.c.organization_id == organization_id)
+        async with self._database.reading() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        return None if row is None else _record(row)
+
+    async def list(
+        self, organization_id: str, filter: CallFilter | None = None, limit: int = 50, offset: int = 0
+    ) -> Page[CallRecord]:
+        """The organisation's calls, newest first."""
+        conditions = _conditions(organization_id, filter or CallFilter())
+        count = sa.select(sa.func.count()).select_from(calls).where(*conditions)
+        page = (
+            sa.select(calls)
+            .where(*conditions)
+            .order_by(calls.c.created_at.desc(), calls.c.id.desc())
+            .limit(limit)
+            .offset(offset)
+        )
+        async with self._database.reading() as connection:
+            total = (await connection.execute(count)).scalar_one()
+            rows = (await connection.execute(page)).all()
+        return Page(tuple(_record(row) for row in rows), total, limit, offset)
+
+    async def timeline(self, call_id: str) -> Sequence[TimelineEvent]:
+        """The steps of a call in order. The caller has checked whose call it is."""
+        query = (
+            sa.select(call_timeline)
+            .where(call_timeline.c.call_id == call_id)
+            .order_by(call_timeline.c.sequence)
+        )
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query)).all()
+        return [
+            TimelineEvent(row.call_id, row.sequence, row.t_ms, row.kind, from_json(row.detail))
+            for row in rows
+        ]
+
+    async def unfinished(self) -> Sequence[CallRecord]:
+        """Every call without a terminal status, oldest first: after a start these are the orphans of a crash."""
+        # Written like the partial index, which a bound parameter would not match.
+        unfinished = calls.c.status.in_([sa.literal_column(f"'{status}'") for status in UNFINISHED_STATUSES])
+        query = sa.select(calls).where(unfinished).order_by(calls.c.created_at)
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query)).all()
+        return [_record(row) for row in rows]
+
+
+def _on_conflict_update(statement: Insert) -> Insert:
+    changed = {name: statement.excluded[name] for name in _COLUMNS if name not in _FIXED}
+    return statement.on_conflict_do_update(index_elements=["id"], set_=changed, where=_TERMINAL_STAYS)
+
+
+def _conditions(organization_id: str, wanted: CallFilter) -> list[sa.ColumnElement[bool]]:
+    conditions = [calls.c.organization_id == organization_id]
+    if wanted.agent_id is not None:
+        conditions.append(calls.c.agent_id == wanted.agent_id)
+    if wanted.status is not None:
+        conditions.append(calls.c.status == wanted.status.value)
+    if wanted.direction is not None:
+        conditions.append(calls.c.direction == wanted.direction.value)
+    if wanted.phone_number is not None:
+        conditions.append(calls.c.phone_number == wanted.phone_number)
+    if wanted.created_after is not None:
+        conditions.append(calls.c.created_at >= to_microseconds(wanted.created_after))
+    if wanted.created_before is not None:
+        conditions.append(calls.c.created_at < to_microseconds(wanted.created_before))
+    return conditions
+
+
+def _row(record: CallRecord) -> Row:
+    """The record as the table's columns, in their order."""
+    return (
+        record.id,
+        record.organization_id,
+        record.status.value,
+        record.direction.value,
+        record.agent_id,
+        to_microseconds(record.created_at),
+        record.phone_number,
+        record.from_number,
+        record.trunk_id,
+        to_microseconds_or_none(record.started_at),
+        to_microseconds_or_none(record.ended_at),
+        record.duration_ms,
+        to_json_or_none(record.transcript),
+        record.recording_path,
+        record.cost_cents,
+        record.outcome,
+        to_json(record.variables) if record.variables else _EMPTY_JSON,
+        to_json(record.metadata) if record.metadata else _EMPTY_JSON,
+        to_json(record.call_settings) if record.call_settings else _EMPTY_JSON,
+        record.failure_reason,
+        record.end_reason,
+        record.cancelled_from,
+        record.sip_call_id,
+        record.sip_status,
+        record.sip_reason,
+        record.sip_from,
+        record.engine_call_id,
+        to_json_or_none(record.statistics),
+    )
+
+
+def _record(row: sa.Row[Any]) -> CallRecord:
+    entries = from_json_or_none(row.transcript)
+    return CallRecord(
+        id=row.id,
+        organization_id=row.organization_id,
+        status=CallStatus(row.status),
+        direction=CallDirection(row.direction),
+        agent_id=row.agent_id,
+        created_at=from_microseconds(row.created_at),
+        phone_number=row.phone_number,
+        from_number=row.from_number,
+        trunk_id=row.trunk_id,
+        started_at=from_microseconds_or_none(row.started_at),
+        ended_at=from_microseconds_or_none(row.ended_at),
+        duration_ms=row.duration_ms,
+        transcript=None if entries is None else tuple(TranscriptEntry(**entry) for entry in entries),
+        recording_path=row.recording_path,
+        cost_cents=row.cost_cents,
+        outcome=row.outcome,
+        variables=from_json(row.variables),
+        metadata=from_json(row.metadata),
+        call_settings=from_json(row.call_settings),
+        failure_reason=row.failure_reason,
+        end_reason=row.end_reason,
+        cancelled_from=row.cancelled_from,
+        sip_call_id=row.sip_call_id,
+        sip_status=row.sip_status,
+        sip_reason=row.sip_reason,
+        sip_from=row.sip_from,
+        engine_call_id=row.engine_call_id,
+        statistics=from_json_or_none(row.statistics),
+    )
+
+
+def _event_row(event: TimelineEvent) -> Row:
+    detail = to_json(event.detail) if event.detail else _EMPTY_JSON
+    return (event.call_id, event.sequence, event.t_ms, event.kind, detail)

@@ -1,0 +1,19 @@
+"""What can go wrong in the store: one class per cause."""
+
+from __future__ import annotations
+
+
+class StoreError(Exception):
+    """Base."""
+
+
+class ConstraintError(StoreError):
+    """The database refused a row: a duplicate, or a reference to something that does not exist."""
+
+
+class MissingRowError(StoreError):
+    """The row that was to be changed is not there."""
+
+
+class WriterClosedError(StoreError):
+    """Something was put into a `CallWriter` after `close`."""

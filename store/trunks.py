@@ -1,0 +1,121 @@
+"""Trunks in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from store.columns import from_json, from_microseconds, to_json, to_microseconds
+from store.database import Database
+from store.errors import MissingRowError
+from store.records import NumberFormat, Page, Trunk, TrunkInbound, TrunkOutbound, TrunkTransport
+from store.tables import trunks
+
+
+class TrunkRepository:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create(self, trunk: Trunk) -> None:
+        """Raises `ConstraintError` when the id is taken or the organisation does not exist."""
+        async with self._database.transaction() as connection:
+            await connection.execute(trunks.insert(), _row(trunk))
+
+    async def update(self, trunk: Trunk) -> None:
+        """Write every field. Raises `MissingRowError`."""
+        statement = trunks.update().where(
+            trunks.c.id == trunk.id, trunks.c.organization_id == trunk.organization_id
+        )
+        async with self._database.transaction() as connection:
+            result = await connection.execute(statement.values(_row(trunk)))
+            if result.rowcount == 0:
+                raise MissingRowError(f"trunk {trunk.id}")
+
+    async def delete(self, organization_id: str, trunk_id: str) -> bool:
+        """Whether there was such a trunk. Raises `ConstraintError` while a number is bound to it."""
+        statement = trunks.delete().where(
+            trunks.c.id == trunk_id, trunks.c.organization_id == organization_id
+        )
+        async with self._database.transaction() as connection:
+            return (await connection.execute(statement)).rowcount > 0
+
+    async def get(self, organization_id: str, trunk_id: str) -> Trunk | None:
+        query = sa.select(trunks).where(trunks.c.id == trunk_id, trunks.c.organization_id == organization_id)
+        async with self._database.reading() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        return None if row is None else _record(row)
+
+    async def list(self, organization_id: str, limit: int = 50, offset: int = 0) -> Page[Trunk]:
+        """The organisation's trunks, newest first."""
+        mine = trunks.c.organization_id == organization_id
+        count = sa.select(sa.func.count()).select_from(trunks).where(mine)
+        page = (
+            sa.select(trunks)
+            .where(mine)
+            .order_by(trunks.c.created_at.desc(), trunks.c.id.desc())
+            .limit(limit)
+            .offset(offset)
+        )
+        async with self._database.reading() as connection:
+            total = (await connection.execute(count)).scalar_one()
+            rows = (await connection.execute(page)).all()
+        return Page(tuple(_record(row) for row in rows), total, limit, offset)
+
+    async def all_trunks(self) -> Sequence[Trunk]:
+        """Every organisation's trunks, oldest first."""
+        async with self._database.reading() as connection:
+            rows = (
+                await connection.execute(sa.select(trunks).order_by(trunks.c.created_at, trunks.c.id))
+            ).all()
+        return [_record(row) for row in rows]
+
+
+def _row(trunk: Trunk) -> dict[str, Any]:
+    inbound, outbound = trunk.inbound, trunk.outbound
+    return {
+        "id": trunk.id,
+        "organization_id": trunk.organization_id,
+        "name": trunk.name,
+        "created_at": to_microseconds(trunk.created_at),
+        "updated_at": to_microseconds(trunk.updated_at),
+        "inbound_allowed_addresses": None if inbound is None else to_json(inbound.allowed_addresses),
+        "outbound_address": None if outbound is None else outbound.address,
+        "outbound_transport": None if outbound is None else outbound.transport.value,
+        "outbound_auth_username": None if outbound is None else outbound.auth_username,
+        "outbound_auth_password": None if outbound is None else outbound.auth_password,
+        "outbound_from_host": None if outbound is None else outbound.from_host,
+        "number_format": trunk.number_format.value,
+        "default_country": trunk.default_country,
+        "codecs": to_json(trunk.codecs),
+        "enabled": trunk.enabled,
+    }
+
+
+def _record(row: sa.Row[Any]) -> Trunk:
+    inbound: TrunkInbound | None = None
+    if row.inbound_allowed_addresses is not None:
+        inbound = TrunkInbound(tuple(from_json(row.inbound_allowed_addresses)))
+    outbound: TrunkOutbound | None = None
+    if row.outbound_address is not None:
+        outbound = TrunkOutbound(
+            address=row.outbound_address,
+            transport=TrunkTransport(row.outbound_transport),
+            auth_username=row.outbound_auth_username,
+            auth_password=row.outbound_auth_password,
+            from_host=row.outbound_from_host,
+        )
+    return Trunk(
+        id=row.id,
+        organization_id=row.organization_id,
+        name=row.name,
+        created_at=from_microseconds(row.created_at),
+        updated_at=from_microseconds(row.updated_at),
+        inbound=inbound,
+        outbound=outbound,
+        number_format=NumberFormat(row.number_format),
+        default_country=row.default_country,
+        codecs=tuple(from_json(row.codecs)),
+        enabled=row.enabled,
+    )

@@ -1,0 +1,213 @@
+"""Write-behind for calls: the call path puts states here and goes on, a task writes them down in batches.
+
+Several states of one call between two writes become one row. What is put is in the database some tens of
+milliseconds later, or at once for whoever awaits `flush`. A database that fails is tried again with growing
+pauses; meanwhile the newest state of each call is kept. The bounds:
+
+* `limit_calls` calls waiting: a call that does not wait yet is refused, unless its status is terminal
+  (`dropped_records`). Terminal states are always taken.
+* `limit_events` timeline events waiting: further events are refused (`dropped_events`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+import structlog
+from sqlalchemy import exc
+
+from store.calls import CallRepository
+from store.errors import StoreError, WriterClosedError
+from store.records import CallRecord, TimelineEvent
+
+log = structlog.get_logger(__name__)
+
+FLUSH_INTERVAL = 0.05  # seconds that a state may wait for company
+BATCH_CALLS = 256  # calls in one transaction; so many waiting calls are written without waiting for more
+LIMIT_CALLS = 20_000
+LIMIT_EVENTS = 400_000
+FIRST_PAUSE = 0.1  # seconds after the first failure, doubled by each further one
+LONGEST_PAUSE = 5.0
+CLOSE_TIMEOUT = 10.0
+
+# The database is away, locked or full: the same batch may succeed later.
+_PASSING = (exc.OperationalError, exc.InterfaceError, exc.InternalError, exc.TimeoutError, OSError)
+# This data cannot be written, now or later.
+_LASTING = (StoreError, exc.SQLAlchemyError, TypeError, ValueError, OverflowError)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """The newest record of a call and its events since the last write."""
+
+    number: int  # rises with each entry: the order of writing
+    record: CallRecord
+    events: list[TimelineEvent] = field(default_factory=list)
+
+
+class CallWriter:
+    """Batches call states into transactions. `start` it on the loop, `close` it at the end."""
+
+    def __init__(
+        self,
+        calls: CallRepository,
+        *,
+        interval: float = FLUSH_INTERVAL,
+        batch_calls: int = BATCH_CALLS,
+        limit_calls: int = LIMIT_CALLS,
+        limit_events: int = LIMIT_EVENTS,
+        first_pause: float = FIRST_PAUSE,
+    ) -> None:
+        self._calls = calls
+        self._interval = interval
+        self._batch_calls = batch_calls
+        self._limit_calls = limit_calls
+        self._limit_events = limit_events
+        self._first_pause = first_pause
+        self._waiting: dict[str, _Waiting] = {}
+        self._waiting_events = 0
+        self._in_flight = 0
+        self._last_number = 0
+        self._written_number = 0
+        self._work = asyncio.Event()  # something waits
+        self._hurry = asyncio.Event()  # do not wait for company
+        self._flushes: list[tuple[int, asyncio.Future[None]]] = []
+        self._task: asyncio.Task[None] | None = None
+        self._closed = False
+        self.written_records = 0
+        self.written_events = 0
+        self.batches = 0
+        self.failures = 0  # attempts that the database failed
+        self.dropped_records = 0
+        self.dropped_events = 0
+        self.rejected_records = 0  # could not be written for good
+
+    def start(self) -> None:
+        """Start the writing task on the running loop."""
+        if self._task is None and not self._closed:
+            self._task = asyncio.create_task(self._run(), name="call-writer")
+
+    @property
+    def backlog(self) -> int:
+        """How many call states are not in the database yet."""
+        return len(self._waiting) + self._in_flight
+
+    def put(self, record: CallRecord, events: Sequence[TimelineEvent] = ()) -> bool:
+        """Take the newest state of a call and what happened since the last `put`; never waits.
+
+        False when the record was dropped (see the module's bounds). Raises `WriterClosedError`.
+        """
+        if self._closed:
+            raise WriterClosedError(f"call {record.id} came after the writer was closed")
+        waiting = self._waiting.get(record.id)
+        if waiting is None:
+            if len(self._waiting) >= self._limit_calls and not record.status.terminal:
+                self.dropped_records += 1
+                self.dropped_events += len(events)
+                return False
+            self._last_number += 1
+            waiting = self._waiting[record.id] = _Waiting(self._last_number, record)
+        elif not waiting.record.status.terminal or record.status is waiting.record.status:
+            waiting.record = record
+        if self._waiting_events + len(events) > self._limit_events:
+            self.dropped_events += len(events)
+        else:
+            waiting.events.extend(events)
+            self._waiting_events += len(events)
+        self._work.set()
+        if len(self._waiting) >= self._batch_calls:
+            self._hurry.set()
+        return True
+
+    async def flush(self) -> None:
+        """Return when all that was put before is committed; waits as long as the database is away."""
+        if self._written_number >= self._last_number:
+            return
+        done = asyncio.get_running_loop().create_future()
+        self._flushes.append((self._last_number, done))
+        self._work.set()
+        self._hurry.set()
+        await done
+
+    async def close(self, timeout: float = CLOSE_TIMEOUT) -> None:
+        """Take no more, write what waits for at most `timeout` seconds, and stop. What is lost then is logged."""
+        self._closed = True
+        if self._task is None:
+            return
+        try:
+            async with asyncio.timeout(timeout):
+                await self.flush()
+        except TimeoutError:
+            log.error("call_states_lost", calls=self.backlog, waited_seconds=timeout)
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        self._task = None
+
+    async def _run(self) -> None:
+        while True:
+            await self._work.wait()
+            if not self._hurry.is_set():
+                try:
+                    async with asyncio.timeout(self._interval):
+                        await self._hurry.wait()
+                except TimeoutError:
+                    pass
+            self._hurry.clear()
+            while self._waiting:
+                await self._write(self._take())
+                if not self._flushes and len(self._waiting) < self._batch_calls:
+                    break  # the rest waits for company again
+            if not self._waiting:
+                self._work.clear()
+
+    def _take(self) -> list[_Waiting]:
+        batch = list(islice(self._waiting.values(), self._batch_calls))
+        for waiting in batch:
+            del self._waiting[waiting.record.id]
+            self._waiting_events -= len(waiting.events)
+        return batch
+
+    async def _write(self, batch: list[_Waiting]) -> None:
+        """Write a batch, however long it takes, and wake those who wait for it."""
+        self._in_flight = len(batch)
+        pause = self._first_pause
+        while True:
+            try:
+                await self._save(batch)
+                break
+            except _PASSING as error:
+                self.failures += 1
+                log.warning("call_batch_failed", calls=len(batch), error=str(error), retry_seconds=pause)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+        self._in_flight = 0
+        self._written_number = batch[-1].number
+        still: list[tuple[int, asyncio.Future[None]]] = []
+        for number, done in self._flushes:
+            if number > self._written_number:
+                still.append((number, done))
+            elif not done.done():
+                done.set_result(None)
+        self._flushes = still
+
+    async def _save(self, batch: list[_Waiting]) -> None:
+        """One transaction; when the data is at fault, one for each call, so that only the bad one is lost."""
+        events = [event for waiting in batch for event in waiting.events]
+        try:
+            await self._calls.save_batch([waiting.record for waiting in batch], events)
+        except _PASSING:
+            raise
+        except _LASTING as error:
+            if len(batch) > 1:
+                for waiting in batch:
+                    await self._save([waiting])
+                return
+            self.rejected_records += 1
+            log.error("call_state_rejected", call_id=batch[0].record.id, error=str(error))
+            return
+        self.batches += 1
+        self.written_records += len(batch)
+        self.written_events += len(events)
