@@ -77,7 +77,7 @@ class Urgency(StrEnum):
 
 
 class AgentReaction(StrEnum):
-    """What the agent does after a tool result; `speaks-once`: only if it did not speak just before the tool."""
+    """What the agent does after a tool result; `speaks-once`: unless it spoke just before the tool."""
 
     SPEAKS = "speaks"
     LISTENS = "listens"
