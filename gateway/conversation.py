@@ -18,18 +18,18 @@ import structlog
 from gateway.call import Call
 from gateway.config import CallsSection, EngineSection
 from gateway.digit_batch import DigitBatch
+from gateway.engine_request import ENGINE_RATE_HZ
 from gateway.failure_reasons import EndReason, FailureReason, end_of_engine_reason
 from gateway.metrics import GatewayMetrics
 from media import messages as m
 from media.plane import MediaPlane, UnknownLegError
 from media.ultravox.call_request import EngineCallRequest
-from media.ultravox.errors import EngineClientError
+from media.ultravox.errors import EngineApiError
 from media.ultravox.rest import EngineCall, UltravoxClient
 from sip.offer_answer import AudioParameters
 
 log = structlog.get_logger(__name__)
 
-ENGINE_RATE_HZ = 8000  # G.711 legs: the engine is asked for the leg's own rate, so that nothing is resampled
 CLOSE_TIMEOUT_S = 5.0
 END_REASON_TIMEOUT_S = 1.0
 
@@ -132,7 +132,7 @@ class Conversation:
         )
 
     async def create_engine_call(self) -> None:
-        """Ask the engine for its side of the call. Raises a subclass of `EngineClientError`."""
+        """Ask the engine for its side of the call. Raises a subclass of `EngineApiError`."""
         timeout = self._services.engine_config.create_timeout
         self._engine_call = await self._services.engine.create_call(self._request, deadline_s=timeout)
         self._call.update(engine_call_id=self._engine_call.call_id)
@@ -282,7 +282,7 @@ class Conversation:
             engine_call = await asyncio.wait_for(
                 self._services.engine.get_call(self._engine_call.call_id), END_REASON_TIMEOUT_S
             )
-        except (EngineClientError, TimeoutError):
+        except (EngineApiError, TimeoutError):
             return EndReason.AGENT_HANGUP
         return end_of_engine_reason(engine_call.end_reason)
 
@@ -312,7 +312,7 @@ class Conversation:
                 enable_greeting_prompt=False,
                 deadline_s=deadline_s,
             )
-        except EngineClientError as error:
+        except EngineApiError as error:
             self._call.step("engine-refused", error=str(error))
             return False
         self._call.update(engine_call_id=self._engine_call.call_id)

@@ -98,3 +98,50 @@ class LocalEngine:
         while await process.stdout.readline():
             pass
         log.error("local_engine_ended", status=await process.wait())
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSetup:
+    """What the demonstration tells its user."""
+
+    api_key: str
+    numbers: tuple[DemoNumber, ...]
+
+
+async def seed_demo(directory: Directory) -> DemoSetup:
+    """Make the organisation, trunk, agents and numbers of the demonstration where they are missing, and a fresh key.
+
+    The trunk takes calls from loopback and sends calls to a phone on this machine.
+    """
+    organization = await directory.ensure_organization(DEMO_ORGANIZATION)
+    secret = await directory.replace_key(organization.id, DEMO_KEY_NAME)
+    existing = await directory.list_trunks(organization.id, limit=100, offset=0)
+    trunk = next((trunk for trunk in existing.items if trunk.name == DEMO_TRUNK), None)
+    if trunk is None:
+        trunk = await directory.create_trunk(
+            organization.id,
+            NewTrunk(
+                name=DEMO_TRUNK,
+                inbound=TrunkInbound(allowed_addresses=("127.0.0.0/8", "::1/128")),
+                outbound=TrunkOutbound(address=DEMO_PHONE),
+            ),
+        )
+    numbers = await directory.list_numbers(organization.id, limit=100, offset=0)
+    known = {number.phone_number for number in numbers.items}
+    for demo in NUMBERS:
+        if demo.phone_number in known:
+            continue
+        agent = await directory.create_agent(
+            organization.id,
+            NewAgent(
+                name=demo.agent_name,
+                voice_id=DEMO_VOICE,
+                system_prompt=demo.system_prompt,
+                greeting_settings=None if demo.greeting is None else {"text": demo.greeting},
+            ),
+        )
+        number = await directory.import_number(
+            organization.id, phone_number=demo.phone_number, trunk_id=trunk.id, friendly_name=demo.agent_name
+        )
+        await directory.assign(organization.id, number.id, agent.id, None)
+    return DemoSetup(api_key=secret, numbers=NUMBERS)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
 
 import structlog
 
@@ -31,19 +31,11 @@ log = structlog.get_logger(__name__)
 WATCHDOG_MARGIN_S = 5.0  # the engine ends the call first, with its words of farewell; this is for when it does not
 
 
-class CallStore(Protocol):
-    """What a session needs of the store's writer."""
-
-    async def flush(self) -> None:
-        """Wait until everything handed over so far is with the database."""
-
-
 @dataclass(frozen=True, slots=True)
 class SessionServices:
     """What every session shares."""
 
     live: LiveCalls
-    writer: CallStore
     metrics: GatewayMetrics
     conversation: ConversationServices
     default_max_duration_s: float
@@ -67,6 +59,7 @@ class Session:
         self._setup: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._occupied = False
+        self._settled = asyncio.Event()
         services.live.add(self)
 
     # --- what others may ask -----------------------------------------------------------------------------------------
@@ -88,9 +81,11 @@ class Session:
             lambda: self.call.end(EndReason.SHUTDOWN) or self.call.fail(FailureReason.GATEWAY_ERROR), "shutdown"
         )
 
-    async def wait_closed(self) -> None:
-        if self._closing is not None:
-            await asyncio.shield(self._closing)
+    async def wait_settled(self, timeout: float) -> bool:  # noqa: ASYNC109
+        """Wait for the terminal status, at most `timeout` seconds; false when it did not come."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._settled.wait(), timeout)
+        return self.call.terminal
 
     # --- SIP: what the far side does in mid-call -------------------------------------------------------------------
 
@@ -221,6 +216,7 @@ class Session:
                 settle()
             if not self.call.terminal:
                 self.call.fail(FailureReason.GATEWAY_ERROR)
+            self._settled.set()
             record = self.call.record
             self._services.metrics.observe_end(record)
             if self._occupied:
@@ -236,8 +232,7 @@ class Session:
                 sip_status=record.sip_status,
             )
             self.on_released()
-        await self._services.writer.flush()
-        self._services.live.remove(self.call.id)
+            self._services.live.remove(self.call.id)
 
     def on_released(self) -> None:
         """The call holds no resource any more. Overridden where somebody waits for its place."""

@@ -1,0 +1,84 @@
+"""Agents and the engine: an agent is `active` once the engine has accepted it.
+
+A new or changed agent is a `draft`; this task offers it to the engine, tries again with growing pauses while the engine is
+away, and leaves the engine's own words in `sync_error` when it refuses. Calls carry the agent's settings themselves, so that
+a change counts from the next call on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import replace
+
+import structlog
+
+from gateway.directory import Directory
+from gateway.engine_request import engine_settings
+from media.ultravox.agent_settings import AgentSettingsError
+from media.ultravox.call_request import CallRequestError
+from media.ultravox.errors import EngineApiError, EngineRefusedError
+from media.ultravox.rest import UltravoxClient
+from store.records import Agent, AgentStatus
+
+log = structlog.get_logger(__name__)
+
+FIRST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 60.0
+
+
+class AgentSync:
+    """One task that works off the directory's agents that the engine does not know yet."""
+
+    def __init__(self, directory: Directory, engine: UltravoxClient) -> None:
+        self._directory = directory
+        self._engine = engine
+        self._task: asyncio.Task[None] | None = None
+        self._wake = asyncio.Event()
+
+    def start(self) -> None:
+        self._directory.on_agent_changed = self._wake.set
+        self._task = asyncio.create_task(self._run(), name="agent-sync")
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+
+    async def _run(self) -> None:
+        pause = FIRST_PAUSE_S
+        while True:
+            self._wake.clear()
+            failed = False
+            for agent in self._directory.agents_to_sync():
+                failed = not await self.offer(agent) or failed
+            if failed:
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE_S)
+            else:
+                pause = FIRST_PAUSE_S
+                await self._wake.wait()
+
+    async def offer(self, agent: Agent) -> bool:
+        """Offer one agent to the engine; false when it is worth another try."""
+        try:
+            engine_agent = await self._engine.create_agent(f"agent_{agent.id}", engine_settings(agent))
+        except (EngineRefusedError, AgentSettingsError, CallRequestError) as error:
+            log.warning("agent_refused_by_engine", agent_id=agent.id, error=str(error))
+            await self._settle(agent, AgentStatus.FAILED, str(error), None)
+            return True
+        except EngineApiError as error:
+            if agent.sync_error != str(error):
+                log.warning("agent_not_synced", agent_id=agent.id, error=str(error))
+                await self._settle(agent, AgentStatus.DRAFT, str(error), None)
+            return False
+        await self._settle(agent, AgentStatus.ACTIVE, None, engine_agent.agent_id)
+        return True
+
+    async def _settle(
+        self, agent: Agent, status: AgentStatus, error: str | None, engine_agent_id: str | None
+    ) -> None:
+        changed = replace(agent, status=status, sync_error=error, engine_agent_id=engine_agent_id)
+        await self._directory.record_sync(changed)

@@ -1,0 +1,247 @@
+"""The gateway put together: store, routing, SIP, media and engine, started in order and stopped in order.
+
+This is what the HTTP API holds on to, and what `serve` runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from gateway.agent_sync import AgentSync
+from gateway.calls import CallService
+from gateway.config import Config
+from gateway.conversation import ConversationServices
+from gateway.dial_queue import DialQueue
+from gateway.directory import Directory
+from gateway.engine_watch import EngineWatch
+from gateway.health import Health
+from gateway.inbound import InboundCalls, InboundServices
+from gateway.live_calls import LiveCalls
+from gateway.loop_watch import LoopWatch
+from gateway.media_address import MediaAddress
+from gateway.metrics import GatewayMetrics
+from gateway.outbound import OutboundServices
+from gateway.session import SessionServices
+from gateway.sweep import fail_orphans
+from media.config import MediaConfig
+from media.in_process import InProcessMediaPlane
+from media.plane import MediaPlane
+from media.ultravox.rest import UltravoxClient
+from routing.explain import explain_json
+from routing.inbound import InboundQuery, decide_inbound
+from routing.outbound import OutboundQuery, decide_outbound
+from sip.user_agent import Listen, OptionsReply, UserAgent, UserAgentConfig
+from store.database import Store
+from store.records import CallDirection
+from store.writer import CallWriter
+
+log = structlog.get_logger(__name__)
+
+STRAGGLER_TIMEOUT_S = 5.0  # after the drain: how long the last BYEs may take
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the SIP side really listens."""
+
+    sip: tuple[Listen, ...]
+
+    def first(self, transport: str) -> Listen:
+        return next(listen for listen in self.sip if listen.transport == transport)
+
+
+class Gateway:
+    """One gateway process. Made by `Gateway.open`; `start` binds and takes calls, `stop` drains."""
+
+    def __init__(self, config: Config, store: Store) -> None:
+        self.config = config
+        self.store = store
+        self.registry = CollectorRegistry()
+        self.metrics = GatewayMetrics(self.registry)
+        self.directory = Directory(store)
+        self._draining = False
+        self._started = False
+        self._writer = CallWriter(store.calls)
+        self._live = LiveCalls(
+            max_inbound=config.calls.max_inbound, max_outbound=config.calls.max_outbound
+        )
+        self._engine = UltravoxClient(
+            config.engine.base_url, config.engine.api_key or "", timeout_s=config.engine.create_timeout
+        )
+        self._plane: MediaPlane = InProcessMediaPlane(_media_config(config))
+        self._user_agent = UserAgent(
+            UserAgentConfig(
+                listen=tuple(Listen(*endpoint) for endpoint in config.sip.endpoints()),
+                public_host=config.sip.public_host,
+            ),
+            on_invite=lambda invite: self._inbound.on_invite(invite),
+            on_options=self._answer_options,
+        )
+        self._engine_watch = EngineWatch(self._engine)
+        self._agent_sync = AgentSync(self.directory, self._engine)
+        self._loop_watch = LoopWatch()
+        session = SessionServices(
+            live=self._live,
+            metrics=self.metrics,
+            conversation=ConversationServices(
+                plane=self._plane,
+                engine=self._engine,
+                engine_config=config.engine,
+                calls_config=config.calls,
+                metrics=self.metrics,
+                first_packet_timeout_s=config.media.first_packet_timeout,
+                silence_timeout_s=config.media.silence_timeout,
+            ),
+            default_max_duration_s=config.calls.max_duration,
+            default_ring_timeout_s=config.calls.ring_timeout,
+        )
+        media_address = MediaAddress(
+            public_host=config.media.public_host or config.sip.public_host,
+            bind_host=config.media.bind_host,
+            local_host_for=self._user_agent.local_host_for,
+        )
+        recordings = config.data_dir / "recordings"
+        self._inbound = InboundCalls(
+            InboundServices(
+                session=session,
+                table=lambda: self.directory.table,
+                agent=self.directory.agent,
+                draining=lambda: self._draining,
+                media_address=media_address,
+                save=self._writer.put,
+                recordings=recordings,
+                retry_after_s=config.calls.retry_after,
+            )
+        )
+        self._queue = DialQueue(
+            self._live, limit=config.calls.queue_limit, timeout_s=config.calls.queue_timeout
+        )
+        self.calls = CallService(
+            store=store,
+            writer=self._writer,
+            live=self._live,
+            queue=self._queue,
+            outbound=OutboundServices(
+                session=session,
+                user_agent=self._user_agent,
+                media_address=media_address,
+                recordings=recordings,
+            ),
+            table=lambda: self.directory.table,
+            agent=self.directory.agent,
+            draining=lambda: self._draining,
+        )
+        self._declare_gauges()
+
+    @classmethod
+    async def open(cls, config: Config) -> Gateway:
+        """Open the store and load the routing table; nothing listens yet."""
+        store = await Store.open(config.database_url())
+        gateway = cls(config, store)
+        await gateway.directory.load()
+        return gateway
+
+    async def start(self) -> Addresses:
+        """Take calls. Raises `OSError` when an address cannot be bound."""
+        self._writer.start()
+        await fail_orphans(self.store)
+        await self._plane.start()
+        self._engine_watch.start()
+        self._agent_sync.start()
+        self._loop_watch.start()
+        await self._user_agent.start()
+        self._started = True
+        return Addresses(sip=tuple(self._user_agent.addresses))
+
+    async def drain(self, timeout_s: float) -> None:
+        """Take no new call, let live ones go on for up to `timeout_s` seconds, then end them with BYE."""
+        self._draining = True
+        log.info("draining", live_calls=len(self._live), timeout_s=timeout_s)
+        if not await self._live.wait_until_empty(timeout_s):
+            log.warning("drain_timed_out", live_calls=len(self._live))
+            self.end_calls()
+            await self._live.wait_until_empty(STRAGGLER_TIMEOUT_S)
+
+    def end_calls(self) -> None:
+        """End every live call now."""
+        for session in self._live:
+            session.shut_down()
+
+    async def close(self) -> None:
+        """Release everything. Calls still live are ended first."""
+        self._draining = True
+        self.end_calls()
+        await self._live.wait_until_empty(STRAGGLER_TIMEOUT_S)
+        await self._agent_sync.close()
+        await self._engine_watch.close()
+        await self._loop_watch.close()
+        await self._user_agent.close()
+        await self._plane.close()
+        await self._engine.close()
+        await self._writer.close()
+        await self.store.close()
+
+    # --- what the API asks -------------------------------------------------------------------------------------------
+
+    def health(self) -> Health:
+        checks = {
+            "sip": "ok" if self._started else "not listening",
+            "media": "ok" if self._plane.ports_free > 0 else "no RTP port is free",
+            "engine": self._engine_watch.state,
+            "store": "ok" if self._writer.healthy else "the database cannot be written",
+        }
+        ready = not self._draining and all(state == "ok" for state in checks.values())
+        return Health(ready=ready, draining=self._draining, checks=checks)
+
+    def explain_inbound(
+        self, organization_id: str, *, to: str, from_: str | None, source: str | None
+    ) -> dict[str, Any]:
+        """Which trunk, number and agent an INVITE would get and why, as JSON-able values."""
+        query = InboundQuery(source_ip=source, to_user=to, from_user=from_, organization_id=organization_id)
+        return explain_json(decide_inbound(self.directory.table, query))
+
+    def explain_outbound(
+        self, organization_id: str, *, agent_id: str, to: str, from_number: str | None
+    ) -> dict[str, Any]:
+        """Which number and trunk a call would take and why, as JSON-able values."""
+        query = OutboundQuery(
+            agent_id=agent_id, to=to, from_number=from_number, organization_id=organization_id
+        )
+        return explain_json(decide_outbound(self.directory.table, query))
+
+    # --- inside ------------------------------------------------------------------------------------------------------
+
+    def _answer_options(self) -> OptionsReply:
+        """OPTIONS is how trunks probe us: 200 when we would take a call, 503 with Retry-After otherwise."""
+        if self._draining or self._live.full(CallDirection.INBOUND):
+            return OptionsReply(503, max(1, round(self.config.calls.retry_after)))
+        return OptionsReply(200, None)
+
+    def _declare_gauges(self) -> None:
+        gauge = self.metrics.gauge
+        gauge("calls_inbound_active", "Inbound calls now.", lambda: self._live.count(CallDirection.INBOUND))
+        gauge("calls_outbound_active", "Outbound calls now.", lambda: self._live.count(CallDirection.OUTBOUND))
+        gauge("calls_live", "Calls that are not over, queued ones included.", lambda: len(self._live))
+        gauge("calls_queued", "Outbound calls that wait for a place.", lambda: len(self._queue))
+        gauge("media_legs", "Media legs now.", lambda: self._plane.legs)
+        gauge("rtp_ports_free", "Legs that could still be created.", lambda: self._plane.ports_free)
+        gauge("store_calls_waiting", "Calls whose newest state is not stored yet.", lambda: self._writer.waiting)
+        gauge("loop_lag_seconds", "How late the event loop is, at worst since the last scrape.", self._loop_watch.take)
+        gauge("draining", "1 while the gateway drains.", lambda: float(self._draining))
+        for field in ("client_transactions", "server_transactions", "dialogs", "calls"):
+            gauge(
+                f"sip_{field}",
+                f"SIP {field.replace('_', ' ')} alive.",
+                lambda field=field: getattr(self._user_agent.statistics, field),
+            )
+
+
+def _media_config(config: Config) -> MediaConfig:
+    low, high = config.media.port_range()
+    return MediaConfig(
+        bind_host=config.media.bind_host, port_low=low, port_high=high, port_rest_s=config.media.port_rest
+    )

@@ -1,0 +1,174 @@
+"""Calls as the API sees them: place, read, list, hang up, cancel.
+
+A live call is read from memory, everything else from the store; what the writer still holds is written first, so that a
+reader never sees a status go back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from gateway.call import Call
+from gateway.dial_queue import DialQueue
+from gateway.errors import ConflictError, InvalidRequestError, LimitExceededError, NotFoundError, UnavailableError
+from gateway.live_calls import LiveCalls
+from gateway.new_call import NewCall
+from gateway.outbound import OutboundServices, OutboundSession
+from gateway.session import Session
+from routing.outbound import OutboundQuery, Refusal, decide_outbound
+from routing.table import RoutingTable
+from store.database import Store
+from store.identifiers import uuid7
+from store.records import (
+    Agent,
+    CallDirection,
+    CallFilter,
+    CallRecord,
+    CallStatus,
+    Page,
+    TimelineEvent,
+)
+from store.writer import CallWriter
+
+SETTLE_TIMEOUT_S = 2.0  # how long hang-up and cancel wait for the far side before they answer
+
+
+class CallService:
+    """What the control API may do with calls."""
+
+    def __init__(
+        self,
+        store: Store,
+        writer: CallWriter,
+        live: LiveCalls,
+        queue: DialQueue,
+        outbound: OutboundServices,
+        table: Callable[[], RoutingTable],
+        agent: Callable[[str], Agent | None],
+        draining: Callable[[], bool],
+    ) -> None:
+        self._store = store
+        self._writer = writer
+        self._live = live
+        self._queue = queue
+        self._outbound = outbound
+        self._table = table
+        self._agent = agent
+        self._draining = draining
+
+    async def create(self, organization_id: str, request: NewCall) -> CallRecord:
+        """Check everything, keep the call as `queued`, and dial without waiting.
+
+        Raises `NotFoundError`, `InvalidRequestError`, `LimitExceededError` (the queue is full) or `UnavailableError` (draining).
+        """
+        if self._draining():
+            raise UnavailableError("the gateway is shutting down", code="draining", retry_after=30)
+        agent = self._agent(request.agent_id)
+        if agent is None or agent.organization_id != organization_id:
+            raise NotFoundError(f"no agent {request.agent_id}", agent_id=request.agent_id)
+        decision = decide_outbound(
+            self._table(),
+            OutboundQuery(agent_id=agent.id, to=request.phone_number, from_number=request.from_number),
+        )
+        if isinstance(decision.outcome, Refusal):
+            refusal = decision.outcome
+            raise InvalidRequestError(
+                refusal.message, code=str(refusal.kind), field=refusal.field, agent_id=agent.id, fix=refusal.fix
+            )
+        if self._queue.full:
+            raise LimitExceededError("the dial queue is full", code="queue_full", retry_after=10)
+        route = decision.outcome
+        record = CallRecord(
+            id=uuid7(),
+            organization_id=organization_id,
+            status=CallStatus.QUEUED,
+            direction=CallDirection.OUTBOUND,
+            agent_id=agent.id,
+            created_at=datetime.now(UTC),
+            phone_number=route.phone_number,
+            from_number=route.from_number,
+            trunk_id=route.trunk_id,
+            variables=dict(request.variables),
+            metadata=dict(request.metadata),
+            call_settings={key: value for key, value in asdict(request.settings).items() if value is not None},
+        )
+        await self._store.calls.insert(record)
+        call = Call(record, self._writer.put)
+        call.step("created", by="api")
+        call.step("routed", trunk_id=route.trunk_id, from_number=route.from_number)
+        session = OutboundSession(call, route, agent, request.settings, self._outbound)
+        session.enqueue(self._queue)
+        return call.record
+
+    async def get(self, organization_id: str, call_id: str) -> CallRecord:
+        session = self._live.get(call_id)
+        if session is not None:
+            return _owned(session, organization_id).call.record
+        return await self._stored(organization_id, call_id)
+
+    async def list(
+        self, organization_id: str, filter_: CallFilter, limit: int, offset: int
+    ) -> Page[CallRecord]:
+        await self._writer.flush()
+        return await self._store.calls.list(organization_id, filter_, limit, offset)
+
+    async def timeline(self, organization_id: str, call_id: str) -> list[TimelineEvent]:
+        session = self._live.get(call_id)
+        if session is not None:
+            return list(_owned(session, organization_id).call.timeline)
+        await self._stored(organization_id, call_id)
+        return await self._store.calls.timeline(call_id)
+
+    async def hang_up(self, organization_id: str, call_id: str) -> CallRecord:
+        """End a call in progress. Raises `ConflictError` when it is not, or no longer."""
+        session = await self._session(organization_id, call_id)
+        if session.call.status is not CallStatus.IN_PROGRESS:
+            raise ConflictError(
+                f"the call is {session.call.status}, not in progress; cancel it instead",
+                code="call_not_in_progress",
+                status=str(session.call.status),
+            )
+        session.hang_up()
+        await session.wait_settled(SETTLE_TIMEOUT_S)
+        return session.call.record
+
+    async def cancel(self, organization_id: str, call_id: str) -> CallRecord:
+        """Take a queued or ringing outbound call back; waits a moment for the far side to confirm."""
+        session = await self._session(organization_id, call_id)
+        if session.call.status is CallStatus.IN_PROGRESS or not isinstance(session, OutboundSession):
+            raise ConflictError(
+                "only an outbound call that was not answered yet can be cancelled",
+                code="call_not_cancellable",
+                status=str(session.call.status),
+            )
+        session.cancel()
+        await session.wait_settled(SETTLE_TIMEOUT_S)
+        return session.call.record
+
+    async def _session(self, organization_id: str, call_id: str) -> Session:
+        session = self._live.get(call_id)
+        if session is not None:
+            _owned(session, organization_id)
+            if not session.over and not session.call.terminal:
+                return session
+            record = session.call.record
+        else:
+            record = await self._stored(organization_id, call_id)
+        raise ConflictError(
+            f"the call is over: {record.status}", code="call_already_terminal", status=str(record.status)
+        )
+
+    async def _stored(self, organization_id: str, call_id: str) -> CallRecord:
+        record = await self._store.calls.get(organization_id, call_id)
+        if record is None:
+            raise NotFoundError(f"no call {call_id}", call_id=call_id)
+        return record
+
+
+def _owned(session: Session, organization_id: str) -> Session:
+    record = session.call.record
+    if record.organization_id != organization_id:
+        raise NotFoundError(f"no call {record.id}", call_id=record.id)
+    return session

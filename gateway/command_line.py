@@ -1,0 +1,134 @@
+"""The command line: `serve`, `check`, `route-test` and `call`, their options and their exit codes.
+
+0 means that all went well, 1 that what was asked for failed, 2 that the command line is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gateway.config import Config, parse_endpoint, parse_port_range
+from gateway.config_sources import load_config
+from gateway.errors import ConfigurationError
+from gateway.follow_call import follow_call
+from gateway.logs import configure_logging
+from gateway.route_test import route_test
+from gateway.serve import OpenHttp, serve
+
+DEMO_SIP = "127.0.0.1:5060"
+DEMO_HTTP = "127.0.0.1:8080"
+DEMO_RTP_PORTS = "20000-29999"
+
+
+def run(arguments: Sequence[str], open_http: OpenHttp) -> int:
+    """Do what the command line asks for and return the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        config = load_config(getattr(options, "config", None), os.environ, _overrides(options))
+    except ConfigurationError as error:
+        for fault in error.details.get("faults", [error.message]):
+            print(f"trunkline: {fault}", file=sys.stderr)
+        return 1
+    command: str = options.command
+    if command == "check":
+        print("The configuration is good.")
+        return 0
+    configure_logging(config.logging)
+    if command == "serve":
+        return _run_loop(serve(config, open_http, demo=options.demo), config)
+    if command == "route-test":
+        query = {"to": options.to, "from_": options.from_number, "source": options.source}
+        return _run_loop(route_test(config, **query), config)
+    return _run_loop(
+        follow_call(
+            options.api, options.key, agent_id=options.agent, to=options.to, from_number=options.from_number
+        ),
+        config,
+    )
+
+
+def _run_loop(coroutine: Any, config: Config) -> int:
+    del config
+    try:
+        import uvloop
+    except ImportError:
+        return int(asyncio.run(coroutine))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return int(runner.run(coroutine))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m gateway", description="AI voice agents on the phone.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    configured = argparse.ArgumentParser(add_help=False)
+    configured.add_argument("--config", type=Path, metavar="FILE", help="TOML file; see docs/configuration.md")
+    configured.add_argument("--data", type=Path, metavar="DIR", help="where the database and recordings live")
+
+    serving = commands.add_parser("serve", parents=[configured], help="run the gateway")
+    serving.add_argument("--demo", action="store_true", help="loopback only, with a local engine and demo numbers")
+    serving.add_argument("--sip", type=_endpoint, metavar="HOST:PORT", help="listen here for SIP over UDP and TCP")
+    serving.add_argument("--http", type=_endpoint, metavar="HOST:PORT", help="listen here for HTTP")
+    serving.add_argument("--rtp-ports", type=_port_range, metavar="LOW-HIGH", help="ports for audio")
+
+    commands.add_parser("check", parents=[configured], help="check the configuration")
+
+    testing = commands.add_parser(
+        "route-test", parents=[configured], help="tell which trunk, number and agent an INVITE would get, and why"
+    )
+    testing.add_argument("--to", required=True, metavar="NUMBER")
+    testing.add_argument("--from", dest="from_number", metavar="NUMBER")
+    testing.add_argument("--source", metavar="IP", help="the address the INVITE would come from")
+
+    calling = commands.add_parser("call", help="place a call through a running gateway and follow it")
+    calling.add_argument("--agent", required=True, metavar="ID")
+    calling.add_argument("--to", required=True, metavar="NUMBER")
+    calling.add_argument("--from", dest="from_number", metavar="NUMBER")
+    calling.add_argument("--api", default=f"http://{DEMO_HTTP}", metavar="URL")
+    calling.add_argument(
+        "--key", default=os.environ.get("TRUNKLINE_KEY"), help="API key; default: the variable TRUNKLINE_KEY"
+    )
+    return parser
+
+
+def _endpoint(text: str) -> str:
+    try:
+        parse_endpoint(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
+
+
+def _port_range(text: str) -> str:
+    try:
+        parse_port_range(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
+
+
+def _overrides(options: argparse.Namespace) -> dict[str, Any]:
+    """What the command line says of the configuration. The demonstration listens on loopback only."""
+    overrides: dict[str, Any] = {}
+    if getattr(options, "data", None) is not None:
+        overrides["data_dir"] = options.data
+    if options.command != "serve":
+        return overrides
+    demo: bool = options.demo
+    sip = options.sip or (DEMO_SIP if demo else None)
+    http = options.http or (DEMO_HTTP if demo else None)
+    if sip is not None:
+        overrides["sip.listen"] = (f"udp:{sip}", f"tcp:{sip}")
+    if http is not None:
+        overrides["http.listen"] = http
+    if options.rtp_ports is not None:
+        overrides["media.rtp_ports"] = options.rtp_ports
+    if demo:
+        overrides["media.bind_host"] = "127.0.0.1"
+    return overrides

@@ -1,0 +1,80 @@
+"""From an agent and a call's overrides to the engine's create-call request.
+
+`media.ultravox` knows nothing of agents and the store; this is the one place where the two are joined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.new_call import CallSettings
+from media.ultravox.agent_settings import AgentSettings, Greeting, InactivityMessage, VadSettings
+from media.ultravox.call_request import EngineCallRequest
+from store.records import Agent
+
+ENGINE_RATE_HZ = 8000  # G.711 legs: the engine is asked for the leg's own rate, so that nothing is resampled
+JOIN_MARGIN_S = 30.0  # the engine waits for our socket this much longer than the phone rings
+
+
+def engine_settings(
+    agent: Agent, *, greeting_text: str | None = None, max_duration_s: float | None = None
+) -> AgentSettings:
+    """An agent in the engine's terms. Raises `AgentSettingsError` for a setting that the engine would refuse."""
+    greeting = dict(agent.greeting_settings or {})
+    if greeting_text is not None:
+        greeting["text"] = greeting_text
+    return AgentSettings(
+        system_prompt=agent.system_prompt,
+        voice=agent.voice_id,
+        model=agent.model,
+        temperature=agent.temperature,
+        language_hint=agent.language_hint,
+        greeting=Greeting.from_plain(greeting) if greeting else None,
+        inactivity_messages=tuple(InactivityMessage.from_plain(entry) for entry in agent.inactivity_messages),
+        vad=VadSettings.from_plain(agent.vad_settings) if agent.vad_settings else None,
+        max_duration_ms=agent.max_duration_ms if max_duration_s is None else int(max_duration_s * 1000),
+        time_exceeded_message=agent.time_exceeded_message,
+        can_hang_up=bool((agent.built_in_config or {}).get("hang_up", True)),
+    )
+
+
+def engine_request(
+    agent: Agent,
+    settings: CallSettings,
+    *,
+    call_id: str,
+    direction: str,
+    variables: Mapping[str, Any],
+    metadata: Mapping[str, Any],
+    max_duration_s: float,
+    ring_timeout_s: float,
+) -> EngineCallRequest:
+    """The request for one call; `metadata` values that are not text stay with our own call object."""
+    texts = {
+        key: value
+        for key, value in metadata.items()
+        if isinstance(value, str) and not key.startswith("ultravox.")
+    }
+    return EngineCallRequest(
+        agent=engine_settings(agent, greeting_text=settings.greeting, max_duration_s=max_duration_s),
+        sample_rate=ENGINE_RATE_HZ,
+        variables=variables,
+        metadata=texts | {"call_id": call_id, "direction": direction},
+        join_timeout_ms=int((ring_timeout_s + JOIN_MARGIN_S) * 1000),
+    )
+
+
+def longest_call_s(agent: Agent, settings: CallSettings, default_s: float) -> float:
+    """How long this call may last, in seconds: the call's own word, else the agent's, else the configuration's."""
+    return _first_s(settings.max_duration_ms, agent.max_duration_ms, default_s)
+
+
+def longest_ring_s(agent: Agent, settings: CallSettings, default_s: float) -> float:
+    """How long the far phone may ring, in seconds, by the same order."""
+    return _first_s(settings.join_timeout_ms, agent.join_timeout_ms, default_s)
+
+
+def _first_s(call_ms: int | None, agent_ms: int | None, default_s: float) -> float:
+    own = call_ms if call_ms is not None else agent_ms
+    return default_s if own is None else own / 1000

@@ -1,0 +1,50 @@
+"""Is the voice engine reachable? Asked now and then, for `/readyz` and for whoever looks at the dashboard."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+import structlog
+
+from media.ultravox.errors import EngineApiError
+from media.ultravox.rest import UltravoxClient
+
+log = structlog.get_logger(__name__)
+
+INTERVAL_S = 15.0
+INTERVAL_WHEN_AWAY_S = 2.0
+
+
+class EngineWatch:
+    """`state` is `ok` or the reason why the engine is not."""
+
+    def __init__(self, engine: UltravoxClient) -> None:
+        self._engine = engine
+        self._task: asyncio.Task[None] | None = None
+        self.state = "not asked yet"
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="engine-watch")
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+
+    async def _run(self) -> None:
+        while True:
+            state = await self._ask()
+            if state != self.state:
+                (log.info if state == "ok" else log.warning)("engine_state", state=state)
+                self.state = state
+            await asyncio.sleep(INTERVAL_S if state == "ok" else INTERVAL_WHEN_AWAY_S)
+
+    async def _ask(self) -> str:
+        try:
+            await self._engine.ping()
+        except EngineApiError as error:
+            return str(error) or type(error).__name__
+        return "ok"

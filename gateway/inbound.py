@@ -1,0 +1,271 @@
+"""Calls that come in: INVITE, trunk, number, agent, engine, ringing, answer.
+
+The order of events is what the caller hears: 180 as soon as the call is known to be ours, the engine's call created while it
+rings, 200 when the engine's socket stands, audio after the ACK. A refused INVITE never becomes a call object; it is
+told to the log, the metrics and, where that is safe, to the peer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from gateway.call import Call
+from gateway.conversation import Conversation
+from gateway.engine_request import engine_request, longest_call_s
+from gateway.failure_reasons import FailureReason
+from gateway.media_address import MediaAddress
+from gateway.new_call import CallSettings
+from gateway.session import Session, SessionServices
+from media.plane import MediaCapacityError
+from media.ultravox.errors import EngineBusyError, EngineApiError
+from routing.explain import explain_text
+from routing.inbound import InboundQuery, InboundRoute, Refusal, decide_inbound
+from routing.table import RoutingTable
+from sip.errors import SipError
+from sip.message import Request
+from sip.offer_answer import AudioSession, LocalAudio, NotAcceptableError
+from sip.sdp import SdpError
+from sip.user_agent import Call as SipCall
+from sip.user_agent import IncomingCall
+from store.identifiers import uuid7
+from store.records import Agent, CallDirection, CallRecord, CallStatus
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class InboundServices:
+    """What the inbound flow needs beyond the sessions' own services."""
+
+    session: SessionServices
+    table: Callable[[], RoutingTable]
+    agent: Callable[[str], Agent | None]
+    draining: Callable[[], bool]
+    media_address: MediaAddress
+    save: Callable[..., None]
+    recordings: Path
+    retry_after_s: float
+
+
+class InboundCalls:
+    """Takes each new INVITE from the user agent and refuses it or makes a session of it."""
+
+    def __init__(self, services: InboundServices) -> None:
+        self._services = services
+
+    def on_invite(self, invite: IncomingCall) -> None:
+        """Called by the user agent for every INVITE outside a dialog."""
+        services = self._services
+        if services.draining():
+            self._refuse_busy(invite, "draining", "the gateway is shutting down")
+            return
+        try:
+            query = _query(invite)
+        except SipError as error:
+            self._refused("malformed", invite, str(error))
+            invite.reject(400, str(error))
+            return
+        decision = decide_inbound(services.table(), query)
+        if isinstance(decision.outcome, Refusal):
+            refusal = decision.outcome
+            self._refused(str(refusal.kind), invite, refusal.message, explanation=explain_text(decision))
+            invite.reject(refusal.sip_status, headers=(("Reason", _reason(refusal.sip_status, refusal.message)),))
+            return
+        agent = services.agent(decision.outcome.agent_id)
+        if agent is None:
+            self._refused("inactive-agent", invite, "the agent was deleted a moment ago")
+            invite.reject(480)
+            return
+        if services.session.live.full(CallDirection.INBOUND):
+            self._refuse_busy(invite, "capacity", "all places for inbound calls are taken")
+            return
+        InboundSession(invite, decision.outcome, agent, services).start()
+
+    def _refuse_busy(self, invite: IncomingCall, kind: str, message: str) -> None:
+        self._refused(kind, invite, message)
+        retry_after = str(max(1, round(self._services.retry_after_s)))
+        invite.reject(503, headers=(("Retry-After", retry_after), ("Reason", _reason(503, message))))
+
+    def _refused(self, kind: str, invite: IncomingCall, message: str, explanation: str | None = None) -> None:
+        self._services.session.metrics.rejections_total.labels(kind).inc()
+        log.warning(
+            "invite_refused",
+            kind=kind,
+            reason=message,
+            source=f"{invite.source_host}:{invite.source_port}",
+            sip_call_id=invite.call_id,
+            explanation=explanation,
+        )
+
+
+class InboundSession(Session):
+    """One inbound call."""
+
+    direction = CallDirection.INBOUND
+
+    def __init__(self, invite: IncomingCall, route: InboundRoute, agent: Agent, services: InboundServices) -> None:
+        settings = CallSettings()
+        record = CallRecord(
+            id=uuid7(),
+            organization_id=route.organization_id,
+            status=CallStatus.QUEUED,
+            direction=CallDirection.INBOUND,
+            agent_id=agent.id,
+            created_at=datetime.now(UTC),
+            phone_number=route.caller,
+            from_number=route.phone_number,
+            trunk_id=route.trunk_id,
+            sip_call_id=invite.call_id,
+            sip_from=invite.request.get("From"),
+        )
+        max_duration_s = longest_call_s(agent, settings, services.session.default_max_duration_s)
+        call = Call(record, services.save)
+        super().__init__(call, services.session, max_duration_s)
+        self._invite = invite
+        self._agent = agent
+        self._route = route
+        self._inbound = services
+        self._answer: bytes | None = None
+        self._sip = invite
+        invite.listener = self
+        call.step("invite-received", source=f"{invite.source_host}:{invite.source_port}")
+        call.step("routed", trunk_id=route.trunk_id, phone_number=route.phone_number, agent_id=agent.id)
+        self._conversation = Conversation(
+            call,
+            engine_request(
+                agent,
+                settings,
+                call_id=call.id,
+                direction=str(CallDirection.INBOUND),
+                variables={},
+                metadata={},
+                max_duration_s=max_duration_s,
+                ring_timeout_s=0.0,
+            ),
+            self,
+            services.session.conversation,
+            services.recordings / f"{call.id}.wav" if agent.recording_enabled else None,
+        )
+        self._occupy()
+
+    def start(self) -> None:
+        """Let it ring, and prepare everything that the answer needs."""
+        self._invite.ring()
+        self.call.ring()
+        self._setup = asyncio.create_task(self._prepare())
+
+    async def _prepare(self) -> None:
+        assert self._conversation is not None
+        try:
+            created = await self._conversation.open_leg()
+            self._negotiate_offer(created.port, created.rtcp_port)
+            await self._conversation.create_engine_call()
+            self._conversation.attach_engine()
+        except MediaCapacityError:
+            self._refuse(503, FailureReason.CAPACITY, "no RTP port is free", retry_after=True)
+        except NotAcceptableError as error:
+            self._refuse(488, FailureReason.MEDIA_NEGOTIATION_FAILED, str(error))
+        except SdpError as error:
+            self._refuse(400, FailureReason.MEDIA_NEGOTIATION_FAILED, str(error))
+        except EngineBusyError as error:
+            self._refuse(503, FailureReason.AGENT_ERROR, str(error), retry_after=True)
+        except EngineApiError as error:
+            self._refuse(500, FailureReason.AGENT_ERROR, str(error))
+        except Exception:  # noqa: BLE001  (a fault in one call is that call's alone)
+            log.exception("inbound_call_crashed", call_id=self.call.id)
+            self._refuse(500, FailureReason.GATEWAY_ERROR, "internal error")
+
+    def _negotiate_offer(self, port: int, rtcp_port: int) -> None:
+        host = self._inbound.media_address.for_peer(self._invite.source_host)
+        self._audio = AudioSession(
+            LocalAudio(host=host, port=port, rtcp_port=rtcp_port, codecs=self._route.codecs),
+            session_id=self.call.record.created_at.microsecond + 1,
+        )
+        if self._invite.offer is None:
+            self._answer = self._audio.offer()  # the INVITE had no offer: ours goes into the 200
+            return
+        self._answer, parameters = self._audio.answer(self._invite.offer)
+        self._apply(parameters)
+
+    def on_engine_open(self) -> None:
+        if not self.over and self._answer is not None:
+            self.call.step("answered", sip_status=200)
+            self.call.update(sip_status=200, sip_reason="OK")
+            self._invite.answer(self._answer)
+
+    def on_established(self, call: SipCall, sdp: bytes | None) -> None:
+        self.call.step("ack-received")
+        if self._invite.offer is None and not self._take_answer(sdp):
+            return
+        self._connected()
+
+    def _take_answer(self, sdp: bytes | None) -> bool:
+        """The answer to our offer, from the ACK."""
+        assert self._audio is not None
+        try:
+            if sdp is None:
+                raise SdpError("the ACK to an INVITE without offer carries no answer")
+            self._apply(self._audio.accept_answer(sdp))
+        except (SdpError, NotAcceptableError) as error:
+            self.call.step("answer-refused", error=str(error))
+            self.finish(lambda: self.call.fail(FailureReason.MEDIA_NEGOTIATION_FAILED), "media-negotiation-failed")
+            return False
+        return True
+
+    def on_cancelled(self, call: SipCall, request: Request) -> None:
+        self.call.step("cancel-received", reason=request.get("Reason"))
+        self.call.update(sip_status=487, sip_reason="Request Terminated")
+        self.finish(lambda: self.call.fail(FailureReason.CALLER_HANGUP))
+
+    def on_conversation_lost(self, reason: FailureReason, detail: str) -> None:
+        if self.call.record.started_at is None and self.call.record.sip_status is None:
+            self._refuse(500, reason, detail)
+        else:
+            super().on_conversation_lost(reason, detail)
+
+    def _refuse(self, status: int, reason: FailureReason, detail: str, *, retry_after: bool = False) -> None:
+        """Give up before the answer, with a status that tells the carrier what to do."""
+        if self.over:
+            return
+        self.call.step("refused", sip_status=status, detail=detail)
+        self.call.update(sip_status=status, sip_reason=detail)
+        log.warning("inbound_call_refused", call_id=self.call.id, sip_status=status, reason=str(reason), detail=detail)
+        headers = [("Reason", _reason(status, str(reason)))]
+        if retry_after:
+            headers.append(("Retry-After", str(max(1, round(self._inbound.retry_after_s)))))
+        self._invite.reject(status, headers=tuple(headers))
+        self.finish(lambda: self.call.fail(reason))
+
+
+def _query(invite: IncomingCall) -> InboundQuery:
+    """What routing has to know of an INVITE. Raises `SipError` when the request cannot be read so far."""
+    request = invite.request
+    return InboundQuery(
+        source_ip=invite.source_host,
+        to_user=request.request_uri.user_decoded or "",
+        from_user=_caller(request),
+    )
+
+
+def _caller(request: Request) -> str | None:
+    """The caller's number: P-Asserted-Identity when the trunk sends one (RFC 3325), else From."""
+    asserted = request.get("P-Asserted-Identity")
+    if asserted is not None:
+        uri = asserted[asserted.find("<") + 1 : asserted.find(">")] if "<" in asserted else asserted
+        scheme, _, rest = uri.partition(":")
+        if scheme.strip().lower() in ("sip", "sips", "tel") and rest:
+            return rest.partition("@")[0].partition(";")[0]
+    user: str | None = request.from_.uri.user_decoded
+    return user
+
+
+def _reason(status: int, text: str) -> str:
+    """A Reason header value (RFC 3326) with quotes made harmless."""
+    safe = "".join(character if " " <= character <= "~" and character not in '"\\' else "'" for character in text)
+    return f'SIP;cause={status};text="{safe}"'

@@ -1,0 +1,236 @@
+"""Calls that go out: queue, leg, engine, INVITE, ringing, answer.
+
+The engine's call is created before the INVITE leaves, so that an engine without capacity is noticed before a person's phone
+rings; its socket is opened at the answer, so that the agent's greeting is said to somebody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from gateway.call import Call
+from gateway.conversation import Conversation
+from gateway.dial_queue import DialQueue
+from gateway.engine_request import engine_request, longest_call_s, longest_ring_s
+from gateway.failure_reasons import FailureReason, failure_of_status
+from gateway.media_address import MediaAddress
+from gateway.new_call import CallSettings
+from gateway.session import Session, SessionServices
+from media.plane import MediaCapacityError
+from media.ultravox.errors import EngineApiError
+from routing.outbound import OutboundRoute
+from sip.message import Response
+from sip.offer_answer import AudioSession, LocalAudio, NotAcceptableError
+from sip.sdp import SdpError
+from sip.user_agent import Call as SipCall
+from sip.user_agent import Credentials, OutboundTarget, UserAgent
+from store.records import Agent, CallDirection, CallStatus
+
+log = structlog.get_logger(__name__)
+
+CANCEL_GRACE_S = 5.0  # how long we wait for the 487 to our CANCEL before the call is settled without it
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundServices:
+    """What the outbound flow needs beyond the sessions' own services."""
+
+    session: SessionServices
+    user_agent: UserAgent
+    media_address: MediaAddress
+    recordings: Path
+
+
+class OutboundSession(Session):
+    """One outbound call, from `queued` on."""
+
+    direction = CallDirection.OUTBOUND
+
+    def __init__(
+        self, call: Call, route: OutboundRoute, agent: Agent, settings: CallSettings, services: OutboundServices
+    ) -> None:
+        super().__init__(
+            call, services.session, longest_call_s(agent, settings, services.session.default_max_duration_s)
+        )
+        self._route = route
+        self._agent = agent
+        self._settings = settings
+        self._outbound = services
+        self._queue: DialQueue | None = None
+        self._cancelling = False
+        self._ring_timed_out = False
+        self._ring_timeout_s = longest_ring_s(agent, settings, services.session.default_ring_timeout_s)
+
+    def enqueue(self, queue: DialQueue) -> None:
+        """Wait for a free place, then dial."""
+        self._queue = queue
+        queue.add(self)
+
+    def dial(self) -> None:
+        """A place is free: begin. Called by the queue, once."""
+        self._occupy()
+        self._setup = asyncio.create_task(self._prepare())
+
+    def expire(self) -> None:
+        """The call waited too long for a place."""
+        self.call.step("queue-expired")
+        self.finish(lambda: self.call.fail(FailureReason.CAPACITY))
+
+    def cancel(self) -> None:
+        """Take the call back before it is answered."""
+        self.call.step("cancel-requested")
+        self._cancelling = True
+        self._give_up(lambda: self.call.cancel())
+
+    async def _prepare(self) -> None:
+        recording = self._settings.recording_enabled
+        if recording is None:
+            recording = self._agent.recording_enabled
+        record = self.call.record
+        try:
+            self._conversation = Conversation(
+                self.call,
+                engine_request(
+                    self._agent,
+                    self._settings,
+                    call_id=self.call.id,
+                    direction=str(CallDirection.OUTBOUND),
+                    variables=record.variables,
+                    metadata=record.metadata,
+                    max_duration_s=self._max_duration_s,
+                    ring_timeout_s=self._ring_timeout_s,
+                ),
+                self,
+                self._services.conversation,
+                self._outbound.recordings / f"{self.call.id}.wav" if recording else None,
+            )
+            created = await self._conversation.open_leg()
+            await self._conversation.create_engine_call()
+            peer_host = await _resolve(self._route.target.host)
+            self._invite(peer_host, created.port, created.rtcp_port)
+        except MediaCapacityError:
+            self._fail(FailureReason.CAPACITY, "no RTP port is free")
+        except EngineApiError as error:
+            self._fail(FailureReason.AGENT_ERROR, str(error))
+        except OSError as error:
+            self._fail(FailureReason.TRUNK_UNAVAILABLE, f"{self._route.target.host}: {error}")
+        except Exception:  # noqa: BLE001  (a fault in one call is that call's alone)
+            log.exception("outbound_call_crashed", call_id=self.call.id)
+            self._fail(FailureReason.GATEWAY_ERROR, "internal error")
+
+    def _invite(self, peer_host: str, port: int, rtcp_port: int) -> None:
+        target = self._route.target
+        media_host = self._outbound.media_address.for_peer(peer_host)
+        self._audio = AudioSession(
+            LocalAudio(host=media_host, port=port, rtcp_port=rtcp_port, codecs=self._route.codecs),
+            session_id=self.call.record.created_at.microsecond + 1,
+        )
+        credentials = None
+        if target.username is not None and target.password is not None:
+            credentials = Credentials(target.username, target.password)
+        self._sip = self._outbound.user_agent.call(
+            OutboundTarget(
+                request_uri=f"sip:{self._route.dialled}@{_in_uri(target.host, target.port)}",
+                host=peer_host,
+                port=target.port,
+                transport=target.transport,
+                from_uri=f"sip:{self._route.caller}@{target.from_host or _in_uri(media_host)}",
+                from_display=None,
+                to_uri=f"sip:{self._route.dialled}@{_in_uri(target.host)}",
+                headers=(),
+                offer=self._audio.offer(),
+                credentials=credentials,
+            ),
+            self,
+        )
+        self.call.update(sip_call_id=self._sip.call_id)
+        self.call.step("invite-sent", target=f"{target.transport}:{target.host}:{target.port}")
+        self.call.ring()
+        self._after(self._ring_timeout_s, self._ring_out)
+
+    # --- SIP -----------------------------------------------------------------------------------------------------------
+
+    def on_progress(self, call: SipCall, response: Response) -> None:
+        self.call.step("progress", sip_status=response.status, reason=response.reason, sdp=bool(response.body))
+
+    def on_answer(self, call: SipCall, response: Response) -> None:
+        assert self._audio is not None
+        assert self._conversation is not None
+        if self.over or self._cancelling or self._ring_timed_out:
+            return  # the 200 crossed our CANCEL: the stack sends ACK and BYE
+        self.call.step("answered", sip_status=response.status)
+        self.call.update(sip_status=response.status, sip_reason=response.reason)
+        try:
+            self._apply(self._audio.accept_answer(response.body))
+        except (SdpError, NotAcceptableError) as error:
+            self._fail(FailureReason.MEDIA_NEGOTIATION_FAILED, str(error))
+            return
+        self._stop_timers()
+        self._conversation.attach_engine()
+        self._connected()
+
+    def on_failure(self, call: SipCall, status: int, reason: str, response: Response | None) -> None:
+        peer = response is not None
+        self.call.step("refused", sip_status=status, reason=reason, by="peer" if peer else "gateway")
+        self.call.update(sip_status=status, sip_reason=reason)
+        if self._cancelling:
+            self.finish(lambda: self.call.cancel())
+        elif self._ring_timed_out:
+            self.finish(lambda: self.call.fail(FailureReason.NO_ANSWER))
+        else:
+            failure = failure_of_status(status, from_peer=peer)
+            self.finish(lambda: self.call.fail(failure))
+
+    def _ring_out(self) -> None:
+        self.call.step("ring-timeout", seconds=self._ring_timeout_s)
+        self._ring_timed_out = True
+        self._give_up(lambda: self.call.fail(FailureReason.NO_ANSWER))
+
+    # --- the ends before the answer --------------------------------------------------------------------------------
+
+    def _give_up(self, settle: Callable[[], bool]) -> None:
+        """CANCEL and wait for the 487; without an INVITE on the wire the call is settled at once."""
+        if self._sip is None or self.call.status is not CallStatus.RINGING:
+            self.finish(settle)
+            return
+        self._sip.hang_up()
+        self._after(CANCEL_GRACE_S, lambda: self.finish(settle))
+
+    def _fail(self, reason: FailureReason, detail: str) -> None:
+        self.call.step("failed", reason=str(reason), detail=detail)
+        self.finish(lambda: self.call.fail(reason), str(reason))
+
+    def _stop_timers(self) -> None:
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+
+    def _fail_unanswered(self) -> bool:
+        if self._cancelling:
+            return self.call.cancel()
+        return self.call.fail(FailureReason.NO_ANSWER)
+
+    def on_released(self) -> None:
+        if self._queue is not None:
+            self._queue.release(self)
+
+
+async def _resolve(host: str) -> str:
+    """The first address of a host name; an address literal is given back as it is. Raises `OSError`."""
+    try:
+        socket.inet_pton(socket.AF_INET6 if ":" in host else socket.AF_INET, host)
+    except OSError:
+        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_DGRAM)
+        return str(found[0][4][0])
+    return host
+
+
+def _in_uri(host: str, port: int | None = None) -> str:
+    literal = f"[{host}]" if ":" in host else host
+    return f"{literal}:{port}" if port is not None else literal
