@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 
+from control_api.application import create_app
 from control_api.server import HttpServer
 from gateway.application import Gateway
 from gateway.command_line import run
@@ -15,7 +16,7 @@ from gateway.command_line import run
 
 def open_http(gateway: Gateway, host: str, port: int) -> HttpServer:
     """The HTTP side of a gateway."""
-    return HttpServer(gateway, host, port)
+    return HttpServer(create_app(gateway), host, port)
 
 
 def main() -> None:

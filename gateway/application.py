@@ -31,7 +31,7 @@ from media.config import MediaConfig
 from media.in_process import InProcessMediaPlane
 from media.plane import MediaPlane
 from media.ultravox.rest import UltravoxClient
-from routing.explain import explain_json
+from routing.explain import explain_data
 from routing.inbound import InboundQuery, decide_inbound
 from routing.outbound import OutboundQuery, decide_outbound
 from sip.user_agent import Listen, OptionsReply, UserAgent, UserAgentConfig
@@ -202,16 +202,14 @@ class Gateway:
     ) -> dict[str, Any]:
         """Which trunk, number and agent an INVITE would get and why, as JSON-able values."""
         query = InboundQuery(source_ip=source, to_user=to, from_user=from_, organization_id=organization_id)
-        return explain_json(decide_inbound(self.directory.table, query))
+        return explain_data(decide_inbound(self.directory.table, query))
 
     def explain_outbound(
         self, organization_id: str, *, agent_id: str, to: str, from_number: str | None
     ) -> dict[str, Any]:
         """Which number and trunk a call would take and why, as JSON-able values."""
-        query = OutboundQuery(
-            agent_id=agent_id, to=to, from_number=from_number, organization_id=organization_id
-        )
-        return explain_json(decide_outbound(self.directory.table, query))
+        query = OutboundQuery(organization_id, agent_id, to, from_number)
+        return explain_data(decide_outbound(self.directory.table, query))
 
     # --- inside ------------------------------------------------------------------------------------------------------
 

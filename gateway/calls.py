@@ -6,6 +6,7 @@ reader never sees a status go back.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -17,7 +18,8 @@ from gateway.live_calls import LiveCalls
 from gateway.new_call import NewCall
 from gateway.outbound import OutboundServices, OutboundSession
 from gateway.session import Session
-from routing.outbound import OutboundQuery, Refusal, decide_outbound
+from routing.decisions import Refusal, RefusalKind
+from routing.outbound import Counters, OutboundQuery, Strategy, decide_outbound
 from routing.table import RoutingTable
 from store.database import Store
 from store.identifiers import uuid7
@@ -57,6 +59,7 @@ class CallService:
         self._table = table
         self._agent = agent
         self._draining = draining
+        self._random = random.SystemRandom()
 
     async def create(self, organization_id: str, request: NewCall) -> CallRecord:
         """Check everything, keep the call as `queued`, and dial without waiting.
@@ -68,18 +71,14 @@ class CallService:
         agent = self._agent(request.agent_id)
         if agent is None or agent.organization_id != organization_id:
             raise NotFoundError(f"no agent {request.agent_id}", agent_id=request.agent_id)
+        query = OutboundQuery(organization_id, agent.id, request.phone_number, request.from_number)
         decision = decide_outbound(
-            self._table(),
-            OutboundQuery(agent_id=agent.id, to=request.phone_number, from_number=request.from_number),
+            self._table(), query, Strategy.RANDOM, Counters(chance=self._random.random())
         )
-        if isinstance(decision.outcome, Refusal):
-            refusal = decision.outcome
-            raise InvalidRequestError(
-                refusal.message, code=str(refusal.kind), field=refusal.field, agent_id=agent.id, fix=refusal.fix
-            )
+        if isinstance(decision, Refusal):
+            raise _refused(decision, agent.id, request)
         if self._queue.full:
             raise LimitExceededError("the dial queue is full", code="queue_full", retry_after=10)
-        route = decision.outcome
         record = CallRecord(
             id=uuid7(),
             organization_id=organization_id,
@@ -87,9 +86,9 @@ class CallService:
             direction=CallDirection.OUTBOUND,
             agent_id=agent.id,
             created_at=datetime.now(UTC),
-            phone_number=route.phone_number,
-            from_number=route.from_number,
-            trunk_id=route.trunk_id,
+            phone_number=decision.to,
+            from_number=decision.number.phone_number,
+            trunk_id=decision.trunk.id,
             variables=dict(request.variables),
             metadata=dict(request.metadata),
             call_settings={key: value for key, value in asdict(request.settings).items() if value is not None},
@@ -97,8 +96,8 @@ class CallService:
         await self._store.calls.insert(record)
         call = Call(record, self._writer.put)
         call.step("created", by="api")
-        call.step("routed", trunk_id=route.trunk_id, from_number=route.from_number)
-        session = OutboundSession(call, route, agent, request.settings, self._outbound)
+        call.step("routed", trunk_id=record.trunk_id, from_number=record.from_number)
+        session = OutboundSession(call, decision, agent, request.settings, self._outbound)
         session.enqueue(self._queue)
         return call.record
 
@@ -109,10 +108,10 @@ class CallService:
         return await self._stored(organization_id, call_id)
 
     async def list(
-        self, organization_id: str, filter_: CallFilter, limit: int, offset: int
+        self, organization_id: str, filter: CallFilter, limit: int, offset: int
     ) -> Page[CallRecord]:
         await self._writer.flush()
-        return await self._store.calls.list(organization_id, filter_, limit, offset)
+        return await self._store.calls.list(organization_id, filter, limit, offset)
 
     async def timeline(self, organization_id: str, call_id: str) -> list[TimelineEvent]:
         session = self._live.get(call_id)
@@ -165,6 +164,26 @@ class CallService:
         if record is None:
             raise NotFoundError(f"no call {call_id}", call_id=call_id)
         return record
+
+
+def _refused(refusal: Refusal, agent_id: str, request: NewCall) -> InvalidRequestError:
+    """A routing refusal in the API's terms, naming the field that would have to change."""
+    field = _FIELD_AT_FAULT.get(refusal.kind, "agent_id")
+    return InvalidRequestError(
+        refusal.message,
+        code=refusal.code,
+        field=field,
+        agent_id=agent_id,
+        from_number=request.from_number,
+        fix=refusal.fix,
+    )
+
+
+_FIELD_AT_FAULT = {
+    RefusalKind.INVALID_NUMBER: "phone_number",
+    RefusalKind.EMERGENCY_NUMBER: "phone_number",
+    RefusalKind.FROM_NUMBER_NOT_ASSIGNED: "from_number",
+}
 
 
 def _owned(session: Session, organization_id: str) -> Session:

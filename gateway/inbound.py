@@ -21,13 +21,15 @@ from gateway.engine_request import engine_request, longest_call_s
 from gateway.failure_reasons import FailureReason
 from gateway.media_address import MediaAddress
 from gateway.new_call import CallSettings
-from gateway.session import Session, SessionServices
+from gateway.session import Session, SessionServices, new_session_id
 from media.plane import MediaCapacityError
 from media.ultravox.errors import EngineBusyError, EngineApiError
+from routing.decisions import Refusal
 from routing.explain import explain_text
-from routing.inbound import InboundQuery, InboundRoute, Refusal, decide_inbound
+from routing.inbound import InboundQuery, InboundRoute, decide_inbound
 from routing.table import RoutingTable
 from sip.errors import SipError
+from sip.headers import NameAddr
 from sip.message import Request
 from sip.offer_answer import AudioSession, LocalAudio, NotAcceptableError
 from sip.sdp import SdpError
@@ -37,6 +39,8 @@ from store.identifiers import uuid7
 from store.records import Agent, CallDirection, CallRecord, CallStatus
 
 log = structlog.get_logger(__name__)
+
+DEFAULT_CODECS = ("PCMU", "PCMA")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,20 +76,20 @@ class InboundCalls:
             invite.reject(400, str(error))
             return
         decision = decide_inbound(services.table(), query)
-        if isinstance(decision.outcome, Refusal):
-            refusal = decision.outcome
-            self._refused(str(refusal.kind), invite, refusal.message, explanation=explain_text(decision))
-            invite.reject(refusal.sip_status, headers=(("Reason", _reason(refusal.sip_status, refusal.message)),))
+        if isinstance(decision, Refusal):
+            # Nothing but the status goes to the peer: more would tell a scanner which numbers exist.
+            self._refused(decision.code, invite, decision.message, explain_text(decision))
+            invite.reject(decision.sip_status, decision.sip_reason)
             return
-        agent = services.agent(decision.outcome.agent_id)
+        agent = services.agent(decision.agent.id)
         if agent is None:
-            self._refused("inactive-agent", invite, "the agent was deleted a moment ago")
+            self._refused("agent_not_active", invite, "the agent was deleted a moment ago")
             invite.reject(480)
             return
         if services.session.live.full(CallDirection.INBOUND):
             self._refuse_busy(invite, "capacity", "all places for inbound calls are taken")
             return
-        InboundSession(invite, decision.outcome, agent, services).start()
+        InboundSession(invite, decision, agent, services).start()
 
     def _refuse_busy(self, invite: IncomingCall, kind: str, message: str) -> None:
         self._refused(kind, invite, message)
@@ -111,6 +115,7 @@ class InboundSession(Session):
 
     def __init__(self, invite: IncomingCall, route: InboundRoute, agent: Agent, services: InboundServices) -> None:
         settings = CallSettings()
+        trunk = route.trunk
         record = CallRecord(
             id=uuid7(),
             organization_id=route.organization_id,
@@ -118,9 +123,9 @@ class InboundSession(Session):
             direction=CallDirection.INBOUND,
             agent_id=agent.id,
             created_at=datetime.now(UTC),
-            phone_number=route.caller,
-            from_number=route.phone_number,
-            trunk_id=route.trunk_id,
+            phone_number=route.caller.e164,
+            from_number=route.number.phone_number,
+            trunk_id=trunk.id if trunk else None,
             sip_call_id=invite.call_id,
             sip_from=invite.request.get("From"),
         )
@@ -129,13 +134,13 @@ class InboundSession(Session):
         super().__init__(call, services.session, max_duration_s)
         self._invite = invite
         self._agent = agent
-        self._route = route
+        self._codecs = trunk.codecs if trunk else DEFAULT_CODECS
         self._inbound = services
         self._answer: bytes | None = None
         self._sip = invite
         invite.listener = self
         call.step("invite-received", source=f"{invite.source_host}:{invite.source_port}")
-        call.step("routed", trunk_id=route.trunk_id, phone_number=route.phone_number, agent_id=agent.id)
+        call.step("routed", trunk_id=record.trunk_id, phone_number=record.from_number, agent_id=agent.id)
         self._conversation = Conversation(
             call,
             engine_request(
@@ -184,8 +189,8 @@ class InboundSession(Session):
     def _negotiate_offer(self, port: int, rtcp_port: int) -> None:
         host = self._inbound.media_address.for_peer(self._invite.source_host)
         self._audio = AudioSession(
-            LocalAudio(host=host, port=port, rtcp_port=rtcp_port, codecs=self._route.codecs),
-            session_id=self.call.record.created_at.microsecond + 1,
+            LocalAudio(host=host, port=port, rtcp_port=rtcp_port, codecs=self._codecs),
+            session_id=new_session_id(),
         )
         if self._invite.offer is None:
             self._answer = self._audio.offer()  # the INVITE had no offer: ours goes into the 200
@@ -249,20 +254,20 @@ def _query(invite: IncomingCall) -> InboundQuery:
     return InboundQuery(
         source_ip=invite.source_host,
         to_user=request.request_uri.user_decoded or "",
-        from_user=_caller(request),
+        from_user=request.from_.uri.user_decoded,
+        asserted_user=_asserted_user(request),
     )
 
 
-def _caller(request: Request) -> str | None:
-    """The caller's number: P-Asserted-Identity when the trunk sends one (RFC 3325), else From."""
+def _asserted_user(request: Request) -> str | None:
+    """The number in P-Asserted-Identity (RFC 3325), which a trunk that is trusted for calls is trusted for."""
     asserted = request.get("P-Asserted-Identity")
-    if asserted is not None:
-        uri = asserted[asserted.find("<") + 1 : asserted.find(">")] if "<" in asserted else asserted
-        scheme, _, rest = uri.partition(":")
-        if scheme.strip().lower() in ("sip", "sips", "tel") and rest:
-            return rest.partition("@")[0].partition(";")[0]
-    user: str | None = request.from_.uri.user_decoded
-    return user
+    if asserted is None:
+        return None
+    try:
+        return NameAddr.parse(asserted).uri.user_decoded
+    except SipError:
+        return None
 
 
 def _reason(status: int, text: str) -> str:

@@ -21,7 +21,7 @@ from gateway.engine_request import engine_request, longest_call_s, longest_ring_
 from gateway.failure_reasons import FailureReason, failure_of_status
 from gateway.media_address import MediaAddress
 from gateway.new_call import CallSettings
-from gateway.session import Session, SessionServices
+from gateway.session import Session, SessionServices, new_session_id
 from media.plane import MediaCapacityError
 from media.ultravox.errors import EngineApiError
 from routing.outbound import OutboundRoute
@@ -34,6 +34,7 @@ from store.records import Agent, CallDirection, CallStatus
 
 log = structlog.get_logger(__name__)
 
+SIP_PORT = 5060
 CANCEL_GRACE_S = 5.0  # how long we wait for the 487 to our CANCEL before the call is settled without it
 
 
@@ -112,45 +113,45 @@ class OutboundSession(Session):
             )
             created = await self._conversation.open_leg()
             await self._conversation.create_engine_call()
-            peer_host = await _resolve(self._route.target.host)
+            peer_host = await _resolve(target_endpoint(self._route.target.address)[0])
             self._invite(peer_host, created.port, created.rtcp_port)
         except MediaCapacityError:
             self._fail(FailureReason.CAPACITY, "no RTP port is free")
         except EngineApiError as error:
             self._fail(FailureReason.AGENT_ERROR, str(error))
         except OSError as error:
-            self._fail(FailureReason.TRUNK_UNAVAILABLE, f"{self._route.target.host}: {error}")
+            self._fail(FailureReason.TRUNK_UNAVAILABLE, f"{self._route.target.address}: {error}")
         except Exception:  # noqa: BLE001  (a fault in one call is that call's alone)
             log.exception("outbound_call_crashed", call_id=self.call.id)
             self._fail(FailureReason.GATEWAY_ERROR, "internal error")
 
     def _invite(self, peer_host: str, port: int, rtcp_port: int) -> None:
-        target = self._route.target
+        route = self._route
+        host, target_port = target_endpoint(route.target.address)
         media_host = self._outbound.media_address.for_peer(peer_host)
         self._audio = AudioSession(
-            LocalAudio(host=media_host, port=port, rtcp_port=rtcp_port, codecs=self._route.codecs),
-            session_id=self.call.record.created_at.microsecond + 1,
+            LocalAudio(host=media_host, port=port, rtcp_port=rtcp_port, codecs=route.trunk.codecs),
+            session_id=new_session_id(),
         )
         credentials = None
-        if target.username is not None and target.password is not None:
-            credentials = Credentials(target.username, target.password)
+        if route.target.auth_username is not None and route.target.auth_password is not None:
+            credentials = Credentials(route.target.auth_username, route.target.auth_password)
         self._sip = self._outbound.user_agent.call(
             OutboundTarget(
-                request_uri=f"sip:{self._route.dialled}@{_in_uri(target.host, target.port)}",
+                request_uri=f"sip:{route.to_user}@{_in_uri(host, target_port)}",
                 host=peer_host,
-                port=target.port,
-                transport=target.transport,
-                from_uri=f"sip:{self._route.caller}@{target.from_host or _in_uri(media_host)}",
+                port=target_port,
+                transport=route.target.transport,
+                from_uri=f"sip:{route.from_user}@{route.target.from_host or _in_uri(media_host)}",
                 from_display=None,
-                to_uri=f"sip:{self._route.dialled}@{_in_uri(target.host)}",
-                headers=(),
+                to_uri=f"sip:{route.to_user}@{_in_uri(host)}",
                 offer=self._audio.offer(),
                 credentials=credentials,
             ),
             self,
         )
         self.call.update(sip_call_id=self._sip.call_id)
-        self.call.step("invite-sent", target=f"{target.transport}:{target.host}:{target.port}")
+        self.call.step("invite-sent", target=f"{route.target.transport}:{host}:{target_port}")
         self.call.ring()
         self._after(self._ring_timeout_s, self._ring_out)
 
@@ -219,6 +220,17 @@ class OutboundSession(Session):
     def on_released(self) -> None:
         if self._queue is not None:
             self._queue.release(self)
+
+
+def target_endpoint(address: str) -> tuple[str, int]:
+    """Host and port of a trunk's `address`, which is a host or host:port; IPv6 with a port stands in brackets."""
+    if address.startswith("["):
+        host, _, port = address[1:].partition("]")
+        return host, int(port[1:] or SIP_PORT)
+    host, _, port = address.partition(":")
+    if ":" in port:
+        return address, SIP_PORT  # an IPv6 literal without a port
+    return host, int(port or SIP_PORT)
 
 
 async def _resolve(host: str) -> str:

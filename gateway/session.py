@@ -7,6 +7,7 @@ re-INVITEs, hang-up by either side, the longest duration, and the tidy end.
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -102,7 +103,7 @@ class Session:
         """Incoming calls only."""
 
     def on_established(self, call: SipCall, sdp: bytes | None) -> None:
-        """Incoming calls, and re-INVITEs without an offer: the answer to ours is in the ACK."""
+        """Incoming calls only."""
 
     def on_info(self, call: SipCall, request: Request) -> None:
         self.call.step("sip-info", content_type=request.content_type)
@@ -113,7 +114,7 @@ class Session:
             request.reject(491)
             return
         if request.offer is None:
-            request.answer(self._audio.offer())
+            request.answer(self._audio.offer(), self._on_reoffer_answered)
             return
         try:
             answer, parameters = self._audio.answer(request.offer)
@@ -127,6 +128,16 @@ class Session:
             return
         self._apply(parameters)
         request.answer(answer)
+
+    def _on_reoffer_answered(self, sdp: bytes | None) -> None:
+        """The ACK to a re-INVITE that asked us to offer; without a usable answer all stays as it was."""
+        if self._audio is None or sdp is None:
+            self.call.step("reoffer-unanswered")
+            return
+        try:
+            self._apply(self._audio.accept_answer(sdp))
+        except (SdpError, NotAcceptableError) as error:
+            self.call.step("reoffer-refused", error=str(error))
 
     def on_terminated(self, call: SipCall, by: str, request: Request | None) -> None:
         """The dialog is over: BYE from the far side, or the stack gave up on it."""
@@ -236,6 +247,11 @@ class Session:
 
     def on_released(self) -> None:
         """The call holds no resource any more. Overridden where somebody waits for its place."""
+
+
+def new_session_id() -> int:
+    """The session id of an `o=` line: random, and within the 63 bits that every peer can read (RFC 4566 5.2)."""
+    return secrets.randbits(62) + 1
 
 
 def _as_dict(statistics: LegStatistics) -> dict[str, object]:

@@ -1,0 +1,103 @@
+"""What a trunk must fulfil before it is stored. Each failure names the field."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from gateway.drafts import TrunkDraft
+from gateway.errors import InvalidRequestError
+from routing.numbers import is_country
+from routing.table import parse_address, parse_network
+from store.records import NumberFormat, TrunkInbound, TrunkOutbound
+
+CODECS = ("PCMU", "PCMA")
+MAX_NETWORKS = 256
+# Wider networks are the whole Internet or a great part of it: an open trunk cannot be made by accident.
+SHORTEST_PREFIX = {4: 8, 6: 19}
+
+_HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\Z")
+
+
+def checked_trunk(draft: TrunkDraft) -> TrunkDraft:
+    """The draft in canonical form. Raises `InvalidRequestError` with `details["field"]`."""
+    if not 1 <= len(draft.name) <= 100:
+        raise InvalidRequestError("The name must have 1 to 100 characters.", field="name")
+    if draft.inbound is None and draft.outbound is None:
+        raise InvalidRequestError("A trunk needs an inbound or an outbound side.", field="inbound")
+    country = draft.default_country.upper() if draft.default_country else None
+    if country is not None and not is_country(country):
+        raise InvalidRequestError(
+            f"{draft.default_country!r} is not an ISO 3166 country code.", field="default_country"
+        )
+    if draft.number_format is NumberFormat.NATIONAL and country is None:
+        raise InvalidRequestError("National numbers need a default_country.", field="default_country")
+    codecs = tuple(codec.upper() for codec in draft.codecs)
+    if not codecs or any(codec not in CODECS for codec in codecs) or len(set(codecs)) != len(codecs):
+        raise InvalidRequestError(f"The codecs must be one or more of {', '.join(CODECS)}.", field="codecs")
+    return replace(
+        draft,
+        inbound=None if draft.inbound is None else _checked_inbound(draft.inbound),
+        outbound=None if draft.outbound is None else _checked_outbound(draft.outbound),
+        default_country=country,
+        codecs=codecs,
+    )
+
+
+def _checked_inbound(inbound: TrunkInbound) -> TrunkInbound:
+    field = "inbound.allowed_addresses"
+    if not inbound.allowed_addresses:
+        raise InvalidRequestError(
+            "An inbound side needs allowed_addresses: without them anybody could call in.", field=field
+        )
+    if len(inbound.allowed_addresses) > MAX_NETWORKS:
+        raise InvalidRequestError(f"At most {MAX_NETWORKS} networks are allowed.", field=field)
+    networks: list[str] = []
+    for text in inbound.allowed_addresses:
+        try:
+            network = parse_network(text)
+        except ValueError as error:
+            raise InvalidRequestError(
+                f"{text!r} is not an address or a network in CIDR form ({error}).", field=field, value=text
+            ) from error
+        if network.prefixlen < SHORTEST_PREFIX[network.version]:
+            raise InvalidRequestError(
+                f"{text!r} is too wide: at least /{SHORTEST_PREFIX[network.version]} is needed.",
+                field=field,
+                value=text,
+            )
+        if str(network) not in networks:
+            networks.append(str(network))
+    return TrunkInbound(tuple(networks))
+
+
+def _checked_outbound(outbound: TrunkOutbound) -> TrunkOutbound:
+    _check_address(outbound.address, "outbound.address")
+    if (outbound.auth_username is None) != (outbound.auth_password is None):
+        raise InvalidRequestError(
+            "auth_username and auth_password go together.",
+            field="outbound.auth_password" if outbound.auth_password is None else "outbound.auth_username",
+        )
+    if outbound.from_host is not None:
+        _check_address(outbound.from_host, "outbound.from_host")
+    return outbound
+
+
+def _check_address(address: str, field: str) -> None:
+    """host, host:port, IPv4, [IPv6] or [IPv6]:port."""
+    host, port = address, ""
+    if address.startswith("["):
+        host, _, rest = address[1:].partition("]")
+        good = ":" in host and parse_address(host) is not None and (not rest or rest.startswith(":"))
+        port = rest[1:]
+        if rest == ":":
+            good = False
+    else:
+        host, colon, port = address.partition(":")
+        good = _HOST.match(host) is not None and bool(colon) == bool(port)
+    if port and not (port.isascii() and port.isdigit() and 1 <= int(port) <= 65535):
+        good = False
+    if not good:
+        raise InvalidRequestError(
+            f"{address!r} is not host or host:port (IPv6 in square brackets).", field=field, value=address
+        )
