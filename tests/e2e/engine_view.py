@@ -1,0 +1,78 @@
+"""The local engine seen from its own side: what it received in a call, and the faults it can be asked for."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from typing import Any, Self
+
+import httpx
+import psutil
+
+from tests.e2e.api_client import Json
+from tests.e2e.gateway_process import Gateway
+from tests.e2e.sound import Samples, read_wav
+
+
+def engine_call_ids(timeline: list[Json]) -> list[str]:
+    """The engine's calls that served a call of the gateway, by its timeline."""
+    return re.findall(r'"engine_call_id": "([^"]+)"', json.dumps(timeline))
+
+
+class EngineView:
+    """Speaks to the engine's inspection and fault pages."""
+
+    def __init__(self, base_url: str, key: str) -> None:
+        self.base_url = base_url
+        self.http = httpx.Client(base_url=base_url, headers={"X-API-Key": key}, timeout=10)
+
+    @classmethod
+    def of_child(cls, gateway: Gateway) -> Self:
+        """The engine that a demonstration gateway has started as its child."""
+        for pid in gateway.children:
+            process = psutil.Process(pid)
+            key = process.environ().get("LOCAL_ENGINE_API_KEY")
+            ports = [
+                link.laddr.port
+                for link in process.net_connections("tcp")
+                if link.status == psutil.CONN_LISTEN
+            ]
+            if key and ports:
+                return cls(f"http://127.0.0.1:{ports[0]}", key)
+        raise AssertionError(f"the gateway has no engine among its children {gateway.children}")
+
+    def close(self) -> None:
+        self.http.close()
+
+    def inspect(self, engine_call_id: str) -> Json:
+        """What the engine knows of one call: counters, messages with their times, events."""
+        answer = self.http.get(f"/inspect/calls/{engine_call_id}")
+        answer.raise_for_status()
+        body: Json = answer.json()
+        return body
+
+    def input(self, engine_call_id: str) -> Samples:
+        """The caller's audio as the engine received it."""
+        answer = self.http.get(f"/inspect/calls/{engine_call_id}/input.wav")
+        answer.raise_for_status()
+        return read_wav(io.BytesIO(answer.content))
+
+    def input_of(self, timeline: list[Json]) -> Samples:
+        """The caller's audio in the call that this timeline tells of."""
+        return self.input(engine_call_ids(timeline)[-1])
+
+    def arm(self, **fault: Any) -> None:
+        """Have the next creations of a call meet a fault (`status`, `retryAfter`, `delayMs`, `call`, `count`)."""
+        self.http.post("/faults", json=fault).raise_for_status()
+
+    @staticmethod
+    def slow_to_open(seconds: float) -> str:
+        """The prompt of an agent whose engine socket opens so late that a caller hears it ring."""
+        return f"[scenario:receptionist] [fault:slow_upgrade_ms={seconds * 1000:.0f}] You are slow."
+
+    @staticmethod
+    def script(*steps: Json, faults: str = "") -> str:
+        """The prompt of an agent that does exactly these steps."""
+        marker = f"[fault:{faults}] " if faults else ""
+        return f"[scenario:script] {marker}{json.dumps(list(steps))}"

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Installs the programs that the end-to-end tests drive and pip cannot bring: SIPp and the baresip softphone.
+# Does nothing when they are there. Needs Debian's apt and root (or a sudo that asks for no password) otherwise.
+set -euo pipefail
+
+# Program on the PATH -> Debian package that brings it.
+programs=(sipp:sip-tester baresip:baresip-core)
+
+missing=()
+for entry in "${programs[@]}"; do
+    command -v "${entry%%:*}" >/dev/null 2>&1 || missing+=("${entry##*:}")
+done
+[ "${#missing[@]}" -eq 0 ] && exit 0
+
+refuse() {
+    echo "The tests need ${missing[*]}, and $1." >&2
+    echo "Install by hand, for example:  sudo apt-get install --no-install-recommends ${missing[*]}" >&2
+    exit 1
+}
+
+command -v apt-get >/dev/null 2>&1 || refuse "this system has no apt-get"
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+    sudo -n true >/dev/null 2>&1 || refuse "this user is not root and sudo asks for a password"
+    as_root=(sudo -n env DEBIAN_FRONTEND=noninteractive)
+fi
+
+echo "Installing for the tests: ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+install=("${as_root[@]}" apt-get install --yes --quiet=2 --no-install-recommends "${missing[@]}")
+# The package lists of a fresh machine are empty or old: try what is there, then refresh once.
+if ! "${install[@]}" >/dev/null 2>&1; then
+    "${as_root[@]}" apt-get update --quiet=2 || refuse "the package lists could not be refreshed"
+    "${install[@]}" >/dev/null || refuse "apt-get could not install it"
+fi
