@@ -114,7 +114,7 @@ class StreamParser:
         return True
 
     def _check_first_line(self) -> None:
-        """Garbage (TLS or HTTP on the wrong port) shows in the first line: there is no point in reading on."""
+        """Garbage (TLS or HTTP on the wrong port) shows in the first line; reading on has no point."""
         if self._first_line_seen:
             return
         end = self._buffer.find(b"\r\n")

@@ -1,0 +1,360 @@
+"""Offer and answer for the audio of one call (RFC 3264; hold as in RFC 3264 8.4 and RFC 2543; rtcp-mux as in
+RFC 5761).
+
+`AudioSession` answers offers, makes offers, reads answers, and owns the o= line: its version grows by one
+when what we say changes and never otherwise. It knows no sockets and no time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from sip.errors import NotAcceptableError, SdpError
+from sip.sdp import Attribute, Connection, MediaDescription, Origin, RtpMap, SessionDescription
+
+PTIMES_MS: Final = (10, 20, 30, 40, 60)
+
+_PROTOCOLS = ("RTP/AVP", "RTP/AVPF")
+_TELEPHONE_EVENT = "TELEPHONE-EVENT"
+# What RFC 4733 numbers 0-9, *, #, A-D and flash.
+_EVENTS = "0-16"
+_TELEPHONE_EVENT_PAYLOAD_TYPE = 101
+
+_REVERSED = {"sendrecv": "sendrecv", "sendonly": "recvonly", "recvonly": "sendonly", "inactive": "inactive"}
+
+
+@dataclass(frozen=True)
+class _Codec:
+    """How a codec is offered: payload type and rtpmap as the peer reads it."""
+
+    payload_type: int
+    name: str
+    clock_rate: int
+    channels: int = 1
+
+    @property
+    def rtpmap(self) -> RtpMap:
+        return RtpMap(self.name.upper(), self.clock_rate, self.channels)
+
+
+_CODECS: Final = {
+    "PCMU": _Codec(0, "PCMU", 8000),
+    "PCMA": _Codec(8, "PCMA", 8000),
+    "G722": _Codec(9, "G722", 8000),  # 16 kHz audio; RFC 3551 4.5.2 has the clock at 8000
+    "OPUS": _Codec(111, "opus", 48000, 2),
+}
+
+
+@dataclass(frozen=True)
+class LocalAudio:
+    """Our end. `host` is the address we announce; `codecs` are names in order of preference."""
+
+    host: str
+    port: int
+    rtcp_port: int
+    codecs: tuple[str, ...] = ("PCMU", "PCMA")
+    telephone_event: bool = True
+    ptime_ms: int = 20
+    rtcp_mux: bool = True
+
+
+@dataclass(frozen=True)
+class AudioParameters:
+    """What was agreed. `direction` is ours; `on_hold` says that the peer does not listen.
+
+    `payload_type` and `telephone_event_payload_type` are used both ways; `ptime_ms` is what we send.
+    """
+
+    remote_host: str
+    remote_port: int
+    remote_rtcp_port: int
+    codec: str
+    clock_rate: int
+    payload_type: int
+    telephone_event_payload_type: int | None
+    telephone_event_clock_rate: int
+    ptime_ms: int
+    direction: str
+    rtcp_mux: bool
+    on_hold: bool
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """What two descriptions have in common for one m= section."""
+
+    codec: str
+    payload_type: int
+    clock_rate: int
+    telephone_event: tuple[int, int] | None  # payload type, clock rate
+
+
+class AudioSession:
+    """The offer/answer state of one call.
+
+    A call is one audio stream; every other stream is refused by port 0 and keeps its place, since the number
+    and order of m= lines never change within a call.
+    """
+
+    def __init__(self, local: LocalAudio, session_id: int) -> None:
+        self._local = local
+        self._session_id = session_id
+        self._version = 0
+        self._last_sent: SessionDescription | None = None
+        self._offered: SessionDescription | None = None
+        self._audio_index = 0
+        self._current: AudioParameters | None = None
+
+    @property
+    def current(self) -> AudioParameters | None:
+        """What is agreed now; None before the first answer."""
+        return self._current
+
+    def answer(self, offer: bytes) -> tuple[bytes, AudioParameters]:
+        """Answer an offer, first or later: the description to send and what it means for the media.
+
+        Raises SdpError (400) when it cannot be read and NotAcceptableError (488) when it shares nothing with
+        us; then everything stays as it was.
+        """
+        remote = SessionDescription.parse(offer)
+        index, choice = self._select(remote)
+        parameters = self._agree(remote, remote.media[index], choice, remote.media[index].rtcp_mux)
+        answered = self._answer_section(remote.media[index], choice, parameters)
+        sections = [answered if at == index else _refused(section) for at, section in enumerate(remote.media)]
+        body = self._send(tuple(sections), remote.times)
+        self._audio_index = index
+        self._offered = None
+        self._current = parameters
+        return body, parameters
+
+    def offer(self, direction: str = "sendrecv") -> bytes:
+        """An offer with all our codecs, the one in use first; it keeps the payload types and m= lines of the
+        call.
+
+        `direction` is what we want: "sendonly" or "inactive" puts the peer on hold.
+        """
+        audio = self._offer_section(direction)
+        times: tuple[str, ...] = ("0 0",)
+        sections = [audio]
+        if self._last_sent is not None:
+            times = self._last_sent.times
+            sections = [
+                audio if at == self._audio_index else _refused(section)
+                for at, section in enumerate(self._last_sent.media)
+            ]
+        body = self._send(tuple(sections), times)
+        self._offered = self._last_sent
+        return body
+
+    def accept_answer(self, answer: bytes) -> AudioParameters:
+        """Read the answer to our offer. An answer repeated (in a 200 after a reliable 183) may be read again.
+
+        Raises SdpError when it cannot be read or answers nothing, NotAcceptableError when it refuses the
+        audio.
+        """
+        offered = self._offered
+        if offered is None:
+            raise SdpError("an answer without an offer")
+        remote = SessionDescription.parse(answer)
+        if self._audio_index >= len(remote.media):
+            raise SdpError("the answer lacks the m= line of the audio")
+        section = remote.media[self._audio_index]
+        if section.port == 0 or section.kind.lower() != "audio":
+            raise NotAcceptableError("the answer refuses the audio")
+        ours = offered.media[self._audio_index]
+        choice = self._choose(section, ours)
+        if choice is None:
+            raise NotAcceptableError("the answer names no codec that we offered")
+        parameters = self._agree(remote, section, choice, ours.rtcp_mux and section.rtcp_mux)
+        self._current = parameters
+        return parameters
+
+    def withdraw_offer(self) -> None:
+        """Our offer was refused (491, 488): what was agreed before stays in force."""
+        self._offered = None
+
+    # Choosing
+
+    def _select(self, remote: SessionDescription) -> tuple[int, _Choice]:
+        """The m= section to accept: the one in use when it still will do, else the first that will."""
+        if not any(section.kind.lower() == "audio" for section in remote.media):
+            raise NotAcceptableError("the offer has no audio")
+        order = list(range(len(remote.media)))
+        if self._current is not None and self._audio_index < len(order):
+            order.insert(0, order.pop(self._audio_index))
+        for index in order:
+            section = remote.media[index]
+            if section.kind.lower() == "audio" and section.port and section.protocol.upper() in _PROTOCOLS:
+                choice = self._choose(section, None)
+                if choice is not None:
+                    return index, choice
+        raise NotAcceptableError("the offer has no RTP/AVP audio in a codec we support")
+
+    def _choose(self, section: MediaDescription, offered: MediaDescription | None) -> _Choice | None:
+        """The peer's first codec that we have. `offered` is our offer when `section` answers one: its payload
+        types name what the answer leaves unnamed."""
+        known = section.rtpmap()
+        if offered is not None:
+            ours = offered.rtpmap()
+            for number in section.payload_types():
+                if number not in known and number in ours:
+                    known[number] = ours[number]
+        ordered = [(number, known[number]) for number in section.payload_types() if number in known]
+        for number, entry in ordered:
+            codec = _CODECS.get(entry.encoding)
+            if codec is None or entry.encoding not in self._codec_names():
+                continue
+            if entry.clock_rate != codec.clock_rate:
+                continue
+            number = _offerers_number(number, entry, offered)
+            return _Choice(
+                entry.encoding, number, entry.clock_rate, self._choose_event(ordered, entry, offered)
+            )
+        return None
+
+    def _choose_event(
+        self, ordered: list[tuple[int, RtpMap]], codec: RtpMap, offered: MediaDescription | None
+    ) -> tuple[int, int] | None:
+        """Telephone events run on the codec's clock (RFC 4733 2.1); another is taken when there is no such."""
+        if not self._local.telephone_event:
+            return None
+        events = [(number, entry) for number, entry in ordered if entry.encoding == _TELEPHONE_EVENT]
+        if not events:
+            return None
+        matching = [event for event in events if event[1].clock_rate == codec.clock_rate]
+        number, entry = (matching or events)[0]
+        return _offerers_number(number, entry, offered), entry.clock_rate
+
+    def _codec_names(self) -> list[str]:
+        return [name.upper() for name in self._local.codecs]
+
+    def _agree(
+        self, remote: SessionDescription, section: MediaDescription, choice: _Choice, mux: bool
+    ) -> AudioParameters:
+        connection = remote.connection_of(section)
+        theirs = remote.direction_of(section)
+        if connection.is_unspecified:
+            # RFC 3264 8.4: the old way to say "I do not listen".
+            theirs = {"sendrecv": "sendonly", "recvonly": "inactive"}.get(theirs, theirs)
+        mux = mux and self._local.rtcp_mux
+        event = choice.telephone_event
+        return AudioParameters(
+            remote_host=connection.address,
+            remote_port=section.port,
+            remote_rtcp_port=section.port if mux else section.rtcp_port,
+            codec=choice.codec,
+            clock_rate=choice.clock_rate,
+            payload_type=choice.payload_type,
+            telephone_event_payload_type=None if event is None else event[0],
+            telephone_event_clock_rate=choice.clock_rate if event is None else event[1],
+            ptime_ms=self._ptime(section),
+            direction=_REVERSED[theirs],
+            rtcp_mux=mux,
+            on_hold=theirs in ("sendonly", "inactive"),
+        )
+
+    def _ptime(self, section: MediaDescription) -> int:
+        """What the peer asks for when we can send it, else our own, and never more than it takes."""
+        wanted = section.ptime
+        chosen = wanted if wanted in PTIMES_MS else self._local.ptime_ms
+        limit = section.maxptime
+        if limit is not None and chosen > limit:
+            chosen = max((ptime for ptime in PTIMES_MS if ptime <= limit), default=PTIMES_MS[0])
+        return chosen
+
+    # Writing
+
+    def _answer_section(
+        self, offered: MediaDescription, choice: _Choice, parameters: AudioParameters
+    ) -> MediaDescription:
+        codec = _CODECS[choice.codec]
+        payloads = [(choice.payload_type, codec.rtpmap, codec.name)]
+        if choice.telephone_event is not None:
+            number, clock_rate = choice.telephone_event
+            payloads.append((number, RtpMap(_TELEPHONE_EVENT, clock_rate), "telephone-event"))
+        return self._section(
+            offered.kind,
+            offered.protocol,
+            payloads,
+            parameters.ptime_ms,
+            parameters.direction,
+            parameters.rtcp_mux,
+        )
+
+    def _offer_section(self, direction: str) -> MediaDescription:
+        current = self._current
+        codecs = [_CODECS[name] for name in self._codec_names() if name in _CODECS]
+        event_number = _TELEPHONE_EVENT_PAYLOAD_TYPE
+        mux = False
+        ptime_ms = self._local.ptime_ms
+        payloads = [(codec.payload_type, codec.rtpmap, codec.name) for codec in codecs]
+        if current is not None:
+            in_use = _CODECS[current.codec]
+            first = (current.payload_type, in_use.rtpmap, in_use.name)
+            payloads = [first, *(payload for payload in payloads if payload[1] != in_use.rtpmap)]
+            event_number = current.telephone_event_payload_type or event_number
+            mux = current.rtcp_mux
+            ptime_ms = current.ptime_ms
+        if self._local.telephone_event:
+            taken = {payload[0] for payload in payloads}
+            for clock_rate in dict.fromkeys(payload[1].clock_rate for payload in payloads):
+                while event_number in taken:
+                    event_number += 1
+                taken.add(event_number)
+                payloads.append((event_number, RtpMap(_TELEPHONE_EVENT, clock_rate), "telephone-event"))
+        return self._section("audio", "RTP/AVP", payloads, ptime_ms, direction, mux)
+
+    def _section(
+        self,
+        kind: str,
+        protocol: str,
+        payloads: list[tuple[int, RtpMap, str]],
+        ptime_ms: int,
+        direction: str,
+        mux: bool,
+    ) -> MediaDescription:
+        attributes: list[Attribute] = []
+        for number, entry, name in payloads:
+            channels = f"/{entry.channels}" if entry.channels > 1 else ""
+            attributes.append(("rtpmap", f"{number} {name}/{entry.clock_rate}{channels}"))
+            if entry.encoding == _TELEPHONE_EVENT:
+                attributes.append(("fmtp", f"{number} {_EVENTS}"))
+        attributes += [("ptime", str(ptime_ms)), (direction, None)]
+        if mux:
+            attributes.append(("rtcp-mux", None))
+        elif self._local.rtcp_port != self._local.port + 1:
+            attributes.append(("rtcp", str(self._local.rtcp_port)))
+        formats = tuple(str(payload[0]) for payload in payloads)
+        return MediaDescription(kind, self._local.port, protocol, formats, None, tuple(attributes))
+
+    def _send(self, media: tuple[MediaDescription, ...], times: tuple[str, ...]) -> bytes:
+        """Put the session lines around `media`; the version grows when anything differs from our last."""
+        connection = Connection.of(self._local.host)
+        version = max(self._version, 1)
+        origin = Origin("-", str(self._session_id), str(version), connection.address_type, connection.address)
+        description = SessionDescription(origin, "-", connection, times, (), media)
+        if self._last_sent is not None and description != self._last_sent:
+            version += 1
+            origin = msgspec.structs.replace(origin, session_version=str(version))
+            description = msgspec.structs.replace(description, origin=origin)
+        self._version = version
+        self._last_sent = description
+        return description.serialise()
+
+
+def _offerers_number(number: int, entry: RtpMap, offered: MediaDescription | None) -> int:
+    """The payload type of `entry` in the offer: the offerer's number is used both ways (RFC 3264 5.1)."""
+    if offered is None:
+        return number
+    ours = offered.rtpmap()
+    if ours.get(number) == entry:
+        return number
+    return next((candidate for candidate, known in ours.items() if known == entry), number)
+
+
+def _refused(section: MediaDescription) -> MediaDescription:
+    """A stream that we do not take: its place in the order, port 0, the formats that the grammar wants."""
+    return MediaDescription(section.kind, 0, section.protocol, section.formats)
