@@ -1,4 +1,4 @@
-"""Checking bearer keys: SHA-256, constant-time comparison, and a short memory so that a request costs no query."""
+"""Checking bearer keys: SHA-256, constant-time comparison, a short memory so that a request costs no query."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_SECRET_LENGTH = 256
 
 
 class KeyVerifier:
-    """Knows which bearer secrets are good. Bad ones are never remembered: they would push the good ones out."""
+    """Knows which bearer secrets are good. Bad ones are not remembered: they would push out the good."""
 
     def __init__(self, store: Store, clock: Callable[[], float] = monotonic) -> None:
         self._store = store

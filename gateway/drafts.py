@@ -12,8 +12,8 @@ from store.records import AgentStatus, NumberFormat, TrunkInbound, TrunkOutbound
 class AgentDraft:
     """The fields of an agent that a client sets; meanings and units as in `store.records.Agent`.
 
-    `status` is active from the start because the gateway hands the engine the whole agent with each call: there is
-    nothing that must be synchronised first.
+    `status` is active from the start because the gateway hands the engine the whole agent with each call:
+    there is nothing that must be synchronised first.
     """
 
     name: str

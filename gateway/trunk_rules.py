@@ -14,7 +14,7 @@ from store.records import NumberFormat, TrunkInbound, TrunkOutbound
 CODECS = ("PCMU", "PCMA")
 MAX_NETWORKS = 256
 # Wider networks are the whole Internet or a great part of it: an open trunk cannot be made by accident.
-SHORTEST_PREFIX = {4: 8, 6: 19}
+SHORTEST_PREFIX = {4: 8, 6: 8}
 
 _HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\Z")
 

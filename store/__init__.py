@@ -35,8 +35,9 @@ class Store:
     async def open(cls, url: str) -> Store:
         """Connect and migrate to the newest schema.
 
-        `url` is `sqlite:///path`, `sqlite+aiosqlite:///path` (path `:memory:`: a database that ends with the
-        store) or `postgresql://...`. Raises `sqlalchemy.exc.SQLAlchemyError` when the database cannot be used.
+        `url` is `sqlite:///path`, `sqlite+aiosqlite:///path` (path `:memory:`: a database that ends with
+        the store) or `postgresql://...`. Raises `sqlalchemy.exc.SQLAlchemyError` when the database cannot
+        be used.
         """
         return cls(await Database.open(url))
 

@@ -1,8 +1,8 @@
 """Inserting many rows with few statements.
 
 `executemany` hands SQLite one row at a time, and the interpreter lock changes hands for every row; beside a
-busy event loop each of those hand-overs can take milliseconds. One statement of many rows is one hand-over. The
-SQL is compiled once by SQLAlchemy for the database's dialect and then executed with flat tuples.
+busy event loop each of those hand-overs can take milliseconds. One statement of many rows is one hand-over.
+The SQL is compiled once by SQLAlchemy for the database's dialect and then executed with flat tuples.
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ class BulkInsert:
     def _statement(self, size: int) -> str:
         sql = self._sql.get(size)
         if sql is None:
-            rows = [{name: sa.bindparam(f"{name}_{i}") for name in self._columns} for i in range(size)]
+            rows: list[dict[str, Any]] = [
+                {name: sa.bindparam(f"{name}_{i}") for name in self._columns} for i in range(size)
+            ]
             compiled = self._finish(self._insert().values(rows)).compile(dialect=self._dialect)
             wanted = [f"{name}_{i}" for i in range(size) for name in self._columns]
             if compiled.positiontup != wanted:

@@ -108,7 +108,7 @@ class CallRepository:
         ]
 
     async def unfinished(self) -> Sequence[CallRecord]:
-        """Every call without a terminal status, oldest first: after a start these are the orphans of a crash."""
+        """Every call without a terminal status, oldest first; after a start: the orphans of a crash."""
         # Written like the partial index, which a bound parameter would not match.
         unfinished = calls.c.status.in_([sa.literal_column(f"'{status}'") for status in UNFINISHED_STATUSES])
         query = sa.select(calls).where(unfinished).order_by(calls.c.created_at)

@@ -1,7 +1,7 @@
 """How values that SQL has no plain type for are written into columns, and read back.
 
-Done by hand and not by SQLAlchemy's types: the hot statements are executed with ready tuples (`store.bulk`), where
-type processors would not run.
+Done by hand and not by SQLAlchemy's types: the hot statements are executed with ready tuples
+(`store.bulk`), where type processors would not run.
 """
 
 from __future__ import annotations

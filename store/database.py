@@ -1,8 +1,8 @@
 """The connection to SQLite or PostgreSQL: engine, pragmas, transactions.
 
-SQLite allows one writer at a time. Writers of this process therefore queue on an asyncio lock instead of sleeping
-in `busy_timeout` on a thread, and take SQLite's write lock when they begin (`BEGIN IMMEDIATE`), so that no
-transaction is refused half-way because another process wrote in between. Readers never wait (WAL).
+SQLite allows one writer at a time. Writers of this process therefore queue on an asyncio lock instead of
+sleeping in `busy_timeout` on a thread, and take SQLite's write lock when they begin (`BEGIN IMMEDIATE`), so
+that no transaction is refused half-way because another process wrote in between. Readers never wait (WAL).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Remembered answers to requests with an idempotency key: a retry gets the first answer, and nothing is done twice.
+"""Remembered answers to requests with an idempotency key: a retry gets the first answer, nothing is repeated.
 
 The scope is organisation, method and path. A key whose request never finished (the process died) stays
 `RUNNING` until it expires: whether it took effect is not known, and dialling twice is worse than refusing.

@@ -1,8 +1,8 @@
 """What the store keeps, as plain immutable records.
 
-Field names are those of the product's public API wherever such a field exists there; times are aware
-UTC datetimes, durations are milliseconds (`_ms`), identifiers are lower-case UUID strings (version 7, so that they
-sort by the time of creation).
+Field names are those of the product's public API wherever such a field exists there; times are aware UTC
+datetimes, durations are milliseconds (`_ms`), identifiers are lower-case UUID strings (version 7, so that
+they sort by the time of creation).
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Organization:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A bearer key. Only the SHA-256 of the secret is kept; `prefix` is its first characters, to recognise it by."""
+    """A bearer key. Only the SHA-256 of the secret is kept; `prefix` is how the secret begins."""
 
     id: str
     organization_id: str
@@ -90,7 +90,8 @@ class Agent:
     greeting_settings: dict[str, Any] | None = None
     # each: duration_ms, message, and end_behavior (one of END_BEHAVIOR_...) if it was set
     inactivity_messages: tuple[dict[str, Any], ...] = ()
-    # turn_endpoint_delay_ms, minimum_turn_duration_ms, minimum_interruption_duration_ms, frame_activation_threshold
+    # turn_endpoint_delay_ms, minimum_turn_duration_ms, minimum_interruption_duration_ms,
+    # frame_activation_threshold
     vad_settings: dict[str, Any] | None = None
     # transfer {cold, warm}, hang_up, leave_voicemail: all bool
     built_in_config: dict[str, Any] | None = None
@@ -223,7 +224,7 @@ class TimelineEvent:
 
 @dataclass(frozen=True, slots=True)
 class CallFilter:
-    """Which calls to list; `None` means "any". Times bound `created_at`: after is inclusive, before exclusive."""
+    """Which calls to list; `None` means "any". `created_after` is inclusive, `created_before` exclusive."""
 
     agent_id: str | None = None
     status: CallStatus | None = None

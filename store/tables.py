@@ -1,7 +1,7 @@
 """The tables, in types that cost nothing to bind: identifiers and JSON documents as text, times as integers.
 
-A time is whole microseconds since 1970 UTC (`*_at`); a JSON document is text written by `store.columns`. The schema
-is made by the migrations in `store/migrations`; a test holds the two equal.
+A time is whole microseconds since 1970 UTC (`*_at`); a JSON document is text written by `store.columns`.
+The schema is made by the migrations in `store/migrations`; a test holds the two equal.
 """
 
 from __future__ import annotations

@@ -132,16 +132,16 @@ class CallWriter:
         self._hurry.set()
         await done
 
-    async def close(self, timeout: float = CLOSE_TIMEOUT) -> None:
-        """Take no more, write what waits for at most `timeout` seconds, and stop. What is lost then is logged."""
+    async def close(self, patience: float = CLOSE_TIMEOUT) -> None:
+        """Take no more, write what waits for at most `patience` seconds, and stop; what is lost is logged."""
         self._closed = True
         if self._task is None:
             return
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(patience):
                 await self.flush()
         except TimeoutError:
-            log.error("call_states_lost", calls=self.backlog, waited_seconds=timeout)
+            log.error("call_states_lost", calls=self.backlog, waited_seconds=patience)
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         self._task = None

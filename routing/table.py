@@ -1,0 +1,193 @@
+"""The routing table: every trunk, number and agent that a call can meet, ready for look-ups without disk.
+
+A table never changes. Whoever changes an assignment builds the next table and puts it in place of the old
+one in a single assignment, so that a call sees either the state before or the state after.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from routing.numbers import NumberRule
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundTarget:
+    """Where a trunk takes our calls: `address` is host or host:port, `transport` udp or tcp."""
+
+    address: str
+    transport: str = "udp"
+    auth_username: str | None = None
+    auth_password: str | None = field(default=None, repr=False)
+    from_host: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RoutedTrunk:
+    """A trunk as routing sees it. `allowed_addresses` are networks in CIDR form; none: it takes no calls."""
+
+    id: str
+    organization_id: str
+    name: str
+    enabled: bool = True
+    allowed_addresses: tuple[str, ...] = ()
+    outbound: OutboundTarget | None = None
+    number_rule: NumberRule = NumberRule.E164
+    default_country: str | None = None
+    codecs: tuple[str, ...] = ("PCMU", "PCMA")
+
+
+@dataclass(frozen=True, slots=True)
+class RoutedNumber:
+    """A number and its two slots. `trunk_id` binds it to a trunk; without one any of the owner's will do."""
+
+    id: str
+    organization_id: str
+    phone_number: str
+    trunk_id: str | None = None
+    inbound_agent_id: str | None = None
+    outbound_agent_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RoutedAgent:
+    """An agent; `status` in words, because a refusal quotes it. Only `active` takes and places calls."""
+
+    id: str
+    organization_id: str
+    name: str
+    status: str = "active"
+
+    @property
+    def active(self) -> bool:
+        return self.status == "active"
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkMatch:
+    """A trunk whose allowed network holds a source address."""
+
+    trunk: RoutedTrunk
+    network: str
+
+
+class RoutingTable:
+    """Immutable indexes over trunks, numbers and agents. Made by `build`."""
+
+    __slots__ = (
+        "_agents",
+        "_by_trunk_and_number",
+        "_networks",
+        "_numbers",
+        "_outbound_numbers",
+        "_prefixes",
+        "_trunks",
+        "_trunks_of",
+    )
+
+    def __init__(
+        self,
+        trunks: Iterable[RoutedTrunk],
+        numbers: Iterable[RoutedNumber],
+        agents: Iterable[RoutedAgent],
+    ) -> None:
+        self._trunks = {trunk.id: trunk for trunk in trunks}
+        self._agents = {agent.id: agent for agent in agents}
+        self._numbers: dict[str, RoutedNumber] = {}
+        self._by_trunk_and_number: dict[tuple[str, str], RoutedNumber] = {}
+        outbound: defaultdict[str, list[RoutedNumber]] = defaultdict(list)
+        for number in numbers:
+            self._numbers[number.phone_number] = number
+            if number.trunk_id is not None:
+                self._by_trunk_and_number[number.trunk_id, number.phone_number] = number
+            if number.outbound_agent_id is not None:
+                outbound[number.outbound_agent_id].append(number)
+        self._outbound_numbers = {agent_id: tuple(held) for agent_id, held in outbound.items()}
+        owned: defaultdict[str, list[RoutedTrunk]] = defaultdict(list)
+        for trunk in self._trunks.values():
+            owned[trunk.organization_id].append(trunk)
+        self._trunks_of = {organization_id: tuple(held) for organization_id, held in owned.items()}
+        self._index_networks()
+
+    @classmethod
+    def build(
+        cls,
+        trunks: Iterable[RoutedTrunk] = (),
+        numbers: Iterable[RoutedNumber] = (),
+        agents: Iterable[RoutedAgent] = (),
+    ) -> RoutingTable:
+        """A table of these; their order decides between equals. Raises `ValueError` for a bad CIDR."""
+        return cls(trunks, numbers, agents)
+
+    def __len__(self) -> int:
+        """How many numbers it routes."""
+        return len(self._numbers)
+
+    def trunk(self, trunk_id: str) -> RoutedTrunk | None:
+        return self._trunks.get(trunk_id)
+
+    def trunks_of(self, organization_id: str) -> tuple[RoutedTrunk, ...]:
+        return self._trunks_of.get(organization_id, ())
+
+    def agent(self, agent_id: str) -> RoutedAgent | None:
+        return self._agents.get(agent_id)
+
+    def number(self, phone_number: str) -> RoutedNumber | None:
+        """A number by its E.164 form, whosoever it is."""
+        return self._numbers.get(phone_number)
+
+    def number_on_trunk(self, trunk_id: str, phone_number: str) -> RoutedNumber | None:
+        """A number that is bound to this very trunk."""
+        return self._by_trunk_and_number.get((trunk_id, phone_number))
+
+    def outbound_numbers(self, agent_id: str) -> tuple[RoutedNumber, ...]:
+        """The numbers an agent may call from."""
+        return self._outbound_numbers.get(agent_id, ())
+
+    def match_source(self, source: str) -> tuple[TrunkMatch, ...]:
+        """The trunks that allow a source address, longest prefix first; empty for none or a bad address."""
+        address = parse_address(source)
+        if address is None:
+            return ()
+        width = address.max_prefixlen
+        value = int(address)
+        found: list[TrunkMatch] = []
+        for length in self._prefixes[width]:
+            found.extend(self._networks.get((width, length, value >> (width - length)), ()))
+        return tuple(found)
+
+    def _index_networks(self) -> None:
+        """Networks by (address width, prefix length, prefix bits): a look-up is one probe for each length."""
+        networks: defaultdict[tuple[int, int, int], list[TrunkMatch]] = defaultdict(list)
+        lengths: dict[int, set[int]] = {32: set(), 128: set()}
+        for trunk in self._trunks.values():
+            for text in trunk.allowed_addresses:
+                network = parse_network(text)
+                width, length = network.max_prefixlen, network.prefixlen
+                lengths[width].add(length)
+                networks[width, length, int(network.network_address) >> (width - length)].append(
+                    TrunkMatch(trunk, str(network))
+                )
+        self._networks = {key: tuple(matches) for key, matches in networks.items()}
+        self._prefixes = {width: tuple(sorted(held, reverse=True)) for width, held in lengths.items()}
+
+
+def parse_network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    """A network in CIDR form; an address alone is a network of one. Raises `ValueError` with the reason."""
+    return ipaddress.ip_network(text.strip(), strict=False)
+
+
+def parse_address(text: str) -> IPAddress | None:
+    """An address as sockets print it: brackets and zone removed, IPv4 mapped into IPv6 taken for IPv4."""
+    try:
+        address = ipaddress.ip_address(text.strip("[]").partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
