@@ -1,0 +1,296 @@
+"""Leg and engine of one call: the start, the farewell, the loss of the engine and the recovery."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from gateway.call import Call
+from gateway.config import CallsSection, EngineSection
+from gateway.conversation import Conversation, ConversationServices
+from gateway.failure_reasons import EndReason, FailureReason
+from gateway.metrics import GatewayMetrics
+from media import messages as m
+from media.plane import EventListener, MediaPlane
+from media.ultravox.agent_settings import AgentSettings
+from media.ultravox.call_request import EngineCallRequest
+from media.ultravox.errors import EngineUnreachableError
+from media.ultravox.rest import EngineCall, EngineCallStatus, UltravoxClient
+from store.records import CallDirection, CallRecord, CallStatus
+
+
+class RecordingPlane(MediaPlane):
+    """A media plane that notes what it is told; the test says what it answers."""
+
+    def __init__(self) -> None:
+        self.commands: list[m.Command] = []
+        self.listener: EventListener = lambda event: None
+        self.closed = False
+
+    async def start(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def create_leg(self, command: m.CreateLeg, listener: EventListener) -> m.LegCreated:
+        self.listener = listener
+        return m.LegCreated(leg_id=command.leg_id, port=20000, rtcp_port=20001)
+
+    def send(self, command: m.Command) -> None:
+        self.commands.append(command)
+
+    async def close_leg(self, leg_id: str) -> m.LegClosed:
+        self.closed = True
+        return m.LegClosed(leg_id=leg_id, statistics=m.LegStatistics(packets_received=7))
+
+    async def statistics(self, leg_id: str) -> m.LegStatistics:
+        return m.LegStatistics()
+
+    @property
+    def legs(self) -> int:
+        return 1
+
+    @property
+    def ports_free(self) -> int:
+        return 1
+
+    def sent(self, kind: type[m.Command]) -> list[m.Command]:
+        return [command for command in self.commands if isinstance(command, kind)]
+
+
+class ScriptedEngine(UltravoxClient):
+    """An engine whose answers to create_call are given beforehand."""
+
+    def __init__(self, *answers: EngineCall | Exception) -> None:
+        super().__init__("http://127.0.0.1:1", "key")
+        self.answers = list(answers)
+        self.prior: list[str | None] = []
+        self.end_reason: str | None = "agent_hangup"
+
+    async def create_call(
+        self,
+        request: EngineCallRequest,
+        *,
+        prior_call_id: str | None = None,
+        enable_greeting_prompt: bool = True,
+        deadline_s: float | None = None,
+    ) -> EngineCall:
+        self.prior.append(prior_call_id)
+        assert enable_greeting_prompt is (prior_call_id is None)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def get_call(self, call_id: str) -> EngineCallStatus:
+        return EngineCallStatus(call_id=call_id, end_reason=self.end_reason)
+
+
+@dataclass
+class Heard:
+    """The session's part: notes what it is told."""
+
+    opened: int = 0
+    over: list[EndReason] = field(default_factory=list)
+    lost: list[FailureReason] = field(default_factory=list)
+
+    def on_engine_open(self) -> None:
+        self.opened += 1
+
+    def on_conversation_over(self, reason: EndReason) -> None:
+        self.over.append(reason)
+
+    def on_conversation_lost(self, reason: FailureReason, detail: str) -> None:
+        self.lost.append(reason)
+
+
+def engine_call(name: str) -> EngineCall:
+    return EngineCall(call_id=name, join_url=f"ws://127.0.0.1:1/{name}")
+
+
+@dataclass
+class Scene:
+    conversation: Conversation
+    plane: RecordingPlane
+    engine: ScriptedEngine
+    heard: Heard
+    call: Call
+
+    def tell(self, event: m.Event) -> None:
+        self.plane.listener(event)
+
+    def engine_closed(self, *, code: int, normal: bool, opened: bool = True) -> None:
+        self.tell(m.EngineClosed(leg_id=self.call.id, code=code, reason="", normal=normal, opened=opened))
+
+    def engine_opened(self) -> None:
+        self.tell(m.EngineOpened(leg_id=self.call.id, connect_ms=3.0))
+
+    async def in_progress(self) -> None:
+        await self.conversation.open_leg()
+        await self.conversation.create_engine_call()
+        self.conversation.attach_engine()
+        self.engine_opened()
+        self.conversation.answered()
+
+
+SceneMaker = Callable[..., Scene]
+
+
+@pytest.fixture
+async def make_scene() -> AsyncIterator[SceneMaker]:
+    scenes: list[Scene] = []
+
+    def make(*answers: EngineCall | Exception, attempts: int = 2) -> Scene:
+        plane, heard = RecordingPlane(), Heard()
+        engine = ScriptedEngine(*(answers or (engine_call("first"),)))
+        record = CallRecord(
+            id="c1",
+            organization_id="o",
+            status=CallStatus.RINGING,
+            direction=CallDirection.INBOUND,
+            agent_id="a",
+            created_at=datetime.now(UTC),
+        )
+        call = Call(record, lambda record, events: None)
+        services = ConversationServices(
+            plane=plane,
+            engine=engine,
+            engine_config=EngineSection(recover_attempts=attempts, recover_timeout=0.5),
+            calls_config=CallsSection(farewell_timeout=0.2),
+            metrics=GatewayMetrics(CollectorRegistry()),
+            first_packet_timeout_s=1,
+            silence_timeout_s=1,
+        )
+        request = EngineCallRequest(agent=AgentSettings(system_prompt="x"), sample_rate=8000)
+        scene = Scene(Conversation(call, request, heard, services), plane, engine, heard, call)
+        scenes.append(scene)
+        return scene
+
+    yield make
+    for scene in scenes:
+        await scene.conversation.close()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(2):
+        while not condition():
+            await asyncio.sleep(0)
+
+
+async def test_the_session_hears_when_the_engine_stands(make_scene: SceneMaker) -> None:
+    scene = make_scene()
+    await scene.in_progress()
+    assert scene.heard.opened == 1
+    assert scene.call.record.engine_call_id == "first"
+    assert len(scene.plane.sent(m.OpenGate)) == 1
+
+
+async def test_a_normal_close_is_the_end_only_when_the_last_word_was_played(make_scene: SceneMaker) -> None:
+    scene = make_scene()
+    await scene.in_progress()
+    scene.engine_closed(code=1000, normal=True)
+    await until(lambda: scene.plane.sent(m.DrainPlayout))
+    assert scene.heard.over == []
+    scene.tell(m.PlayoutDrained(leg_id="c1", complete=True, remaining_ms=0))
+    await until(lambda: scene.heard.over)
+    assert scene.heard.over == [EndReason.AGENT_HANGUP]
+
+
+async def test_the_engines_own_reason_is_told(make_scene: SceneMaker) -> None:
+    scene = make_scene()
+    scene.engine.end_reason = "timeout"
+    await scene.in_progress()
+    scene.engine_closed(code=1000, normal=True)
+    await until(lambda: scene.plane.sent(m.DrainPlayout))
+    scene.tell(m.PlayoutDrained(leg_id="c1", complete=True, remaining_ms=0))
+    await until(lambda: scene.heard.over)
+    assert scene.heard.over == [EndReason.MAX_DURATION]
+
+
+async def test_a_lost_engine_is_replaced_by_one_that_knows_the_history(make_scene: SceneMaker) -> None:
+    scene = make_scene(engine_call("first"), engine_call("second"))
+    await scene.in_progress()
+    scene.engine_closed(code=1006, normal=False)
+    await until(lambda: len(scene.plane.sent(m.AttachEngine)) == 2)
+    scene.engine_opened()
+    await until(lambda: scene.call.timeline[-1].kind == "engine-recovered")
+    assert scene.engine.prior == [None, "first"]
+    assert scene.call.record.engine_call_id == "second"
+    assert scene.heard.lost == []
+    assert scene.heard.opened == 1
+
+
+async def test_a_second_loss_after_a_recovery_is_recovered_too(make_scene: SceneMaker) -> None:
+    scene = make_scene(engine_call("first"), engine_call("second"), engine_call("third"))
+    await scene.in_progress()
+    for count in (2, 3):
+        scene.engine_closed(code=1011, normal=False)
+        await until(lambda count=count: len(scene.plane.sent(m.AttachEngine)) == count)  # type: ignore[misc]
+        scene.engine_opened()
+        await until(lambda: scene.call.timeline[-1].kind == "engine-recovered")
+    assert scene.engine.prior == [None, "first", "second"]
+
+
+async def test_an_engine_that_does_not_come_back_loses_the_call_after_a_bounded_number_of_attempts(
+    make_scene: SceneMaker,
+) -> None:
+    away = EngineUnreachableError("no connection")
+    scene = make_scene(engine_call("first"), away, away, attempts=2)
+    await scene.in_progress()
+    scene.engine_closed(code=1006, normal=False)
+    await until(lambda: scene.heard.lost)
+    assert scene.heard.lost == [FailureReason.AGENT_ERROR]
+    assert len(scene.engine.prior) == 3
+
+
+async def test_an_engine_that_never_opened_is_not_tried_again(make_scene: SceneMaker) -> None:
+    scene = make_scene()
+    await scene.conversation.open_leg()
+    await scene.conversation.create_engine_call()
+    scene.conversation.attach_engine()
+    scene.engine_closed(code=1006, normal=False, opened=False)
+    assert scene.heard.lost == [FailureReason.AGENT_ERROR]
+    assert scene.engine.prior == [None]
+
+
+async def test_digits_reach_the_engine_as_the_bare_text(make_scene: SceneMaker) -> None:
+    scene = make_scene()
+    await scene.in_progress()
+    scene.tell(m.DigitReceived(leg_id="c1", digit="4", duration_ms=100))
+    scene.tell(m.DigitReceived(leg_id="c1", digit="#", duration_ms=100))
+    sent = scene.plane.sent(m.SendEngineMessage)
+    assert [command.message for command in sent if isinstance(command, m.SendEngineMessage)] == [
+        {"type": "user_text_message", "text": "4#", "urgency": "immediate"}
+    ]
+    assert all("4" not in str(event.detail) for event in scene.call.timeline if event.kind == "digit-received")
+
+
+async def test_a_tool_nobody_serves_is_answered_so_that_the_agent_does_not_wait(make_scene: SceneMaker) -> None:
+    scene = make_scene()
+    await scene.in_progress()
+    scene.tell(m.ToolInvoked(leg_id="c1", tool_name="teleport", invocation_id="i1", parameters={}))
+    (sent,) = scene.plane.sent(m.SendEngineMessage)
+    assert isinstance(sent, m.SendEngineMessage)
+    assert sent.message["type"] == "client_tool_result"
+    assert sent.message["invocationId"] == "i1"
+    assert sent.message["errorType"] == "undefined"
+
+
+async def test_silence_of_the_peer_loses_the_call(make_scene: SceneMaker) -> None:
+    scene = make_scene()
+    await scene.in_progress()
+    scene.tell(m.MediaTimedOut(leg_id="c1", kind="mid-call", silent_ms=60000))
+    assert scene.heard.lost == [FailureReason.MEDIA_TIMEOUT]
+
+
+async def test_closing_gives_the_counters_once_and_later_events_are_ignored(make_scene: SceneMaker) -> None:
+    scene = make_scene()
+    await scene.in_progress()
+    statistics = await scene.conversation.close()
+    assert statistics is not None
+    assert statistics.packets_received == 7
+    assert await scene.conversation.close() is None
+    scene.engine_closed(code=1006, normal=False)
+    assert scene.heard.lost == []
