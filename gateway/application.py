@@ -6,6 +6,7 @@ This is what the HTTP API holds on to, and what `serve` runs.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -34,7 +35,7 @@ from media.ultravox.rest import UltravoxClient
 from routing.explain import explain_data
 from routing.inbound import InboundQuery, decide_inbound
 from routing.outbound import OutboundQuery, decide_outbound
-from sip.user_agent import Listen, OptionsReply, UserAgent, UserAgentConfig
+from sip.user_agent import IncomingCall, Listen, OptionsReply, UserAgent, UserAgentConfig
 from store.database import Store
 from store.records import CallDirection
 from store.writer import CallWriter
@@ -78,7 +79,7 @@ class Gateway:
                 listen=tuple(Listen(*endpoint) for endpoint in config.sip.endpoints()),
                 public_host=config.sip.public_host,
             ),
-            on_invite=lambda invite: self._inbound.on_invite(invite),
+            on_invite=self._take_invite,
             on_options=self._answer_options,
         )
         self._engine_watch = EngineWatch(self._engine)
@@ -213,6 +214,9 @@ class Gateway:
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
+    def _take_invite(self, invite: IncomingCall) -> None:
+        self._inbound.on_invite(invite)
+
     def _answer_options(self) -> OptionsReply:
         """OPTIONS is how trunks probe us: 200 when we would take a call, 503 with Retry-After otherwise."""
         if self._draining or self._live.full(CallDirection.INBOUND):
@@ -231,11 +235,10 @@ class Gateway:
         gauge("loop_lag_seconds", "How late the event loop is, at worst since the last scrape.", self._loop_watch.take)
         gauge("draining", "1 while the gateway drains.", lambda: float(self._draining))
         for field in ("client_transactions", "server_transactions", "dialogs", "calls"):
-            gauge(
-                f"sip_{field}",
-                f"SIP {field.replace('_', ' ')} alive.",
-                lambda field=field: getattr(self._user_agent.statistics, field),
-            )
+            gauge(f"sip_{field}", f"SIP {field.replace('_', ' ')} alive.", partial(self._sip_statistic, field))
+
+    def _sip_statistic(self, field: str) -> float:
+        return float(getattr(self._user_agent.statistics, field))
 
 
 def _media_config(config: Config) -> MediaConfig:

@@ -30,7 +30,7 @@ TRANSITIONS: dict[CallStatus, frozenset[CallStatus]] = {
 
 TIMELINE_LIMIT = 1_000  # steps kept for one call; what comes after is counted, not kept
 
-ChangeSink = Callable[[CallRecord, Sequence[TimelineEvent]], None]
+ChangeSink = Callable[[CallRecord, Sequence[TimelineEvent]], object]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ reader never sees a status go back.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -113,10 +113,10 @@ class CallService:
         await self._writer.flush()
         return await self._store.calls.list(organization_id, filter, limit, offset)
 
-    async def timeline(self, organization_id: str, call_id: str) -> list[TimelineEvent]:
+    async def timeline(self, organization_id: str, call_id: str) -> Sequence[TimelineEvent]:
         session = self._live.get(call_id)
         if session is not None:
-            return list(_owned(session, organization_id).call.timeline)
+            return _owned(session, organization_id).call.timeline
         await self._stored(organization_id, call_id)
         return await self._store.calls.timeline(call_id)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import structlog
 
-from gateway.call import Call
+from gateway.call import Call, ChangeSink
 from gateway.conversation import Conversation
 from gateway.engine_request import engine_request, longest_call_s
 from gateway.failure_reasons import FailureReason
@@ -23,16 +23,15 @@ from gateway.media_address import MediaAddress
 from gateway.new_call import CallSettings
 from gateway.session import Session, SessionServices, new_session_id
 from media.plane import MediaCapacityError
-from media.ultravox.errors import EngineBusyError, EngineApiError
+from media.ultravox.errors import EngineApiError, EngineBusyError
 from routing.decisions import Refusal
 from routing.explain import explain_text
 from routing.inbound import InboundQuery, InboundRoute, decide_inbound
 from routing.table import RoutingTable
-from sip.errors import SipError
+from sip.errors import NotAcceptableError, SdpError, SipError
 from sip.headers import NameAddr
 from sip.message import Request
-from sip.offer_answer import AudioSession, LocalAudio, NotAcceptableError
-from sip.sdp import SdpError
+from sip.offer_answer import AudioSession, LocalAudio
 from sip.user_agent import Call as SipCall
 from sip.user_agent import IncomingCall
 from store.identifiers import uuid7
@@ -52,7 +51,7 @@ class InboundServices:
     agent: Callable[[str], Agent | None]
     draining: Callable[[], bool]
     media_address: MediaAddress
-    save: Callable[..., None]
+    save: ChangeSink
     recordings: Path
     retry_after_s: float
 

@@ -25,9 +25,9 @@ from gateway.session import Session, SessionServices, new_session_id
 from media.plane import MediaCapacityError
 from media.ultravox.errors import EngineApiError
 from routing.outbound import OutboundRoute
+from sip.errors import NotAcceptableError, SdpError
 from sip.message import Response
-from sip.offer_answer import AudioSession, LocalAudio, NotAcceptableError
-from sip.sdp import SdpError
+from sip.offer_answer import AudioSession, LocalAudio
 from sip.user_agent import Call as SipCall
 from sip.user_agent import Credentials, OutboundTarget, UserAgent
 from store.records import Agent, CallDirection, CallStatus

@@ -20,9 +20,9 @@ from gateway.failure_reasons import EndReason, FailureReason
 from gateway.live_calls import LiveCalls
 from gateway.metrics import GatewayMetrics
 from media.messages import LegStatistics
+from sip.errors import NotAcceptableError, SdpError
 from sip.message import Request, Response
-from sip.offer_answer import AudioParameters, AudioSession, NotAcceptableError
-from sip.sdp import SdpError
+from sip.offer_answer import AudioParameters, AudioSession
 from sip.user_agent import Call as SipCall
 from sip.user_agent import OfferedRequest
 from store.records import CallDirection
