@@ -1,7 +1,7 @@
 """What is said between the gateway and the media plane: plain typed messages, nothing shared.
 
-Every command and every event is a frozen struct of plain values, so that the same words can later cross a Unix socket
-to a worker process. Identifiers are chosen by the gateway: one `leg_id` for each audio leg.
+Every command and every event is a frozen struct of plain values, so that the same words can later cross a
+Unix socket to a worker process. Identifiers are chosen by the gateway: one `leg_id` for each audio leg.
 
 Times are milliseconds, rates are hertz, audio is signed 16-bit mono unless said otherwise.
 """
@@ -29,7 +29,7 @@ class Message(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     leg_id: str
 
 
-# --- commands: gateway to media plane --------------------------------------------------------------------------------
+# --- commands: gateway to media plane -----------------------------------------------------------------------
 
 
 class CreateLeg(Message, frozen=True):
@@ -98,7 +98,9 @@ class SendDigits(Message, frozen=True):
 
 
 class Play(Message, frozen=True):
-    """Play a WAV file (8 or 16 kHz, mono, 16 bit) to the leg, in place of the agent; `PlayFinished` follows."""
+    """Play a WAV file (8 or 16 kHz, mono, 16 bit) to the leg, in place of the agent; `PlayFinished`
+    follows.
+    """
 
     play_id: str
     path: str
@@ -153,7 +155,7 @@ Command: TypeAlias = (
 )
 
 
-# --- events: media plane to gateway ----------------------------------------------------------------------------------
+# --- events: media plane to gateway -------------------------------------------------------------------------
 
 
 class FirstPacketReceived(Message, frozen=True):
@@ -199,8 +201,8 @@ class EngineStateChanged(Message, frozen=True):
 
 
 class TranscriptReceived(Message, frozen=True):
-    """One transcript message; `text` replaces and `delta` appends, by `ordinal`. `media_ms` is the leg's audio clock:
-    milliseconds since the gate was opened."""
+    """One transcript message; `text` replaces and `delta` appends, by `ordinal`. `media_ms` is the leg's
+    audio clock: milliseconds since the gate was opened."""
 
     role: str  # user, agent
     ordinal: int

@@ -1,7 +1,7 @@
 """The interface between the gateway and whatever carries the audio.
 
-The gateway holds one `MediaPlane` and speaks to it in the messages of `media.messages` only, so that the plane can
-live in this process (`media.in_process`) or behind a socket without a caller noticing.
+The gateway holds one `MediaPlane` and speaks to it in the messages of `media.messages` only, so that the
+plane can live in this process (`media.in_process`) or behind a socket without a caller noticing.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ class MediaPlane(Protocol):
         """
 
     def send(self, command: Command) -> None:
-        """Pass a command; its outcome comes as an event. A command to a leg that is gone is dropped silently."""
+        """Pass a command; its outcome comes as an event. A command to a leg that is gone is dropped
+        silently.
+        """
 
     async def close_leg(self, leg_id: str) -> LegClosed:
         """End a leg and return its last statistics. Raises `UnknownLegError`."""

@@ -1,0 +1,172 @@
+"""One 20 ms clock for all calls, on an absolute schedule.
+
+The 20 ms are divided into slots; each call belongs to one slot, so that packets do not leave in one burst.
+`Schedule` is the arithmetic without a clock; `MediaClock` drives it from the event loop with a single timer.
+
+A tick that comes late serves every frame that is due, but never more than a bound: what is older is skipped
+and counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+FRAME_S = 0.020
+# A tick later than this counts as late.
+LATE_S = 0.005
+# A timer that fires so much before its time has fired in time.
+EARLY_S = 0.0001
+# When so much was missed, sockets are read once more before the missed frames are made up for.
+STALL_S = 0.015
+# A call is served so long after its packets usually come: enough for ordinary jitter, short enough not to be
+# noticed.
+ALIGN_EARLIEST_S = 0.006
+ALIGN_LATEST_S = 0.014
+
+
+class Clocked(Protocol):
+    """Something that is served every 20 ms."""
+
+    slot: int
+
+    def tick(self, now: float) -> None:
+        """Serve one frame. `now` is monotonic seconds."""
+
+
+class Schedule:
+    """Which slots are due when. Times are monotonic seconds."""
+
+    def __init__(self, slot_ms: int, catch_up_ms: int, now: float) -> None:
+        if 20 % slot_ms:
+            raise ValueError("slot_ms must divide 20")
+        self.slot_s = slot_ms / 1000
+        self.slots = 20 // slot_ms
+        self._bound = catch_up_ms // slot_ms
+        self._origin = 0.0
+        self._next = 0  # number of the next slot to serve, counted from the origin
+        self.late_ticks = 0
+        self.max_lateness_s = 0.0
+        self.slots_skipped = 0
+        self.restart(now)
+
+    def restart(self, now: float) -> None:
+        """Begin anew after a rest: nothing was missed."""
+        # Event loops round timers to whole milliseconds of this clock: on such a one they never fire early.
+        self._origin = math.ceil(now * 1000) / 1000
+        self._next = 0
+
+    @property
+    def next_at(self) -> float:
+        """When the next slot is due."""
+        return self._origin + self._next * self.slot_s
+
+    def due(self, now: float) -> range:
+        """The numbers of the slots due now, oldest first; `number % slots` is the slot. Counts lateness."""
+        first = self._next
+        behind = now - (self._origin + first * self.slot_s)
+        if behind < -EARLY_S:
+            return range(first, first)
+        count = int((behind + EARLY_S) / self.slot_s) + 1
+        if behind > self.max_lateness_s:
+            self.max_lateness_s = behind
+        if behind > LATE_S:
+            self.late_ticks += 1
+        if count > self._bound:
+            self.slots_skipped += count - self._bound
+            first += count - self._bound
+        self._next += count
+        return range(first, self._next)
+
+    def slot_at(self, when: float) -> int:
+        """The slot whose turn comes at or before `when`."""
+        return int((when - self._origin) / self.slot_s) % self.slots
+
+
+class MediaClock:
+    """Serves members in their slots. `before` is called at each wake-up ahead of them (to read the
+    sockets).
+    """
+
+    def __init__(
+        self,
+        slot_ms: int,
+        catch_up_ms: int,
+        before: Callable[[float], None],
+        failed: Callable[[Clocked, Exception], None],
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._before = before
+        self._failed = failed
+        self.schedule = Schedule(slot_ms, catch_up_ms, time.monotonic())
+        self._members: list[list[Clocked]] = [[] for _ in range(self.schedule.slots)]
+        self._count = 0
+        self._timer: asyncio.Handle | None = None
+
+    def add(self, member: Clocked) -> None:
+        """Serve a new member, in the emptiest slot."""
+        members = self._members
+        member.slot = min(range(len(members)), key=lambda slot: len(members[slot]))
+        members[member.slot].append(member)
+        self._count += 1
+        if self._timer is None:
+            self.schedule.restart(time.monotonic())
+            self._arm()
+
+    def remove(self, member: Clocked) -> None:
+        """Stop to serve a member; nothing happens when it is not served."""
+        slot = self._members[member.slot]
+        if member in slot:
+            # A new list, since the old one may be being served.
+            self._members[member.slot] = [other for other in slot if other is not member]
+            self._count -= 1
+
+    def align(self, member: Clocked, arrival: float) -> None:
+        """Serve a member shortly after its packets come, which they did at `arrival`."""
+        schedule = self.schedule
+        first = ALIGN_EARLIEST_S + schedule.slot_s
+        choices = max(1, round((ALIGN_LATEST_S - ALIGN_EARLIEST_S) / schedule.slot_s))
+        candidates = {schedule.slot_at(arrival + first + step * schedule.slot_s) for step in range(choices)}
+        if member.slot in candidates:
+            return
+        self.remove(member)
+        members = self._members
+        member.slot = min(candidates, key=lambda slot: len(members[slot]))
+        members[member.slot] = [*members[member.slot], member]
+        self._count += 1
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._members = [[] for _ in self._members]
+        self._count = 0
+
+    def _arm(self) -> None:
+        self._timer = self._loop.call_at(self.schedule.next_at, self._wake)
+
+    def _wake(self) -> None:
+        now = time.monotonic()
+        self._before(now)
+        if now - self.schedule.next_at > STALL_S:
+            # What the engine sent during the stall is read before it is found missing.
+            self._timer = self._loop.call_soon(self._serve)
+        else:
+            self._serve()
+
+    def _serve(self) -> None:
+        now = time.monotonic()
+        schedule = self.schedule
+        for number in schedule.due(now):
+            for member in self._members[number % schedule.slots]:
+                try:
+                    member.tick(now)
+                except Exception as error:  # noqa: BLE001 - one call's fault must not stop the others
+                    self._failed(member, error)
+        if self._count:
+            self._arm()
+        else:
+            self._timer = None

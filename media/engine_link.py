@@ -1,0 +1,235 @@
+"""One leg's line to the engine: the caller's audio up, the agent's audio down, data messages turned into
+events.
+
+The engine needs a continuous stream, so one frame goes up each tick whether the caller speaks or not. What
+the caller says before the engine listens is kept in a ring and delivered afterwards, a little faster than
+real time.
+"""
+
+from __future__ import annotations
+
+import audioop
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from media import messages
+from media.messages import AttachEngine, Event
+from media.playout import Playout
+from media.ultravox.socket import EngineSocket
+
+FRAME_MS = 20
+# A frame below this level at the head of the ring is not worth delivering late (about -46 dBFS).
+QUIET_RMS = 160
+# How many frames go up in one tick while the ring is emptied.
+FRAMES_PER_TICK = 2
+# Audio beyond the buffer promised to the engine, which reckons with less delay than there is.
+PLAYOUT_SLACK_MS = 2_000
+NORMAL_CLOSE_CODES = frozenset({1000, 1005})
+
+
+class EngineLink:
+    """The line of one leg. `emit` takes events; `media_ms` tells the leg's audio clock."""
+
+    def __init__(
+        self,
+        leg_id: str,
+        playout: Playout,
+        sample_rate: int,
+        ring_ms: int,
+        emit: Callable[[Event], None],
+        media_ms: Callable[[], int],
+    ) -> None:
+        self._leg_id = leg_id
+        self._playout = playout
+        self._sample_rate = sample_rate
+        self._emit = emit
+        self._media_ms = media_ms
+        self._ring: deque[bytes] = deque(maxlen=ring_ms // FRAME_MS)
+        self._ring_bound = ring_ms // FRAME_MS
+        self._connection: _Connection | None = None
+        self._open: EngineSocket | None = None
+        self._engine_rate = sample_rate
+        self._frame_silence = bytes(sample_rate * FRAME_MS // 1000 * 2)
+        self.frames_sent = 0
+        self.bytes_received = 0
+        self.barge_ins = 0
+
+    @property
+    def attached(self) -> bool:
+        """A socket exists, open or on its way."""
+        return self._connection is not None
+
+    def attach(self, command: AttachEngine) -> None:
+        """Open a socket; one that exists is left to close and is not heard any more."""
+        self._abandon()
+        self._engine_rate = command.sample_rate
+        self._playout.set_limit(command.buffer_ms + PLAYOUT_SLACK_MS)
+        self._connection = _Connection(self, command)
+        self._connection.socket.start()
+
+    def detach(self) -> None:
+        """Close normally and forget what was not played."""
+        connection = self._connection
+        if connection is None:
+            return
+        self._abandon()
+        self._playout.clear()
+        self._emit(
+            messages.EngineClosed(
+                leg_id=self._leg_id, code=1000, reason="detached", normal=True, opened=connection.opened
+            )
+        )
+
+    def close(self) -> None:
+        """The leg ends: close the socket without another event."""
+        self._abandon()
+        self._ring.clear()
+
+    def send_message(self, message: dict[str, Any]) -> None:
+        if self._connection is not None:
+            self._connection.socket.send_message(message)
+
+    def deliver(self, frame: bytes | None) -> None:
+        """Once each tick: 20 ms of the caller's audio, None for silence."""
+        socket = self._open
+        if socket is None:
+            if frame is not None:
+                self._ring.append(frame)
+            return
+        if frame is None:
+            frame = self._frame_silence
+        if self._ring:
+            self._ring.append(frame)
+            for _ in range(min(FRAMES_PER_TICK, len(self._ring))):
+                self._send(socket, self._ring.popleft())
+        else:
+            self._send(socket, frame)
+
+    def _send(self, socket: EngineSocket, frame: bytes) -> None:
+        connection = self._connection
+        if connection is not None and connection.resamples:
+            frame = connection.upward(frame)
+        socket.send_audio(frame)
+        self.frames_sent += 1
+
+    def _abandon(self) -> None:
+        connection, self._connection = self._connection, None
+        self._open = None
+        if connection is not None:
+            connection.socket.close()
+
+    # --- called by the current connection only ---
+
+    def opened(self, connection: _Connection, connect_ms: float) -> None:
+        ring = self._ring
+        while ring and audioop.rms(ring[0], 2) < QUIET_RMS:
+            ring.popleft()
+        self._open = connection.socket
+        self._emit(messages.EngineOpened(leg_id=self._leg_id, connect_ms=connect_ms))
+
+    def audio(self, data: memoryview | bytes) -> None:
+        self.bytes_received += len(data)
+        self._playout.put(data)
+
+    def closed(self, code: int, reason: str, opened: bool) -> None:
+        self._connection = None
+        self._open = None
+        normal = opened and code in NORMAL_CLOSE_CODES
+        if not normal:
+            # The engine's own history ends about here as well; a queued farewell is played only on a normal
+            # end.
+            self._playout.clear()
+        self._emit(
+            messages.EngineClosed(leg_id=self._leg_id, code=code, reason=reason, normal=normal, opened=opened)
+        )
+
+    def message(self, message: dict[str, Any]) -> None:
+        match message.get("type"):
+            case "playback_clear_buffer":
+                self.barge_ins += 1
+                dropped = self._playout.clear()
+                self._emit(messages.PlaybackCleared(leg_id=self._leg_id, dropped_ms=dropped))
+            case "state" if isinstance(message.get("state"), str):
+                self._emit(messages.EngineStateChanged(leg_id=self._leg_id, state=message["state"]))
+            case "transcript" if (event := self._transcript(message)) is not None:
+                self._emit(event)
+            case "client_tool_invocation" if (event := self._tool(message)) is not None:
+                self._emit(event)
+            case _:
+                self._emit(messages.EngineMessageReceived(leg_id=self._leg_id, message=message))
+
+    def _transcript(self, message: dict[str, Any]) -> Event | None:
+        role, ordinal = message.get("role"), message.get("ordinal")
+        if not isinstance(role, str) or not isinstance(ordinal, int):
+            return None
+        text, delta = message.get("text"), message.get("delta")
+        return messages.TranscriptReceived(
+            leg_id=self._leg_id,
+            role=role,
+            ordinal=ordinal,
+            final=bool(message.get("final")),
+            # Beside a delta an empty text means nothing.
+            text=text if isinstance(text, str) and (text or not delta) else None,
+            delta=delta if isinstance(delta, str) else None,
+            media_ms=self._media_ms(),
+        )
+
+    def _tool(self, message: dict[str, Any]) -> Event | None:
+        name, invocation = message.get("toolName"), message.get("invocationId")
+        parameters = message.get("parameters")
+        if not isinstance(name, str) or not isinstance(invocation, str):
+            return None
+        return messages.ToolInvoked(
+            leg_id=self._leg_id,
+            tool_name=name,
+            invocation_id=invocation,
+            parameters=parameters if isinstance(parameters, dict) else {},
+        )
+
+
+class _Connection:
+    """Hears one socket; once the link has another one it is deaf."""
+
+    def __init__(self, link: EngineLink, command: AttachEngine) -> None:
+        self._link = link
+        self.opened = False
+        self._leg_rate = link._sample_rate
+        self._engine_rate = command.sample_rate
+        self.resamples = self._leg_rate != self._engine_rate
+        self._up: Any = None
+        self._down: Any = None
+        self._odd = b""
+        self.socket = EngineSocket(
+            command.join_url, self, connect_timeout_s=command.connect_timeout_ms / 1000
+        )
+
+    def upward(self, frame: bytes) -> bytes:
+        """A frame at the engine's rate."""
+        converted, self._up = audioop.ratecv(frame, 2, 1, self._leg_rate, self._engine_rate, self._up)
+        return converted
+
+    def on_open(self, connect_ms: float) -> None:
+        self.opened = True
+        if self._link._connection is self:
+            self._link.opened(self, connect_ms)
+
+    def on_audio(self, data: memoryview | bytes) -> None:
+        if self._link._connection is not self:
+            return
+        if self.resamples:
+            # A piece may end in the middle of a sample.
+            whole = self._odd + bytes(data)
+            self._odd = whole[len(whole) & ~1 :]
+            data, self._down = audioop.ratecv(
+                whole[: len(whole) & ~1], 2, 1, self._engine_rate, self._leg_rate, self._down
+            )
+        self._link.audio(data)
+
+    def on_message(self, message: dict[str, Any]) -> None:
+        if self._link._connection is self:
+            self._link.message(message)
+
+    def on_close(self, code: int, reason: str, opened: bool) -> None:
+        if self._link._connection is self:
+            self._link.closed(code, reason, opened)

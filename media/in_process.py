@@ -1,0 +1,231 @@
+"""The media plane inside the gateway's own process: legs, their ports and sockets, one clock, one file
+thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections import deque
+from dataclasses import dataclass
+
+import structlog
+
+from media.clock import Clocked, MediaClock
+from media.config import MediaConfig
+from media.file_thread import FileThread
+from media.leg import Leg
+from media.messages import (
+    CloseLeg,
+    Command,
+    CreateLeg,
+    Event,
+    LegClosed,
+    LegCreated,
+    LegFailed,
+    LegStatistics,
+)
+from media.plane import EventListener, MediaCapacityError, UnknownLegError
+from media.playback import Player
+from media.ports import PortPool
+from media.recorder import Recorder
+from media.sockets import SocketPoller, bind_pair
+
+log = structlog.get_logger(__name__)
+
+# How many ports are tried before a host on which nothing can be bound counts as full.
+MAX_BIND_ATTEMPTS = 64
+FILE_THREAD_CLOSE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneStatistics:
+    """Counters of the whole plane since it was started."""
+
+    legs: int
+    ports_free: int
+    ports_unbindable: int
+    late_ticks: int
+    max_lateness_ms: float
+    slots_skipped: int
+    recording_frames_dropped: int
+
+
+class InProcessMediaPlane:
+    """A `MediaPlane` on the event loop of its caller."""
+
+    def __init__(self, config: MediaConfig) -> None:
+        self._config = config
+        self._ports = PortPool(config.port_low, config.port_high, config.port_rest_s)
+        self._legs: dict[str, tuple[Leg, int, EventListener]] = {}
+        self._files = FileThread()
+        self._recorder = Recorder(self._files, config.recording_queue_bytes)
+        self._player = Player(self._files, config.play_max_s)
+        self._poller: SocketPoller | None = None
+        self._clock: MediaClock | None = None
+        self._events: deque[tuple[EventListener, Event]] = deque()
+        self._dispatching = False
+
+    async def start(self) -> None:
+        """Start the clock; it runs while there are legs."""
+        self._poller = SocketPoller()
+        self._clock = MediaClock(
+            self._config.slot_ms, self._config.catch_up_ms, self._read_sockets, self._tick_failed
+        )
+
+    async def close(self) -> None:
+        """End every leg, finish what is being written, give back all sockets."""
+        for leg_id in list(self._legs):
+            await self.close_leg(leg_id)
+        if self._clock is not None:
+            self._clock.close()
+            self._clock = None
+        await asyncio.get_running_loop().run_in_executor(None, self._files.close, FILE_THREAD_CLOSE_S)
+        await asyncio.sleep(0)  # what the file thread has told is passed on
+        self._dispatch()
+        if self._poller is not None:
+            self._poller.close()
+            self._poller = None
+
+    # --- legs ---
+
+    async def create_leg(self, command: CreateLeg, listener: EventListener) -> LegCreated:
+        """Bind a port pair and serve it from now on. Raises `MediaCapacityError`."""
+        if self._clock is None or self._poller is None:
+            raise RuntimeError("the media plane is not started")
+        if command.leg_id in self._legs:
+            raise ValueError(f"leg {command.leg_id} exists")
+        now = time.monotonic()
+        port, sockets = self._bind(now)
+        clock = self._clock
+        leg = Leg(
+            command,
+            sockets,
+            self._config,
+            self._recorder,
+            self._player,
+            now,
+            emit=lambda event: self._emit(listener, event),
+            align=clock.align,
+        )
+        self._legs[command.leg_id] = (leg, port, listener)
+        self._poller.add(sockets[0], leg.readable)
+        self._poller.add(sockets[1], leg.rtp.rtcp_readable)
+        clock.add(leg)
+        return LegCreated(leg_id=command.leg_id, port=port, rtcp_port=port + 1)
+
+    def _bind(self, now: float) -> tuple[int, tuple[socket.socket, socket.socket]]:
+        for _ in range(MAX_BIND_ATTEMPTS):
+            port = self._ports.take(now)
+            if port is None:
+                break
+            try:
+                return port, bind_pair(self._config.bind_host, port)
+            except OSError as error:
+                log.warning("rtp_port_not_bound", port=port, error=error.strerror)
+                self._ports.reject(port, now)
+        raise MediaCapacityError("no RTP port is free")
+
+    def send(self, command: Command) -> None:
+        """Carry out a command now. To a leg that is gone it is dropped."""
+        entry = self._legs.get(command.leg_id)
+        if entry is None:
+            return
+        leg, _, listener = entry
+        if isinstance(command, CloseLeg):
+            self._emit(listener, self._end(command.leg_id))
+            return
+        if isinstance(command, CreateLeg):
+            raise TypeError("legs are made by create_leg")
+        try:
+            leg.execute(command, time.monotonic())
+        except Exception as error:
+            log.exception("media_command_failed", leg_id=leg.leg_id, call_id=leg.call_id)
+            self._emit(listener, LegFailed(leg_id=leg.leg_id, error=f"{type(command).__name__}: {error}"))
+
+    async def close_leg(self, leg_id: str) -> LegClosed:
+        """End a leg; its `LegClosed` is also the last event of its listener."""
+        if leg_id not in self._legs:
+            raise UnknownLegError(leg_id)
+        listener = self._legs[leg_id][2]
+        closed = self._end(leg_id)
+        self._emit(listener, closed)
+        return closed
+
+    def _end(self, leg_id: str) -> LegClosed:
+        leg, port, _ = self._legs.pop(leg_id)
+        now = time.monotonic()
+        if self._clock is not None:
+            self._clock.remove(leg)
+        statistics = leg.close(now)
+        for sock in leg.sockets:
+            if self._poller is not None:
+                self._poller.remove(sock)
+            sock.close()
+        self._ports.release(port, now)
+        return LegClosed(leg_id=leg_id, statistics=statistics)
+
+    async def statistics(self, leg_id: str) -> LegStatistics:
+        entry = self._legs.get(leg_id)
+        if entry is None:
+            raise UnknownLegError(leg_id)
+        return entry[0].statistics()
+
+    @property
+    def legs(self) -> int:
+        return len(self._legs)
+
+    @property
+    def ports_free(self) -> int:
+        return self._ports.free(time.monotonic())
+
+    def plane_statistics(self) -> PlaneStatistics:
+        """Counters over all legs, for the metrics page."""
+        schedule = self._clock.schedule if self._clock is not None else None
+        return PlaneStatistics(
+            legs=self.legs,
+            ports_free=self.ports_free,
+            ports_unbindable=self._ports.unbindable,
+            late_ticks=schedule.late_ticks if schedule else 0,
+            max_lateness_ms=round(schedule.max_lateness_s * 1000, 3) if schedule else 0.0,
+            slots_skipped=schedule.slots_skipped if schedule else 0,
+            recording_frames_dropped=self._recorder.frames_dropped,
+        )
+
+    # --- the clock's callbacks ---
+
+    def _read_sockets(self, now: float) -> None:
+        if self._poller is not None:
+            self._poller.read(now)
+
+    def _tick_failed(self, member: Clocked, error: Exception) -> None:
+        """One leg's fault ends that leg only."""
+        if not isinstance(member, Leg) or member.leg_id not in self._legs:
+            return
+        log.error("leg_failed", leg_id=member.leg_id, call_id=member.call_id, exc_info=error)
+        listener = self._legs[member.leg_id][2]
+        if self._clock is not None:
+            self._clock.remove(member)
+        self._emit(listener, LegFailed(leg_id=member.leg_id, error=f"{type(error).__name__}: {error}"))
+
+    # --- events ---
+
+    def _emit(self, listener: EventListener, event: Event) -> None:
+        """Pass an event on after what runs now: a listener may send commands, also in the middle of a
+        tick.
+        """
+        self._events.append((listener, event))
+        if not self._dispatching:
+            self._dispatching = True
+            asyncio.get_running_loop().call_soon(self._dispatch)
+
+    def _dispatch(self) -> None:
+        self._dispatching = False
+        events = self._events
+        while events:
+            listener, event = events.popleft()
+            try:
+                listener(event)
+            except Exception:
+                log.exception("media_listener_failed", media_event=type(event).__name__, leg_id=event.leg_id)

@@ -1,0 +1,127 @@
+"""From RTP payloads of any packet time to one frame of PCM for each 20 ms: jitter buffer, decoder,
+concealment.
+"""
+
+from __future__ import annotations
+
+import audioop
+
+from media.codecs import Codec
+from media.concealment import Concealer, cross_fade
+from media.jitter_buffer import JitterBuffer
+from media.standing_delay import StandingDelay
+
+FRAME_MS = 20
+# Below this level (about -50 dBFS) a frame may be left out unheard.
+QUIET_RMS = 100
+# A delay that stands beyond this is taken back also in the middle of speech, one frame a second.
+TOLERATED_STANDING_MS = 60
+
+
+class InboundAudio:
+    """The far party's audio. Call `frame` once every 20 ms."""
+
+    __slots__ = (
+        "_buffer",
+        "_codec",
+        "_concealer",
+        "_frame_bytes",
+        "_pending",
+        "_standing",
+        "_ticks_per_ms",
+        "_tolerated",
+        "frames_skipped",
+    )
+
+    def __init__(self, codec: Codec, max_depth_ms: int) -> None:
+        self._codec = codec
+        self._ticks_per_ms = codec.clock_rate // 1000
+        self._frame_bytes = codec.sample_rate * FRAME_MS // 1000 * 2
+        self._buffer = JitterBuffer(codec.clock_rate, max_depth_ms)
+        self._concealer = Concealer(codec.sample_rate)
+        self._pending = bytearray()  # decoded, not yet a whole frame
+        frame_ticks = self._ticks_per_ms * FRAME_MS
+        # Less than one frame left after each one taken is the phase between two clocks, not delay.
+        self._standing = StandingDelay(keep=frame_ticks - 1, ceiling=1 << 62)
+        self._tolerated = self._ticks_per_ms * TOLERATED_STANDING_MS
+        self.frames_skipped = 0
+
+    @property
+    def buffer(self) -> JitterBuffer:
+        """The jitter buffer, for its counters."""
+        return self._buffer
+
+    @property
+    def frames_concealed(self) -> int:
+        return self._concealer.frames_concealed
+
+    def put(self, sequence: int, timestamp: int, payload: bytes) -> bool:
+        """Keep one packet. False when its payload cannot be of this codec."""
+        ticks = self._codec.ticks(payload)
+        if ticks <= 0:
+            return False
+        self._buffer.put(sequence, timestamp, payload, ticks)
+        return True
+
+    def skip(self, sequence: int) -> None:
+        """A packet of this sequence came that holds no audio (a key, comfort noise): it is not missing."""
+        self._buffer.skip(sequence)
+
+    def reset(self) -> None:
+        """Another stream begins (new SSRC)."""
+        self._buffer.reset()
+        self._pending.clear()
+        self._standing.reset()
+
+    def frame(self) -> bytes:
+        """The next 20 ms as PCM; silence when nothing came."""
+        frame_bytes = self._frame_bytes
+        buffer = self._buffer
+        if not self._pending:
+            payload = buffer.take()
+            if isinstance(payload, bytes):
+                pcm = self._codec.decode(payload)
+                if len(pcm) == frame_bytes and not self._concealer.active:
+                    self._concealer.remember(pcm)
+                    standing = self._standing
+                    standing.observe(buffer.depth)
+                    if standing.excess:
+                        return self._shorten(pcm)
+                    return pcm
+                self._append(pcm)
+            else:
+                self._fill(payload)
+        while len(self._pending) < frame_bytes:
+            taken = buffer.take()
+            if isinstance(taken, bytes):
+                self._append(self._codec.decode(taken))
+            else:
+                self._fill(taken)
+        frame = bytes(self._pending[:frame_bytes])
+        del self._pending[:frame_bytes]
+        self._standing.observe(buffer.depth)
+        return frame
+
+    def _append(self, pcm: bytes) -> None:
+        if self._concealer.active:
+            pcm = self._concealer.resume(pcm)
+        self._concealer.remember(pcm[-self._frame_bytes :])
+        self._pending += pcm
+
+    def _fill(self, gap: int | None) -> None:
+        """A gap of known length, or nothing there: make up for what this frame lacks."""
+        if gap is None:
+            lacking = self._frame_bytes - len(self._pending)
+        else:
+            lacking = gap * self._codec.sample_rate // self._codec.clock_rate * 2
+        self._pending += self._concealer.conceal(lacking)
+
+    def _shorten(self, frame: bytes) -> bytes:
+        """Leave out one frame to take back delay that stands, if the moment is right."""
+        standing = self._standing
+        if audioop.rms(frame, 2) > QUIET_RMS and standing.excess < self._tolerated:
+            return frame
+        standing.excess = 0
+        following = self.frame()
+        self.frames_skipped += 1
+        return cross_fade(frame, following)

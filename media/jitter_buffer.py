@@ -1,0 +1,198 @@
+"""Puts RTP packets back into order and time (RFC 3550, section 6.4 on what jitter is). No clock, no asyncio,
+no audio.
+
+Packets are kept as they came and asked for in the order of their timestamps. The buffer starts without delay
+and lets it grow when packets come late: a late packet is played late rather than thrown away, since half a
+word is worse than a short pause. `media.standing_delay` takes the delay back in quiet moments.
+
+A pause of the sender (DTX, digits) shows as an empty buffer, a lost packet as a `Gap` in front of a packet
+that is there.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+# A jump of the timestamp further than this is a new time base, not a loss to be filled.
+RESYNC_MS = 200
+# Sequence numbers remembered as missing, to tell a late packet from a duplicate.
+MAX_MISSING = 128
+
+_Entry: TypeAlias = tuple[int, int, bytes]  # extended timestamp, duration, payload
+
+
+class JitterBuffer:
+    """The packets of one SSRC. All durations are in units of the RTP timestamp ("ticks")."""
+
+    __slots__ = (
+        "_clock_rate",
+        "_entries",
+        "_expected",
+        "_far_off",
+        "_highest",
+        "_last_sequence",
+        "_max_depth",
+        "_missing",
+        "_resync",
+        "_starved",
+        "depth",
+        "duplicate",
+        "late",
+        "out_of_order",
+        "overflowed",
+        "resyncs",
+    )
+
+    def __init__(self, clock_rate: int, max_depth_ms: int) -> None:
+        self._clock_rate = clock_rate
+        self._max_depth = clock_rate * max_depth_ms // 1000
+        self._resync = clock_rate * RESYNC_MS // 1000
+        self.late = 0
+        self.duplicate = 0
+        self.out_of_order = 0
+        self.overflowed = 0
+        self.resyncs = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew: another SSRC. What was buffered belongs to the old one and goes."""
+        self._entries: list[_Entry] = []
+        self._expected = -1  # extended timestamp of the next tick to be played; -1 = no packet yet
+        self._highest = 0  # extended timestamp of the newest packet
+        self._last_sequence = -1
+        self._missing: dict[int, None] = {}
+        self._starved = True
+        self._far_off = 0
+        self.depth = 0  # ticks buffered
+
+    def put(self, sequence: int, timestamp: int, payload: bytes, duration: int) -> None:
+        """Keep one packet of `duration` ticks."""
+        last = self._last_sequence
+        if sequence != (last + 1) & 0xFFFF and last >= 0 and not self._in_sequence(sequence, last):
+            return
+        if self._expected < 0:
+            # One cycle up, so that packets from before the first keep a positive timestamp.
+            self._expected = self._highest = extended = timestamp + 0x100000000
+            self._last_sequence = sequence
+        else:
+            moved = (timestamp - self._highest) & 0xFFFFFFFF
+            if moved >= 0x80000000:
+                moved -= 0x100000000
+            extended = self._highest + moved
+            if moved > 0:
+                self._highest = extended
+        entries = self._entries
+        if not entries:
+            if extended < self._expected and not self._behind(extended, duration):
+                return
+            entries.append((extended, duration, payload))
+        elif extended > entries[-1][0]:
+            entries.append((extended, duration, payload))
+        elif not self._insert(extended, duration, payload):
+            return
+        self._far_off = 0
+        self.depth += duration
+        if self.depth > self._max_depth:
+            self._overflow()
+
+    def skip(self, sequence: int) -> None:
+        """A packet that has nothing to play took this place in the sequence."""
+        last = self._last_sequence
+        if last >= 0:
+            self._in_sequence(sequence, last)
+
+    def _in_sequence(self, sequence: int, last: int) -> bool:
+        """Not the next packet: note what is missing, or find out what this one is. False for a duplicate."""
+        ahead = (sequence - last) & 0xFFFF
+        if ahead < 0x8000:
+            if ahead == 0:
+                self.duplicate += 1
+                return False
+            if ahead <= MAX_MISSING:
+                for skipped in range(1, ahead):
+                    self._missing[(last + skipped) & 0xFFFF] = None
+                while len(self._missing) > MAX_MISSING:
+                    del self._missing[next(iter(self._missing))]
+            else:
+                self._missing.clear()
+            self._last_sequence = sequence
+            return True
+        if sequence in self._missing:
+            del self._missing[sequence]
+            self.out_of_order += 1
+            return True
+        if ahead > 0x10000 - MAX_MISSING:
+            self.duplicate += 1
+            return False
+        # Far behind without having been missing: the sender has restarted its sequence.
+        self._missing.clear()
+        self._last_sequence = sequence
+        return True
+
+    def _behind(self, extended: int, duration: int) -> bool:
+        """A packet before the playing point. True when it is taken as a new time base."""
+        if self._expected - extended > self._resync:
+            self._far_off += 1
+            if self._far_off > 1:  # one may be a straggler, two are a sender that has jumped back
+                self._resynchronise(extended)
+                return True
+        self.late += 1
+        return False
+
+    def _resynchronise(self, extended: int) -> None:
+        self.resyncs += 1
+        self._entries.clear()
+        self.depth = 0
+        self._expected = self._highest = extended
+        self._starved = True
+
+    def _insert(self, extended: int, duration: int, payload: bytes) -> bool:
+        """Put a packet that came out of order in its place."""
+        entries = self._entries
+        if extended < self._expected:
+            if not self._behind(extended, duration):
+                return False
+            entries.append((extended, duration, payload))
+            return True
+        place = len(entries)
+        while place and entries[place - 1][0] > extended:
+            place -= 1
+        if place and entries[place - 1][0] == extended:
+            self.duplicate += 1
+            return False
+        entries.insert(place, (extended, duration, payload))
+        return True
+
+    def _overflow(self) -> None:
+        """Too much waits: the oldest goes, since late speech is worth less than fresh speech."""
+        entries = self._entries
+        while self.depth > self._max_depth and len(entries) > 1:
+            _, duration, _ = entries.pop(0)
+            self.depth -= duration
+            self.overflowed += 1
+            self._expected = entries[0][0]
+
+    def take(self) -> bytes | int | None:
+        """The next payload; or the length in ticks of a gap before the next one that is here; or None when
+        nothing is here.
+
+        A gap is told once: the next call returns the payload behind it.
+        """
+        entries = self._entries
+        if not entries:
+            self._starved = True
+            return None
+        extended, duration, payload = entries[0]
+        if extended != self._expected:
+            gap = extended - self._expected
+            self._expected = extended
+            # While the buffer was empty time has passed and was filled already.
+            if not self._starved:
+                if gap <= self._resync:
+                    return gap
+                self.resyncs += 1
+        self._starved = False
+        del entries[0]
+        self._expected = extended + duration
+        self.depth -= duration
+        return payload

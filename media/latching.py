@@ -1,0 +1,96 @@
+"""Symmetric RTP: whom to listen and to send to, learnt from where packets really come (RFC 4961; RFC 7362,
+latching).
+
+The first source latches. While it lives, nobody else can take its place except the address that was
+signalled. After a re-negotiation to another address the new one may take over at once, and an unknown one (a
+phone behind NAT) as soon as the old source is quiet for a moment.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+# What the socket calls an address: (host, port) for IPv4, (host, port, flow, scope) for IPv6.
+Source: TypeAlias = tuple[Any, ...]
+
+# How long after a re-negotiation the shorter silence is enough.
+RENEGOTIATION_WINDOW_S = 5.0
+# For so long packets still under way from the old address do not count as its return.
+STRAGGLER_S = 1.0
+
+
+class Latch:
+    """The source of one leg's packets. Times are monotonic seconds."""
+
+    __slots__ = (
+        "_last_heard",
+        "_left",
+        "_relatch_silence_s",
+        "_renegotiated_at",
+        "_signalled",
+        "_silence_s",
+        "changes",
+        "source",
+        "strangers",
+    )
+
+    def __init__(self, *, silence_s: float, relatch_silence_s: float) -> None:
+        self._silence_s = silence_s
+        self._relatch_silence_s = relatch_silence_s
+        self._signalled: tuple[str, int] | None = None
+        self._renegotiated_at = float("-inf")
+        self._last_heard = float("-inf")
+        self._left: Source | None = None  # the source before a re-negotiation
+        self.source: Source | None = None
+        self.changes = 0
+        self.strangers = 0
+
+    def signalled(self, host: str, port: int, now: float) -> None:
+        """The address of an offer or answer. The same address again changes nothing."""
+        if self._signalled == (host, port):
+            return
+        if self._signalled is not None:
+            self._renegotiated_at = now
+            if self.source is not None and self.source[:2] != (host, port):
+                self._left, self.source = self.source, None
+        self._signalled = (host, port)
+
+    @property
+    def target(self) -> Source | None:
+        """Where to send: the latched source, else the signalled address."""
+        return self.source if self.source is not None else self._signalled
+
+    def heard(self, source: Source, now: float) -> bool:
+        """A packet came from `source`: True when it belongs to the call, False for a stranger's."""
+        if source == self.source:
+            self._last_heard = now
+            return True
+        return self._other(source, now)
+
+    def _other(self, source: Source, now: float) -> bool:
+        if source[:2] == self._signalled:
+            return self._take(source, now)
+        renegotiated = now - self._renegotiated_at
+        if self._left is not None:
+            if source == self._left:
+                if renegotiated < STRAGGLER_S:
+                    self._last_heard = now
+                    return True
+                return self._take(source, now)
+            if now - self._last_heard >= self._relatch_silence_s:
+                return self._take(source, now)
+        elif self.source is None:
+            return self._take(source, now)
+        silence = self._relatch_silence_s if renegotiated < RENEGOTIATION_WINDOW_S else self._silence_s
+        if self.source is not None and now - self._last_heard >= silence:
+            return self._take(source, now)
+        self.strangers += 1
+        return False
+
+    def _take(self, source: Source, now: float) -> bool:
+        if self.source is not None or self._left is not None:
+            self.changes += 1
+        self.source = source
+        self._left = None
+        self._last_heard = now
+        return True

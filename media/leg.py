@@ -1,0 +1,286 @@
+"""One call's audio: the far party's RTP on one side, the engine on the other, and what lies between them.
+
+The media clock calls `tick` once every 20 ms; everything else is a command of the gateway, or a callback of
+the poller or of the engine's socket. Nothing here waits, and nothing here makes a task or a timer.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from media import messages
+from media.codecs import UnknownCodecError
+from media.config import MediaConfig
+from media.dtmf import Digit
+from media.dtmf_sender import DigitsError
+from media.engine_link import EngineLink
+from media.inbound_audio import FRAME_MS
+from media.latching import Source
+from media.media_timeout import MediaTimeout
+from media.messages import Direction, Event, LegStatistics
+from media.playback import FilePlayback, Player
+from media.playout import Playout
+from media.recorder import Recorder, Recording
+from media.rtp_session import RtpSession
+
+log = structlog.get_logger(__name__)
+
+# All codecs so far are narrowband, and so is what the engine is asked for.
+SAMPLE_RATE = 8000
+# Time-outs, reports and ends of digits are looked at in every so many frames.
+HOUSEKEEPING_FRAMES = 5
+DEFAULT_PLAYOUT_MS = 30_000
+
+
+class Leg:
+    """The audio of one call. `emit` takes events; it must not call back into the leg."""
+
+    def __init__(
+        self,
+        created: messages.CreateLeg,
+        sockets: tuple[socket.socket, socket.socket],
+        config: MediaConfig,
+        recorder: Recorder,
+        player: Player,
+        now: float,
+        *,
+        emit: Callable[[Event], None],
+        align: Callable[[Leg, float], None],
+    ) -> None:
+        self.leg_id = created.leg_id
+        self.call_id = created.call_id
+        self.sockets = sockets
+        self.slot = 0
+        self._emit = emit
+        self._align = align
+        self._now = now
+        self._recorder = recorder
+        self._player = player
+        self.rtp = RtpSession(sockets, config, now, self._first_packet, self._digit)
+        self._playout = Playout(SAMPLE_RATE, DEFAULT_PLAYOUT_MS)
+        self._link = EngineLink(
+            created.leg_id, self._playout, SAMPLE_RATE, config.caller_ring_ms, emit, self._media_ms
+        )
+        self._timeout = MediaTimeout(created.first_packet_timeout_ms, created.media_timeout_ms)
+        self._frames = 0
+        self._gate_deadline: float | None = None  # set once the gate may open
+        self._gate_open = False
+        self._gate_frame = 0
+        self._agent_heard = False
+        self._mute_caller = False
+        self._mute_agent = False
+        self._drain_deadline: float | None = None
+        self._recording: Recording | None = None
+        self._playback: FilePlayback | None = None
+
+    # --- the clock ---
+
+    def tick(self, now: float) -> None:
+        """Serve one frame each way."""
+        self._now = now
+        self._frames += 1
+        rtp = self.rtp
+        caller = rtp.frame()
+        self._link.deliver(None if self._mute_caller else caller)
+        agent: bytes | bytearray | None = None
+        if self._gate_deadline is not None:
+            if not self._gate_open and (rtp.last_packet_at is not None or now >= self._gate_deadline):
+                self._gate_open = True
+                self._gate_frame = self._frames
+            if self._gate_open and not rtp.sending_digits:
+                agent = self._next_agent_frame()
+            if rtp.send(agent) and agent is not None and not self._agent_heard:
+                self._agent_heard = True
+                self._emit(messages.FirstAudioSent(leg_id=self.leg_id))
+        if self._recording is not None:
+            self._recording.write(caller, agent)
+        if self._frames % HOUSEKEEPING_FRAMES == 0:
+            self._housekeeping(now)
+
+    def _next_agent_frame(self) -> bytes | bytearray | None:
+        frame: bytes | bytearray | None
+        if self._playback is not None:
+            frame = self._playback.take()
+            if self._playback.finished:
+                self._end_playback(complete=True)
+        else:
+            frame = self._playout.take()
+        return None if self._mute_agent else frame
+
+    def _housekeeping(self, now: float) -> None:
+        rtp = self.rtp
+        rtp.housekeeping(now)
+        if rtp.digits_sent:
+            for digits in rtp.digits_sent:
+                self._emit(messages.DigitsSent(leg_id=self.leg_id, digits=digits))
+            rtp.digits_sent.clear()
+        silent = self._timeout.check(rtp.last_packet_at, now)
+        if silent is not None:
+            kind, silent_ms = silent
+            self._emit(messages.MediaTimedOut(leg_id=self.leg_id, kind=kind, silent_ms=silent_ms))
+        if self._drain_deadline is not None:
+            self._check_drained(now)
+
+    def _media_ms(self) -> int:
+        return (self._frames - self._gate_frame) * FRAME_MS if self._gate_open else 0
+
+    # --- from the RTP side ---
+
+    def _first_packet(self, source: Source) -> None:
+        self._emit(messages.FirstPacketReceived(leg_id=self.leg_id, source=_spell(source)))
+        self._align(self, self._now)
+
+    def _digit(self, digit: Digit) -> None:
+        self._emit(
+            messages.DigitReceived(leg_id=self.leg_id, digit=digit.digit, duration_ms=digit.duration_ms)
+        )
+
+    def readable(self, now: float) -> None:
+        """The RTP socket has a datagram."""
+        self._now = now
+        self.rtp.readable(now)
+
+    # --- commands ---
+
+    def execute(self, command: messages.Command, now: float) -> None:
+        """Carry out one command of the gateway (other than creating and closing)."""
+        self._now = now
+        match command:
+            case messages.NegotiateLeg():
+                self._negotiate(command, now)
+            case messages.AttachEngine():
+                self._link.attach(command)
+            case messages.DetachEngine():
+                self._link.detach()
+            case messages.OpenGate():
+                if self._gate_deadline is None:
+                    self._gate_deadline = now + command.wait_ms / 1000
+            case messages.SendEngineMessage():
+                self._link.send_message(command.message)
+            case messages.SendDigits():
+                self._send_digits(command)
+            case messages.Play():
+                self._play(command)
+            case messages.StopPlay():
+                if self._playback is not None and self._playback.play_id == command.play_id:
+                    self._end_playback(complete=False)
+            case messages.SetMute():
+                self._mute_caller = command.caller
+                self._mute_agent = command.agent
+            case messages.StartRecording():
+                self._start_recording(command)
+            case messages.StopRecording():
+                self._stop_recording()
+            case messages.DrainPlayout():
+                self._drain_deadline = now + command.timeout_ms / 1000
+            case _:
+                log.error("media_command_unknown", leg_id=self.leg_id, command=type(command).__name__)
+
+    def _negotiate(self, command: messages.NegotiateLeg, now: float) -> None:
+        try:
+            self.rtp.negotiate(command, now)
+        except (UnknownCodecError, ValueError) as error:
+            self._emit(messages.LegFailed(leg_id=self.leg_id, error=f"cannot negotiate: {error}"))
+            return
+        # On hold the far party may send or not; nobody has gone away.
+        self._timeout.expect(command.direction is Direction.SENDRECV, now)
+
+    def _send_digits(self, command: messages.SendDigits) -> None:
+        try:
+            if self.rtp.event_payload_type is None:
+                raise DigitsError("telephone-event was not negotiated")
+            self.rtp.send_digits(command.digits, command.tone_ms, command.gap_ms)
+        except DigitsError as error:
+            log.warning("digits_not_sent", leg_id=self.leg_id, call_id=self.call_id, reason=str(error))
+            self._emit(messages.DigitsSent(leg_id=self.leg_id, digits=""))
+
+    def _play(self, command: messages.Play) -> None:
+        if self._playback is not None:
+            self._end_playback(complete=False)
+        self._playback = self._player.play(command.play_id, command.path, SAMPLE_RATE)
+
+    def _end_playback(self, *, complete: bool) -> None:
+        playback, self._playback = self._playback, None
+        if playback is not None:
+            self._emit(
+                messages.PlayFinished(
+                    leg_id=self.leg_id,
+                    play_id=playback.play_id,
+                    complete=complete and playback.error is None,
+                    error=playback.error,
+                )
+            )
+
+    def _start_recording(self, command: messages.StartRecording) -> None:
+        self._stop_recording()
+        self._recording = self._recorder.start(Path(command.path), SAMPLE_RATE)
+
+    def _stop_recording(self) -> None:
+        recording, self._recording = self._recording, None
+        if recording is None:
+            return
+        emit, leg_id = self._emit, self.leg_id
+
+        def finished(duration_ms: int, error: str | None) -> None:
+            emit(
+                messages.RecordingFinished(
+                    leg_id=leg_id, path=recording.path, duration_ms=duration_ms, error=error
+                )
+            )
+
+        recording.finish(finished)
+
+    def _check_drained(self, now: float) -> None:
+        drained = self._playout.empty
+        if not drained and now < (self._drain_deadline or 0.0):
+            return
+        self._drain_deadline = None
+        remaining = 0 if drained else self._playout.queued_ms
+        self._emit(messages.PlayoutDrained(leg_id=self.leg_id, complete=drained, remaining_ms=remaining))
+
+    def close(self, now: float) -> LegStatistics:
+        """Everything of this leg but its sockets ends."""
+        self._link.close()
+        self._end_playback(complete=False)
+        self._stop_recording()
+        self.rtp.goodbye(now)
+        return self.statistics()
+
+    # --- counters ---
+
+    def statistics(self) -> LegStatistics:
+        rtp = self.rtp
+        received, inbound, settled = rtp.received, rtp.inbound, rtp.negotiated
+        source = rtp.latch.source
+        buffer = inbound.buffer if inbound is not None else None
+        return LegStatistics(
+            codec=settled.codec if settled is not None else None,
+            remote_address=_spell(source) if source is not None else None,
+            packets_received=received.packets if received is not None else 0,
+            bytes_received=received.octets if received is not None else 0,
+            packets_sent=rtp.stream.packets,
+            bytes_sent=rtp.stream.octets,
+            packets_lost=received.lost if received is not None else 0,
+            packets_late=buffer.late + buffer.overflowed if buffer is not None else 0,
+            packets_duplicate=buffer.duplicate if buffer is not None else 0,
+            packets_out_of_order=buffer.out_of_order if buffer is not None else 0,
+            packets_ignored=rtp.ignored,
+            frames_concealed=inbound.frames_concealed if inbound is not None else 0,
+            jitter_ms=round(received.jitter_ms, 3) if received is not None else 0.0,
+            round_trip_ms=rtp.rtcp.round_trip_ms,
+            remote_loss_fraction=rtp.rtcp.remote_loss_fraction,
+            engine_frames_sent=self._link.frames_sent,
+            engine_bytes_received=self._link.bytes_received,
+            playout_dropped_ms=self._playout.dropped_ms,
+            playout_underruns=self._playout.underruns,
+            barge_ins=self._link.barge_ins,
+        )
+
+
+def _spell(source: Source) -> str:
+    host, port = source[0], source[1]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,136 @@
+"""RTP packets on the wire: RFC 3550, section 5.
+
+`parse` is tolerant of everything the header may carry (CSRC list, extension, padding) and raises `RtpError`
+for what is no RTP. `RtpStream` is the sending half: sequence numbers, timestamps and the marker of one SSRC.
+"""
+
+from __future__ import annotations
+
+import secrets
+import struct
+from dataclasses import dataclass
+
+HEADER = struct.Struct("!BBHII")
+HEADER_BYTES = HEADER.size
+PLAIN = 0x80  # version 2, no padding, no extension, no CSRC: nearly every packet
+
+_PADDING = 0x20
+_EXTENSION = 0x10
+_MARKER = 0x80
+
+
+class RtpError(ValueError):
+    """The datagram is not an RTP packet."""
+
+
+@dataclass(frozen=True, slots=True)
+class RtpPacket:
+    """One parsed packet; `payload` is without padding."""
+
+    payload_type: int
+    sequence: int
+    timestamp: int
+    ssrc: int
+    marker: bool
+    payload: bytes
+
+    def serialize(self) -> bytes:
+        return (
+            HEADER.pack(
+                PLAIN,
+                self.payload_type | (_MARKER if self.marker else 0),
+                self.sequence,
+                self.timestamp,
+                self.ssrc,
+            )
+            + self.payload
+        )
+
+
+def parse(data: bytes) -> RtpPacket:
+    """Parse one datagram. Raises `RtpError`."""
+    payload = payload_of(data)
+    _, second, sequence, timestamp, ssrc = HEADER.unpack_from(data)
+    return RtpPacket(second & 0x7F, sequence, timestamp, ssrc, second >= _MARKER, payload)
+
+
+def payload_of(data: bytes) -> bytes:
+    """The payload behind whatever header the packet has. Raises `RtpError`."""
+    length = len(data)
+    if length < HEADER_BYTES:
+        raise RtpError("shorter than a header")
+    first = data[0]
+    if first >> 6 != 2:
+        raise RtpError("not version 2")
+    start = HEADER_BYTES + 4 * (first & 0x0F)
+    if first & _EXTENSION:
+        if start + 4 > length:
+            raise RtpError("header extension cut off")
+        start += 4 + 4 * int.from_bytes(data[start + 2 : start + 4])
+    end = length
+    if first & _PADDING:
+        padding = data[-1]
+        if padding == 0:
+            raise RtpError("padding of no length")
+        end -= padding
+    if start > end:
+        raise RtpError("header longer than the packet")
+    return data[start:end]
+
+
+def is_rtcp(data: bytes) -> bool:
+    """Whether a datagram on a shared port is RTCP: packet types 192-223 (RFC 5761, section 4)."""
+    return len(data) >= 2 and 192 <= data[1] <= 223
+
+
+class RtpStream:
+    """What we send with one SSRC. The timestamp follows the media clock also while nothing is sent."""
+
+    __slots__ = ("_marker", "octets", "packets", "payload_type", "sequence", "ssrc", "timestamp")
+
+    def __init__(
+        self,
+        payload_type: int,
+        *,
+        ssrc: int | None = None,
+        sequence: int | None = None,
+        timestamp: int | None = None,
+    ) -> None:
+        """Values not given are random (RFC 3550, section 5.1)."""
+        self.payload_type = payload_type
+        self.ssrc = secrets.randbits(32) if ssrc is None else ssrc
+        self.sequence = secrets.randbits(16) if sequence is None else sequence
+        self.timestamp = secrets.randbits(32) if timestamp is None else timestamp
+        self.packets = 0
+        self.octets = 0
+        self._marker = _MARKER
+
+    def packet(self, payload: bytes) -> bytes:
+        """The next audio packet, stamped with the present timestamp (which `advance` moves)."""
+        sequence = self.sequence
+        self.sequence = (sequence + 1) & 0xFFFF
+        self.packets += 1
+        self.octets += len(payload)
+        marker = self._marker
+        self._marker = 0
+        return HEADER.pack(PLAIN, self.payload_type | marker, sequence, self.timestamp, self.ssrc) + payload
+
+    def event_packet(self, payload: bytes, payload_type: int, timestamp: int, *, marker: bool) -> bytes:
+        """A packet of another payload type in the same sequence (RFC 4733); audio resumes with the marker
+        set.
+        """
+        sequence = self.sequence
+        self.sequence = (sequence + 1) & 0xFFFF
+        self.packets += 1
+        self.octets += len(payload)
+        self._marker = _MARKER
+        second = payload_type | (_MARKER if marker else 0)
+        return HEADER.pack(PLAIN, second, sequence, timestamp, self.ssrc) + payload
+
+    def advance(self, samples: int) -> None:
+        """Let the media clock run on by so many samples of the RTP clock."""
+        self.timestamp = (self.timestamp + samples) & 0xFFFFFFFF
+
+    def pause(self) -> None:
+        """Nothing was sent for a while: the next packet begins a talkspurt and bears the marker."""
+        self._marker = _MARKER

@@ -1,0 +1,320 @@
+"""The RTP half of a leg: two sockets, who is on the other side, what came and what goes out.
+
+The owner calls `frame` and `send` once each 20 ms and `housekeeping` now and then; `readable` and
+`rtcp_readable` are called by the poller. Packets are taken only after `negotiate` and only from the latched
+source.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import time
+from collections.abc import Callable
+
+from media import rtp
+from media.codecs import Codec, create_codec
+from media.config import MediaConfig
+from media.dtmf import Digit, DtmfReceiver
+from media.dtmf_sender import DtmfSender
+from media.inbound_audio import FRAME_MS, InboundAudio
+from media.latching import Latch, Source
+from media.messages import Direction, NegotiateLeg
+from media.rtcp_session import RtcpSession
+from media.rtp_statistics import RtpReceiveStatistics
+from media.sockets import MAX_DATAGRAM
+
+COMFORT_NOISE = 13  # RFC 3389
+MIN_PTIME_MS = 10
+MAX_PTIME_MS = 60
+_unpack = rtp.HEADER.unpack_from
+_NOBODY = frozenset({"0.0.0.0", "::"})  # RFC 2543's way to say hold
+
+
+class RtpSession:
+    """One leg's RTP and RTCP. `now` is monotonic seconds everywhere."""
+
+    def __init__(
+        self,
+        sockets: tuple[socket.socket, socket.socket],
+        config: MediaConfig,
+        now: float,
+        first_packet: Callable[[Source], None],
+        digit: Callable[[Digit], None],
+    ) -> None:
+        self._socket, self._rtcp_socket = sockets
+        self._receive_from = self._socket.recvfrom
+        self._config = config
+        self._first_packet = first_packet
+        self._digit = digit
+        self._latch = Latch(silence_s=config.latch_silence_s, relatch_silence_s=config.relatch_silence_s)
+        self._rtcp = RtcpSession("trunkline", config.rtcp_interval_s, now)
+        self._negotiated: NegotiateLeg | None = None
+        self._codec: Codec | None = None
+        self._inbound: InboundAudio | None = None
+        self._received: RtpReceiveStatistics | None = None
+        self._stream = rtp.RtpStream(0)
+        self._ssrc = -1
+        self._payload_type = -1
+        self._event_type = -1
+        self._digits_in = DtmfReceiver(8000)
+        self._digits_out = DtmfSender(8000)
+        self._plain_pacing = True
+        self._ptime_ms = FRAME_MS
+        self._ptime_bytes = 0
+        self._ticks_per_frame = 0
+        self._silent_payload = b""
+        self._outgoing = bytearray()
+        self._rtcp_source: Source | None = None
+        self._expecting = False
+        self._sending = False
+        self.digits_sent: list[str] = []  # jobs finished since the owner looked
+        self.last_packet_at: float | None = None
+        self.malformed = 0
+        self.wrong_payload_type = 0
+        self.send_errors = 0
+
+    # --- signalling ---
+
+    def negotiate(self, settled: NegotiateLeg, now: float) -> None:
+        """Take what offer and answer settled, the first or a later time. Raises `UnknownCodecError`."""
+        before = self._negotiated
+        if settled == before:
+            return
+        codec = self._codec
+        if (
+            codec is None
+            or before is None
+            or (before.codec, before.clock_rate) != (settled.codec, settled.clock_rate)
+        ):
+            codec = create_codec(settled.codec, settled.clock_rate)
+            self._codec = codec
+            self._inbound = InboundAudio(codec, self._config.jitter_max_ms)
+            if self._received is None:
+                self._received = RtpReceiveStatistics(settled.clock_rate)
+        self._negotiated = settled
+        self._payload_type = self._stream.payload_type = settled.payload_type
+        event_type = settled.telephone_event_payload_type
+        self._event_type = -1 if event_type is None else event_type
+        if before is None or before.telephone_event_clock_rate != settled.telephone_event_clock_rate:
+            self._digits_in = DtmfReceiver(settled.telephone_event_clock_rate)
+            self._digits_out = DtmfSender(settled.telephone_event_clock_rate)
+        self._ptime_ms = min(max(settled.ptime_ms, MIN_PTIME_MS), MAX_PTIME_MS)
+        self._ptime_bytes = codec.sample_rate * self._ptime_ms // 1000 * 2
+        self._ticks_per_frame = codec.clock_rate * FRAME_MS // 1000
+        self._silent_payload = codec.silence(self._ticks_per_frame)
+        self._expecting = settled.direction in (Direction.SENDRECV, Direction.RECVONLY)
+        self._sending = settled.direction in (Direction.SENDRECV, Direction.SENDONLY)
+        if settled.remote_host not in _NOBODY:
+            # Anything but a literal would make the socket ask DNS, in the middle of everybody's audio.
+            ipaddress.ip_address(settled.remote_host)
+            self._latch.signalled(settled.remote_host, settled.remote_port, now)
+        else:
+            self._sending = False
+
+    @property
+    def negotiated(self) -> NegotiateLeg | None:
+        return self._negotiated
+
+    @property
+    def expecting(self) -> bool:
+        """Whether the far party may send; what it sends otherwise is taken for alive but not heard."""
+        return self._expecting
+
+    # --- from the far party ---
+
+    def readable(self, now: float) -> None:
+        """Read one datagram of the RTP socket."""
+        try:
+            data, source = self._receive_from(MAX_DATAGRAM)
+        except OSError:  # nothing there after all, or an ICMP error of an earlier packet
+            return
+        if len(data) < 12:
+            self.malformed += 1
+            return
+        first, second, sequence, timestamp, ssrc = _unpack(data)
+        if first == 0x80:
+            payload = data[12:]
+        else:
+            try:
+                payload = rtp.payload_of(data)
+            except rtp.RtpError:
+                self.malformed += 1
+                return
+        received = self._received
+        inbound = self._inbound
+        if received is None or inbound is None:
+            return  # before the answer nobody knows what this is
+        payload_type = second & 0x7F
+        if payload_type != self._payload_type and payload_type not in (self._event_type, COMFORT_NOISE):
+            if 64 <= payload_type <= 95:
+                self._rtcp_received(data, source, now)
+            else:
+                self.wrong_payload_type += 1
+            return
+        if not self._latch.heard(source, now):
+            return
+        received.received(ssrc, sequence, timestamp, len(payload), now)
+        if ssrc != self._ssrc:
+            self._ssrc = ssrc
+            inbound.reset()
+            self._digits_in.reset()
+        if self.last_packet_at is None:
+            self._first_packet(source)
+        self.last_packet_at = now
+        if payload_type == self._payload_type:
+            if not inbound.put(sequence, timestamp, payload):
+                self.malformed += 1
+        elif payload_type == self._event_type:
+            inbound.skip(sequence)
+            for digit in self._digits_in.receive(payload, timestamp, now):
+                self._digit(digit)
+        else:
+            inbound.skip(sequence)
+
+    def frame(self) -> bytes | None:
+        """The far party's next 20 ms as PCM; None for silence."""
+        inbound = self._inbound
+        if inbound is None or self.last_packet_at is None:
+            return None
+        frame = inbound.frame()
+        if not self._expecting or self._digits_in.active:
+            return None
+        return frame
+
+    def rtcp_readable(self, now: float) -> None:
+        """Read one datagram of the RTCP socket."""
+        try:
+            data, source = self._rtcp_socket.recvfrom(MAX_DATAGRAM)
+        except OSError:
+            return
+        self._rtcp_received(data, source, now)
+
+    def _rtcp_received(self, data: bytes, source: Source, now: float) -> None:
+        target = self._latch.target
+        if target is None or source[0] != target[0]:
+            self._latch.strangers += 1
+            return
+        self._rtcp_source = source
+        self._rtcp.receive(data, self._stream, now, time.time())
+
+    # --- to the far party ---
+
+    def send_digits(self, digits: str, tone_ms: int, gap_ms: int) -> None:
+        """Queue keys. Raises `DigitsError`."""
+        self._digits_out.enqueue(digits, tone_ms, gap_ms)
+
+    @property
+    def event_payload_type(self) -> int | None:
+        """The payload type of telephone-event, None when it was not negotiated."""
+        return self._event_type if self._event_type >= 0 else None
+
+    @property
+    def sending_digits(self) -> bool:
+        """While this is so the agent's audio waits."""
+        return self._digits_out.busy and self._event_type >= 0
+
+    def send(self, pcm: bytes | bytearray | None) -> bool:
+        """Send 20 ms of audio, None for silence. Whether it could go out."""
+        codec = self._codec
+        target = self._latch.target
+        stream = self._stream
+        if codec is None or target is None or not self._sending:
+            stream.advance(self._ticks_per_frame)
+            stream.pause()
+            return False
+        if self._ptime_ms != FRAME_MS or self._outgoing or self.sending_digits:
+            return self._send_repacked(pcm, codec, target)
+        packet = stream.packet(self._silent_payload if pcm is None else codec.encode(pcm))
+        stream.advance(self._ticks_per_frame)
+        try:
+            self._socket.sendto(packet, target)
+        except OSError:
+            self.send_errors += 1
+            return False
+        return True
+
+    def _send_repacked(self, pcm: bytes | bytearray | None, codec: Codec, target: Source) -> bool:
+        """The same for another packet time than ours, and while keys are sent."""
+        outgoing = self._outgoing
+        outgoing += bytes(codec.sample_rate * FRAME_MS // 1000 * 2) if pcm is None else pcm
+        sent = False
+        while len(outgoing) >= self._ptime_bytes:
+            audio = bytes(outgoing[: self._ptime_bytes])
+            del outgoing[: self._ptime_bytes]
+            packet = self._event_packet() if self.sending_digits else None
+            if packet is None:
+                packet = self._stream.packet(codec.encode(audio))
+            self._stream.advance(codec.clock_rate * self._ptime_ms // 1000)
+            try:
+                self._socket.sendto(packet, target)
+                sent = True
+            except OSError:
+                self.send_errors += 1
+        return sent
+
+    def _event_packet(self) -> bytes | None:
+        event, finished = self._digits_out.packet(self._stream.timestamp, self._ptime_ms)
+        if finished is not None:
+            self.digits_sent.append(finished)
+        if event is None:
+            return None
+        return self._stream.event_packet(
+            event.payload, self._event_type, event.timestamp, marker=event.marker
+        )
+
+    # --- now and then ---
+
+    def housekeeping(self, now: float) -> None:
+        """What need not happen in each frame: digits without an end, reports."""
+        for digit in self._digits_in.poll(now):
+            self._digit(digit)
+        if now >= self._rtcp.due_at and self._negotiated is not None:
+            self._send_rtcp(self._rtcp.report(self._stream, self._received, now, time.time()))
+
+    def goodbye(self, now: float) -> None:
+        """Tell the far party that this stream ends."""
+        if self._stream.packets:
+            self._send_rtcp(self._rtcp.goodbye(self._stream, self._received, now, time.time()))
+
+    def _send_rtcp(self, data: bytes) -> None:
+        settled = self._negotiated
+        target = self._latch.target
+        if settled is None or target is None:
+            return
+        try:
+            if settled.rtcp_mux:
+                self._socket.sendto(data, target)
+            elif self._rtcp_source is not None and self._rtcp_source[0] == target[0]:
+                self._rtcp_socket.sendto(data, self._rtcp_source)
+            elif settled.remote_rtcp_port:
+                self._rtcp_socket.sendto(data, (target[0], settled.remote_rtcp_port))
+        except OSError:
+            self.send_errors += 1
+
+    # --- counters ---
+
+    @property
+    def latch(self) -> Latch:
+        return self._latch
+
+    @property
+    def rtcp(self) -> RtcpSession:
+        return self._rtcp
+
+    @property
+    def stream(self) -> rtp.RtpStream:
+        return self._stream
+
+    @property
+    def received(self) -> RtpReceiveStatistics | None:
+        return self._received
+
+    @property
+    def inbound(self) -> InboundAudio | None:
+        return self._inbound
+
+    @property
+    def ignored(self) -> int:
+        """Datagrams that were no audio of this call."""
+        return self._latch.strangers + self.malformed + self.wrong_payload_type

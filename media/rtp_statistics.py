@@ -1,0 +1,154 @@
+"""What one receiver knows about one stream: RFC 3550, sections 6.4.1, A.1, A.3 and A.8.
+
+Extended sequence numbers, loss (whole and per interval), interarrival jitter. A new SSRC, or a sequence that
+jumps and goes on from there, begins anew without losing the totals of the call.
+"""
+
+from __future__ import annotations
+
+MAX_DROPOUT = 3000
+MAX_MISORDER = 100
+_MODULUS = 1 << 16
+_NONE = -1
+
+
+class RtpReceiveStatistics:
+    """Counters of one leg's inbound stream. `clock_rate` is that of the RTP timestamp."""
+
+    __slots__ = (
+        "_bad_sequence",
+        "_base",
+        "_clock_rate",
+        "_cycles",
+        "_earlier_lost",
+        "_highest",
+        "_interval_expected",
+        "_interval_received",
+        "_jitter",
+        "_last_arrival",
+        "_last_timestamp",
+        "_received",
+        "octets",
+        "out_of_order",
+        "packets",
+        "ssrc",
+        "ssrc_changes",
+    )
+
+    def __init__(self, clock_rate: int) -> None:
+        self._clock_rate = clock_rate
+        self.ssrc: int = _NONE
+        self.packets = 0
+        self.octets = 0
+        self.out_of_order = 0
+        self.ssrc_changes = 0
+        self._earlier_lost = 0
+        self._jitter = 0.0
+        self._begin(0)
+
+    def _begin(self, sequence: int) -> None:
+        self._base = self._highest = sequence
+        self._cycles = 0
+        self._received = 0
+        self._bad_sequence = _NONE
+        self._interval_expected = 0
+        self._interval_received = 0
+        self._last_arrival = 0.0
+        self._last_timestamp = 0
+
+    def received(self, ssrc: int, sequence: int, timestamp: int, octets: int, now: float) -> None:
+        """Count one packet of `octets` payload bytes that arrived at `now` (seconds, any origin)."""
+        self.packets += 1
+        self.octets += octets
+        if ssrc != self.ssrc:
+            if self.ssrc != _NONE:
+                self.ssrc_changes += 1
+                self._earlier_lost += self._lost()
+            self.ssrc = ssrc
+            self._begin(sequence)
+            self._received = 1
+            self._last_arrival = now
+            self._last_timestamp = timestamp
+            return
+        ahead = (sequence - self._highest) & 0xFFFF
+        if ahead == 1:
+            self._received += 1
+            if sequence == 0:
+                self._cycles += _MODULUS
+            self._highest = sequence
+        elif not self._accept(sequence, ahead):
+            return
+        moved = timestamp - self._last_timestamp
+        if moved > 0x7FFFFFFF:
+            moved -= 0x100000000
+        elif moved < -0x7FFFFFFF:
+            moved += 0x100000000
+        deviation = (now - self._last_arrival) * self._clock_rate - moved
+        self._last_arrival = now
+        self._last_timestamp = timestamp
+        # A pause of the sender or a new timestamp base is no jitter of the network.
+        if -self._clock_rate < deviation < self._clock_rate:
+            self._jitter += ((deviation if deviation > 0 else -deviation) - self._jitter) / 16
+
+    def _accept(self, sequence: int, ahead: int) -> bool:
+        """Anything but the next packet (A.1). False when the packet must not be counted."""
+        if 0 < ahead < MAX_DROPOUT:
+            if sequence < self._highest:
+                self._cycles += _MODULUS
+            self._highest = sequence
+        elif 0 < ahead <= _MODULUS - MAX_MISORDER:
+            if sequence != self._bad_sequence:
+                self._bad_sequence = (sequence + 1) & 0xFFFF
+                return False
+            # Two in a row: the sender has started anew without telling.
+            self._earlier_lost += self._lost()
+            self._begin(sequence)
+        else:
+            self.out_of_order += 1
+        self._received += 1
+        return True
+
+    def restart_timing(self) -> None:
+        """Forget the last arrival, so that the next packet does not count into the jitter."""
+        self._last_arrival = float("-inf")
+
+    @property
+    def highest_sequence(self) -> int:
+        """Extended highest sequence number received."""
+        return self._cycles + self._highest
+
+    @property
+    def jitter(self) -> int:
+        """Interarrival jitter in units of the RTP timestamp."""
+        return int(self._jitter)
+
+    @property
+    def jitter_ms(self) -> float:
+        return self._jitter * 1000 / self._clock_rate
+
+    def _expected(self) -> int:
+        return self._cycles + self._highest - self._base + 1
+
+    def _lost(self) -> int:
+        return self._expected() - self._received if self._received else 0
+
+    @property
+    def lost(self) -> int:
+        """Packets lost in the whole call; duplicates can make a single stream's share negative (A.3)."""
+        return max(0, self._earlier_lost + self._lost())
+
+    @property
+    def cumulative_lost(self) -> int:
+        """The field of a report block: this SSRC only, clamped to 24 bits signed."""
+        return max(-0x800000, min(0x7FFFFF, self._lost()))
+
+    def fraction_lost(self) -> int:
+        """Loss since the last call of this method, in 1/256."""
+        expected = self._expected()
+        interval = expected - self._interval_expected
+        lost = interval - (self._received - self._interval_received)
+        self._interval_expected = expected
+        self._interval_received = self._received
+        if interval <= 0 or lost <= 0:
+            return 0
+        return min(255, (lost << 8) // interval)
