@@ -1,0 +1,214 @@
+"""Call: what incoming and outgoing calls share once there is a dialog (RFC 3261 sections 12.2 and 15).
+
+A call has one listener and one dialog. Whatever its listener does wrong stays inside the call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from sip.body import session_description
+from sip.call_context import CallContext, contact_value
+from sip.call_listener import CallListener, CallState, Credentials, EndedBy, IgnoringListener, Peer
+from sip.capabilities import ALLOW_HEADER
+from sip.dialog import Dialog
+from sip.flow import Flow
+from sip.in_dialog_request import InDialogRequest
+from sip.message import Request, Response, response_to
+from sip.renegotiation import Renegotiation, ResultHandler
+from sip.server_transaction import ServerTransaction
+
+if TYPE_CHECKING:
+    from sip.renegotiation import OfferedRequest
+
+log = structlog.get_logger(__name__)
+
+_IGNORE = IgnoringListener()
+
+
+def dialog_headers(flow: Flow, user: str) -> Sequence[tuple[str, str]]:
+    """What every message that makes or refreshes a dialog says of us: Contact, Allow."""
+    return (("Contact", contact_value(flow, user)), ALLOW_HEADER)
+
+
+def reason_headers(reason: str | None) -> Sequence[tuple[str, str]]:
+    """A Reason header (RFC 3326), in one line whatever was asked for."""
+    return () if reason is None else (("Reason", " ".join(reason.split())),)
+
+
+class Call:
+    """One call, of either direction. Set `listener` to hear of it."""
+
+    owns_call_id = False
+    """Whether we made the Call-ID, which decides how long to wait after glare (RFC 3261 section 14.1)."""
+
+    def __init__(
+        self, context: CallContext, call_id: str, flow: Flow, user: str, credentials: Credentials | None
+    ) -> None:
+        self.context = context
+        self.call_id = call_id
+        self.listener: CallListener = _IGNORE
+        self.state = CallState.EARLY
+        self.flow = flow
+        self.credentials = credentials
+        self.dialog: Dialog | None = None
+        self.dialog_headers = dialog_headers(flow, user)
+        self._bye_reason: str | None = None
+        self._renegotiation: Renegotiation | None = None
+
+    # For the owner
+
+    @property
+    def peer(self) -> Peer:
+        """Where the call's messages go."""
+        return Peer(self.flow.transport, self.flow.host, self.flow.port)
+
+    @property
+    def contact(self) -> str:
+        """Our Contact value in this call."""
+        return self.dialog_headers[0][1]
+
+    def hang_up(self, reason: str | None = None) -> None:
+        """End the call whatever its state is; `reason` is the value of a Reason header (RFC 3326).
+
+        `on_terminated` or `on_failure` follow later, never from inside this call.
+        """
+        raise NotImplementedError
+
+    def re_invite(self, offer: bytes, on_result: ResultHandler | None = None) -> None:
+        """Offer a change of the session; only in an established call.
+
+        Without `on_result` a 2xx goes to the listener's `on_answer` and a refusal leaves all as it was.
+        """
+        if self.state is CallState.ESTABLISHED:
+            self._renegotiate().offer(offer, on_result)
+
+    # For the endpoint
+
+    def receive_request(self, request: Request, transaction: ServerTransaction, now: float) -> None:
+        """A request of this call's dialog, in CSeq order."""
+        method = request.method
+        if method == "BYE":
+            self._receive_bye(request, transaction, now)
+        elif self.state is CallState.ENDED:
+            transaction.respond(response_to(request, 481), now)
+        elif method == "INVITE":
+            self._receive_offer(request, transaction, now)
+        elif method == "UPDATE":
+            if session_description(request) is not None:
+                self._receive_offer(request, transaction, now)
+            else:
+                if self.dialog is not None:
+                    self.dialog.refresh_target(request)
+                transaction.respond(response_to(request, 200, headers=self.dialog_headers), now)
+        else:
+            transaction.respond(response_to(request, 200, headers=(ALLOW_HEADER,)), now)
+            self._notify(self.listener.on_info, self, request)
+
+    def receive_ack(self, request: Request, now: float) -> None:
+        """An ACK of this call's dialog."""
+        if self._renegotiation is not None:
+            self._renegotiation.receive_ack(request)
+
+    # For the parts of a call
+
+    @property
+    def established_dialog(self) -> Dialog:
+        """The dialog, which a call past its first answer always has."""
+        if self.dialog is None:
+            raise RuntimeError("the call has no dialog yet")
+        return self.dialog
+
+    def ack_missing(self, now: float) -> None:
+        """A 2xx of ours was never acknowledged: end the call with a BYE (section 13.3.1.4)."""
+        if self.state is CallState.ENDED:
+            # Hung up before the ACK could come: its BYE has waited for this.
+            self._send_bye(now)
+            return
+        self._end("timeout", None, now)
+        self._send_bye(now)
+
+    def lost(self, by: EndedBy, now: float) -> None:
+        """The peer does not know the dialog any more, or answers nothing: say BYE and end."""
+        if self.state is not CallState.ENDED:
+            self._end(by, None, now)
+            self._send_bye(now)
+
+    def guard(self, callback: Callable[..., None], *arguments: Any) -> None:
+        """Call the owner's code; an exception is logged and ends this call alone."""
+        self._notify(callback, *arguments)
+
+    def notify_answer(self, response: Response) -> None:
+        """A 2xx to a re-INVITE of ours."""
+        self._notify(self.listener.on_answer, self, response)
+
+    def notify_offer(self, offered: OfferedRequest) -> None:
+        """A re-INVITE or UPDATE of the peer's."""
+        if self.listener is _IGNORE:
+            offered.reject(488)
+        else:
+            self._notify(self.listener.on_offer, self, offered)
+
+    def _notify(self, callback: Callable[..., None], *arguments: Any) -> None:
+        try:
+            callback(*arguments)
+        except Exception:
+            log.exception("sip.listener_failed", call_id=self.call_id, state=self.state.value)
+            if self.state is not CallState.ENDED:
+                self.context.defer(self._abandon)
+
+    def _abandon(self, now: float) -> None:
+        """End the call after its listener failed."""
+        self.hang_up('SIP;cause=500;text="Internal Error"')
+
+    def _receive_bye(self, request: Request, transaction: ServerTransaction, now: float) -> None:
+        """Section 15.1.2: always 200, also when our own BYE is under way."""
+        transaction.respond(response_to(request, 200), now)
+        if self.state is not CallState.ENDED:
+            self._end("remote", request, now)
+            self._forget_dialog()
+
+    def _receive_offer(self, request: Request, transaction: ServerTransaction, now: float) -> None:
+        if self.state is CallState.EARLY:
+            # RFC 3311 section 5.2: the INVITE's own offer is still open.
+            transaction.respond(response_to(request, 500, headers=(("Retry-After", "1"),)), now)
+        else:
+            self._renegotiate().receive(request, transaction, now)
+
+    def _renegotiate(self) -> Renegotiation:
+        if self._renegotiation is None:
+            self._renegotiation = Renegotiation(self)
+        return self._renegotiation
+
+    def _end(self, by: EndedBy, request: Request | None, now: float) -> None:
+        """The call is over for its owner, who hears it once, from the event loop."""
+        self.state = CallState.ENDED
+        self.context.call_ended(self)
+        if self._renegotiation is not None:
+            self._renegotiation.close(now)
+            self._renegotiation = None
+        self._released(now)
+        if by == "remote" and request is not None:
+            self._notify(self.listener.on_terminated, self, by, request)
+        else:
+            self.context.defer(lambda _now: self._notify(self.listener.on_terminated, self, by, request))
+
+    def _released(self, now: float) -> None:
+        """Stop whatever the direction of the call keeps running."""
+
+    def _send_bye(self, now: float) -> None:
+        """The dialog stays until the BYE is answered, so that a BYE that crosses it gets its 200."""
+        dialog = self.established_dialog
+        bye = InDialogRequest(self.context, dialog, self.flow, self.credentials, self._bye_done)
+        bye.send("BYE", now, reason_headers(self._bye_reason))
+
+    def _bye_done(self, _status: int, _response: Response | None, _now: float) -> None:
+        """Whatever the answer, or none at all: the dialog is over."""
+        self._forget_dialog()
+
+    def _forget_dialog(self) -> None:
+        if self.dialog is not None:
+            self.context.dialog_ended(self.dialog)

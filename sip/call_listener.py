@@ -1,0 +1,106 @@
+"""What a call and its owner say to each other: the listener, its events and the parameters of a call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from sip.message import Request, Response
+
+if TYPE_CHECKING:
+    from sip.call import Call
+    from sip.renegotiation import OfferedRequest
+
+EndedBy = Literal["remote", "local", "timeout", "transport"]
+"""Who or what ended an established call."""
+
+
+class CallState(Enum):
+    """Where a call is. ANSWERED is an incoming call whose 200 has not been acknowledged yet."""
+
+    EARLY = "early"
+    ANSWERED = "answered"
+    ESTABLISHED = "established"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Where the messages of a call come from and go to."""
+
+    transport: str
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a digest challenge is answered with."""
+
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundTarget:
+    """An INVITE to be sent. `host` may be a name; `from_uri` and `to_uri` come without brackets and tags."""
+
+    request_uri: str
+    host: str
+    port: int
+    transport: str
+    from_uri: str
+    from_display: str | None
+    to_uri: str
+    headers: tuple[tuple[str, str], ...] = ()
+    offer: bytes | None = None
+    credentials: Credentials | None = None
+
+
+class CallListener(Protocol):
+    """The owner of a call. Everything is called on the event loop and must not raise.
+
+    An exception is logged and ends that call alone. Subclass it to get what is not of interest ignored.
+    """
+
+    def on_progress(self, call: Call, response: Response) -> None:
+        """Outgoing: a provisional answer, 100 included."""
+        return
+
+    def on_answer(self, call: Call, response: Response) -> None:
+        """A 2xx to our INVITE or re-INVITE; its ACK has been sent."""
+        return
+
+    def on_failure(self, call: Call, status: int, reason: str, response: Response | None) -> None:
+        """Outgoing: the call was not established.
+
+        `response` is the final answer, or None for what was found out here: 408 no answer at all, 503 not
+        sendable, 487 cancelled without a 487 of the peer.
+        """
+        return
+
+    def on_cancelled(self, call: Call, request: Request) -> None:
+        """Incoming: the caller gave up before our answer; 487 has been sent. `request` is the CANCEL or
+        BYE."""
+        return
+
+    def on_established(self, call: Call, sdp: bytes | None) -> None:
+        """Incoming: the ACK arrived. `sdp` is its body, the answer when our 200 carried the offer."""
+        return
+
+    def on_offer(self, call: Call, request: OfferedRequest) -> None:
+        """A re-INVITE, or an UPDATE with a session description, waits for its answer."""
+        return
+
+    def on_info(self, call: Call, request: Request) -> None:
+        """An INFO, already answered with 200."""
+        return
+
+    def on_terminated(self, call: Call, by: EndedBy, request: Request | None) -> None:
+        """An answered call is over; once per call. `request` is the peer's BYE."""
+        return
+
+
+class IgnoringListener(CallListener):
+    """Hears nothing; what a call has before its owner sets one."""

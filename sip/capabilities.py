@@ -1,0 +1,30 @@
+"""What this user agent can do, as it says so in its messages (RFC 3261 sections 8.2, 11.2, 20.5 and
+20.37)."""
+
+from __future__ import annotations
+
+ALLOWED_METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE")
+"""What goes into Allow."""
+
+KNOWN_METHODS = frozenset(
+    (*ALLOWED_METHODS, "REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER", "PRACK")
+)
+"""Methods with a registration at IANA: refused with 405, all others with 501 (section 8.2.1)."""
+
+SUPPORTED_EXTENSIONS: frozenset[str] = frozenset()
+"""Option tags that a Require may name. None so far: plain RFC 3261 calls need none."""
+
+ALLOW_HEADER = ("Allow", ", ".join(ALLOWED_METHODS))
+ACCEPT_HEADER = ("Accept", "application/sdp, multipart/mixed")
+ACCEPT_ENCODING_HEADER = ("Accept-Encoding", "identity")
+ACCEPT_LANGUAGE_HEADER = ("Accept-Language", "en")
+SUPPORTED_HEADER = ("Supported", ", ".join(sorted(SUPPORTED_EXTENSIONS)))
+
+OPTIONS_HEADERS = (
+    ALLOW_HEADER,
+    ACCEPT_HEADER,
+    ACCEPT_ENCODING_HEADER,
+    ACCEPT_LANGUAGE_HEADER,
+    SUPPORTED_HEADER,
+)
+"""What the answer to an OPTIONS lists (section 11.2)."""

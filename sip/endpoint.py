@@ -1,0 +1,254 @@
+"""The sans-I/O heart of the user agent: messages and the time in, messages out through flows, calls to
+their owner.
+
+Decides what a request is - of a dialog, a new call, a question about our health - and sees to it that each
+gets exactly one final answer (RFC 3261 sections 8.2, 11 and 12.2.2). A fault in handling one message ends
+at that message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from sip.call import Call
+from sip.call_listener import CallListener, OutboundTarget
+from sip.capabilities import OPTIONS_HEADERS
+from sip.dialog import Dialog, DialogId, dialog_id_of_request
+from sip.errors import ParseError
+from sip.flow import Flow, FlowFactory, TransportError
+from sip.identifiers import new_tag
+from sip.incoming_call import IncomingCall
+from sip.message import Request, Response, response_to
+from sip.outgoing_call import OutgoingCall
+from sip.server_transaction import InviteServerTransaction, ServerTransaction
+from sip.timers import TimerQueue, Timing
+from sip.transaction_layer import TransactionLayer
+from sip.uas_core import refusal
+
+log = structlog.get_logger(__name__)
+
+_UNUSABLE_HOSTS = frozenset(("", "0.0.0.0", "::"))
+DEFAULT_PORT = 5060
+
+
+@dataclass(frozen=True, slots=True)
+class OptionsReply:
+    """Our health as OPTIONS shows it: 200, or 503 with the seconds after which to ask again."""
+
+    status: int
+    retry_after: int | None = None
+
+
+class Endpoint:
+    """One user agent without its sockets. `clock` gives seconds on the same scale as every `now`."""
+
+    def __init__(
+        self,
+        *,
+        timing: Timing,
+        max_transactions: int,
+        clock: Callable[[], float],
+        flow_factory: FlowFactory,
+        on_invite: Callable[[IncomingCall], None],
+        on_options: Callable[[], OptionsReply],
+        product: str = "Trunkline",
+    ) -> None:
+        self.timers = TimerQueue()
+        self.timing = timing
+        self.clock = clock
+        self.transactions = TransactionLayer(self, self.timers, timing, limit=max_transactions)
+        self.faults = 0
+        self._flow_factory = flow_factory
+        self._on_invite = on_invite
+        self._on_options = on_options
+        self._dialogs: dict[DialogId, tuple[Dialog, Call]] = {}
+        self._calls: set[Call] = set()
+        self._source = ("", 0)
+        self.product = product
+
+    @property
+    def calls(self) -> frozenset[Call]:
+        """The calls that are not over."""
+        return frozenset(self._calls)
+
+    @property
+    def call_count(self) -> int:
+        """How many calls are not over."""
+        return len(self._calls)
+
+    @property
+    def dialog_count(self) -> int:
+        """How many dialogs there are, early ones and those that wait for the answer to a BYE included."""
+        return len(self._dialogs)
+
+    # From the transports
+
+    def receive(self, message: Request | Response, flow: Flow, source: tuple[str, int], now: float) -> None:
+        """Take a message that came from `source`; for a request `flow` is the way its answers go."""
+        try:
+            if isinstance(message, Request):
+                self._source = source
+                self.transactions.receive_request(message, flow, now)
+            else:
+                self.transactions.receive_response(message, now)
+        except Exception:
+            self.faults += 1
+            log.exception("sip.message_failed", source=source, start_line=message.start_line())
+
+    def receive_invalid(self, error: ParseError, flow: Flow) -> bool:
+        """Answer a request that could not be read, without keeping state; False when it cannot be
+        answered."""
+        request = error.request
+        if request is None:
+            return False
+        try:
+            response = response_to(request, error.status, error.reason, to_tag=new_tag())
+            flow.send(response.serialise(), response)
+        except (TransportError, ParseError):
+            return False
+        return True
+
+    def transport_failed(self, flow: Flow, now: float) -> None:
+        """What was sent on `flow` may not have arrived: its requests fail."""
+        self.transactions.transport_failed(flow, now)
+
+    def run_timers(self, now: float) -> None:
+        """Fire what is due."""
+        while True:
+            try:
+                self.timers.run(now)
+            except Exception:
+                self.faults += 1
+                log.exception("sip.timer_failed")
+            else:
+                return
+
+    # From the owner
+
+    def prepare_call(self, target: OutboundTarget, flow: Flow, listener: CallListener) -> OutgoingCall:
+        """A call that is not sent yet. Raises ParseError when a URI of `target` is malformed."""
+        call = OutgoingCall(self, target, flow, listener)
+        self._calls.add(call)
+        return call
+
+    # From the transaction layer
+
+    def new_local_tag(self) -> str:
+        """A To tag for an answer outside of any call."""
+        return new_tag()
+
+    def on_ack(self, request: Request, now: float) -> None:
+        """An ACK to a 2xx; one that belongs to nothing is ignored."""
+        entry = self._dialogs.get(dialog_id_of_request(request))
+        if entry is not None:
+            entry[1].receive_ack(request, now)
+
+    def on_request(self, request: Request, transaction: ServerTransaction, now: float) -> None:
+        """A new request: answered now or, an INVITE or offer, by its call later."""
+        try:
+            if request.to_tag is None:
+                self._receive_outside(request, transaction, now)
+            else:
+                self._receive_inside(request, transaction, now)
+        except ParseError as error:
+            self._answer_fault(request, transaction, error.status, error.reason, now)
+        except Exception:
+            self.faults += 1
+            log.exception("sip.request_failed", method=request.method, call_id=request.call_id)
+            self._answer_fault(request, transaction, 500, None, now)
+
+    # From calls
+
+    def flow_for(self, dialog: Dialog, current: Flow) -> Flow:
+        """The way to the dialog's next hop (section 12.2.1.1).
+
+        An open connection is kept: the peer may not be listening where its Contact says. A next hop that
+        makes no sense, or asks for a transport we do not have, is taken to be where the last message went.
+        """
+        if current.reliable and current.alive:
+            return current
+        try:
+            uri = dialog.next_hop
+        except ParseError:
+            return current
+        transport = uri.transport or current.transport
+        if uri.host in _UNUSABLE_HOSTS or transport not in ("udp", "tcp"):
+            return current
+        port = uri.port or DEFAULT_PORT
+        if (
+            uri.host == current.host
+            and port == current.port
+            and transport == current.transport
+            and current.alive
+        ):
+            return current
+        return self._flow_factory(uri.host, port, transport, current)
+
+    def dialog_created(self, dialog: Dialog, call: Call) -> None:
+        """Requests of this dialog go to `call`."""
+        self._dialogs[dialog.id] = (dialog, call)
+
+    def dialog_ended(self, dialog: Dialog) -> None:
+        """Forget the dialog."""
+        self._dialogs.pop(dialog.id, None)
+
+    def call_ended(self, call: Call) -> None:
+        """Forget the call."""
+        self._calls.discard(call)
+
+    def defer(self, callback: Callable[[float], None]) -> None:
+        """Fire at the next opportunity."""
+        self.timers.schedule(self.clock(), callback)
+
+    def _receive_outside(self, request: Request, transaction: ServerTransaction, now: float) -> None:
+        tag = None if request.method == "INVITE" else new_tag()
+        refused = refusal(request, tag or new_tag())
+        if refused is not None:
+            transaction.respond(refused, now)
+        elif isinstance(transaction, InviteServerTransaction):
+            self._receive_call(request, transaction, now)
+        elif request.method == "OPTIONS":
+            transaction.respond(self._options_response(request, tag), now)
+        else:
+            # BYE, INFO and UPDATE exist in dialogs alone.
+            transaction.respond(response_to(request, 481, to_tag=tag), now)
+
+    def _receive_inside(self, request: Request, transaction: ServerTransaction, now: float) -> None:
+        entry = self._dialogs.get(dialog_id_of_request(request))
+        if entry is None:
+            transaction.respond(response_to(request, 481), now)
+            return
+        dialog, call = entry
+        if not dialog.accepts_cseq(request.cseq.number):
+            transaction.respond(response_to(request, 500, "CSeq Out Of Order"), now)
+            return
+        refused = refusal(request, None)
+        if refused is not None:
+            transaction.respond(refused, now)
+        elif request.method == "OPTIONS":
+            transaction.respond(response_to(request, 200, headers=OPTIONS_HEADERS), now)
+        else:
+            call.receive_request(request, transaction, now)
+
+    def _receive_call(self, request: Request, transaction: InviteServerTransaction, now: float) -> None:
+        call = IncomingCall(self, request, transaction, self._source)
+        self._calls.add(call)
+        call.guard(self._on_invite, call)
+        if call.is_answering:
+            call.trying(now)
+
+    def _options_response(self, request: Request, tag: str | None) -> Response:
+        reply = self._on_options()
+        headers: Sequence[tuple[str, str]] = OPTIONS_HEADERS
+        if reply.retry_after is not None:
+            headers = (*headers, ("Retry-After", str(reply.retry_after)))
+        return response_to(request, reply.status, to_tag=tag, headers=headers)
+
+    def _answer_fault(
+        self, request: Request, transaction: ServerTransaction, status: int, reason: str | None, now: float
+    ) -> None:
+        if not transaction.answered:
+            transaction.respond(response_to(request, status, reason, to_tag=new_tag()), now)

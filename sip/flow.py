@@ -1,0 +1,67 @@
+"""Flow: the way to one peer that the SIP core sends through, and the only thing it knows about transports.
+
+A UDP flow is a socket of ours and an address; a TCP flow is a connection (RFC 5626 section 1 for the term).
+The core never opens one itself: it is given the flow that a request came in on, or asks a `FlowFactory` for
+one to a next hop.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from sip.message import Request, Response
+
+
+class TransportError(Exception):
+    """The message could not be handed to the network (RFC 3261 section 8.1.3.1: treated as a 503)."""
+
+
+class Flow(Protocol):
+    """A way to one peer."""
+
+    @property
+    def transport(self) -> str:
+        """ "udp" or "tcp"."""
+        ...
+
+    @property
+    def host(self) -> str:
+        """The peer's address, without brackets."""
+        ...
+
+    @property
+    def port(self) -> int:
+        """The peer's port."""
+        ...
+
+    @property
+    def reliable(self) -> bool:
+        """Whether the transport repeats what is lost, so that transactions must not."""
+        ...
+
+    @property
+    def alive(self) -> bool:
+        """Whether a request sent now has a chance: False once a connection is closed."""
+        ...
+
+    @property
+    def local_authority(self) -> str:
+        """Our `host:port` as this peer should see it, for Via and Contact."""
+        ...
+
+    def send(self, data: bytes, message: Request | Response | None) -> None:
+        """Send one serialised message; `message` is the same thing for observers, None for a repetition.
+
+        Raises `TransportError` when it is known at once that it cannot be sent. A failure found later is
+        reported to the core as `transport_failed(flow)`.
+        """
+        ...
+
+
+class FlowFactory(Protocol):
+    """Finds or opens the flow to a next hop."""
+
+    def __call__(self, host: str, port: int, transport: str, fallback: Flow) -> Flow:
+        """`host` may be a name; when it cannot be resolved `fallback` is used. Does not block and does not
+        raise."""
+        ...

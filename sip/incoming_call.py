@@ -1,0 +1,141 @@
+"""IncomingCall: an INVITE from a peer, from its first ringing to its end (RFC 3261 sections 13.3 and 15)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sip.body import session_description
+from sip.call import Call, reason_headers
+from sip.call_context import CallContext
+from sip.call_listener import CallState, Credentials
+from sip.dialog import Dialog
+from sip.identifiers import new_tag
+from sip.invite_server import InviteServer
+from sip.message import Request, response_to
+from sip.server_transaction import InviteServerTransaction, ServerTransaction
+
+
+class IncomingCall(Call):
+    """A call from a peer. `request` is its INVITE and `offer` the session description in it, if any."""
+
+    def __init__(
+        self,
+        context: CallContext,
+        request: Request,
+        transaction: InviteServerTransaction,
+        source: tuple[str, int],
+        credentials: Credentials | None = None,
+    ) -> None:
+        """Raises ParseError when the INVITE cannot make a dialog."""
+        user = request.request_uri.user or ""
+        super().__init__(context, request.call_id, transaction.flow, user, credentials)
+        self.request = request
+        self.offer = session_description(request)
+        self.source_host, self.source_port = source
+        self.local_tag = new_tag()
+        self.dialog = Dialog.from_request(request, self.local_tag)
+        self._transaction = transaction
+        self._server = InviteServer(
+            transaction,
+            request,
+            local_tag=self.local_tag,
+            headers=self.dialog_headers,
+            timers=context.timers,
+            timing=context.timing,
+            on_ack_timeout=self.ack_missing,
+        )
+        transaction.user = self
+        context.dialog_created(self.dialog, self)
+
+    # For the owner
+
+    def ring(self, status: int = 180, sdp: bytes | None = None) -> None:
+        """Send a provisional answer, 183 with `sdp` for early media; without effect after the final one."""
+        if self.state is CallState.EARLY:
+            self._server.provisional(status, sdp, self.context.clock())
+
+    def answer(self, sdp: bytes) -> None:
+        """200 with `sdp`: the answer, or the offer when the INVITE had none. Repeated until the ACK."""
+        if self.state is CallState.EARLY:
+            self.state = CallState.ANSWERED
+            self.established_dialog.confirmed = True
+            self._server.accept(sdp, self.context.clock())
+
+    def reject(
+        self, status: int, reason_phrase: str | None = None, headers: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        """Refuse with 300-699; without effect after a final answer. The listener hears nothing of it."""
+        if self.state is CallState.EARLY:
+            self._refuse(status, reason_phrase, headers)
+
+    def hang_up(self, reason: str | None = None) -> None:
+        """480 while unanswered, else BYE - which must wait for the ACK (RFC 3261 section 15)."""
+        now = self.context.clock()
+        if self.state is CallState.EARLY:
+            self._refuse(480, None, reason_headers(reason))
+        elif self.state is CallState.ANSWERED:
+            self._bye_reason = reason
+            self._end("local", None, now)
+        elif self.state is CallState.ESTABLISHED:
+            self._bye_reason = reason
+            self._end("local", None, now)
+            self._send_bye(now)
+
+    # For the endpoint
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether the INVITE has had no answer at all, so that a 100 is due."""
+        return self._server.provisional_status is None and self._server.final_status is None
+
+    def trying(self, now: float) -> None:
+        """100: stops the peer's repetitions until the owner has something to say."""
+        self._server.trying(now)
+
+    def on_cancel(self, request: Request, now: float) -> None:
+        """CANCEL came first: 487 (section 9.2)."""
+        if self.state is CallState.EARLY:
+            self._refuse(487, None, ())
+            self._notify(self.listener.on_cancelled, self, request)
+
+    def receive_request(self, request: Request, transaction: ServerTransaction, now: float) -> None:
+        """A request of the dialog; a BYE may come while the call still rings (section 15)."""
+        if self.state is CallState.EARLY and request.method == "BYE":
+            transaction.respond(response_to(request, 200), now)
+            self.on_cancel(request, now)
+        else:
+            super().receive_request(request, transaction, now)
+
+    def receive_ack(self, request: Request, now: float) -> None:
+        """The ACK to our 200, or to the 200 of a re-INVITE."""
+        if request.cseq.number != self._server.cseq_number:
+            super().receive_ack(request, now)
+        elif self._server.receive_ack():
+            if self.state is CallState.ANSWERED:
+                self.state = CallState.ESTABLISHED
+                self._notify(self.listener.on_established, self, session_description(request))
+            else:
+                # Hung up meanwhile.
+                self._send_bye(now)
+
+    def _abandon(self, now: float) -> None:
+        if self.state is CallState.EARLY:
+            self._refuse(500, None, ())
+        else:
+            super()._abandon(now)
+
+    def _released(self, now: float) -> None:
+        """A 200 that waits for its ACK goes on being repeated when it was us who hung up: the BYE follows
+        the ACK."""
+
+    def _receive_bye(self, request: Request, transaction: ServerTransaction, now: float) -> None:
+        self._server.close()
+        super()._receive_bye(request, transaction, now)
+        self._forget_dialog()
+
+    def _refuse(self, status: int, reason: str | None, headers: Sequence[tuple[str, str]]) -> None:
+        now = self.context.clock()
+        self.state = CallState.ENDED
+        self._server.reject(status, now, reason=reason, headers=headers)
+        self.context.call_ended(self)
+        self._forget_dialog()

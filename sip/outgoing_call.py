@@ -1,0 +1,158 @@
+"""OutgoingCall: an INVITE of ours, from its first attempt to its end (RFC 3261 sections 13.2 and 15)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sip.body import SDP_CONTENT_TYPE
+from sip.call import Call, dialog_headers
+from sip.call_context import CallContext
+from sip.call_listener import CallListener, CallState, OutboundTarget
+from sip.capabilities import SUPPORTED_EXTENSIONS, SUPPORTED_HEADER
+from sip.dialog import MAX_FORWARDS, Dialog
+from sip.errors import ParseError
+from sip.flow import Flow
+from sip.grammar import quote
+from sip.identifiers import new_call_id, new_tag
+from sip.invite_client import InviteClient
+from sip.message import Request, Response, response_to
+from sip.server_transaction import ServerTransaction
+from sip.uri import SipUri
+
+MAXIMUM_EARLY_DIALOGS = 16
+"""Branches of a fork that are kept track of; more of them still ring, but requests inside them get 481."""
+
+
+class OutgoingCall(Call):
+    """A call to a peer. `early_dialogs` counts the different To tags seen before the answer (forking)."""
+
+    owns_call_id = True
+
+    def __init__(
+        self, context: CallContext, target: OutboundTarget, flow: Flow, listener: CallListener
+    ) -> None:
+        """Raises ParseError when a URI of `target` is malformed."""
+        self._user = SipUri.parse(target.from_uri).user or ""
+        super().__init__(context, new_call_id(), flow, self._user, target.credentials)
+        self.listener = listener
+        self.target = target
+        self._local_address = _local_address(target)
+        self._cseq = 0
+        self._early: dict[str, Dialog] = {}
+        self._invite = InviteClient(context, self, target.credentials)
+
+    # For the owner
+
+    def cancel(self, reason: str | None = None) -> None:
+        """Give the call up while it is unanswered; `on_failure` with 487 follows. Else the same as
+        `hang_up`."""
+        self.hang_up(reason)
+
+    def hang_up(self, reason: str | None = None) -> None:
+        """CANCEL while unanswered, BYE once established."""
+        now = self.context.clock()
+        if self.state is CallState.EARLY:
+            self._invite.cancel(reason, now)
+        elif self.state is CallState.ESTABLISHED:
+            self._bye_reason = reason
+            self._end("local", None, now)
+            self._send_bye(now)
+
+    @property
+    def early_dialogs(self) -> tuple[Dialog, ...]:
+        """The early dialogs that provisional answers made, one per To tag."""
+        return tuple(self._early.values())
+
+    # For the endpoint
+
+    def start(self, now: float) -> None:
+        """Send the INVITE, unless the call was given up before its way was known."""
+        if self._invite.pending:
+            self._invite.start(now)
+
+    def take_flow(self, flow: Flow) -> None:
+        """The way to the target has been found."""
+        self.flow = flow
+        self.dialog_headers = dialog_headers(flow, self._user)
+
+    def unreachable(self, now: float) -> None:
+        """No way to the target exists: 503."""
+        self._invite.on_transport_error(now)
+
+    def build_invite(self, extra: Sequence[tuple[str, str]]) -> tuple[Request, Flow]:
+        """The INVITE, outside of any dialog (RFC 3261 section 8.1.1)."""
+        target = self.target
+        self._cseq += 1
+        request = Request("INVITE", target.request_uri)
+        request.add("Max-Forwards", MAX_FORWARDS)
+        request.add("From", self._local_address)
+        request.add("To", f"<{target.to_uri}>")
+        request.add("Call-ID", self.call_id)
+        request.add("CSeq", f"{self._cseq} INVITE")
+        for name, value in (*self.dialog_headers, *target.headers, *extra):
+            request.add(name, value)
+        if SUPPORTED_EXTENSIONS:
+            request.add(*SUPPORTED_HEADER)
+        if target.offer is not None:
+            request.add("Content-Type", SDP_CONTENT_TYPE)
+            request.body = target.offer
+        return request, self.flow
+
+    def invite_dialog(self, request: Request, response: Response) -> Dialog:
+        """Confirm the early dialog of this To tag, or make the dialog anew."""
+        dialog = self._early.pop(response.to_tag or "", None)
+        if dialog is None:
+            dialog = Dialog.from_response(request, response)
+        else:
+            dialog.confirm(response)
+        self._drop_early_dialogs()
+        self.dialog = dialog
+        self.context.dialog_created(dialog, self)
+        return dialog
+
+    def on_invite_progress(self, response: Response, now: float) -> None:
+        """1xx: an early dialog per To tag (section 13.2.2.1), so that a request in it finds the call."""
+        tag = response.to_tag
+        if tag is not None and response.status > 100 and tag not in self._early:
+            self._add_early_dialog(tag, response)
+        self._notify(self.listener.on_progress, self, response)
+
+    def on_invite_success(self, response: Response, now: float) -> None:
+        """The call is up; the ACK has been sent."""
+        self.state = CallState.ESTABLISHED
+        self._notify(self.listener.on_answer, self, response)
+
+    def on_invite_failure(self, status: int, reason: str, response: Response | None, now: float) -> None:
+        """The call came to nothing."""
+        self.state = CallState.ENDED
+        self.context.call_ended(self)
+        self._drop_early_dialogs()
+        self._notify(self.listener.on_failure, self, status, reason, response)
+
+    def receive_request(self, request: Request, transaction: ServerTransaction, now: float) -> None:
+        """A request of a dialog; the callee may not say BYE in an early one (section 15)."""
+        if self.state is CallState.EARLY and request.method == "BYE":
+            transaction.respond(response_to(request, 481), now)
+        else:
+            super().receive_request(request, transaction, now)
+
+    def _add_early_dialog(self, tag: str, response: Response) -> None:
+        if len(self._early) >= MAXIMUM_EARLY_DIALOGS or self._invite.request is None:
+            return
+        try:
+            dialog = Dialog.from_response(self._invite.request, response)
+        except ParseError:
+            # The answer is what counts; a request inside this dialog will get 481.
+            return
+        self._early[tag] = dialog
+        self.context.dialog_created(dialog, self)
+
+    def _drop_early_dialogs(self) -> None:
+        for dialog in self._early.values():
+            self.context.dialog_ended(dialog)
+        self._early.clear()
+
+
+def _local_address(target: OutboundTarget) -> str:
+    name = f"{quote(target.from_display)} " if target.from_display else ""
+    return f"{name}<{target.from_uri}>;tag={new_tag()}"

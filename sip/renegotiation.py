@@ -1,0 +1,240 @@
+"""Changes to the session of an established call: re-INVITE both ways and UPDATE (RFC 3261 section 14, RFC
+3311).
+
+Only one offer may be open at a time. A peer that makes one while ours is open gets 491; when both collide
+and we get the 491, ours is made again after a random wait.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from sip.body import SDP_CONTENT_TYPE, session_description
+from sip.dialog import Dialog
+from sip.flow import Flow
+from sip.invite_client import InviteClient
+from sip.invite_server import InviteServer
+from sip.message import Request, Response, response_to
+from sip.server_transaction import InviteServerTransaction, ServerTransaction
+from sip.timers import Timer
+
+if TYPE_CHECKING:
+    from sip.call import Call
+
+ResultHandler = Callable[[int, Response | None], None]
+"""Called with the final status of our re-INVITE and its response (None for a local 408, 487 or 503)."""
+
+MAXIMUM_GLARE_RETRIES = 4
+"""How often a re-INVITE is made again after 491 before the peer is taken at its word."""
+
+
+class OfferedRequest:
+    """A re-INVITE, or an UPDATE with a session description, that waits for its answer.
+
+    `offer` is None when the peer asks us to offer; `answer` then carries our offer and `on_ack` gets the
+    peer's answer. It may be answered later, and only once; when the call ends first it is answered 487.
+    """
+
+    def __init__(self, renegotiation: Renegotiation, request: Request) -> None:
+        self._renegotiation: Renegotiation | None = renegotiation
+        self.request = request
+        self.offer: bytes | None = session_description(request)
+        self.on_ack: Callable[[bytes | None], None] | None = None
+
+    def answer(self, sdp: bytes, on_ack: Callable[[bytes | None], None] | None = None) -> None:
+        """200 with `sdp`; without effect when the request has been answered."""
+        renegotiation, self._renegotiation = self._renegotiation, None
+        self.on_ack = on_ack
+        if renegotiation is not None:
+            renegotiation.accept(self, sdp)
+
+    def reject(self, status: int) -> None:
+        """Refuse; the session stays as it was (usually 488)."""
+        renegotiation, self._renegotiation = self._renegotiation, None
+        if renegotiation is not None:
+            renegotiation.refuse(self, status)
+
+
+class Renegotiation:
+    """The offers of one call after the first, in either direction."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._context = call.context
+        self._open: OfferedRequest | None = None
+        self._server: InviteServer | None = None
+        self._update: ServerTransaction | None = None
+        self._unacknowledged: dict[int, tuple[InviteServer, OfferedRequest]] = {}
+        self._client: InviteClient | None = None
+        self._retry: Timer | None = None
+        self._retries = 0
+        self._offer = b""
+        self._on_result: ResultHandler | None = None
+
+    # Ours
+
+    def offer(self, sdp: bytes, on_result: ResultHandler | None) -> None:
+        """Send a re-INVITE; while one is open, or the peer's is, this one waits and the latest offer wins."""
+        self._offer = sdp
+        self._on_result = on_result
+        self._retries = 0
+        if self._client is None and self._open is None:
+            self._start(self._context.clock())
+        elif self._retry is None:
+            self._wait_and_retry(self._context.clock())
+
+    def build_invite(self, extra: Sequence[tuple[str, str]]) -> tuple[Request, Flow]:
+        """The re-INVITE (see `InviteClientUser`)."""
+        call = self._call
+        dialog = call.established_dialog
+        flow = self._context.flow_for(dialog, call.flow)
+        request = dialog.new_request("INVITE")
+        for name, value in (*call.dialog_headers, *extra, ("Content-Type", SDP_CONTENT_TYPE)):
+            request.add(name, value)
+        request.body = self._offer
+        return request, flow
+
+    def invite_dialog(self, request: Request, response: Response) -> Dialog:
+        """The call's dialog, its target refreshed."""
+        dialog = self._call.established_dialog
+        dialog.refresh_target(response)
+        return dialog
+
+    def on_invite_progress(self, response: Response, now: float) -> None:
+        """Nothing changes before the final answer."""
+
+    def on_invite_success(self, response: Response, now: float) -> None:
+        """The peer agreed."""
+        self._client = None
+        result, self._on_result = self._on_result, None
+        if result is not None:
+            self._call.guard(result, response.status, response)
+        else:
+            self._call.notify_answer(response)
+
+    def on_invite_failure(self, status: int, reason: str, response: Response | None, now: float) -> None:
+        """Refused: the session stays as it was, but 481 and 408 mean that the dialog is gone (section
+        14.1)."""
+        self._client = None
+        if status == 491 and response is not None and self._retries < MAXIMUM_GLARE_RETRIES:
+            self._retries += 1
+            self._wait_and_retry(now)
+            return
+        result, self._on_result = self._on_result, None
+        if result is not None:
+            self._call.guard(result, status, response)
+        if status in (408, 481):
+            self._call.lost("timeout" if response is None else "remote", now)
+
+    # The peer's
+
+    def receive(self, request: Request, transaction: ServerTransaction, now: float) -> None:
+        """A re-INVITE or UPDATE in order of CSeq."""
+        if self._client is not None:
+            # Section 14.2: an INVITE of ours is in progress.
+            transaction.respond(response_to(request, 491), now)
+        elif self._open is not None:
+            headers = (("Retry-After", str(random.randint(0, 10))),)
+            transaction.respond(response_to(request, 500, headers=headers), now)
+        else:
+            self._call.established_dialog.refresh_target(request)
+            self._open_request(request, transaction, now)
+
+    def receive_ack(self, request: Request) -> None:
+        """The ACK to a 2xx of ours to a re-INVITE."""
+        entry = self._unacknowledged.pop(request.cseq.number, None)
+        if entry is not None and entry[0].receive_ack() and entry[1].on_ack is not None:
+            self._call.guard(entry[1].on_ack, session_description(request))
+
+    def accept(self, offered: OfferedRequest, sdp: bytes) -> None:
+        """Answer the open request with 200."""
+        if offered is not self._open:
+            return
+        now = self._context.clock()
+        server, update = self._server, self._update
+        self._open = self._server = self._update = None
+        if server is not None:
+            self._unacknowledged[server.cseq_number] = (server, offered)
+            server.accept(sdp, now)
+        elif update is not None:
+            response = response_to(
+                offered.request,
+                200,
+                headers=self._call.dialog_headers,
+                body=sdp,
+                content_type=SDP_CONTENT_TYPE,
+            )
+            update.respond(response, now)
+
+    def refuse(self, offered: OfferedRequest, status: int) -> None:
+        """Answer the open request with `status`."""
+        if offered is not self._open:
+            return
+        now = self._context.clock()
+        server, update = self._server, self._update
+        self._open = self._server = self._update = None
+        if server is not None:
+            server.reject(status, now)
+        elif update is not None:
+            update.respond(response_to(offered.request, status), now)
+
+    def on_cancel(self, request: Request, now: float) -> None:
+        """The peer gave its re-INVITE up: 487, the session stays."""
+        if self._open is not None and self._server is not None:
+            self.refuse(self._open, 487)
+
+    @property
+    def local_tag(self) -> str:
+        """The tag of the dialog (see `InviteServerUser`)."""
+        return self._call.established_dialog.id.local_tag
+
+    def close(self, now: float) -> None:
+        """The call ended: nothing stays open."""
+        if self._open is not None:
+            self.refuse(self._open, 487)
+        for server, _ in self._unacknowledged.values():
+            server.close()
+        self._unacknowledged.clear()
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+        client, self._client = self._client, None
+        if client is not None:
+            client.cancel(None, now)
+
+    def _start(self, now: float) -> None:
+        self._client = InviteClient(self._context, self, self._call.credentials)
+        self._client.start(now)
+
+    def _wait_and_retry(self, now: float) -> None:
+        """Section 14.1: the owner of the Call-ID waits 2.1-4 s, the other side 0-2 s."""
+        wait = random.uniform(2.1, 4.0) if self._call.owns_call_id else random.uniform(0.0, 2.0)
+        self._retry = self._context.timers.schedule(now + wait, self._try_again)
+
+    def _try_again(self, now: float) -> None:
+        self._retry = None
+        if self._client is None and self._open is None:
+            self._start(now)
+        else:
+            self._wait_and_retry(now)
+
+    def _open_request(self, request: Request, transaction: ServerTransaction, now: float) -> None:
+        call = self._call
+        if isinstance(transaction, InviteServerTransaction):
+            transaction.user = self
+            self._server = InviteServer(
+                transaction,
+                request,
+                local_tag=self.local_tag,
+                headers=call.dialog_headers,
+                timers=self._context.timers,
+                timing=self._context.timing,
+                on_ack_timeout=call.ack_missing,
+            )
+            self._server.trying(now)
+        else:
+            self._update = transaction
+        self._open = OfferedRequest(self, request)
+        call.notify_offer(self._open)

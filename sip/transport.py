@@ -1,0 +1,331 @@
+"""The transport layer: sockets on one side, the endpoint on the other (RFC 3261 section 18, RFC 3581).
+
+Stamps the topmost Via of a request with its source, decides where its answers go, finds or opens the way to
+a next hop, and resolves host names without holding up anything else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import structlog
+
+from sip.addresses import LocalAddresses, is_address
+from sip.errors import ParseError
+from sip.flow import Flow, TransportError
+from sip.message import Request, Response
+from sip.parser import parse_message
+from sip.transport_tcp import TcpConnection, TcpTransport
+from sip.transport_udp import UdpTransport
+
+log = structlog.get_logger(__name__)
+
+DEFAULT_PORT = 5060
+RESOLVE_CACHE_SECONDS = 60.0
+_MAXIMUM_NAMES = 1024
+_MAXIMUM_WAITING = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """An address to listen on; port 0 takes any free one."""
+
+    transport: str
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class TraceEvent:
+    """One message on the wire. `peer` is its other end; a repetition is an event of its own."""
+
+    direction: Literal["received", "sent"]
+    transport: str
+    peer: tuple[str, int]
+    message: Request | Response
+
+
+class MessageReceiver(Protocol):
+    """The endpoint, seen from below."""
+
+    def receive(self, message: Request | Response, flow: Flow, source: tuple[str, int], now: float) -> None:
+        """One message."""
+        ...
+
+    def receive_invalid(self, error: ParseError, flow: Flow) -> bool:
+        """Something unreadable; False when it could not be answered."""
+        ...
+
+    def transport_failed(self, flow: Flow, now: float) -> None:
+        """The flow broke."""
+        ...
+
+
+class TransportLayer:
+    """All sockets of one user agent."""
+
+    def __init__(
+        self,
+        receiver: MessageReceiver,
+        *,
+        clock: Callable[[], float],
+        public_host: str | None,
+        observer: Callable[[TraceEvent], None] | None,
+    ) -> None:
+        self._receiver = receiver
+        self._clock = clock
+        self._observer = observer
+        self._udp: list[UdpTransport] = []
+        self._tcp: TcpTransport | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._names: dict[str, tuple[float, str]] = {}
+        self._resolving: set[asyncio.Task[None]] = set()
+        self.addresses = LocalAddresses(public_host)
+        self.parse_errors = 0
+        self.unanswerable = 0
+        self.observer_failures = 0
+
+    async def start(self, listen: tuple[Listen, ...]) -> tuple[Listen, ...]:
+        """Bind everything; returns the addresses bound. Raises OSError (and then leaves nothing open)."""
+        self._loop = loop = asyncio.get_running_loop()
+        self._tcp = TcpTransport(self, loop)
+        bound: list[Listen] = []
+        try:
+            for address in listen:
+                if address.transport == "udp":
+                    udp = UdpTransport(self, address.host, address.port)
+                    self._udp.append(udp)
+                    udp.start(loop)
+                    bound.append(Listen("udp", udp.host, udp.port))
+                elif address.transport == "tcp":
+                    host, port = await self._tcp.listen(address.host, address.port)
+                    bound.append(Listen("tcp", host, port))
+                else:
+                    raise ValueError(f"no such transport: {address.transport!r}")
+        except BaseException:
+            await self.close()
+            raise
+        return tuple(bound)
+
+    async def close(self) -> None:
+        """Close every socket."""
+        for task in list(self._resolving):
+            task.cancel()
+        await asyncio.gather(*self._resolving, return_exceptions=True)
+        for udp in self._udp:
+            udp.close()
+        self._udp.clear()
+        if self._tcp is not None:
+            await self._tcp.close()
+
+    @property
+    def datagrams_received(self) -> int:
+        """Over all UDP sockets."""
+        return sum(udp.datagrams_received for udp in self._udp)
+
+    @property
+    def dropped(self) -> int:
+        """Datagrams and connections given up for lack of room, and messages that could not even be
+        refused."""
+        tcp = self._tcp.dropped if self._tcp is not None else 0
+        return sum(udp.dropped for udp in self._udp) + tcp + self.unanswerable
+
+    @property
+    def connections(self) -> int:
+        """Open TCP connections."""
+        return self._tcp.connections if self._tcp is not None else 0
+
+    # Ways out
+
+    def flow_to(self, host: str, port: int, transport: str) -> Flow:
+        """The flow to a numeric address. Raises TransportError when we have no socket for it."""
+        if transport == "tcp" and self._tcp is not None:
+            return self._tcp.flow_to(host, port)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        for udp in self._udp:
+            if transport == "udp" and udp.family == family:
+                return udp.flow_to(host, port)
+        raise TransportError(f"no {transport} socket for {host}")
+
+    def next_hop(self, host: str, port: int, transport: str, fallback: Flow) -> Flow:
+        """The flow to an address or name (see `FlowFactory`)."""
+        try:
+            known = host if is_address(host) else self._known_name(host)
+            if known is not None:
+                return self.flow_to(known, port, transport)
+        except TransportError:
+            return fallback
+        return DeferredFlow(self, host, port, transport, fallback)
+
+    def resolve(self, host: str, port: int, transport: str, found: Callable[[Flow | None], None]) -> None:
+        """Call `found` with the flow to a name, or None when there is none; at once when the name is
+        known."""
+        known = host if is_address(host) else self._known_name(host)
+        if known is None and self._loop is not None:
+            task = self._loop.create_task(self._resolve(host, port, transport, found))
+            self._resolving.add(task)
+            task.add_done_callback(self._resolving.discard)
+            return
+        found(self._flow_or_none(known, port, transport))
+
+    def _known_name(self, host: str) -> str | None:
+        expires, address = self._names.get(host, (0.0, ""))
+        return address if self._clock() < expires else None
+
+    def _flow_or_none(self, address: str | None, port: int, transport: str) -> Flow | None:
+        if address is None:
+            return None
+        try:
+            return self.flow_to(address, port, transport)
+        except TransportError:
+            return None
+
+    async def _resolve(
+        self, host: str, port: int, transport: str, found: Callable[[Flow | None], None]
+    ) -> None:
+        address: str | None = None
+        families = {udp.family for udp in self._udp}
+        if transport == "tcp" and self._tcp is not None:
+            families = {socket.AF_INET, socket.AF_INET6}
+        try:
+            answers = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+        except (OSError, UnicodeError):
+            log.warning("sip.name_not_found", host=host)
+        else:
+            address = next((str(answer[4][0]) for answer in answers if answer[0] in families), None)
+        if address is not None:
+            if len(self._names) >= _MAXIMUM_NAMES:
+                self._names.clear()
+            self._names[host] = (self._clock() + RESOLVE_CACHE_SECONDS, address)
+        found(self._flow_or_none(address, port, transport))
+
+    # From the sockets
+
+    @property
+    def observed(self) -> bool:
+        """Whether there is anybody to tell."""
+        return self._observer is not None
+
+    def datagram_received(self, data: bytes, source: tuple[str, int], transport: UdpTransport) -> None:
+        """Parse a datagram; answers go where RFC 3261 section 18.2.2 says."""
+        if len(data) <= 4 and not data.strip(b"\r\n\0 "):
+            # Keep-alive of a peer behind NAT.
+            return
+        try:
+            message = parse_message(data)
+        except ParseError as error:
+            self.parse_errors += 1
+            self._answer_invalid(error, source, transport)
+            return
+        if isinstance(message, Request):
+            flow = _answer_flow(message, source, transport)
+        else:
+            flow = transport.flow_to(*source)
+        if self._observer is not None:
+            self._trace("received", "udp", source, message)
+        self._receiver.receive(message, flow, source, self._clock())
+
+    def message_received(self, message: Request | Response, connection: TcpConnection) -> None:
+        """A message of a connection; its answer goes back on it."""
+        source = (connection.host, connection.port)
+        if isinstance(message, Request):
+            message.stamp_received(*source)
+        if self._observer is not None:
+            self._trace("received", "tcp", source, message)
+        self._receiver.receive(message, connection, source, self._clock())
+
+    def invalid_received(self, error: ParseError, connection: TcpConnection) -> None:
+        """An unreadable message of a connection."""
+        self.parse_errors += 1
+        if error.request is not None:
+            error.request.stamp_received(connection.host, connection.port)
+        if not self._receiver.receive_invalid(error, connection):
+            self.unanswerable += 1
+
+    def message_sent(self, flow: Flow, data: bytes, message: Request | Response | None) -> None:
+        """Tell the observer; a repetition is read back from its bytes."""
+        self._trace("sent", flow.transport, (flow.host, flow.port), message or parse_message(data))
+
+    def connection_lost(self, connection: TcpConnection) -> None:
+        """Requests on the connection fail."""
+        self._receiver.transport_failed(connection, self._clock())
+
+    def advertised_host(self, peer_host: str, bound_host: str) -> str:
+        """Our host for Via and Contact."""
+        return self.addresses.advertised(peer_host, bound_host)
+
+    def _answer_invalid(self, error: ParseError, source: tuple[str, int], transport: UdpTransport) -> None:
+        if error.request is None:
+            self.unanswerable += 1
+            return
+        flow = _answer_flow(error.request, source, transport)
+        if not self._receiver.receive_invalid(error, flow):
+            self.unanswerable += 1
+
+    def _trace(
+        self,
+        direction: Literal["received", "sent"],
+        transport: str,
+        peer: tuple[str, int],
+        message: Request | Response,
+    ) -> None:
+        if self._observer is None:
+            return
+        try:
+            self._observer(TraceEvent(direction, transport, peer, message))
+        except Exception:
+            self.observer_failures += 1
+            log.exception("sip.observer_failed")
+
+
+class DeferredFlow:
+    """A flow to a name that is being looked up; what is sent meanwhile waits, and goes to `fallback` in the
+    end."""
+
+    alive = True
+
+    def __init__(self, layer: TransportLayer, host: str, port: int, transport: str, fallback: Flow) -> None:
+        self.transport = transport
+        self.host = host
+        self.port = port
+        self.reliable = transport == "tcp"
+        self.local_authority = fallback.local_authority
+        self._fallback = fallback
+        self._flow: Flow | None = None
+        self._waiting: list[tuple[bytes, Request | Response | None]] = []
+        layer.resolve(host, port, transport, self._found)
+
+    def send(self, data: bytes, message: Request | Response | None) -> None:
+        """Send or wait. Raises TransportError like the flow that is found, or when too much is waiting."""
+        if self._flow is not None:
+            self._flow.send(data, message)
+        elif len(self._waiting) >= _MAXIMUM_WAITING:
+            raise TransportError(f"{self.host} has not been found yet")
+        else:
+            self._waiting.append((data, message))
+
+    def _found(self, flow: Flow | None) -> None:
+        self._flow = flow or self._fallback
+        waiting, self._waiting = self._waiting, []
+        for data, message in waiting:
+            try:
+                self._flow.send(data, message)
+            except TransportError:
+                # The transaction's timers find out.
+                return
+
+
+def _answer_flow(request: Request, source: tuple[str, int], transport: UdpTransport) -> Flow:
+    """Where the answer to a datagram goes: the packet's source address, and its port when `rport` asks for
+    it.
+
+    Without `rport` the port is the one in sent-by (RFC 3261 section 18.2.2, RFC 3581 section 4).
+    """
+    host, port = source
+    via = request.top_via
+    request.stamp_received(host, port)
+    return transport.flow_to(host, port if via.has_rport else via.port or DEFAULT_PORT)

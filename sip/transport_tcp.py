@@ -1,0 +1,280 @@
+"""SIP over TCP (RFC 3261 section 18, RFC 5626 section 3.5.1 for keep-alive): connections, their reuse and
+their end.
+
+A request is answered on the connection it came in on. A peer that sends garbage, falls silent in the middle
+of a message or does not read what we send loses its connection; nobody else notices.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol, cast
+
+from sip.addresses import authority
+from sip.errors import FramingError, ParseError
+from sip.flow import TransportError
+from sip.message import Request, Response
+from sip.stream_parser import KeepAlive, StreamParser
+
+CONNECT_TIMEOUT = 5.0
+"""Seconds for a connection to come up; well below timer B, so that another trunk can still be tried."""
+
+MAXIMUM_WRITE_BUFFER = 1024 * 1024
+"""Bytes a peer may leave unread before its connection is closed."""
+
+MAXIMUM_CONNECTIONS = 4096
+PARTIAL_MESSAGE_TIMEOUT = 30.0
+"""Seconds in which a message once begun has to be complete."""
+
+IDLE_TIMEOUT = 3600.0
+"""Seconds without a byte from the peer after which a connection is closed."""
+
+SWEEP_INTERVAL = 10.0
+_LINGER_ON_CLOSE = 1.0
+
+
+class TcpOwner(Protocol):
+    """Who takes the messages and knows our addresses."""
+
+    @property
+    def observed(self) -> bool:
+        """Whether `message_sent` wants to be called."""
+        ...
+
+    def message_received(self, message: Request | Response, connection: TcpConnection) -> None:
+        """One message."""
+        ...
+
+    def invalid_received(self, error: ParseError, connection: TcpConnection) -> None:
+        """Something unreadable, to be answered if possible."""
+        ...
+
+    def message_sent(self, flow: TcpConnection, data: bytes, message: Request | Response | None) -> None:
+        """Tell the observer."""
+        ...
+
+    def connection_lost(self, connection: TcpConnection) -> None:
+        """The requests on it fail."""
+        ...
+
+    def advertised_host(self, peer_host: str, bound_host: str) -> str:
+        """Our host as that peer should see it."""
+        ...
+
+
+class TcpConnection(asyncio.Protocol):
+    """One connection, being made or open; a flow."""
+
+    transport = "tcp"
+    reliable = True
+
+    def __init__(self, layer: TcpTransport, peer: tuple[str, int] | None) -> None:
+        """`peer` is given for a connection of ours, which then queues what is sent until it is open."""
+        self._layer = layer
+        self._stream: asyncio.Transport | None = None
+        self._parser = StreamParser()
+        self._queue: list[tuple[bytes, Request | Response | None]] = []
+        self._queued_bytes = 0
+        self._message_began: float | None = None
+        self._last_heard = layer.loop.time()
+        self.outgoing = peer is not None
+        self.host, self.port = peer or ("", 0)
+        self.alive = True
+        self.local_authority = "" if peer is None else layer.authority_towards(peer[0])
+
+    def send(self, data: bytes, message: Request | Response | None) -> None:
+        """Write, or queue while connecting. Raises TransportError when closed or when the peer does not
+        read."""
+        if not self.alive:
+            raise TransportError(f"the connection to {self.host}:{self.port} is closed")
+        if self._stream is None:
+            self._queued_bytes += len(data)
+            if self._queued_bytes > MAXIMUM_WRITE_BUFFER:
+                raise TransportError("too much is waiting for the connection")
+            self._queue.append((data, message))
+            return
+        if self._stream.get_write_buffer_size() > MAXIMUM_WRITE_BUFFER:
+            self._layer.dropped += 1
+            self.abort()
+            raise TransportError(f"{self.host}:{self.port} does not read what it is sent")
+        self._stream.write(data)
+        if self._layer.owner.observed:
+            self._layer.owner.message_sent(self, data, message)
+
+    def abort(self) -> None:
+        """Close at once, without waiting for what is still to be written."""
+        self.alive = False
+        if self._stream is not None:
+            self._stream.abort()
+
+    def close(self) -> None:
+        """Close after what has been written."""
+        self.alive = False
+        if self._stream is not None:
+            self._stream.close()
+            # A peer that does not read must not keep the connection for ever.
+            self._layer.loop.call_later(_LINGER_ON_CLOSE, self._stream.abort)
+
+    def connect_failed(self) -> None:
+        """Our connection did not come up."""
+        self.alive = False
+        self._queue.clear()
+        self._layer.forget(self)
+
+    def overdue(self, now: float) -> bool:
+        """Whether the peer has had its time, in the middle of a message or altogether."""
+        if self._message_began is not None and now - self._message_began > PARTIAL_MESSAGE_TIMEOUT:
+            return True
+        return now - self._last_heard > IDLE_TIMEOUT
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Open: learn the peer's address, send what waited."""
+        self._stream = stream = cast(asyncio.Transport, transport)
+        if not self.outgoing:
+            name = stream.get_extra_info("peername")
+            if name is None or not self._layer.admit(self, (name[0], name[1])):
+                self.alive = False
+                stream.abort()
+                return
+        waiting, self._queue = self._queue, []
+        self._queued_bytes = 0
+        for data, message in waiting:
+            self.send(data, message)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of the peer."""
+        layer = self._layer
+        layer.bytes_received += len(data)
+        self._last_heard = layer.loop.time()
+        try:
+            items = self._parser.feed(data)
+        except FramingError as error:
+            self._deliver([*error.earlier, error])
+            self.close()
+            return
+        if items:
+            self._message_began = None
+            self._deliver(items)
+        if not self._parser.buffered:
+            self._message_began = None
+        elif self._message_began is None:
+            self._message_began = self._last_heard
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Closed by either side."""
+        self.alive = False
+        self._layer.forget(self)
+
+    def _deliver(self, items: Sequence[object]) -> None:
+        owner = self._layer.owner
+        for item in items:
+            if isinstance(item, Request | Response):
+                owner.message_received(item, self)
+            elif isinstance(item, ParseError):
+                owner.invalid_received(item, self)
+            elif item is KeepAlive.PING and self._stream is not None and self.alive:
+                self._stream.write(b"\r\n")
+
+
+class TcpTransport:
+    """The listening sockets and all connections."""
+
+    def __init__(self, owner: TcpOwner, loop: asyncio.AbstractEventLoop) -> None:
+        self.owner = owner
+        self.loop = loop
+        self.bytes_received = 0
+        self.dropped = 0
+        self._servers: list[asyncio.Server] = []
+        self._listening: list[tuple[str, int]] = []
+        self._connections: dict[tuple[str, int], TcpConnection] = {}
+        self._connecting: set[asyncio.Task[None]] = set()
+        self._sweep: asyncio.TimerHandle | None = None
+
+    @property
+    def connections(self) -> int:
+        """How many connections there are."""
+        return len(self._connections)
+
+    async def listen(self, host: str, port: int) -> tuple[str, int]:
+        """Start to accept; returns the address bound. Raises OSError."""
+        server = await self.loop.create_server(
+            lambda: TcpConnection(self, None), host, port, reuse_address=True
+        )
+        self._servers.append(server)
+        name = server.sockets[0].getsockname()
+        self._listening.append((name[0], name[1]))
+        if self._sweep is None:
+            self._sweep = self.loop.call_later(SWEEP_INTERVAL, self._close_overdue)
+        return name[0], name[1]
+
+    async def close(self) -> None:
+        """Stop accepting, close every connection and wait for those that are being made."""
+        for server in self._servers:
+            server.close()
+        if self._sweep is not None:
+            self._sweep.cancel()
+            self._sweep = None
+        for task in list(self._connecting):
+            task.cancel()
+        await asyncio.gather(*self._connecting, return_exceptions=True)
+        for connection in list(self._connections.values()):
+            connection.close()
+        self._connections.clear()
+
+    def flow_to(self, host: str, port: int) -> TcpConnection:
+        """The connection to that address, opened if there is none. Raises TransportError when there are too
+        many."""
+        connection = self._connections.get((host, port))
+        if connection is not None and connection.alive:
+            return connection
+        if len(self._connections) >= MAXIMUM_CONNECTIONS:
+            self.dropped += 1
+            raise TransportError("too many connections")
+        connection = TcpConnection(self, (host, port))
+        self._connections[(host, port)] = connection
+        task = self.loop.create_task(self._connect(connection))
+        self._connecting.add(task)
+        task.add_done_callback(self._connecting.discard)
+        return connection
+
+    def authority_towards(self, peer_host: str) -> str:
+        """Our `host:port` for that peer: where we listen, not where the connection happens to come from."""
+        for host, port in self._listening:
+            if (":" in host) == (":" in peer_host):
+                return authority(self.owner.advertised_host(peer_host, host), port)
+        host, port = self._listening[0] if self._listening else ("", 5060)
+        return authority(self.owner.advertised_host(peer_host, host), port)
+
+    def admit(self, connection: TcpConnection, peer: tuple[str, int]) -> bool:
+        """Note a connection of a peer; False when there are too many."""
+        if len(self._connections) >= MAXIMUM_CONNECTIONS:
+            self.dropped += 1
+            return False
+        connection.host, connection.port = peer
+        connection.local_authority = self.authority_towards(peer[0])
+        self._connections[peer] = connection
+        return True
+
+    def forget(self, connection: TcpConnection) -> None:
+        """A connection is gone."""
+        key = (connection.host, connection.port)
+        if self._connections.get(key) is connection:
+            del self._connections[key]
+        self.owner.connection_lost(connection)
+
+    async def _connect(self, connection: TcpConnection) -> None:
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                await self.loop.create_connection(lambda: connection, connection.host, connection.port)
+        except (OSError, TimeoutError):
+            connection.connect_failed()
+
+    def _close_overdue(self) -> None:
+        now = self.loop.time()
+        for connection in [c for c in self._connections.values() if c.overdue(now)]:
+            self.dropped += 1
+            connection.abort()
+        self._sweep = self.loop.call_later(SWEEP_INTERVAL, self._close_overdue)

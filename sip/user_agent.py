@@ -1,0 +1,225 @@
+"""UserAgent: the asyncio shell around the SIP core, and all that its owner needs to import.
+
+Binds the sockets, keeps one loop timer armed for the earliest deadline, and is otherwise out of the way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sip.call import Call
+from sip.call_listener import (
+    CallListener,
+    CallState,
+    Credentials,
+    EndedBy,
+    OutboundTarget,
+    Peer,
+)
+from sip.endpoint import Endpoint, OptionsReply
+from sip.flow import Flow
+from sip.incoming_call import IncomingCall
+from sip.outgoing_call import OutgoingCall
+from sip.renegotiation import OfferedRequest
+from sip.timers import Timing
+from sip.transport import Listen, TraceEvent, TransportLayer
+
+__all__ = [
+    "Call",
+    "CallListener",
+    "CallState",
+    "Credentials",
+    "EndedBy",
+    "IncomingCall",
+    "Listen",
+    "OfferedRequest",
+    "OptionsReply",
+    "OutboundTarget",
+    "OutgoingCall",
+    "Peer",
+    "TraceEvent",
+    "UserAgent",
+    "UserAgentConfig",
+    "UserAgentStatistics",
+]
+
+TIMER_GRANULARITY = 0.005
+"""Seconds between two looks at the timers at most: one wake-up then serves all that have come due."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserAgentConfig:
+    """`public_host` is what peers are told to use when it is not the local address (NAT); times are seconds.
+
+    `max_transactions` bounds the server and the client transactions, each; a request beyond it gets 503.
+    Finished transactions count for 32 s, so the default allows some 1,000 calls per second.
+    """
+
+    listen: tuple[Listen, ...]
+    public_host: str | None = None
+    product: str = "Trunkline"
+    t1: float = 0.5
+    t2: float = 4.0
+    t4: float = 5.0
+    max_transactions: int = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class UserAgentStatistics:
+    """Sizes now (transactions, dialogs, calls, connections, timers) and counts since the start (all else)."""
+
+    client_transactions: int
+    server_transactions: int
+    dialogs: int
+    calls: int
+    connections: int
+    timers: int
+    datagrams_received: int
+    parse_errors: int
+    dropped: int
+    retransmissions: int
+    stray_responses: int
+    merged_requests: int
+    refused_by_overload: int
+    unsent_responses: int
+    faults: int
+
+
+class UserAgent:
+    """One SIP user agent on its own sockets. All calls to it must come from the loop it was started on."""
+
+    def __init__(
+        self,
+        config: UserAgentConfig,
+        *,
+        on_invite: Callable[[IncomingCall], None],
+        on_options: Callable[[], OptionsReply],
+        observer: Callable[[TraceEvent], None] | None = None,
+    ) -> None:
+        self.config = config
+        self.addresses: tuple[Listen, ...] = ()
+        self._clock = time.monotonic
+        self._endpoint = Endpoint(
+            timing=Timing(config.t1, config.t2, config.t4),
+            max_transactions=config.max_transactions,
+            clock=self._clock,
+            flow_factory=self._next_hop,
+            on_invite=on_invite,
+            on_options=on_options,
+            product=config.product,
+        )
+        self._transports = TransportLayer(
+            self._endpoint, clock=self._clock, public_host=config.public_host, observer=observer
+        )
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._armed: asyncio.TimerHandle | None = None
+        self._armed_for = float("inf")
+
+    async def start(self) -> None:
+        """Bind and begin to serve. Raises OSError when an address cannot be bound."""
+        self._loop = asyncio.get_running_loop()
+        self.addresses = await self._transports.start(self.config.listen)
+        self._endpoint.timers.on_earlier = self._arm
+        self._arm()
+
+    async def close(self) -> None:
+        """Hang every call up (one BYE or CANCEL each, without waiting for answers) and close the sockets."""
+        for call in self._endpoint.calls:
+            call.hang_up()
+        self._endpoint.run_timers(self._clock())
+        self._endpoint.timers.on_earlier = None
+        if self._armed is not None:
+            self._armed.cancel()
+            self._armed = None
+        await self._transports.close()
+
+    def call(self, target: OutboundTarget, listener: CallListener) -> OutgoingCall:
+        """Send an INVITE; a host name is looked up first. Raises ParseError for a malformed URI in `target`.
+
+        Everything that happens later, a failure to send included, is told to `listener` and never from
+        inside this.
+        """
+        call = self._endpoint.prepare_call(target, _NoFlow(target), listener)
+
+        def found(flow: Flow | None) -> None:
+            if flow is None:
+                self._endpoint.defer(call.unreachable)
+            else:
+                call.take_flow(flow)
+                call.start(self._clock())
+
+        self._transports.resolve(target.host, target.port, target.transport, found)
+        return call
+
+    def local_host_for(self, peer_host: str) -> str:
+        """Our address as `peer_host` should use it, for SDP: the public host, or the local one that reaches
+        it."""
+        bound = next((address.host for address in self.addresses), "")
+        return self._transports.advertised_host(peer_host, bound)
+
+    @property
+    def statistics(self) -> UserAgentStatistics:
+        """A snapshot."""
+        endpoint, transports = self._endpoint, self._transports
+        transactions = endpoint.transactions
+        return UserAgentStatistics(
+            client_transactions=transactions.client_transactions,
+            server_transactions=transactions.server_transactions,
+            dialogs=endpoint.dialog_count,
+            calls=endpoint.call_count,
+            connections=transports.connections,
+            timers=len(endpoint.timers),
+            datagrams_received=transports.datagrams_received,
+            parse_errors=transports.parse_errors,
+            dropped=transports.dropped,
+            retransmissions=transactions.retransmissions,
+            stray_responses=transactions.counters.stray_responses,
+            merged_requests=transactions.counters.merged,
+            refused_by_overload=transactions.counters.refused_by_overload,
+            unsent_responses=transactions.unsent_responses,
+            faults=endpoint.faults,
+        )
+
+    def _next_hop(self, host: str, port: int, transport: str, fallback: Flow) -> Flow:
+        return self._transports.next_hop(host, port, transport, fallback)
+
+    def _arm(self) -> None:
+        """See to it that the loop wakes us for the earliest deadline, at most every `TIMER_GRANULARITY`."""
+        deadline = self._endpoint.timers.next_deadline()
+        if self._loop is None or deadline is None or deadline >= self._armed_for:
+            return
+        if self._armed is not None:
+            self._armed.cancel()
+        self._armed_for = deadline
+        delay = max(deadline - self._clock(), TIMER_GRANULARITY)
+        self._armed = self._loop.call_later(delay, self._run_timers)
+
+    def _run_timers(self) -> None:
+        self._armed = None
+        # Nothing may arm a timer while they run: the look at the heap afterwards is enough.
+        self._armed_for = float("-inf")
+        try:
+            self._endpoint.run_timers(self._clock())
+        finally:
+            self._armed_for = float("inf")
+            self._arm()
+
+
+class _NoFlow:
+    """The flow of a call whose target is still being looked up; nothing can be sent on it."""
+
+    reliable = False
+    alive = False
+    local_authority = ""
+
+    def __init__(self, target: OutboundTarget) -> None:
+        self.transport = target.transport
+        self.host = target.host
+        self.port = target.port
+
+    def send(self, data: bytes, message: object) -> None:
+        """Never called: a call does not start before its flow is known."""
+        raise RuntimeError("the call has no flow yet")
