@@ -1,0 +1,90 @@
+"""What every route of the public API does before its own work: key, rate limit, idempotency.
+
+It happens before the body is read, so that a stranger cannot make the gateway parse anything.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Scope
+
+from control_api.authentication import KeyVerifier, authenticate
+from control_api.idempotency import IdempotencyStore, run_once
+from control_api.middleware import RESPONSE_HEADERS
+from control_api.rate_limit import RateDecision, RateLimiter
+from gateway.errors import LimitExceededError
+from store.records import ApiKey
+
+API_KEY = "trunkline.api_key"
+"""Key of the ASGI scope under which the request's `ApiKey` stands once it is known."""
+
+ORGANIZATION_SHARE = 5
+"""All keys of an organisation together may make this many times the requests of one key."""
+
+
+class Admission:
+    """Decides whether a request may enter."""
+
+    def __init__(self, keys: KeyVerifier, idempotency: IdempotencyStore, rate_limit_per_minute: int) -> None:
+        self._keys = keys
+        self.idempotency = idempotency
+        self._per_key: RateLimiter | None = None
+        self._per_organization: RateLimiter | None = None
+        if rate_limit_per_minute > 0:
+            self._per_key = RateLimiter(rate_limit_per_minute)
+            self._per_organization = RateLimiter(rate_limit_per_minute * ORGANIZATION_SHARE)
+
+    async def admit(self, scope: Scope) -> ApiKey:
+        """The key of an admitted request. Raises `UnauthorizedError` and `LimitExceededError`."""
+        key = await authenticate(scope, self._keys)
+        if self._per_key is not None and self._per_organization is not None:
+            now = time.monotonic()
+            decision = self._per_key.take(key.id, now)
+            if decision.allowed:
+                of_all = self._per_organization.take(key.organization_id, now)
+                if not of_all.allowed:
+                    decision = of_all
+            scope[RESPONSE_HEADERS].extend(_headers(decision))
+            if not decision.allowed:
+                raise LimitExceededError(
+                    "Too many requests; slow down.", retry_after=decision.retry_after, limit=decision.limit
+                )
+        scope[API_KEY] = key
+        return key
+
+
+class ApiRoute(APIRoute):
+    """A route behind `Admission`; a POST honours idempotency keys."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+        creates = "POST" in (self.methods or ())
+
+        async def admitted(request: Request) -> Response:
+            admission: Admission = request.app.state.admission
+            key = await admission.admit(request.scope)
+            if creates:
+                return await run_once(admission.idempotency, key.organization_id, request, handle)
+            return await handle(request)
+
+        return admitted
+
+
+def organization_of(request: Request) -> str:
+    """The organisation of an admitted request."""
+    key: ApiKey = request.scope[API_KEY]
+    return key.organization_id
+
+
+def _headers(decision: RateDecision) -> tuple[tuple[bytes, bytes], ...]:
+    return (
+        (b"x-ratelimit-limit", str(decision.limit).encode("ascii")),
+        (b"x-ratelimit-remaining", str(decision.remaining).encode("ascii")),
+        (b"x-ratelimit-reset", str(decision.reset_after).encode("ascii")),
+    )

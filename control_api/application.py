@@ -1,0 +1,103 @@
+"""The HTTP application: routes, middleware, errors and documentation put together around one gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute, APIRouter
+from starlette.responses import Response
+from starlette.types import Scope
+
+from control_api import (
+    routes_agents,
+    routes_calls,
+    routes_numbers,
+    routes_operations,
+    routes_routing,
+    routes_trunks,
+)
+from control_api.api_route import Admission
+from control_api.documentation import document
+from control_api.envelope import json_response
+from control_api.errors import install_error_handlers
+from control_api.middleware import EdgeMiddleware, HttpMetrics
+from control_api.services import GatewayServices
+
+API_PREFIX = "/api/public/v1"
+VERSION = "1.0.0"
+
+TAGS = [
+    {"name": routes_calls.TAG, "description": "Telephone calls: placing, following, stopping."},
+    {"name": routes_agents.TAG, "description": "AI voice agents."},
+    {"name": routes_numbers.TAG, "description": "Telephone numbers and the agents they belong to."},
+    {"name": routes_trunks.TAG, "description": "SIP trunks to carriers and PBXs."},
+    {"name": routes_routing.TAG, "description": "Why a call goes where it goes."},
+    {"name": routes_operations.TAG, "description": "Health and metrics."},
+]
+
+
+def create_app(gateway: GatewayServices) -> FastAPI:
+    """The application for `gateway`. Its metrics are added to `gateway.registry`: one application per
+    registry."""
+    app = FastAPI(
+        title="Trunkline",
+        version=VERSION,
+        openapi_tags=TAGS,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
+    app.state.admission = Admission(
+        gateway.directory, gateway.store.idempotency, gateway.config.http.rate_limit_per_minute
+    )
+    routers = (
+        routes_calls.calls_router(API_PREFIX, gateway.calls),
+        routes_agents.agents_router(API_PREFIX, gateway.directory),
+        routes_numbers.numbers_router(API_PREFIX, gateway.directory),
+        routes_trunks.trunks_router(API_PREFIX, gateway.directory),
+        routes_routing.routing_router(API_PREFIX, gateway),
+        routes_operations.operations_router(API_PREFIX, gateway),
+    )
+    _add_routes(app, routers)
+    _serve_document(app)
+    install_error_handlers(app)
+    app.add_middleware(EdgeMiddleware, metrics=HttpMetrics(gateway.registry))
+    return app
+
+
+def _add_routes(app: FastAPI, routers: Sequence[APIRouter]) -> None:
+    """Put the routers' routes straight into the application's table: they carry their whole path already, and
+    including routers would add a second table to walk through for every request."""
+    for router in routers:
+        app.router.routes.extend(router.routes)
+
+
+def _serve_document(app: FastAPI) -> None:
+    described: dict[str, Any] = {}
+
+    def openapi() -> dict[str, Any]:
+        if not described:
+            described.update(document(app, API_PREFIX))
+        return described
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+    async def get_document() -> Response:
+        return json_response(openapi())
+
+    for path in ("/openapi.json", f"{API_PREFIX}/openapi.json"):
+        app.router.add_api_route(path, get_document, include_in_schema=False)
+
+
+def allowed_methods(app: FastAPI, scope: Scope) -> list[str]:
+    """The methods that some route takes at this request's path."""
+    path = scope["path"]
+    return sorted(
+        {
+            method
+            for route in app.routes
+            if isinstance(route, APIRoute) and route.path_regex.match(path)
+            for method in route.methods or ()
+        }
+    )

@@ -1,0 +1,73 @@
+"""`/agents`: create, read, list."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from control_api.api_route import ApiRoute, organization_of
+from control_api.documentation import Answers, answers
+from control_api.envelope import listing, single
+from control_api.paging import Limit, Offset
+from control_api.path_ids import path_id
+from control_api.schemas_agents import AgentCreate, AgentOut, render_agent
+from control_api.schemas_shared import Envelope, ListEnvelope
+from gateway.directory import Directory
+from store.records import Agent, AgentStatus
+
+TAG = "agents"
+
+
+def agents_router(prefix: str, directory: Directory) -> APIRouter:
+    """The routes under `{prefix}/agents`."""
+    router = APIRouter(prefix=f"{prefix}/agents", tags=[TAG], route_class=ApiRoute)
+
+    def render(agent: Agent) -> dict[str, object]:
+        return render_agent(agent, directory.numbers_of_agent(agent.id))
+
+    @router.post(
+        "",
+        status_code=201,
+        operation_id="create_agent",
+        response_model=Envelope[AgentOut],
+        responses=answers(Answers.BODY),
+    )
+    async def create_agent(request: Request, body: AgentCreate) -> Response:
+        """Make an agent. It starts as `draft` and becomes `active` once the voice engine has accepted it."""
+        agent = await directory.create_agent(organization_of(request), body.to_new())
+        return single(request, render(agent), 201)
+
+    @router.get(
+        "",
+        operation_id="list_agents",
+        response_model=ListEnvelope[AgentOut],
+        responses=answers(Answers.QUERY),
+    )
+    async def list_agents(
+        request: Request,
+        status: Annotated[AgentStatus | None, Query()] = None,
+        name: Annotated[str | None, Query(max_length=100, description="A part of the name.")] = None,
+        limit: Limit = 50,
+        offset: Offset = 0,
+    ) -> Response:
+        """The organisation's agents, newest first, with their numbers."""
+        page = await directory.list_agents(
+            organization_of(request), status=status, name=name, limit=limit, offset=offset
+        )
+        return listing(request, page, render)
+
+    @router.get(
+        "/{agent_id}",
+        operation_id="get_agent",
+        response_model=Envelope[AgentOut],
+        responses=answers(Answers.PLAIN, 404),
+    )
+    async def get_agent(request: Request, agent_id: str) -> Response:
+        """One agent with its numbers."""
+        agent = await directory.get_agent(organization_of(request), path_id(agent_id, "agent"))
+        return single(request, render(agent))
+
+    return router

@@ -1,0 +1,127 @@
+"""`/calls`: place, read, list, hang up, cancel, and the timeline."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from control_api.api_route import ApiRoute, organization_of
+from control_api.documentation import Answers, answers
+from control_api.envelope import json_response, listing, meta, single
+from control_api.paging import Limit, Offset
+from control_api.path_ids import path_id
+from control_api.schemas_calls import (
+    CallCreate,
+    CallOut,
+    CallReadOut,
+    CallStatusFilter,
+    TimelineEventOut,
+    render_call,
+    render_timeline_event,
+)
+from control_api.schemas_shared import Envelope, ListEnvelope, PhoneNumberQuery, UuidIn
+from control_api.services import CallService
+from store.records import CallDirection, CallFilter
+
+TAG = "calls"
+
+
+def calls_router(prefix: str, calls: CallService) -> APIRouter:
+    """The routes under `{prefix}/calls`."""
+    router = APIRouter(prefix=f"{prefix}/calls", tags=[TAG], route_class=ApiRoute)
+
+    @router.post(
+        "",
+        status_code=201,
+        operation_id="create_call",
+        response_model=Envelope[CallOut],
+        responses=answers(Answers.BODY, 404, 502),
+    )
+    async def create_call(request: Request, body: CallCreate) -> Response:
+        """Place a call. It is answered at once with the call `queued`; dialling goes on behind it."""
+        call = await calls.create(organization_of(request), body.to_new_call())
+        return single(request, render_call(call), 201)
+
+    @router.get(
+        "",
+        operation_id="list_calls",
+        response_model=ListEnvelope[CallOut],
+        responses=answers(Answers.QUERY),
+    )
+    async def list_calls(
+        request: Request,
+        agent_id: Annotated[UuidIn | None, Query()] = None,
+        status: Annotated[CallStatusFilter | None, Query()] = None,
+        direction: Annotated[CallDirection | None, Query()] = None,
+        phone_number: Annotated[PhoneNumberQuery | None, Query()] = None,
+        created_after: Annotated[datetime | None, Query(description="Inclusive.")] = None,
+        created_before: Annotated[datetime | None, Query(description="Exclusive.")] = None,
+        limit: Limit = 50,
+        offset: Offset = 0,
+    ) -> Response:
+        """The organisation's calls, newest first."""
+        wanted = CallFilter(
+            agent_id=agent_id,
+            status=None if status is None else status.status,
+            direction=direction,
+            phone_number=phone_number,
+            created_after=_aware(created_after),
+            created_before=_aware(created_before),
+        )
+        page = await calls.list(organization_of(request), wanted, limit, offset)
+        return listing(request, page, render_call)
+
+    @router.get(
+        "/{call_id}",
+        operation_id="get_call",
+        response_model=CallReadOut,
+        responses=answers(Answers.PLAIN, 404),
+    )
+    async def get_call(request: Request, call_id: str) -> Response:
+        """One call. Its fields stand at the top level and, the same, under `data`."""
+        call = render_call(await calls.get(organization_of(request), path_id(call_id, "call")))
+        return json_response({**call, "data": call, "meta": meta(request.scope)})
+
+    @router.get(
+        "/{call_id}/timeline",
+        operation_id="get_call_timeline",
+        response_model=Envelope[list[TimelineEventOut]],
+        responses=answers(Answers.PLAIN, 404),
+    )
+    async def get_call_timeline(request: Request, call_id: str) -> Response:
+        """Every step of the call so far, in order."""
+        events = await calls.timeline(organization_of(request), path_id(call_id, "call"))
+        return single(request, [render_timeline_event(event) for event in events])
+
+    @router.post(
+        "/{call_id}/hangup",
+        operation_id="hang_up_call",
+        response_model=Envelope[CallOut],
+        responses=answers(Answers.IDEMPOTENT, 404, 409),
+    )
+    async def hang_up_call(request: Request, call_id: str) -> Response:
+        """End a call in progress. The answer shows the call as it then stands."""
+        call = await calls.hang_up(organization_of(request), path_id(call_id, "call"))
+        return single(request, render_call(call))
+
+    @router.post(
+        "/{call_id}/cancel",
+        operation_id="cancel_call",
+        response_model=Envelope[CallOut],
+        responses=answers(Answers.IDEMPOTENT, 404, 409),
+    )
+    async def cancel_call(request: Request, call_id: str) -> Response:
+        """Take back an outbound call that nobody answered yet; the answer shows it as it then stands."""
+        call = await calls.cancel(organization_of(request), path_id(call_id, "call"))
+        return single(request, render_call(call))
+
+    return router
+
+
+def _aware(value: datetime | None) -> datetime | None:
+    """A time without a zone is UTC."""
+    return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value

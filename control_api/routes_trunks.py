@@ -1,0 +1,59 @@
+"""`/trunks`: create, read, list."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from control_api.api_route import ApiRoute, organization_of
+from control_api.documentation import Answers, answers
+from control_api.envelope import listing, single
+from control_api.paging import Limit, Offset
+from control_api.path_ids import path_id
+from control_api.schemas_shared import Envelope, ListEnvelope
+from control_api.schemas_trunks import TrunkCreate, TrunkOut, render_trunk
+from gateway.directory import Directory
+
+TAG = "trunks"
+
+
+def trunks_router(prefix: str, directory: Directory) -> APIRouter:
+    """The routes under `{prefix}/trunks`."""
+    router = APIRouter(prefix=f"{prefix}/trunks", tags=[TAG], route_class=ApiRoute)
+
+    @router.post(
+        "",
+        status_code=201,
+        operation_id="create_trunk",
+        response_model=Envelope[TrunkOut],
+        responses=answers(Answers.BODY),
+    )
+    async def create_trunk(request: Request, body: TrunkCreate) -> Response:
+        """Make a SIP trunk. It counts from the next call on; its password is never shown again."""
+        trunk = await directory.create_trunk(organization_of(request), body.to_new())
+        return single(request, render_trunk(trunk), 201)
+
+    @router.get(
+        "",
+        operation_id="list_trunks",
+        response_model=ListEnvelope[TrunkOut],
+        responses=answers(Answers.QUERY),
+    )
+    async def list_trunks(request: Request, limit: Limit = 50, offset: Offset = 0) -> Response:
+        """The organisation's trunks, newest first."""
+        page = await directory.list_trunks(organization_of(request), limit=limit, offset=offset)
+        return listing(request, page, render_trunk)
+
+    @router.get(
+        "/{trunk_id}",
+        operation_id="get_trunk",
+        response_model=Envelope[TrunkOut],
+        responses=answers(Answers.PLAIN, 404),
+    )
+    async def get_trunk(request: Request, trunk_id: str) -> Response:
+        """One trunk."""
+        trunk = await directory.get_trunk(organization_of(request), path_id(trunk_id, "trunk"))
+        return single(request, render_trunk(trunk))
+
+    return router

@@ -1,0 +1,199 @@
+"""Calls on the wire: what is asked for when one is placed, and the call object as it is shown."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, StrictBool
+
+from control_api.envelope import optional_timestamp, timestamp
+from control_api.schemas_shared import (
+    DURATION_SCHEMA,
+    JsonObject,
+    Meta,
+    PhoneNumberIn,
+    PhoneNumberOut,
+    RequestModel,
+    ResponseModel,
+    Timestamp,
+    Uuid,
+    UuidIn,
+    duration_between,
+    json_object,
+)
+from gateway.new_call import CallSettings, NewCall
+from store.records import CallDirection, CallRecord, CallStatus, TimelineEvent
+
+LONGEST_RING_MS = 600_000
+LONGEST_CALL_MS = 86_400_000
+
+RingTime = Annotated[int, BeforeValidator(duration_between(1_000, LONGEST_RING_MS)), DURATION_SCHEMA]
+CallTime = Annotated[int, BeforeValidator(duration_between(1_000, LONGEST_CALL_MS)), DURATION_SCHEMA]
+
+Variables = Annotated[dict[str, str], AfterValidator(json_object)]
+
+
+class CallStatusFilter(StrEnum):
+    """Statuses by which calls can be listed: the real ones, and words that older documents use for them."""
+
+    QUEUED = "queued"
+    RINGING = "ringing"
+    IN_PROGRESS = "in-progress"
+    ENDED = "ended"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    IN_PROGRESS_ALIAS = "in_progress"
+    COMPLETED_ALIAS = "completed"
+    CREATED_ALIAS = "created"
+
+    @property
+    def status(self) -> CallStatus:
+        return STATUS_ALIASES.get(self) or CallStatus(self.value)
+
+
+STATUS_ALIASES: dict[CallStatusFilter, CallStatus] = {
+    CallStatusFilter.IN_PROGRESS_ALIAS: CallStatus.IN_PROGRESS,
+    CallStatusFilter.COMPLETED_ALIAS: CallStatus.ENDED,
+    CallStatusFilter.CREATED_ALIAS: CallStatus.QUEUED,
+}
+
+
+class CallSettingsIn(RequestModel):
+    """Overrides for one call; what is absent or null is taken from the agent."""
+
+    recording_enabled: StrictBool | None = None
+    transcription_enabled: StrictBool | None = None
+    greeting: Annotated[str, Field(min_length=1, max_length=5_000)] | None = None
+    max_duration: CallTime | None = Field(
+        default=None, description='Longest call from answer on, such as "3600s".'
+    )
+    join_timeout: RingTime | None = Field(default=None, description='How long to let it ring, such as "30s".')
+
+
+class CallCreate(RequestModel):
+    """A call to be placed."""
+
+    agent_id: UuidIn
+    phone_number: PhoneNumberIn = Field(description="Whom to call.")
+    from_number: PhoneNumberIn | None = Field(
+        default=None,
+        description="Caller ID: one of the agent's outbound numbers; chosen for you when absent.",
+    )
+    variables: Variables | None = Field(
+        default=None, description="Values for the `{{slots}}` of the system prompt."
+    )
+    metadata: JsonObject | None = Field(default=None, description="Yours; comes back on the call object.")
+    call_settings: CallSettingsIn | None = None
+
+    def to_new_call(self) -> NewCall:
+        """The request as the gateway understands it."""
+        settings = self.call_settings or CallSettingsIn()
+        return NewCall(
+            agent_id=self.agent_id,
+            phone_number=self.phone_number,
+            from_number=self.from_number,
+            variables=self.variables or {},
+            metadata=self.metadata or {},
+            settings=CallSettings(
+                recording_enabled=settings.recording_enabled,
+                transcription_enabled=settings.transcription_enabled,
+                greeting=settings.greeting,
+                max_duration_ms=settings.max_duration,
+                join_timeout_ms=settings.join_timeout,
+            ),
+        )
+
+
+class TranscriptEntryOut(ResponseModel):
+    speaker: str = Field(description="`agent` or `contact`.")
+    text: str
+    timestamp: float = Field(description="Seconds since the call was answered.")
+
+
+class SipOut(ResponseModel):
+    """How the call looked on the SIP side: what a carrier's support asks for."""
+
+    call_id: str | None = Field(description="The SIP Call-ID.")
+    status: int | None = Field(description="The last final SIP status.")
+    reason: str | None
+
+
+class CallOut(ResponseModel):
+    """A call. Only `ended`, `failed` and `cancelled` are terminal, and terminal is for ever."""
+
+    id: Uuid
+    status: CallStatus
+    direction: CallDirection
+    agent_id: Uuid
+    phone_number: PhoneNumberOut | None = Field(description="The far party; null when it is not known.")
+    from_number: PhoneNumberOut | None = Field(description="Our number: called from, or called on.")
+    duration_seconds: int | None = Field(description="From answer to hang-up; null if never connected.")
+    transcript: list[TranscriptEntryOut] | None = Field(description="Null until the call is over.")
+    recording_url: str | None
+    cost_cents: int | None
+    outcome: str | None
+    variables: dict[str, Any]
+    metadata: dict[str, Any]
+    failure_reason: str | None = Field(description="Null unless the call failed.")
+    end_reason: str | None = Field(description="Why a call that is over came to its end.")
+    cancelled_from: str | None = Field(description="`queued` or `ringing`, on a cancelled call.")
+    sip: SipOut
+    started_at: Timestamp | None = Field(description="When it was answered.")
+    ended_at: Timestamp | None
+    created_at: Timestamp
+
+
+class CallReadOut(CallOut):
+    """The answer to a read of one call: the call's fields stand both at the top and under `data`."""
+
+    data: CallOut
+    meta: Meta
+
+
+class TimelineEventOut(ResponseModel):
+    """One step of a call's life."""
+
+    sequence: int
+    t_ms: int = Field(description="Milliseconds since the call was created.")
+    kind: str
+    detail: dict[str, Any]
+
+
+def render_call(call: CallRecord) -> dict[str, Any]:
+    """The call object."""
+    terminal = call.status.terminal
+    transcript = call.transcript if terminal else None
+    return {
+        "id": call.id,
+        "status": call.status.value,
+        "direction": call.direction.value,
+        "agent_id": call.agent_id,
+        "phone_number": call.phone_number,
+        "from_number": call.from_number,
+        "duration_seconds": None if call.duration_ms is None else call.duration_ms // 1000,
+        "transcript": None
+        if transcript is None
+        else [
+            {"speaker": entry.speaker, "text": entry.text, "timestamp": entry.timestamp}
+            for entry in transcript
+        ],
+        # Nothing serves recordings yet; the path inside the gateway is nobody's business.
+        "recording_url": None,
+        "cost_cents": call.cost_cents,
+        "outcome": call.outcome,
+        "variables": call.variables,
+        "metadata": call.metadata,
+        "failure_reason": call.failure_reason if call.status is CallStatus.FAILED else None,
+        "end_reason": call.end_reason if terminal else None,
+        "cancelled_from": call.cancelled_from,
+        "sip": {"call_id": call.sip_call_id, "status": call.sip_status, "reason": call.sip_reason},
+        "started_at": optional_timestamp(call.started_at),
+        "ended_at": optional_timestamp(call.ended_at),
+        "created_at": timestamp(call.created_at),
+    }
+
+
+def render_timeline_event(event: TimelineEvent) -> dict[str, Any]:
+    """One step of the timeline."""
+    return {"sequence": event.sequence, "t_ms": event.t_ms, "kind": event.kind, "detail": event.detail}

@@ -1,0 +1,142 @@
+"""SIP trunks on the wire: who may send us calls (inbound), where we send them (outbound). Passwords go in,
+never out.
+
+What an address or a network may be, and what belongs together, is checked by `gateway.new_trunk`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, StrictBool
+
+from control_api.envelope import timestamp
+from control_api.schemas_shared import RequestModel, ResponseModel, Timestamp, Uuid
+from gateway.new_trunk import NewTrunk
+from store.records import NumberFormat, Trunk, TrunkInbound, TrunkOutbound, TrunkTransport
+
+MAX_NETWORKS = 256
+
+_no_control = re.compile(r"[^\x00-\x1f\x7f]*")
+
+
+def _check_printable(value: str) -> str:
+    if _no_control.fullmatch(value) is None:
+        raise ValueError("must not hold control characters")
+    return value
+
+
+Network = Annotated[str, Field(min_length=1, max_length=64, examples=["203.0.113.0/24"])]
+Address = Annotated[str, Field(min_length=1, max_length=260, examples=["sip.example.com:5060"])]
+Host = Annotated[str, Field(min_length=1, max_length=255)]
+Credential = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_check_printable)]
+Country = Annotated[str, Field(pattern=r"^[A-Za-z]{2}$", description="ISO 3166-1 alpha-2.", examples=["US"])]
+Codec = Literal["PCMU", "PCMA"]
+
+
+class TrunkInboundIn(RequestModel):
+    """Who may send calls."""
+
+    allowed_addresses: Annotated[list[Network], Field(min_length=1, max_length=MAX_NETWORKS)] = Field(
+        description="Source networks; at least one, because an open trunk would take calls from anybody."
+    )
+
+
+class TrunkOutboundIn(RequestModel):
+    """Where calls are sent."""
+
+    address: Address
+    transport: TrunkTransport = TrunkTransport.UDP
+    auth_username: Credential | None = None
+    auth_password: Annotated[Credential, Field(json_schema_extra={"writeOnly": True})] | None = None
+    from_host: Host | None = Field(
+        default=None, description="Domain of the From header, if the carrier wants its own."
+    )
+
+
+class TrunkCreate(RequestModel):
+    """A trunk with an inbound side, an outbound side, or both."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    inbound: TrunkInboundIn | None = None
+    outbound: TrunkOutboundIn | None = None
+    number_format: NumberFormat = Field(
+        default=NumberFormat.E164, description="How numbers are written on this trunk's wire."
+    )
+    default_country: Country | None = Field(default=None, description="Needed with `national`.")
+    codecs: tuple[Codec, ...] = Field(default=("PCMU", "PCMA"), min_length=1, max_length=2)
+    enabled: StrictBool = True
+
+    def to_new(self) -> NewTrunk:
+        """The request as the gateway understands it, which checks what concerns several fields."""
+        outbound = self.outbound
+        return NewTrunk(
+            name=self.name,
+            inbound=None if self.inbound is None else TrunkInbound(tuple(self.inbound.allowed_addresses)),
+            outbound=None
+            if outbound is None
+            else TrunkOutbound(
+                address=outbound.address,
+                transport=outbound.transport,
+                auth_username=outbound.auth_username,
+                auth_password=outbound.auth_password,
+                from_host=outbound.from_host,
+            ),
+            number_format=self.number_format,
+            default_country=self.default_country,
+            codecs=self.codecs,
+            enabled=self.enabled,
+        )
+
+
+class TrunkInboundOut(ResponseModel):
+    allowed_addresses: list[str]
+
+
+class TrunkOutboundOut(ResponseModel):
+    address: str
+    transport: TrunkTransport
+    auth_username: str | None
+    auth_password_set: bool = Field(description="Whether there is a password; it is never shown.")
+    from_host: str | None
+
+
+class TrunkOut(ResponseModel):
+    """A SIP trunk."""
+
+    id: Uuid
+    name: str
+    inbound: TrunkInboundOut | None
+    outbound: TrunkOutboundOut | None
+    number_format: NumberFormat
+    default_country: str | None
+    codecs: list[str]
+    enabled: bool
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+def render_trunk(trunk: Trunk) -> dict[str, Any]:
+    """The trunk object, without its password."""
+    inbound, outbound = trunk.inbound, trunk.outbound
+    return {
+        "id": trunk.id,
+        "name": trunk.name,
+        "inbound": None if inbound is None else {"allowed_addresses": list(inbound.allowed_addresses)},
+        "outbound": None
+        if outbound is None
+        else {
+            "address": outbound.address,
+            "transport": outbound.transport.value,
+            "auth_username": outbound.auth_username,
+            "auth_password_set": outbound.auth_password is not None,
+            "from_host": outbound.from_host,
+        },
+        "number_format": trunk.number_format.value,
+        "default_country": trunk.default_country,
+        "codecs": list(trunk.codecs),
+        "enabled": trunk.enabled,
+        "created_at": timestamp(trunk.created_at),
+        "updated_at": timestamp(trunk.updated_at),
+    }
