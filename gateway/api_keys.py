@@ -1,4 +1,4 @@
-"""Checking bearer keys: SHA-256, constant-time comparison, a short memory so that a request costs no query."""
+"""Checking bearer keys: SHA-256, constant-time comparison, a short memory that saves the query."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from time import monotonic
 
-from store import Store
+from store.database import Store
 from store.keys import hash_secret
 from store.records import ApiKey
 

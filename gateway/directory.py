@@ -8,25 +8,23 @@ for it goes away.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any
 
-from gateway.api_keys import KeyVerifier
-from gateway.drafts import AgentDraft, NumberDraft, TrunkDraft
+from gateway.accounts import Accounts
 from gateway.errors import ConflictError, InvalidRequestError, NotFoundError
-from gateway.trunk_rules import checked_trunk
-from routing.numbers import NumberRule, country_of, is_e164
-from routing.table import OutboundTarget, RoutedAgent, RoutedNumber, RoutedTrunk, RoutingTable
-from store import Store
-from store.errors import ConstraintError
+from gateway.new_agent import NewAgent
+from gateway.new_number import NewNumber
+from gateway.new_trunk import NewTrunk, checked_trunk
+from gateway.routed_records import routed_agent, routed_number, routed_trunk
+from routing.numbers import country_of, is_e164
+from routing.table import RoutingTable
+from store.database import Store
 from store.identifiers import uuid7
-from store.records import Agent, AgentStatus, ApiKey, Organization, Page, PhoneNumber, Trunk
-
-T = TypeVar("T")
+from store.records import Agent, AgentStatus, Page, PhoneNumber, Trunk
 
 
 class AssignmentType(StrEnum):
@@ -36,30 +34,20 @@ class AssignmentType(StrEnum):
     OUTBOUND = "outbound"
 
 
-@dataclass(frozen=True, slots=True)
-class AgentNumbers:
-    """The numbers an agent answers and those it calls from."""
-
-    inbound: tuple[PhoneNumber, ...] = ()
-    outbound: tuple[PhoneNumber, ...] = ()
-
-
-class Directory:
+class Directory(Accounts):
     """Reads and changes what routing depends on. `load` once before use.
 
     `strict_one_agent`: the two slots of a number may not hold two different agents.
     """
 
     def __init__(self, store: Store, *, strict_one_agent: bool = True) -> None:
-        self._store = store
+        super().__init__(store)
         self._strict_one_agent = strict_one_agent
-        self._change = asyncio.Lock()
         self._agents: dict[str, Agent] = {}
         self._numbers: dict[str, PhoneNumber] = {}
         self._trunks: dict[str, Trunk] = {}
         self._table = RoutingTable.build()
-        self._keys = KeyVerifier(store)
-        self._running: set[asyncio.Task[Any]] = set()
+        self.on_agent_changed: Callable[[], None] = _nothing  # there is something in `agents_to_sync`
 
     @property
     def table(self) -> RoutingTable:
@@ -72,48 +60,27 @@ class Directory:
             self._agents = {agent.id: agent for agent in await self._store.agents.all_agents()}
             self._numbers = {number.id: number for number in await self._store.numbers.all_numbers()}
             self._trunks = {trunk.id: trunk for trunk in await self._store.trunks.all_trunks()}
-            self._swap()
-
-    # --- organisations and keys
-
-    async def create_organization(self, name: str, *, organization_id: str | None = None) -> Organization:
-        """Raises `ConflictError` when the id is taken."""
-        organization = Organization(organization_id or uuid7(), name, _now())
-        await self._apply(lambda: self._store.organizations.create(organization), "organization_exists")
-        return organization
-
-    async def create_key(
-        self, organization_id: str, name: str, *, secret: str | None = None, key_id: str | None = None
-    ) -> tuple[ApiKey, str]:
-        """A new bearer key and its secret, which is shown this once. Raises `ConflictError`."""
-        return await self._apply(
-            lambda: self._store.keys.create(organization_id, name, secret=secret, key_id=key_id), "key_exists"
-        )
-
-    async def revoke_key(self, organization_id: str, key_id: str) -> None:
-        """Good for nothing from now on. Raises `NotFoundError`."""
-        found = await self._apply(lambda: self._store.keys.revoke(organization_id, key_id))
-        self._keys.forget()
-        if not found:
-            raise NotFoundError(f"There is no API key {key_id} in force.", key_id=key_id)
-
-    async def verify_key(self, secret: str) -> ApiKey | None:
-        """The key that a bearer secret belongs to; `None` for an unknown or revoked one."""
-        return await self._keys.verify(secret)
+            self._committed()
 
     # --- agents
 
     async def create_agent(
-        self, organization_id: str, draft: AgentDraft, *, agent_id: str | None = None
+        self,
+        organization_id: str,
+        new: NewAgent,
+        *,
+        agent_id: str | None = None,
+        status: AgentStatus = AgentStatus.DRAFT,
     ) -> Agent:
-        """Raises `ConflictError` when the id is taken."""
+        """A draft until the engine has accepted it (`record_sync`). Raises `ConflictError` (id taken)."""
         now = _now()
         agent = Agent(
             id=agent_id or uuid7(),
             organization_id=organization_id,
             created_at=now,
             updated_at=now,
-            **{item.name: getattr(draft, item.name) for item in fields(draft)},
+            status=status,
+            **{item.name: getattr(new, item.name) for item in fields(new)},
         )
 
         async def change() -> Agent:
@@ -121,29 +88,57 @@ class Directory:
             self._agents[agent.id] = agent
             return agent
 
-        return await self._apply(change, "agent_exists")
+        await self._apply(change, "agent_exists")
+        self.on_agent_changed()
+        return agent
 
     async def update_agent(self, organization_id: str, agent_id: str, **changes: Any) -> Agent:
-        """Change some fields (names as in `store.records.Agent`). Raises `NotFoundError`."""
+        """Change some fields (names as in `NewAgent`). Raises `NotFoundError`.
+
+        An active agent stays active, because each call carries the agent's settings; any other becomes a
+        draft and is offered to the engine again.
+        """
 
         async def change() -> Agent:
-            agent = replace(self.get_agent(organization_id, agent_id), **changes, updated_at=_now())
-            await self._store.agents.update(agent)
-            self._agents[agent.id] = agent
-            return agent
+            old = self._own_agent(organization_id, agent_id)
+            status = old.status if old.status is AgentStatus.ACTIVE else AgentStatus.DRAFT
+            return await self._save_agent(replace(old, **{"status": status} | changes, updated_at=_now()))
+
+        agent = await self._apply(change)
+        self.on_agent_changed()
+        return agent
+
+    def agents_to_sync(self) -> list[Agent]:
+        """The agents that the engine has neither accepted nor refused yet, oldest first."""
+        waiting = (AgentStatus.DRAFT, AgentStatus.CREATING)
+        return [agent for agent in self._agents.values() if agent.status in waiting]
+
+    async def record_sync(self, synced: Agent) -> Agent | None:
+        """Keep what came of offering an agent to the engine: `status`, `sync_error` and `engine_agent_id`.
+
+        If the agent was changed meanwhile it stays a draft. `None` when it is gone.
+        """
+
+        async def change() -> Agent | None:
+            now = self._agents.get(synced.id)
+            if now is None:
+                return None
+            status = synced.status if now.updated_at == synced.updated_at else now.status
+            return await self._save_agent(
+                replace(
+                    now, status=status, sync_error=synced.sync_error, engine_agent_id=synced.engine_agent_id
+                )
+            )
 
         return await self._apply(change)
 
-    def get_agent(self, organization_id: str, agent_id: str) -> Agent:
-        """From memory. Raises `NotFoundError`, for another organisation's agent too."""
-        agent = self._agents.get(agent_id)
-        if agent is None or agent.organization_id != organization_id:
-            raise NotFoundError(f"There is no agent {agent_id}.", agent_id=agent_id)
-        return agent
-
-    def find_agent(self, agent_id: str) -> Agent | None:
-        """From memory, whosoever it is: for calls that routing has already placed."""
+    def agent(self, agent_id: str) -> Agent | None:
+        """From memory, whosoever it is: for calls that routing has placed."""
         return self._agents.get(agent_id)
+
+    async def get_agent(self, organization_id: str, agent_id: str) -> Agent:
+        """Raises `NotFoundError`, for another organisation's agent too."""
+        return self._own_agent(organization_id, agent_id)
 
     async def list_agents(
         self,
@@ -157,51 +152,53 @@ class Directory:
         """Newest first; `name` is a part of the name, in any case."""
         return await self._store.agents.list(organization_id, status, name, limit, offset)
 
-    def numbers_of(self, agent_id: str) -> AgentNumbers:
-        """The numbers an agent answers and calls from."""
-        return AgentNumbers(
-            tuple(number for number in self._numbers.values() if number.inbound_agent_id == agent_id),
-            tuple(number for number in self._numbers.values() if number.outbound_agent_id == agent_id),
+    def numbers_of_agent(self, agent_id: str) -> tuple[tuple[PhoneNumber, ...], tuple[PhoneNumber, ...]]:
+        """The numbers an agent answers and the numbers it calls from."""
+        inbound = self._table.inbound_numbers(agent_id)
+        outbound = self._table.outbound_numbers(agent_id)
+        return (
+            tuple(self._numbers[number.id] for number in inbound),
+            tuple(self._numbers[number.id] for number in outbound),
         )
 
     # --- numbers
 
     async def import_number(
-        self, organization_id: str, draft: NumberDraft, *, number_id: str | None = None
+        self, organization_id: str, new: NewNumber, *, number_id: str | None = None
     ) -> PhoneNumber:
         """Take a number into service, without an agent yet.
 
         Raises `InvalidRequestError` when it is not E.164 or the trunk is not the organisation's,
         `ConflictError` when the number is already here.
         """
-        if not is_e164(draft.phone_number):
+        if not is_e164(new.phone_number):
             raise InvalidRequestError(
-                f"{draft.phone_number[:64]!r} is not E.164: + and 2 to 15 digits, the country code first.",
+                f"{new.phone_number[:64]!r} is not E.164: + and 2 to 15 digits, the country code first.",
                 field="phone_number",
             )
 
         async def change() -> PhoneNumber:
-            if draft.trunk_id is not None:
-                self._own_trunk(organization_id, draft.trunk_id)
-            taken = await self._store.numbers.find_by_number(draft.phone_number)
+            if new.trunk_id is not None:
+                self._own_trunk(organization_id, new.trunk_id)
+            taken = await self._store.numbers.find_by_number(new.phone_number)
             if taken is not None:
                 raise ConflictError(
-                    f"The number {draft.phone_number} has been imported already.",
+                    f"The number {new.phone_number} has been imported already.",
                     code="number_exists",
-                    phone_number=draft.phone_number,
+                    phone_number=new.phone_number,
                 )
             now = _now()
             number = PhoneNumber(
                 id=number_id or uuid7(),
                 organization_id=organization_id,
-                phone_number=draft.phone_number,
+                phone_number=new.phone_number,
                 created_at=now,
                 updated_at=now,
-                friendly_name=draft.friendly_name,
-                provider_type=draft.provider_type,
-                type=draft.type,
-                country=draft.country or country_of(draft.phone_number),
-                trunk_id=draft.trunk_id,
+                friendly_name=new.friendly_name,
+                provider_type=new.provider_type,
+                type=new.type,
+                country=new.country or country_of(new.phone_number),
+                trunk_id=new.trunk_id,
             )
             await self._store.numbers.create(number)
             self._numbers[number.id] = number
@@ -224,8 +221,8 @@ class Directory:
         """
 
         async def change() -> PhoneNumber:
-            self.get_agent(organization_id, agent_id)
-            number = self.get_number(organization_id, number_id)
+            self._own_agent(organization_id, agent_id)
+            number = self._own_number(organization_id, number_id)
             inbound, outbound = number.inbound_agent_id, number.outbound_agent_id
             if assignment_type is not AssignmentType.OUTBOUND:
                 inbound = agent_id
@@ -253,7 +250,7 @@ class Directory:
         """Empty a number's slot, or both when no type is named. Raises `NotFoundError`."""
 
         async def change() -> PhoneNumber:
-            number = self.get_number(organization_id, number_id)
+            number = self._own_number(organization_id, number_id)
             keep_inbound = assignment_type is AssignmentType.OUTBOUND
             keep_outbound = assignment_type is AssignmentType.INBOUND
             return await self._save_number(
@@ -271,7 +268,7 @@ class Directory:
         """Bind a number to a trunk, or free it with `None`. Raises `NotFoundError`, `InvalidRequestError`."""
 
         async def change() -> PhoneNumber:
-            number = self.get_number(organization_id, number_id)
+            number = self._own_number(organization_id, number_id)
             if trunk_id is not None:
                 self._own_trunk(organization_id, trunk_id)
             return await self._save_number(replace(number, trunk_id=trunk_id, updated_at=_now()))
@@ -282,18 +279,15 @@ class Directory:
         """Take a number out of service. Raises `NotFoundError`."""
 
         async def change() -> None:
-            self.get_number(organization_id, number_id)
+            self._own_number(organization_id, number_id)
             await self._store.numbers.delete(organization_id, number_id)
             del self._numbers[number_id]
 
         await self._apply(change)
 
-    def get_number(self, organization_id: str, number_id: str) -> PhoneNumber:
-        """From memory. Raises `NotFoundError`."""
-        number = self._numbers.get(number_id)
-        if number is None or number.organization_id != organization_id:
-            raise NotFoundError(f"There is no phone number with id {number_id}.", number_id=number_id)
-        return number
+    async def get_number(self, organization_id: str, number_id: str) -> PhoneNumber:
+        """Raises `NotFoundError`."""
+        return self._own_number(organization_id, number_id)
 
     async def list_numbers(
         self, organization_id: str, *, limit: int = 50, offset: int = 0
@@ -304,17 +298,17 @@ class Directory:
     # --- trunks
 
     async def create_trunk(
-        self, organization_id: str, draft: TrunkDraft, *, trunk_id: str | None = None
+        self, organization_id: str, new: NewTrunk, *, trunk_id: str | None = None
     ) -> Trunk:
         """Raises `InvalidRequestError` that names the field, `ConflictError` when the id is taken."""
-        draft = checked_trunk(draft)
+        new = checked_trunk(new)
         now = _now()
         trunk = Trunk(
             id=trunk_id or uuid7(),
             organization_id=organization_id,
             created_at=now,
             updated_at=now,
-            **{item.name: getattr(draft, item.name) for item in fields(draft)},
+            **{item.name: getattr(new, item.name) for item in fields(new)},
         )
 
         async def change() -> Trunk:
@@ -324,8 +318,8 @@ class Directory:
 
         return await self._apply(change, "trunk_exists")
 
-    def get_trunk(self, organization_id: str, trunk_id: str) -> Trunk:
-        """From memory. Raises `NotFoundError`."""
+    async def get_trunk(self, organization_id: str, trunk_id: str) -> Trunk:
+        """Raises `NotFoundError`."""
         trunk = self._trunks.get(trunk_id)
         if trunk is None or trunk.organization_id != organization_id:
             raise NotFoundError(f"There is no trunk {trunk_id}.", trunk_id=trunk_id)
@@ -337,30 +331,34 @@ class Directory:
 
     # --- how a change happens
 
-    async def _apply(self, change: Callable[[], Awaitable[T]], exists: str = "conflict") -> T:
-        """Run a change alone and to its end, then show routing the new state.
+    def _committed(self) -> None:
+        """Show routing the new state."""
+        self._table = RoutingTable.build(
+            map(routed_trunk, self._trunks.values()),
+            map(routed_number, self._numbers.values()),
+            map(routed_agent, self._agents.values()),
+        )
 
-        The change commits to the store before it touches the dictionaries, so that a failure leaves all as
-        it was.
-        """
-
-        async def alone() -> T:
-            async with self._change:
-                try:
-                    result = await change()
-                except ConstraintError as error:
-                    raise ConflictError("The store refused the change: " + str(error), code=exists) from error
-                self._swap()
-                return result
-
-        task = asyncio.create_task(alone())
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        return await asyncio.shield(task)
+    async def _save_agent(self, agent: Agent) -> Agent:
+        await self._store.agents.update(agent)
+        self._agents[agent.id] = agent
+        return agent
 
     async def _save_number(self, number: PhoneNumber) -> PhoneNumber:
         await self._store.numbers.update(number)
         self._numbers[number.id] = number
+        return number
+
+    def _own_agent(self, organization_id: str, agent_id: str) -> Agent:
+        agent = self._agents.get(agent_id)
+        if agent is None or agent.organization_id != organization_id:
+            raise NotFoundError(f"There is no agent {agent_id}.", agent_id=agent_id)
+        return agent
+
+    def _own_number(self, organization_id: str, number_id: str) -> PhoneNumber:
+        number = self._numbers.get(number_id)
+        if number is None or number.organization_id != organization_id:
+            raise NotFoundError(f"There is no phone number with id {number_id}.", number_id=number_id)
         return number
 
     def _own_trunk(self, organization_id: str, trunk_id: str) -> None:
@@ -368,50 +366,9 @@ class Directory:
         if trunk is None or trunk.organization_id != organization_id:
             raise InvalidRequestError(f"There is no trunk {trunk_id}.", field="trunk_id")
 
-    def _swap(self) -> None:
-        self._table = RoutingTable.build(
-            map(_routed_trunk, self._trunks.values()),
-            map(_routed_number, self._numbers.values()),
-            map(_routed_agent, self._agents.values()),
-        )
 
-
-def _routed_trunk(trunk: Trunk) -> RoutedTrunk:
-    outbound = trunk.outbound
-    return RoutedTrunk(
-        id=trunk.id,
-        organization_id=trunk.organization_id,
-        name=trunk.name,
-        enabled=trunk.enabled,
-        allowed_addresses=() if trunk.inbound is None else trunk.inbound.allowed_addresses,
-        outbound=None
-        if outbound is None
-        else OutboundTarget(
-            address=outbound.address,
-            transport=outbound.transport.value,
-            auth_username=outbound.auth_username,
-            auth_password=outbound.auth_password,
-            from_host=outbound.from_host,
-        ),
-        number_rule=NumberRule(trunk.number_format.value),
-        default_country=trunk.default_country,
-        codecs=trunk.codecs,
-    )
-
-
-def _routed_number(number: PhoneNumber) -> RoutedNumber:
-    return RoutedNumber(
-        id=number.id,
-        organization_id=number.organization_id,
-        phone_number=number.phone_number,
-        trunk_id=number.trunk_id,
-        inbound_agent_id=number.inbound_agent_id,
-        outbound_agent_id=number.outbound_agent_id,
-    )
-
-
-def _routed_agent(agent: Agent) -> RoutedAgent:
-    return RoutedAgent(agent.id, agent.organization_id, agent.name, agent.status.value)
+def _nothing() -> None:
+    pass
 
 
 def _now() -> datetime:

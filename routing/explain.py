@@ -30,7 +30,7 @@ def explain_text(decision: InboundDecision | OutboundDecision) -> str:
 
 
 def explain_data(decision: InboundDecision | OutboundDecision) -> dict[str, Any]:
-    """Plain JSON-able values, without secrets: `routed`, `steps`, and either the route's parts or `refusal`."""
+    """JSON-able values without secrets: `routed`, `steps`, and either the parts of the route or `refusal`."""
     data: dict[str, Any] = {
         "routed": not isinstance(decision, Refusal),
         "steps": [

@@ -82,6 +82,7 @@ class RoutingTable:
     __slots__ = (
         "_agents",
         "_by_trunk_and_number",
+        "_inbound_numbers",
         "_networks",
         "_numbers",
         "_outbound_numbers",
@@ -100,13 +101,17 @@ class RoutingTable:
         self._agents = {agent.id: agent for agent in agents}
         self._numbers: dict[str, RoutedNumber] = {}
         self._by_trunk_and_number: dict[tuple[str, str], RoutedNumber] = {}
+        inbound: defaultdict[str, list[RoutedNumber]] = defaultdict(list)
         outbound: defaultdict[str, list[RoutedNumber]] = defaultdict(list)
         for number in numbers:
             self._numbers[number.phone_number] = number
             if number.trunk_id is not None:
                 self._by_trunk_and_number[number.trunk_id, number.phone_number] = number
+            if number.inbound_agent_id is not None:
+                inbound[number.inbound_agent_id].append(number)
             if number.outbound_agent_id is not None:
                 outbound[number.outbound_agent_id].append(number)
+        self._inbound_numbers = {agent_id: tuple(held) for agent_id, held in inbound.items()}
         self._outbound_numbers = {agent_id: tuple(held) for agent_id, held in outbound.items()}
         owned: defaultdict[str, list[RoutedTrunk]] = defaultdict(list)
         for trunk in self._trunks.values():
@@ -144,6 +149,10 @@ class RoutingTable:
     def number_on_trunk(self, trunk_id: str, phone_number: str) -> RoutedNumber | None:
         """A number that is bound to this very trunk."""
         return self._by_trunk_and_number.get((trunk_id, phone_number))
+
+    def inbound_numbers(self, agent_id: str) -> tuple[RoutedNumber, ...]:
+        """The numbers an agent answers."""
+        return self._inbound_numbers.get(agent_id, ())
 
     def outbound_numbers(self, agent_id: str) -> tuple[RoutedNumber, ...]:
         """The numbers an agent may call from."""

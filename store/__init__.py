@@ -1,46 +1,11 @@
 """Everything that lasts: organisations, keys, agents, numbers, trunks, calls, timelines, idempotency keys.
 
-`Store` is the way in. It runs on SQLite by default and on PostgreSQL by URL, from one set of statements.
+SQLite by default and PostgreSQL by URL, from one set of statements.
 """
 
 from __future__ import annotations
 
-from store.agents import AgentRepository
-from store.calls import CallRepository
-from store.database import Database
-from store.idempotency import IdempotencyRepository
-from store.keys import KeyRepository
-from store.numbers import NumberRepository
-from store.organizations import OrganizationRepository
-from store.trunks import TrunkRepository
+from store.database import Store
 from store.writer import CallWriter
 
 __all__ = ["CallWriter", "Store"]
-
-
-class Store:
-    """An open database and one repository for each kind of record. Made by `open`."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
-        self.organizations = OrganizationRepository(database)
-        self.keys = KeyRepository(database)
-        self.agents = AgentRepository(database)
-        self.numbers = NumberRepository(database)
-        self.trunks = TrunkRepository(database)
-        self.calls = CallRepository(database)
-        self.idempotency = IdempotencyRepository(database)
-
-    @classmethod
-    async def open(cls, url: str) -> Store:
-        """Connect and migrate to the newest schema.
-
-        `url` is `sqlite:///path`, `sqlite+aiosqlite:///path` (path `:memory:`: a database that ends with
-        the store) or `postgresql://...`. Raises `sqlalchemy.exc.SQLAlchemyError` when the database cannot
-        be used.
-        """
-        return cls(await Database.open(url))
-
-    async def close(self) -> None:
-        """Close all connections."""
-        await self.database.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import builtins
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,7 +15,7 @@ from store.columns import (
     to_json_or_none,
     to_microseconds,
 )
-from store.database import Database
+from store.connection import Database
 from store.errors import MissingRowError
 from store.records import Agent, AgentStatus, Page
 from store.tables import agents
@@ -73,7 +73,7 @@ class AgentRepository:
             rows = (await connection.execute(page)).all()
         return Page(tuple(_record(row) for row in rows), total, limit, offset)
 
-    async def all_agents(self) -> Sequence[Agent]:
+    async def all_agents(self) -> builtins.list[Agent]:
         """Every organisation's agents, oldest first."""
         async with self._database.reading() as connection:
             rows = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ from store.columns import (
     to_microseconds,
     to_microseconds_or_none,
 )
-from store.database import Database
+from store.connection import Database
 from store.records import (
     CallDirection,
     CallFilter,
@@ -93,7 +94,7 @@ class CallRepository:
             rows = (await connection.execute(page)).all()
         return Page(tuple(_record(row) for row in rows), total, limit, offset)
 
-    async def timeline(self, call_id: str) -> Sequence[TimelineEvent]:
+    async def timeline(self, call_id: str) -> builtins.list[TimelineEvent]:
         """The steps of a call in order. The caller has checked whose call it is."""
         query = (
             sa.select(call_timeline)
@@ -107,7 +108,7 @@ class CallRepository:
             for row in rows
         ]
 
-    async def unfinished(self) -> Sequence[CallRecord]:
+    async def unfinished(self) -> builtins.list[CallRecord]:
         """Every call without a terminal status, oldest first; after a start: the orphans of a crash."""
         # Written like the partial index, which a bound parameter would not match.
         unfinished = calls.c.status.in_([sa.literal_column(f"'{status}'") for status in UNFINISHED_STATUSES])

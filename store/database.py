@@ -1,135 +1,39 @@
-"""The connection to SQLite or PostgreSQL: engine, pragmas, transactions.
-
-SQLite allows one writer at a time. Writers of this process therefore queue on an asyncio lock instead of
-sleeping in `busy_timeout` on a thread, and take SQLite's write lock when they begin (`BEGIN IMMEDIATE`), so
-that no transaction is refused half-way because another process wrote in between. Readers never wait (WAL).
-"""
+"""The way into the store: one object with a repository for each kind of record."""
 
 from __future__ import annotations
 
-import asyncio
-import sqlite3
-import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
-from pathlib import Path
-from typing import Any
-
-import sqlalchemy as sa
-from sqlalchemy import event
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool
-
-from store.errors import ConstraintError
-from store.migrations import upgrade_to_head
-
-BUSY_TIMEOUT_MS = 5_000  # only another process can make us wait for SQLite's write lock
-POOL_SIZE = 5
-
-_DRIVERS = {
-    "sqlite": "sqlite+aiosqlite",
-    "postgresql": "postgresql+asyncpg",
-    "postgres": "postgresql+asyncpg",
-}
-_PRAGMAS = (
-    f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
-    "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = NORMAL",  # safe with WAL: a power cut loses the last transactions, never the file
-    "PRAGMA foreign_keys = ON",
-    "PRAGMA temp_store = MEMORY",
-)
+from store.agents import AgentRepository
+from store.calls import CallRepository
+from store.connection import Database
+from store.idempotency import IdempotencyRepository
+from store.keys import KeyRepository
+from store.numbers import NumberRepository
+from store.organizations import OrganizationRepository
+from store.trunks import TrunkRepository
 
 
-class Database:
-    """An engine and its transactions. Made by `open`."""
+class Store:
+    """An open database and its repositories. Made by `open`."""
 
-    def __init__(self, engine: AsyncEngine, anchor: sqlite3.Connection | None) -> None:
-        self.engine = engine
-        self._writing = engine.execution_options(trunkline_write=True)
-        self._anchor = anchor
-        self._write_turn = asyncio.Lock() if engine.dialect.name == "sqlite" else None
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.organizations = OrganizationRepository(database)
+        self.keys = KeyRepository(database)
+        self.agents = AgentRepository(database)
+        self.numbers = NumberRepository(database)
+        self.trunks = TrunkRepository(database)
+        self.calls = CallRepository(database)
+        self.idempotency = IdempotencyRepository(database)
 
     @classmethod
-    async def open(cls, url: str) -> Database:
+    async def open(cls, url: str) -> Store:
         """Connect and migrate to the newest schema.
 
-        Raises `sqlalchemy.exc.ArgumentError` for an unusable URL and `sqlalchemy.exc.OperationalError` when
-        the database cannot be reached.
+        `url` is `sqlite:///path`, `sqlite+aiosqlite:///path` (path `:memory:`: a database that ends with the
+        store) or `postgresql://...`. Raises `sqlalchemy.exc.SQLAlchemyError` when it cannot be used.
         """
-        parsed = sa.make_url(url)
-        parsed = parsed.set(drivername=_DRIVERS.get(parsed.drivername, parsed.drivername))
-        anchor: sqlite3.Connection | None = None
-        options: dict[str, Any] = {"poolclass": AsyncAdaptedQueuePool, "pool_size": POOL_SIZE}
-        if parsed.get_backend_name() == "sqlite":
-            if parsed.database in (None, "", ":memory:"):
-                # Kept alive by a connection of its own, because the pool may drop and replace its one.
-                name = f"file:trunkline-{uuid.uuid4().hex}"
-                anchor = sqlite3.connect(
-                    f"{name}?mode=memory&cache=shared", uri=True, check_same_thread=False
-                )
-                parsed = parsed.set(database=name, query={"mode": "memory", "cache": "shared", "uri": "true"})
-                options |= {"pool_size": 1, "max_overflow": 0}
-            elif parsed.database is not None and not parsed.database.startswith("file:"):
-                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_async_engine(parsed, **options)
-        if engine.dialect.name == "sqlite":
-            event.listen(engine.sync_engine, "connect", _set_pragmas)
-            event.listen(engine.sync_engine, "begin", _begin_sqlite)
-        database = cls(engine, anchor)
-        try:
-            async with database.transaction() as connection:
-                await connection.run_sync(upgrade_to_head)
-        except BaseException:
-            await database.close()
-            raise
-        return database
+        return cls(await Database.open(url))
 
     async def close(self) -> None:
-        await self.engine.dispose()
-        if self._anchor is not None:
-            self._anchor.close()
-            self._anchor = None
-
-    @property
-    def dialect(self) -> sa.Dialect:
-        return self.engine.dialect
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """A write transaction: committed when the block ends, rolled back when it raises.
-
-        Raises `ConstraintError` when the database refuses a row.
-        """
-        async with self._write_turn or nullcontext():
-            try:
-                async with self._writing.begin() as connection:
-                    yield connection
-            except IntegrityError as error:
-                raise ConstraintError(str(error.orig)) from error
-
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """A connection to read from. On SQLite each statement sees the newest committed state."""
-        async with self.engine.connect() as connection:
-            yield connection
-
-    def insert(self, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
-        """An INSERT that knows `on_conflict_do_update` and `on_conflict_do_nothing`, in the right dialect."""
-        if self.dialect.name == "postgresql":
-            return postgresql.insert(table)
-        return sqlite.insert(table)
-
-
-def _set_pragmas(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # transactions are begun below, not guessed by the driver
-    cursor = connection.cursor()
-    for pragma in _PRAGMAS:
-        cursor.execute(pragma)
-    cursor.close()
-
-
-def _begin_sqlite(connection: sa.Connection) -> None:
-    if connection.get_execution_options().get("trunkline_write"):
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        """Close all connections."""
+        await self.database.close()

@@ -14,7 +14,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 
 from store.columns import from_json, to_json, to_microseconds
-from store.database import Database
+from store.connection import Database
 from store.errors import MissingRowError
 from store.tables import idempotency_keys as keys
 

@@ -18,7 +18,7 @@ from store.columns import (
     to_microseconds,
     to_microseconds_or_none,
 )
-from store.database import Database
+from store.connection import Database
 from store.identifiers import uuid7
 from store.records import ApiKey
 from store.tables import api_keys

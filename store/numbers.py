@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import builtins
 from typing import Any
 
 import sqlalchemy as sa
 
 from store.columns import from_microseconds, to_microseconds
-from store.database import Database
+from store.connection import Database
 from store.errors import MissingRowError
 from store.records import Page, PhoneNumber
 from store.tables import phone_numbers
@@ -82,7 +82,7 @@ class NumberRepository:
             rows = (await connection.execute(page)).all()
         return Page(tuple(_record(row) for row in rows), total, limit, offset)
 
-    async def all_numbers(self) -> Sequence[PhoneNumber]:
+    async def all_numbers(self) -> builtins.list[PhoneNumber]:
         """Every organisation's numbers, oldest first."""
         query = sa.select(phone_numbers).order_by(phone_numbers.c.created_at, phone_numbers.c.id)
         async with self._database.reading() as connection:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from store.columns import from_microseconds, to_microseconds
-from store.database import Database
+from store.connection import Database
 from store.records import Organization
 from store.tables import organizations
 

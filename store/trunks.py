@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import builtins
 from typing import Any
 
 import sqlalchemy as sa
 
 from store.columns import from_json, from_microseconds, to_json, to_microseconds
-from store.database import Database
+from store.connection import Database
 from store.errors import MissingRowError
 from store.records import NumberFormat, Page, Trunk, TrunkInbound, TrunkOutbound, TrunkTransport
 from store.tables import trunks
@@ -63,7 +63,7 @@ class TrunkRepository:
             rows = (await connection.execute(page)).all()
         return Page(tuple(_record(row) for row in rows), total, limit, offset)
 
-    async def all_trunks(self) -> Sequence[Trunk]:
+    async def all_trunks(self) -> builtins.list[Trunk]:
         """Every organisation's trunks, oldest first."""
         async with self._database.reading() as connection:
             rows = (

@@ -67,9 +67,10 @@ class CallWriter:
         self._limit_calls = limit_calls
         self._limit_events = limit_events
         self._first_pause = first_pause
-        self._waiting: dict[str, _Waiting] = {}
-        self._waiting_events = 0
+        self._pending: dict[str, _Waiting] = {}
+        self._pending_events = 0
         self._in_flight = 0
+        self._failing = False
         self._last_number = 0
         self._written_number = 0
         self._work = asyncio.Event()  # something waits
@@ -91,9 +92,14 @@ class CallWriter:
             self._task = asyncio.create_task(self._run(), name="call-writer")
 
     @property
-    def backlog(self) -> int:
+    def waiting(self) -> int:
         """How many call states are not in the database yet."""
-        return len(self._waiting) + self._in_flight
+        return len(self._pending) + self._in_flight
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the last attempt to write succeeded."""
+        return not self._failing
 
     def put(self, record: CallRecord, events: Sequence[TimelineEvent] = ()) -> bool:
         """Take the newest state of a call and what happened since the last `put`; never waits.
@@ -102,23 +108,23 @@ class CallWriter:
         """
         if self._closed:
             raise WriterClosedError(f"call {record.id} came after the writer was closed")
-        waiting = self._waiting.get(record.id)
+        waiting = self._pending.get(record.id)
         if waiting is None:
-            if len(self._waiting) >= self._limit_calls and not record.status.terminal:
+            if len(self._pending) >= self._limit_calls and not record.status.terminal:
                 self.dropped_records += 1
                 self.dropped_events += len(events)
                 return False
             self._last_number += 1
-            waiting = self._waiting[record.id] = _Waiting(self._last_number, record)
+            waiting = self._pending[record.id] = _Waiting(self._last_number, record)
         elif not waiting.record.status.terminal or record.status is waiting.record.status:
             waiting.record = record
-        if self._waiting_events + len(events) > self._limit_events:
+        if self._pending_events + len(events) > self._limit_events:
             self.dropped_events += len(events)
         else:
             waiting.events.extend(events)
-            self._waiting_events += len(events)
+            self._pending_events += len(events)
         self._work.set()
-        if len(self._waiting) >= self._batch_calls:
+        if len(self._pending) >= self._batch_calls:
             self._hurry.set()
         return True
 
@@ -141,7 +147,7 @@ class CallWriter:
             async with asyncio.timeout(patience):
                 await self.flush()
         except TimeoutError:
-            log.error("call_states_lost", calls=self.backlog, waited_seconds=patience)
+            log.error("call_states_lost", calls=self.waiting, waited_seconds=patience)
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         self._task = None
@@ -156,18 +162,18 @@ class CallWriter:
                 except TimeoutError:
                     pass
             self._hurry.clear()
-            while self._waiting:
+            while self._pending:
                 await self._write(self._take())
-                if not self._flushes and len(self._waiting) < self._batch_calls:
+                if not self._flushes and len(self._pending) < self._batch_calls:
                     break  # the rest waits for company again
-            if not self._waiting:
+            if not self._pending:
                 self._work.clear()
 
     def _take(self) -> list[_Waiting]:
-        batch = list(islice(self._waiting.values(), self._batch_calls))
+        batch = list(islice(self._pending.values(), self._batch_calls))
         for waiting in batch:
-            del self._waiting[waiting.record.id]
-            self._waiting_events -= len(waiting.events)
+            del self._pending[waiting.record.id]
+            self._pending_events -= len(waiting.events)
         return batch
 
     async def _write(self, batch: list[_Waiting]) -> None:
@@ -180,9 +186,11 @@ class CallWriter:
                 break
             except _PASSING as error:
                 self.failures += 1
+                self._failing = True
                 log.warning("call_batch_failed", calls=len(batch), error=str(error), retry_seconds=pause)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
+        self._failing = False
         self._in_flight = 0
         self._written_number = batch[-1].number
         still: list[tuple[int, asyncio.Future[None]]] = []

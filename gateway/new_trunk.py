@@ -1,11 +1,10 @@
-"""What a trunk must fulfil before it is stored. Each failure names the field."""
+"""What a client asks for when it makes a trunk, and what that must fulfil. Each failure names the field."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from gateway.drafts import TrunkDraft
 from gateway.errors import InvalidRequestError
 from routing.numbers import is_country
 from routing.table import parse_address, parse_network
@@ -13,32 +12,45 @@ from store.records import NumberFormat, TrunkInbound, TrunkOutbound
 
 CODECS = ("PCMU", "PCMA")
 MAX_NETWORKS = 256
-# Wider networks are the whole Internet or a great part of it: an open trunk cannot be made by accident.
-SHORTEST_PREFIX = {4: 8, 6: 8}
+# A wider network is a great part of the Internet: an open trunk cannot be made by accident.
+SHORTEST_PREFIX = 8
 
 _HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\Z")
 
 
-def checked_trunk(draft: TrunkDraft) -> TrunkDraft:
-    """The draft in canonical form. Raises `InvalidRequestError` with `details["field"]`."""
-    if not 1 <= len(draft.name) <= 100:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTrunk:
+    """Meanings as in `store.records.Trunk`; at least one of the two sides is needed."""
+
+    name: str
+    inbound: TrunkInbound | None = None
+    outbound: TrunkOutbound | None = None
+    number_format: NumberFormat = NumberFormat.E164
+    default_country: str | None = None
+    codecs: tuple[str, ...] = CODECS
+    enabled: bool = True
+
+
+def checked_trunk(trunk: NewTrunk) -> NewTrunk:
+    """The trunk in canonical form. Raises `InvalidRequestError` with `details["field"]`."""
+    if not 1 <= len(trunk.name) <= 100:
         raise InvalidRequestError("The name must have 1 to 100 characters.", field="name")
-    if draft.inbound is None and draft.outbound is None:
+    if trunk.inbound is None and trunk.outbound is None:
         raise InvalidRequestError("A trunk needs an inbound or an outbound side.", field="inbound")
-    country = draft.default_country.upper() if draft.default_country else None
+    country = trunk.default_country.upper() if trunk.default_country else None
     if country is not None and not is_country(country):
         raise InvalidRequestError(
-            f"{draft.default_country!r} is not an ISO 3166 country code.", field="default_country"
+            f"{trunk.default_country!r} is not an ISO 3166 country code.", field="default_country"
         )
-    if draft.number_format is NumberFormat.NATIONAL and country is None:
+    if trunk.number_format is NumberFormat.NATIONAL and country is None:
         raise InvalidRequestError("National numbers need a default_country.", field="default_country")
-    codecs = tuple(codec.upper() for codec in draft.codecs)
+    codecs = tuple(codec.upper() for codec in trunk.codecs)
     if not codecs or any(codec not in CODECS for codec in codecs) or len(set(codecs)) != len(codecs):
         raise InvalidRequestError(f"The codecs must be one or more of {', '.join(CODECS)}.", field="codecs")
     return replace(
-        draft,
-        inbound=None if draft.inbound is None else _checked_inbound(draft.inbound),
-        outbound=None if draft.outbound is None else _checked_outbound(draft.outbound),
+        trunk,
+        inbound=None if trunk.inbound is None else _checked_inbound(trunk.inbound),
+        outbound=None if trunk.outbound is None else _checked_outbound(trunk.outbound),
         default_country=country,
         codecs=codecs,
     )
@@ -60,9 +72,9 @@ def _checked_inbound(inbound: TrunkInbound) -> TrunkInbound:
             raise InvalidRequestError(
                 f"{text!r} is not an address or a network in CIDR form ({error}).", field=field, value=text
             ) from error
-        if network.prefixlen < SHORTEST_PREFIX[network.version]:
+        if network.prefixlen < SHORTEST_PREFIX:
             raise InvalidRequestError(
-                f"{text!r} is too wide: at least /{SHORTEST_PREFIX[network.version]} is needed.",
+                f"{text!r} is too wide: at least /{SHORTEST_PREFIX} is needed.",
                 field=field,
                 value=text,
             )

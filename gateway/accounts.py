@@ -1,0 +1,100 @@
+"""Organisations and API keys, and the way in which every change of the directory happens.
+
+Changes run one after the other, and a change that was begun is finished even when whoever asked for it goes
+away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from gateway.api_keys import KeyVerifier
+from gateway.errors import ConflictError, NotFoundError
+from store.database import Store
+from store.errors import ConstraintError
+from store.identifiers import uuid7
+from store.records import ApiKey, Organization
+
+T = TypeVar("T")
+
+
+class Accounts:
+    """Who may use the gateway. `gateway.directory.Directory` adds what they use it for."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._keys = KeyVerifier(store)
+        self._change = asyncio.Lock()
+        self._running: set[asyncio.Task[Any]] = set()
+
+    async def ensure_organization(self, name: str, *, organization_id: str | None = None) -> Organization:
+        """The oldest organisation of this name, made now if there is none. Raises `ConflictError`."""
+
+        async def change() -> Organization:
+            for organization in await self._store.organizations.list():
+                if organization.name == name:
+                    return organization
+            organization = Organization(organization_id or uuid7(), name, datetime.now(UTC))
+            await self._store.organizations.create(organization)
+            return organization
+
+        return await self._apply(change, "organization_exists")
+
+    async def create_key(
+        self, organization_id: str, name: str, *, secret: str | None = None
+    ) -> tuple[ApiKey, str]:
+        """A new bearer key and its secret, which is shown this once. Raises `ConflictError`."""
+        return await self._apply(
+            lambda: self._store.keys.create(organization_id, name, secret=secret), "key_exists"
+        )
+
+    async def replace_key(self, organization_id: str, name: str, *, secret: str | None = None) -> str:
+        """A new key's secret in place of all keys of this name, which are revoked. Raises `ConflictError`."""
+
+        async def change() -> str:
+            for key in await self._store.keys.list(organization_id):
+                if key.name == name:
+                    await self._store.keys.revoke(organization_id, key.id)
+            self._keys.forget()
+            _, fresh = await self._store.keys.create(organization_id, name, secret=secret)
+            return fresh
+
+        return await self._apply(change, "key_exists")
+
+    async def revoke_key(self, organization_id: str, key_id: str) -> None:
+        """Good for nothing from now on. Raises `NotFoundError`."""
+        found = await self._apply(lambda: self._store.keys.revoke(organization_id, key_id))
+        self._keys.forget()
+        if not found:
+            raise NotFoundError(f"There is no API key {key_id} in force.", key_id=key_id)
+
+    async def verify_key(self, secret: str) -> ApiKey | None:
+        """The key that a bearer secret belongs to; `None` for an unknown or revoked one."""
+        return await self._keys.verify(secret)
+
+    def _committed(self) -> None:
+        """Called after each change, before the next one begins."""
+
+    async def _apply(self, change: Callable[[], Awaitable[T]], exists: str = "conflict") -> T:
+        """Run a change alone and to its end, then make it seen.
+
+        The change commits to the store before it touches the dictionaries, so that a failure leaves all as
+        it was.
+        """
+
+        async def alone() -> T:
+            async with self._change:
+                try:
+                    result = await change()
+                except ConstraintError as error:
+                    raise ConflictError("The store refused the change: " + str(error), code=exists) from error
+                self._committed()
+                return result
+
+        task = asyncio.create_task(alone())
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return await asyncio.shield(task)

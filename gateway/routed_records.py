@@ -1,0 +1,48 @@
+"""The store's records as routing sees them: routing knows nothing of the store."""
+
+from __future__ import annotations
+
+from routing.numbers import NumberRule
+from routing.table import OutboundTarget, RoutedAgent, RoutedNumber, RoutedTrunk
+from store.records import Agent, PhoneNumber, Trunk
+
+
+def routed_trunk(trunk: Trunk) -> RoutedTrunk:
+    """What routing needs of a trunk."""
+    target: OutboundTarget | None = None
+    if trunk.outbound is not None:
+        target = OutboundTarget(
+            address=trunk.outbound.address,
+            transport=trunk.outbound.transport.value,
+            auth_username=trunk.outbound.auth_username,
+            auth_password=trunk.outbound.auth_password,
+            from_host=trunk.outbound.from_host,
+        )
+    return RoutedTrunk(
+        id=trunk.id,
+        organization_id=trunk.organization_id,
+        name=trunk.name,
+        enabled=trunk.enabled,
+        allowed_addresses=() if trunk.inbound is None else trunk.inbound.allowed_addresses,
+        outbound=target,
+        number_rule=NumberRule(trunk.number_format.value),
+        default_country=trunk.default_country,
+        codecs=trunk.codecs,
+    )
+
+
+def routed_number(number: PhoneNumber) -> RoutedNumber:
+    """What routing needs of a number."""
+    return RoutedNumber(
+        id=number.id,
+        organization_id=number.organization_id,
+        phone_number=number.phone_number,
+        trunk_id=number.trunk_id,
+        inbound_agent_id=number.inbound_agent_id,
+        outbound_agent_id=number.outbound_agent_id,
+    )
+
+
+def routed_agent(agent: Agent) -> RoutedAgent:
+    """What routing needs of an agent."""
+    return RoutedAgent(agent.id, agent.organization_id, agent.name, agent.status.value)
