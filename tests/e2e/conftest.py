@@ -24,7 +24,7 @@ _servers: list[ServerProcess] = []
 
 
 @contextlib.contextmanager
-def _watched(server: ServerProcess) -> Iterator[Any]:
+def watched(server: ServerProcess) -> Iterator[Any]:
     """Remember the process, so that its output can be shown with a failure, and stop it at the end."""
     _servers.append(server)
     try:
@@ -46,8 +46,10 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 @pytest.fixture(scope="session")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """The demonstration gateway with its own local engine. Nothing may be left in it at the end of the session."""
-    with _watched(Gateway(tmp_path_factory.mktemp("gateway"), environment=UNLIMITED)) as running:
+    """The demonstration gateway with its own local engine. Nothing may be left in it at the end of the
+    session.
+    """
+    with watched(Gateway(tmp_path_factory.mktemp("gateway"), environment=UNLIMITED)) as running:
         yield running
         assert_nothing_left(running)
 
@@ -67,7 +69,9 @@ def engine(gateway: Gateway) -> Iterator[EngineView]:
 
 @pytest.fixture
 def parties(gateway: Gateway, api: ApiClient, tmp_path: Path) -> Iterator[Parties]:
-    """Callers and callees of the shared gateway; all are gone, and all their calls over, when the test ends."""
+    """Callers and callees of the shared gateway; all are gone, and all their calls over, when the test
+    ends.
+    """
     with Parties(gateway, api, tmp_path) as opened:
         yield opened
     assert_calls_gone(gateway)
@@ -84,7 +88,7 @@ def start_gateway(tmp_path: Path) -> Iterator[Callable[..., Gateway]]:
             count += 1
             data = options.pop("data", tmp_path / f"data-{count}")
             options["environment"] = UNLIMITED | options.get("environment", {})
-            running: Gateway = stack.enter_context(_watched(Gateway(data, *arguments, **options)))
+            running: Gateway = stack.enter_context(watched(Gateway(data, *arguments, **options)))
             return running
 
         yield start

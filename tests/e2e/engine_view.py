@@ -5,14 +5,16 @@ from __future__ import annotations
 import io
 import json
 import re
+import wave
 from typing import Any, Self
 
 import httpx
+import numpy as np
 import psutil
 
 from tests.e2e.api_client import Json
 from tests.e2e.gateway_process import Gateway
-from tests.e2e.sound import Samples, read_wav
+from tests.support.audio import RATE, Samples
 
 
 def engine_call_ids(timeline: list[Json]) -> list[str]:
@@ -56,15 +58,30 @@ class EngineView:
         """The caller's audio as the engine received it."""
         answer = self.http.get(f"/inspect/calls/{engine_call_id}/input.wav")
         answer.raise_for_status()
-        return read_wav(io.BytesIO(answer.content))
+        with wave.open(io.BytesIO(answer.content), "rb") as file:
+            assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, RATE)
+            return np.frombuffer(file.readframes(file.getnframes()), dtype="<i2").astype(np.int16)
 
     def input_of(self, timeline: list[Json]) -> Samples:
         """The caller's audio in the call that this timeline tells of."""
         return self.input(engine_call_ids(timeline)[-1])
 
     def arm(self, **fault: Any) -> None:
-        """Have the next creations of a call meet a fault (`status`, `retryAfter`, `delayMs`, `call`, `count`)."""
+        """Have the next creations of a call meet a fault (`status`, `retryAfter`, `delayMs`, `call`,
+        `count`).
+        """
         self.http.post("/faults", json=fault).raise_for_status()
+
+    def disarm(self) -> None:
+        """Take back every fault that is still waiting."""
+        self.http.delete("/faults").raise_for_status()
+
+    def calls(self) -> list[Json]:
+        """The newest calls as the engine's REST API lists them."""
+        answer = self.http.get("/api/calls", params={"pageSize": 50, "sort": "-created"})
+        answer.raise_for_status()
+        results: list[Json] = answer.json()["results"]
+        return results
 
     @staticmethod
     def slow_to_open(seconds: float) -> str:

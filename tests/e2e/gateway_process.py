@@ -1,6 +1,8 @@
-"""The gateway as an operator runs it: a subprocess with its own data directory, watched through its output and its API.
+"""The gateway as an operator runs it: a subprocess with its own data directory, watched through its output
+and its API.
 
-Also the local engine when a test wants one of its own (faults, inspection) instead of the child that `--demo` starts.
+Also the local engine when a test wants one of its own (faults, inspection) instead of the child that
+`--demo` starts.
 """
 
 from __future__ import annotations

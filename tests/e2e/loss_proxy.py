@@ -1,6 +1,7 @@
 """A network that loses packets: stands between SIP peers on UDP and drops a share of what passes, each way.
 
-Every peer that sends to the proxy gets a socket of its own towards the target, as a NAT would do, so that answers find back.
+Every peer that sends to the proxy gets a socket of its own towards the target, as a NAT would do, so that
+answers find back.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""The people (and machines) around a gateway: callers who dial in, callees who are dialled, each SIPp with an audio peer."""
+"""The people (and machines) around a gateway: callers who dial in, callees who are dialled, each SIPp with
+an audio peer.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from typing import Any, Self
 
 from tests.e2e.api_client import ApiClient, Json
 from tests.e2e.gateway_process import Gateway
-from tests.e2e.rtp_peer import RtpPeer
+from tests.e2e.party_audio import PartyAudio
 from tests.e2e.sipp_runner import SippRun
 
 RECEPTIONIST = "+15550100"
@@ -33,7 +35,7 @@ class Party:
     """One side of one call: its SIP (SIPp) and its audio."""
 
     sip: SippRun
-    audio: RtpPeer
+    audio: PartyAudio
 
     def start_talking(self, event: str = "answered", seconds: float = 10) -> None:
         """Wait until the other side's session description came (in `event`), then send audio there."""
@@ -144,7 +146,7 @@ class Parties:
         self._stack.__exit__(kind, error, trace)
 
     def _party(self, scenario: str, **options: Any) -> Party:
-        audio = self._stack.enter_context(RtpPeer())
+        audio = self._stack.enter_context(PartyAudio())
         keys = {"rtp_port": audio.port} | options.pop("keys", {})
         sip = self._stack.enter_context(SippRun(scenario, self._directory, keys=keys, **options))
         return Party(sip, audio)

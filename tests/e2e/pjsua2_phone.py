@@ -1,12 +1,12 @@
 """A softphone in its own process, on PJSUA2: `python -m tests.e2e.pjsua2_phone call|answer ...`.
 
-It plays one WAV file to the far end and records what it hears into another. The library allows four calls in a process and
-crashes when its audio ports are destroyed while in use, so this program makes one call with one player and one recorder,
-drives the library from the main thread only, and leaves without tearing the ports down. It must never be imported into
-the test process.
+It plays one WAV file to the far end and records what it hears into another. The library allows four calls in
+a process and crashes when its audio ports are destroyed while in use, so this program makes one call with
+one player and one recorder, drives the library from the main thread only, and leaves without tearing the
+ports down. It must never be imported into the test process.
 
-It prints one event on a line: `listening HOST:PORT`, `calling`, `incoming FROM`, `confirmed`, `disconnected STATUS`.
-Both `call` and `answer` hang up when the time is over, unless the far end does so first.
+It prints one event on a line: `listening HOST:PORT`, `calling`, `incoming FROM`, `confirmed`, `disconnected
+STATUS`. Both `call` and `answer` hang up when the time is over, unless the far end does so first.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def main() -> int:
             call.hangup(pjsua2.CallOpParam(True))
             hung_up = True
     finished = account.call is not None and account.call.ended and account.call.confirmed_at is not None
-    # The recorder writes its header when the library goes; what follows would crash, so the process ends here.
+    # The recorder writes its header when the library goes; Python's own clean-up would crash after that.
     endpoint.libDestroy()
     sys.stdout.flush()
     os._exit(0 if finished else 1)

@@ -1,7 +1,8 @@
-"""Runs the real `sipp` with the scenarios of `tests/e2e/sipp/`: bounded in time, on ports chosen by the system, reaped.
+"""Runs the real `sipp` with the scenarios of `tests/e2e/sipp/`: bounded in time, on ports chosen by the
+system, reaped.
 
-A scenario speaks to the test through its `<log>` lines (`event key=value ...`), which `SippRun.wait_for` follows while the
-call is going on.
+A scenario speaks to the test through its `<log>` lines (`event key=value ...`), which `SippRun.wait_for`
+follows while the call is going on.
 """
 
 from __future__ import annotations
@@ -31,11 +32,15 @@ def free_udp_port(host: str = "127.0.0.1") -> int:
 
 
 class SippFailed(AssertionError):
-    """The run did not go as its scenario says; the message holds SIPp's own errors and the messages exchanged."""
+    """The run did not go as its scenario says; the message holds SIPp's own errors and the messages
+    exchanged.
+    """
 
 
 class SippRun:
-    """One `sipp` process with one scenario. Use as a context manager: leaving it ends and reaps the process."""
+    """One `sipp` process with one scenario. Use as a context manager: leaving it ends and reaps the
+    process.
+    """
 
     def __init__(
         self,
@@ -53,7 +58,8 @@ class SippRun:
         trace: bool = True,
         replace: tuple[str, str] | None = None,
     ) -> None:
-        """`remote` is host:port for a scenario that calls, None for one that is called; `hold_ms` is the `<pause>`.
+        """`remote` is host:port for a scenario that calls, None for one that is called; `hold_ms` is the
+        `<pause>`.
 
         `replace` changes one text of the scenario (SIPp takes no keyword for a status line).
         """
