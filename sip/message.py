@@ -196,10 +196,7 @@ class Message:
 
     @_view("Via")
     def top_via(self) -> Via:
-        value = self._required("Via")
-        if "," in value:
-            value = (split_comma(value) or [""])[0]
-        return Via.parse(value)
+        return _parse_top_via(self.get("Via"))
 
     @_view("Via")
     def vias(self) -> list[Via]:
@@ -325,9 +322,10 @@ class Request(Message):
         if self.method == "ACK":
             return False
         try:
-            return bool(self.top_via)
+            _parse_top_via(self.get("Via"))
         except ParseError:
             return False
+        return True
 
     def stamp_received(self, host: str, port: int) -> None:
         """Note the packet's source in the topmost Via (RFC 3261 18.2.1, RFC 3581): `Via.with_received`."""
@@ -350,9 +348,17 @@ class Response(Message):
         return f"SIP/2.0 {self.status} {self.reason}"
 
 
+def _parse_top_via(value: str | None) -> Via:
+    if not value:
+        raise ParseError("Missing Via")
+    if "," in value:
+        value = (split_comma(value) or [""])[0]
+    return Via.parse(value)
+
+
 def _checked(name: str, value: str) -> Header:
-    if "\r" in value or "\n" in value or "\0" in value:
-        raise HeaderInjectionError(f"the value for {name!r} holds a line end or NUL")
+    if "\r" in value or "\n" in value:
+        raise HeaderInjectionError(f"the value for {name!r} holds a line end")
     canonical = CANONICAL_BY_SPELLING.get(name)
     if canonical is None:
         try:

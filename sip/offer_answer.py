@@ -218,7 +218,7 @@ class AudioSession:
     def _choose_event(
         self, ordered: list[tuple[int, RtpMap]], codec: RtpMap, offered: MediaDescription | None
     ) -> tuple[int, int] | None:
-        """Telephone events run on the codec's clock (RFC 4733 2.1); another is taken when there is no such."""
+        """Telephone events run on the codec's clock (RFC 4733 2.1), or else on whatever clock there is."""
         if not self._local.telephone_event:
             return None
         events = [(number, entry) for number, entry in ordered if entry.encoding == _TELEPHONE_EVENT]

@@ -89,7 +89,8 @@ def parse_head(head: bytes) -> Request | Response:
         raise _fault(message, "Too Many Headers", 513)
     if len(head) > MAXIMUM_LINE and max(map(len, lines)) > MAXIMUM_LINE:
         raise _fault(message, "Header Line Too Long", 513)
-    if "\0" in text:
+    if "\0" in text and text.count("\0") != text.count("\\\0"):
+        # Legal as a quoted pair (RFC 4475 3.1.1.2) and nowhere else.
         raise _fault(message, "NUL In Header")
     return message
 
