@@ -1,7 +1,7 @@
 """`python -m gateway`: the composition root.
 
-The only module of this package that knows of the packages above it (`control_api`): it puts the HTTP API and the gateway
-together and leaves the rest to `gateway.command_line`.
+The only module of this package that knows of the packages above it (`control_api`): it puts the HTTP API
+and the gateway together and leaves the rest to `gateway.command_line`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Agents and the engine: an agent is `active` once the engine has accepted it.
 
-A new or changed agent is a `draft`; this task offers it to the engine, tries again with growing pauses while the engine is
-away, and leaves the engine's own words in `sync_error` when it refuses. Calls carry the agent's settings themselves, so that
-a change counts from the next call on.
+A new or changed agent is a `draft`; this task offers it to the engine, tries again with growing pauses
+while the engine is away, and leaves the engine's own words in `sync_error` when it refuses. Calls carry the
+agent's settings themselves, so that a change counts from the next call on.
 """
 
 from __future__ import annotations

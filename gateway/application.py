@@ -67,9 +67,7 @@ class Gateway:
         self._draining = False
         self._started = False
         self._writer = CallWriter(store.calls)
-        self._live = LiveCalls(
-            max_inbound=config.calls.max_inbound, max_outbound=config.calls.max_outbound
-        )
+        self._live = LiveCalls(max_inbound=config.calls.max_inbound, max_outbound=config.calls.max_outbound)
         self._engine = UltravoxClient(
             config.engine.base_url, config.engine.api_key or "", timeout_s=config.engine.create_timeout
         )
@@ -186,7 +184,7 @@ class Gateway:
         await self._writer.close()
         await self.store.close()
 
-    # --- what the API asks -------------------------------------------------------------------------------------------
+    # --- what the API asks ------------------------------------------------------------------------
 
     def health(self) -> Health:
         checks = {
@@ -212,7 +210,7 @@ class Gateway:
         query = OutboundQuery(organization_id, agent_id, to, from_number)
         return explain_data(decide_outbound(self.directory.table, query))
 
-    # --- inside ------------------------------------------------------------------------------------------------------
+    # --- inside -----------------------------------------------------------------------------------
 
     def _take_invite(self, invite: IncomingCall) -> None:
         self._inbound.on_invite(invite)
@@ -226,16 +224,26 @@ class Gateway:
     def _declare_gauges(self) -> None:
         gauge = self.metrics.gauge
         gauge("calls_inbound_active", "Inbound calls now.", lambda: self._live.count(CallDirection.INBOUND))
-        gauge("calls_outbound_active", "Outbound calls now.", lambda: self._live.count(CallDirection.OUTBOUND))
+        gauge(
+            "calls_outbound_active", "Outbound calls now.", lambda: self._live.count(CallDirection.OUTBOUND)
+        )
         gauge("calls_live", "Calls that are not over, queued ones included.", lambda: len(self._live))
         gauge("calls_queued", "Outbound calls that wait for a place.", lambda: len(self._queue))
         gauge("media_legs", "Media legs now.", lambda: self._plane.legs)
         gauge("rtp_ports_free", "Legs that could still be created.", lambda: self._plane.ports_free)
-        gauge("store_calls_waiting", "Calls whose newest state is not stored yet.", lambda: self._writer.waiting)
-        gauge("loop_lag_seconds", "How late the event loop is, at worst since the last scrape.", self._loop_watch.take)
+        gauge(
+            "store_calls_waiting", "Calls whose newest state is not stored yet.", lambda: self._writer.waiting
+        )
+        gauge(
+            "loop_lag_seconds",
+            "How late the event loop is, at worst since the last scrape.",
+            self._loop_watch.take,
+        )
         gauge("draining", "1 while the gateway drains.", lambda: float(self._draining))
         for field in ("client_transactions", "server_transactions", "dialogs", "calls"):
-            gauge(f"sip_{field}", f"SIP {field.replace('_', ' ')} alive.", partial(self._sip_statistic, field))
+            gauge(
+                f"sip_{field}", f"SIP {field.replace('_', ' ')} alive.", partial(self._sip_statistic, field)
+            )
 
     def _sip_statistic(self, field: str) -> float:
         return float(getattr(self._user_agent.statistics, field))

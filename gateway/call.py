@@ -1,8 +1,9 @@
 """One call: its status, its timeline and its transcript, and the only place where they change.
 
-The status moves by compare-and-set along the table below, and a terminal status is terminal for ever: whoever comes
-late finds that the change was not made and leaves the call alone. Nothing here touches sockets, clocks of its own or
-the store: time comes from `Clock`, and every change is handed to the `sink` as an immutable record.
+The status moves by compare-and-set along the table below, and a terminal status is terminal for ever:
+whoever comes late finds that the change was not made and leaves the call alone. Nothing here touches
+sockets, clocks of its own or the store: time comes from `Clock`, and every change is handed to the `sink`
+as an immutable record.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ ChangeSink = Callable[[CallRecord, Sequence[TimelineEvent]], object]
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The two clocks a call needs: the time of day for what is told, the monotonic one for what is measured."""
+    """The two clocks a call needs: the time of day for what is told, the monotonic one for what is
+    measured.
+    """
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     monotonic: Callable[[], float] = monotonic

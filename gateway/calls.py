@@ -1,7 +1,7 @@
 """Calls as the API sees them: place, read, list, hang up, cancel.
 
-A live call is read from memory, everything else from the store; what the writer still holds is written first, so that a
-reader never sees a status go back.
+A live call is read from memory, everything else from the store; what the writer still holds is written
+first, so that a reader never sees a status go back.
 """
 
 from __future__ import annotations
@@ -13,7 +13,13 @@ from datetime import UTC, datetime
 
 from gateway.call import Call
 from gateway.dial_queue import DialQueue
-from gateway.errors import ConflictError, InvalidRequestError, LimitExceededError, NotFoundError, UnavailableError
+from gateway.errors import (
+    ConflictError,
+    InvalidRequestError,
+    LimitExceededError,
+    NotFoundError,
+    UnavailableError,
+)
 from gateway.live_calls import LiveCalls
 from gateway.new_call import NewCall
 from gateway.outbound import OutboundServices, OutboundSession
@@ -64,7 +70,8 @@ class CallService:
     async def create(self, organization_id: str, request: NewCall) -> CallRecord:
         """Check everything, keep the call as `queued`, and dial without waiting.
 
-        Raises `NotFoundError`, `InvalidRequestError`, `LimitExceededError` (the queue is full) or `UnavailableError` (draining).
+        Raises `NotFoundError`, `InvalidRequestError`, `LimitExceededError` (the queue is full) or
+        `UnavailableError` (draining).
         """
         if self._draining():
             raise UnavailableError("the gateway is shutting down", code="draining", retry_after=30)
@@ -91,7 +98,9 @@ class CallService:
             trunk_id=decision.trunk.id,
             variables=dict(request.variables),
             metadata=dict(request.metadata),
-            call_settings={key: value for key, value in asdict(request.settings).items() if value is not None},
+            call_settings={
+                key: value for key, value in asdict(request.settings).items() if value is not None
+            },
         )
         await self._store.calls.insert(record)
         call = Call(record, self._writer.put)
@@ -160,6 +169,8 @@ class CallService:
         )
 
     async def _stored(self, organization_id: str, call_id: str) -> CallRecord:
+        if self._writer.waiting:
+            await self._writer.flush()
         record = await self._store.calls.get(organization_id, call_id)
         if record is None:
             raise NotFoundError(f"no call {call_id}", call_id=call_id)

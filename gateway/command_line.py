@@ -68,19 +68,27 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     configured = argparse.ArgumentParser(add_help=False)
-    configured.add_argument("--config", type=Path, metavar="FILE", help="TOML file; see docs/configuration.md")
+    configured.add_argument(
+        "--config", type=Path, metavar="FILE", help="TOML file; see docs/configuration.md"
+    )
     configured.add_argument("--data", type=Path, metavar="DIR", help="where the database and recordings live")
 
     serving = commands.add_parser("serve", parents=[configured], help="run the gateway")
-    serving.add_argument("--demo", action="store_true", help="loopback only, with a local engine and demo numbers")
-    serving.add_argument("--sip", type=_endpoint, metavar="HOST:PORT", help="listen here for SIP over UDP and TCP")
+    serving.add_argument(
+        "--demo", action="store_true", help="loopback only, with a local engine and demo numbers"
+    )
+    serving.add_argument(
+        "--sip", type=_endpoint, metavar="HOST:PORT", help="listen here for SIP over UDP and TCP"
+    )
     serving.add_argument("--http", type=_endpoint, metavar="HOST:PORT", help="listen here for HTTP")
     serving.add_argument("--rtp-ports", type=_port_range, metavar="LOW-HIGH", help="ports for audio")
 
     commands.add_parser("check", parents=[configured], help="check the configuration")
 
     testing = commands.add_parser(
-        "route-test", parents=[configured], help="tell which trunk, number and agent an INVITE would get, and why"
+        "route-test",
+        parents=[configured],
+        help="tell which trunk, number and agent an INVITE would get, and why",
     )
     testing.add_argument("--to", required=True, metavar="NUMBER")
     testing.add_argument("--from", dest="from_number", metavar="NUMBER")

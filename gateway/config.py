@@ -1,7 +1,8 @@
 """The configuration: its shape, its defaults and its checks.
 
 One TOML file, each section a table; every key can also be given by the environment as
-`TRUNKLINE_<SECTION>_<KEY>`, which wins over the file (`gateway.config_sources`). `docs/configuration.md` explains each key.
+`TRUNKLINE_<SECTION>_<KEY>`, which wins over the file (`gateway.config_sources`). `docs/configuration.md`
+explains each key.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ def parse_duration(value: object) -> float:
 
 
 def parse_endpoint(value: str) -> tuple[str, int]:
-    """Host and port from `127.0.0.1:5060` or `[::1]:5060`; port 0 means "any free one". Raises `ValueError`."""
+    """Host and port from `127.0.0.1:5060` or `[::1]:5060`; port 0 means "any free one". Raises
+    `ValueError`.
+    """
     match = _ENDPOINT.fullmatch(value.strip())
     if match is None or int(match["port"]) > 65535:
         raise ValueError(f"expected HOST:PORT, not {value!r}")

@@ -1,7 +1,7 @@
 """Where the configuration comes from: a TOML file, then the environment, then the command line.
 
-Each later source wins over the earlier ones. Faults are collected, so that one run shows all of them, each with
-the key and the place it came from.
+Each later source wins over the earlier ones. Faults are collected, so that one run shows all of them, each
+with the key and the place it came from.
 """
 
 from __future__ import annotations
@@ -21,8 +21,12 @@ PREFIX = "TRUNKLINE_"
 Overrides = Mapping[str, Any]  # dotted key -> value, for example {"sip.listen": ("udp:127.0.0.1:0",)}
 
 
-def load_config(file: Path | None, environment: Mapping[str, str], overrides: Overrides | None = None) -> Config:
-    """Read, merge and check everything. Raises `ConfigurationError` whose `details["faults"]` lists each mistake."""
+def load_config(
+    file: Path | None, environment: Mapping[str, str], overrides: Overrides | None = None
+) -> Config:
+    """Read, merge and check everything. Raises `ConfigurationError` whose `details["faults"]` lists each
+    mistake.
+    """
     values: dict[str, Any] = {}
     origin: dict[str, str] = {}
     if file is not None:
@@ -86,7 +90,9 @@ def _nest(values: Mapping[str, Any]) -> dict[str, Any]:
         for step in path:
             child = table.setdefault(step, {})
             if not isinstance(child, dict):
-                raise ConfigurationError(f"{step} is a table", faults=[f"{step}: this is a table, not a value"])
+                raise ConfigurationError(
+                    f"{step} is a table", faults=[f"{step}: this is a table, not a value"]
+                )
             table = child
         table[last] = value
     return nested
@@ -105,7 +111,9 @@ def _known_keys() -> dict[str, str]:
 
 
 def _from_text(key: str, text: str) -> Any:
-    """Lists are written with commas in the environment; numbers and durations stay text for the model to read."""
+    """Lists are written with commas in the environment; numbers and durations stay text for the model to
+    read.
+    """
     if key == "sip.listen":
         return tuple(part.strip() for part in text.split(",") if part.strip())
     return text

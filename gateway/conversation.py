@@ -1,7 +1,8 @@
 """The audio side of one call: its media leg and the engine call bound to it.
 
-Knows nothing of SIP. The session above tells it what was negotiated and when the call was answered; it tells the
-session when the engine is there, when the agent has said its last word, and when the conversation is lost.
+Knows nothing of SIP. The session above tells it what was negotiated and when the call was answered; it
+tells the session when the engine is there, when the agent has said its last word, and when the conversation
+is lost.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ class Conversation:
         self._closed = False
         self._digits = DigitBatch(self._send_digits_to_engine)
 
-    # --- what the session asks for ---------------------------------------------------------------------------------
+    # --- what the session asks for ----------------------------------------------------------------
 
     async def open_leg(self) -> m.LegCreated:
         """Reserve the leg's ports. Raises `MediaCapacityError`."""
@@ -177,7 +178,7 @@ class Conversation:
             return None
         return closed.statistics
 
-    # --- what the media plane tells ----------------------------------------------------------------------------------
+    # --- what the media plane tells ---------------------------------------------------------------
 
     def _on_event(self, event: m.Event) -> None:
         if self._closed and not isinstance(event, m.RecordingFinished):
@@ -262,10 +263,12 @@ class Conversation:
         self._has_leg = False
         self._lose(FailureReason.GATEWAY_ERROR, event.error)
 
-    # --- the ends ------------------------------------------------------------------------------------------------------
+    # --- the ends ---------------------------------------------------------------------------------
 
     async def _say_farewell(self) -> None:
-        """The engine closed in good order: play what is queued, meanwhile ask it why, then tell the session."""
+        """The engine closed in good order: play what is queued, meanwhile ask it why, then tell the
+        session.
+        """
         timeout = self._services.calls_config.farewell_timeout
         drained = self._drained = asyncio.get_running_loop().create_future()
         self._send(m.DrainPlayout(leg_id=self._leg_id, timeout_ms=int(timeout * 1000)))
@@ -287,7 +290,9 @@ class Conversation:
         return end_of_engine_reason(engine_call.end_reason)
 
     async def _recover(self) -> None:
-        """The engine's socket was lost in mid-call: go on with a new engine call that knows the old one's history."""
+        """The engine's socket was lost in mid-call: go on with a new engine call that knows the old one's
+        history.
+        """
         config = self._services.engine_config
         try:
             async with asyncio.timeout(config.recover_timeout):
@@ -326,7 +331,7 @@ class Conversation:
             self._ending = True
             self._listener.on_conversation_lost(reason, detail)
 
-    # --- towards plane and engine ------------------------------------------------------------------------------------
+    # --- towards plane and engine -----------------------------------------------------------------
 
     def _send(self, command: m.Command) -> None:
         if not self._closed:
@@ -336,7 +341,9 @@ class Conversation:
         self._send(m.SendEngineMessage(leg_id=self._leg_id, message=message))
 
     def _send_digits_to_engine(self, digits: str) -> None:
-        """As the engine's own telephony mediums do it: the bare digits as the user's text, answered at once."""
+        """As the engine's own telephony mediums do it: the bare digits as the user's text, answered at
+        once.
+        """
         self._send_to_engine(type="user_text_message", text=digits, urgency="immediate")
 
 

@@ -1,4 +1,6 @@
-"""The demonstration: a local engine beside the gateway, two agents, two numbers and a key, so that a phone can dial at once."""
+"""The demonstration: a local engine beside the gateway, two agents, two numbers and a key, so that a phone
+can dial at once.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +14,21 @@ from dataclasses import dataclass
 
 import structlog
 
+from gateway.directory import Directory
 from gateway.errors import ConfigurationError
+from gateway.new_agent import NewAgent
+from gateway.new_number import NewNumber
+from gateway.new_trunk import NewTrunk
+from store.records import TrunkInbound, TrunkOutbound
 
 log = structlog.get_logger(__name__)
 
 RECEPTIONIST_NUMBER = "+15550100"
 ECHO_NUMBER = "+15550199"
+ORGANIZATION = "Demo"
+TRUNK = "demo phones on this machine"
+PHONE_ADDRESS = "127.0.0.1:5062"  # where outbound demo calls go: a softphone on this machine
+VOICE_ID = "7b6f2e0c-2f0a-4c53-9d7e-0c6a1b0f6a11"
 ENGINE_START_TIMEOUT_S = 20.0
 ENGINE_STOP_TIMEOUT_S = 5.0
 
@@ -35,7 +46,8 @@ NUMBERS = (
         RECEPTIONIST_NUMBER,
         "Receptionist",
         "[scenario:receptionist] You are the receptionist of a demonstration. Repeat what the caller says.",
-        "Hello, this is Trunkline. Say something and I will repeat it, or press a key. Press hash to hang up.",
+        "Hello, this is Trunkline. Say something and I will repeat it, or press a key."
+        " Press hash to hang up.",
     ),
     DemoNumber(ECHO_NUMBER, "Echo", "[scenario:echo] Return the caller's audio.", None),
 )
@@ -109,24 +121,15 @@ class DemoSetup:
 
 
 async def seed_demo(directory: Directory) -> DemoSetup:
-    """Make the organisation, trunk, agents and numbers of the demonstration where they are missing, and a fresh key.
+    """Make the organisation, trunk, agents and numbers of the demonstration where they are missing, and a
+    fresh key.
 
     The trunk takes calls from loopback and sends calls to a phone on this machine.
     """
-    organization = await directory.ensure_organization(DEMO_ORGANIZATION)
-    secret = await directory.replace_key(organization.id, DEMO_KEY_NAME)
-    existing = await directory.list_trunks(organization.id, limit=100, offset=0)
-    trunk = next((trunk for trunk in existing.items if trunk.name == DEMO_TRUNK), None)
-    if trunk is None:
-        trunk = await directory.create_trunk(
-            organization.id,
-            NewTrunk(
-                name=DEMO_TRUNK,
-                inbound=TrunkInbound(allowed_addresses=("127.0.0.0/8", "::1/128")),
-                outbound=TrunkOutbound(address=DEMO_PHONE),
-            ),
-        )
-    numbers = await directory.list_numbers(organization.id, limit=100, offset=0)
+    organization = await directory.ensure_organization(ORGANIZATION)
+    secret = await directory.replace_key(organization.id, "demo")
+    trunk_id = await _ensure_trunk(directory, organization.id)
+    numbers = await directory.list_numbers(organization.id, limit=100)
     known = {number.phone_number for number in numbers.items}
     for demo in NUMBERS:
         if demo.phone_number in known:
@@ -135,13 +138,26 @@ async def seed_demo(directory: Directory) -> DemoSetup:
             organization.id,
             NewAgent(
                 name=demo.agent_name,
-                voice_id=DEMO_VOICE,
+                voice_id=VOICE_ID,
                 system_prompt=demo.system_prompt,
                 greeting_settings=None if demo.greeting is None else {"text": demo.greeting},
             ),
         )
         number = await directory.import_number(
-            organization.id, phone_number=demo.phone_number, trunk_id=trunk.id, friendly_name=demo.agent_name
+            organization.id,
+            NewNumber(phone_number=demo.phone_number, friendly_name=demo.agent_name, trunk_id=trunk_id),
         )
-        await directory.assign(organization.id, number.id, agent.id, None)
+        await directory.assign(organization.id, number.id, agent.id)
     return DemoSetup(api_key=secret, numbers=NUMBERS)
+
+
+async def _ensure_trunk(directory: Directory, organization_id: str) -> str:
+    for trunk in (await directory.list_trunks(organization_id, limit=100)).items:
+        if trunk.name == TRUNK:
+            return trunk.id
+    new = NewTrunk(
+        name=TRUNK,
+        inbound=TrunkInbound(allowed_addresses=("127.0.0.0/8", "::1/128")),
+        outbound=TrunkOutbound(address=PHONE_ADDRESS),
+    )
+    return (await directory.create_trunk(organization_id, new)).id

@@ -1,7 +1,7 @@
 """Outbound calls wait here for a free place, in the order in which they were asked for.
 
-The queue is bounded: above the limit the request is refused, and a call that waited longer than `timeout_s` is given
-up, so that nobody's phone rings for something that was asked an hour ago.
+The queue is bounded: above the limit the request is refused, and a call that waited longer than `timeout_s`
+is given up, so that nobody's phone rings for something that was asked an hour ago.
 """
 
 from __future__ import annotations

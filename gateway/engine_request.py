@@ -20,7 +20,9 @@ JOIN_MARGIN_S = 30.0  # the engine waits for our socket this much longer than th
 def engine_settings(
     agent: Agent, *, greeting_text: str | None = None, max_duration_s: float | None = None
 ) -> AgentSettings:
-    """An agent in the engine's terms. Raises `AgentSettingsError` for a setting that the engine would refuse."""
+    """An agent in the engine's terms. Raises `AgentSettingsError` for a setting that the engine would
+    refuse.
+    """
     greeting = dict(agent.greeting_settings or {})
     if greeting_text is not None:
         greeting["text"] = greeting_text
@@ -66,7 +68,9 @@ def engine_request(
 
 
 def longest_call_s(agent: Agent, settings: CallSettings, default_s: float) -> float:
-    """How long this call may last, in seconds: the call's own word, else the agent's, else the configuration's."""
+    """How long this call may last, in seconds: the call's own word, else the agent's, else the
+    configuration's.
+    """
     return _first_s(settings.max_duration_ms, agent.max_duration_ms, default_s)
 
 

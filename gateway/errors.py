@@ -1,7 +1,7 @@
 """What can go wrong when somebody asks the gateway for something: one class per cause.
 
-`code` is the machine-readable word of the public API, `details` what helps to put it right. The API edge maps the
-classes to HTTP statuses in one table (`control_api.errors`).
+`code` is the machine-readable word of the public API, `details` what helps to put it right. The API edge
+maps the classes to HTTP statuses in one table (`control_api.errors`).
 """
 
 from __future__ import annotations

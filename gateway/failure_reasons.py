@@ -1,7 +1,7 @@
 """From what the wire said to the words of the call object: one table each way.
 
-`failure_reason` follows the product's documents (`no-answer`, `busy`, `invalid-number`, `agent-error`) and extends them
-in the same style; the raw SIP pair stays beside it on the call.
+`failure_reason` follows the product's documents (`no-answer`, `busy`, `invalid-number`, `agent-error`) and
+extends them in the same style; the raw SIP pair stays beside it on the call.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ _BY_STATUS = {
 def failure_of_status(status: int, *, from_peer: bool) -> FailureReason:
     """The failure that a final SIP status means.
 
-    A 408 made by our own stack means that nobody answered at all, not even with 100: that is a trunk problem. A 408
-    that was received is a person who did not pick up (RFC 3398 maps Q.850 cause 18 to it).
+    A 408 made by our own stack means that nobody answered at all, not even with 100: that is a trunk
+    problem. A 408 that was received is a person who did not pick up (RFC 3398 maps Q.850 cause 18 to it).
     """
     if not from_peer:
         return FailureReason.TRUNK_UNAVAILABLE
@@ -86,5 +86,7 @@ _ENGINE_END = {
 
 
 def end_of_engine_reason(reason: str | None) -> EndReason:
-    """The end reason for the engine's own `endReason` after a normal close; unknown words mean that the agent hung up."""
+    """The end reason for the engine's own `endReason` after a normal close; unknown words mean that the
+    agent hung up.
+    """
     return _ENGINE_END.get(reason or "", EndReason.AGENT_HANGUP)

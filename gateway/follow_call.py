@@ -23,7 +23,9 @@ async def follow_call(api: str, key: str | None, *, agent_id: str, to: str, from
         async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"}) as session:
             created = await _json(session.post(f"{base}/calls", json=body))
             if "error" in created:
-                print(f"trunkline: {created['error']['code']}: {created['error']['message']}", file=sys.stderr)
+                print(
+                    f"trunkline: {created['error']['code']}: {created['error']['message']}", file=sys.stderr
+                )
                 return 1
             return await _follow(session, base, created["data"]["id"])
     except (aiohttp.ClientError, TimeoutError) as error:

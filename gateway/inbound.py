@@ -1,8 +1,8 @@
 """Calls that come in: INVITE, trunk, number, agent, engine, ringing, answer.
 
-The order of events is what the caller hears: 180 as soon as the call is known to be ours, the engine's call created while it
-rings, 200 when the engine's socket stands, audio after the ACK. A refused INVITE never becomes a call object; it is
-told to the log, the metrics and, where that is safe, to the peer.
+The order of events is what the caller hears: 180 as soon as the call is known to be ours, the engine's call
+created while it rings, 200 when the engine's socket stands, audio after the ACK. A refused INVITE never
+becomes a call object; it is told to the log, the metrics and, where that is safe, to the peer.
 """
 
 from __future__ import annotations
@@ -112,7 +112,9 @@ class InboundSession(Session):
 
     direction = CallDirection.INBOUND
 
-    def __init__(self, invite: IncomingCall, route: InboundRoute, agent: Agent, services: InboundServices) -> None:
+    def __init__(
+        self, invite: IncomingCall, route: InboundRoute, agent: Agent, services: InboundServices
+    ) -> None:
         settings = CallSettings()
         trunk = route.trunk
         record = CallRecord(
@@ -181,7 +183,7 @@ class InboundSession(Session):
             self._refuse(503, FailureReason.AGENT_ERROR, str(error), retry_after=True)
         except EngineApiError as error:
             self._refuse(500, FailureReason.AGENT_ERROR, str(error))
-        except Exception:  # noqa: BLE001  (a fault in one call is that call's alone)
+        except Exception:
             log.exception("inbound_call_crashed", call_id=self.call.id)
             self._refuse(500, FailureReason.GATEWAY_ERROR, "internal error")
 
@@ -218,7 +220,9 @@ class InboundSession(Session):
             self._apply(self._audio.accept_answer(sdp))
         except (SdpError, NotAcceptableError) as error:
             self.call.step("answer-refused", error=str(error))
-            self.finish(lambda: self.call.fail(FailureReason.MEDIA_NEGOTIATION_FAILED), "media-negotiation-failed")
+            self.finish(
+                lambda: self.call.fail(FailureReason.MEDIA_NEGOTIATION_FAILED), "media-negotiation-failed"
+            )
             return False
         return True
 
@@ -239,7 +243,9 @@ class InboundSession(Session):
             return
         self.call.step("refused", sip_status=status, detail=detail)
         self.call.update(sip_status=status, sip_reason=detail)
-        log.warning("inbound_call_refused", call_id=self.call.id, sip_status=status, reason=str(reason), detail=detail)
+        log.warning(
+            "inbound_call_refused", call_id=self.call.id, sip_status=status, reason=str(reason), detail=detail
+        )
         headers = [("Reason", _reason(status, str(reason)))]
         if retry_after:
             headers.append(("Retry-After", str(max(1, round(self._inbound.retry_after_s)))))
@@ -259,7 +265,7 @@ def _query(invite: IncomingCall) -> InboundQuery:
 
 
 def _asserted_user(request: Request) -> str | None:
-    """The number in P-Asserted-Identity (RFC 3325), which a trunk that is trusted for calls is trusted for."""
+    """The number in P-Asserted-Identity (RFC 3325): a trunk trusted for calls is trusted for it."""
     asserted = request.get("P-Asserted-Identity")
     if asserted is None:
         return None
@@ -271,5 +277,7 @@ def _asserted_user(request: Request) -> str | None:
 
 def _reason(status: int, text: str) -> str:
     """A Reason header value (RFC 3326) with quotes made harmless."""
-    safe = "".join(character if " " <= character <= "~" and character not in '"\\' else "'" for character in text)
+    safe = "".join(
+        character if " " <= character <= "~" and character not in '"\\' else "'" for character in text
+    )
     return f'SIP;cause={status};text="{safe}"'

@@ -1,7 +1,7 @@
 """Structured logs on standard error: one event name, key-values, `call_id` wherever there is a call.
 
-Audio, digits, passwords and transcripts are never logged above debug; that is the duty of whoever logs, and there is
-no line in the product that does.
+Audio, digits, passwords and transcripts are never logged above debug; that is the duty of whoever logs, and
+there is no line in the product that does.
 """
 
 from __future__ import annotations
@@ -36,4 +36,6 @@ def configure_logging(config: LoggingSection) -> None:
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=max(level, logging.WARNING), stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
+    logging.basicConfig(
+        level=max(level, logging.WARNING), stream=sys.stderr, format="%(asctime)s %(name)s %(message)s"
+    )

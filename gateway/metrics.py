@@ -1,4 +1,4 @@
-"""Every metric of the gateway, declared in one place. Labels never carry numbers of people or ids of calls."""
+"""Every metric of the gateway, declared in one place. Labels never carry numbers or ids of calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What is asked for when a call is to be placed: already parsed, not yet checked against agents, numbers and limits."""
+"""What is asked for when a call is to be placed: already parsed, not yet checked against agents, numbers
+and limits.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Calls that go out: queue, leg, engine, INVITE, ringing, answer.
 
-The engine's call is created before the INVITE leaves, so that an engine without capacity is noticed before a person's phone
-rings; its socket is opened at the answer, so that the agent's greeting is said to somebody.
+The engine's call is created before the INVITE leaves, so that an engine without capacity is noticed before
+a person's phone rings; its socket is opened at the answer, so that the agent's greeting is said to
+somebody.
 """
 
 from __future__ import annotations
@@ -54,7 +55,12 @@ class OutboundSession(Session):
     direction = CallDirection.OUTBOUND
 
     def __init__(
-        self, call: Call, route: OutboundRoute, agent: Agent, settings: CallSettings, services: OutboundServices
+        self,
+        call: Call,
+        route: OutboundRoute,
+        agent: Agent,
+        settings: CallSettings,
+        services: OutboundServices,
     ) -> None:
         super().__init__(
             call, services.session, longest_call_s(agent, settings, services.session.default_max_duration_s)
@@ -121,7 +127,7 @@ class OutboundSession(Session):
             self._fail(FailureReason.AGENT_ERROR, str(error))
         except OSError as error:
             self._fail(FailureReason.TRUNK_UNAVAILABLE, f"{self._route.target.address}: {error}")
-        except Exception:  # noqa: BLE001  (a fault in one call is that call's alone)
+        except Exception:
             log.exception("outbound_call_crashed", call_id=self.call.id)
             self._fail(FailureReason.GATEWAY_ERROR, "internal error")
 
@@ -155,10 +161,12 @@ class OutboundSession(Session):
         self.call.ring()
         self._after(self._ring_timeout_s, self._ring_out)
 
-    # --- SIP -----------------------------------------------------------------------------------------------------------
+    # --- SIP --------------------------------------------------------------------------------------
 
     def on_progress(self, call: SipCall, response: Response) -> None:
-        self.call.step("progress", sip_status=response.status, reason=response.reason, sdp=bool(response.body))
+        self.call.step(
+            "progress", sip_status=response.status, reason=response.reason, sdp=bool(response.body)
+        )
 
     def on_answer(self, call: SipCall, response: Response) -> None:
         assert self._audio is not None
@@ -193,7 +201,7 @@ class OutboundSession(Session):
         self._ring_timed_out = True
         self._give_up(lambda: self.call.fail(FailureReason.NO_ANSWER))
 
-    # --- the ends before the answer --------------------------------------------------------------------------------
+    # --- the ends before the answer ---------------------------------------------------------------
 
     def _give_up(self, settle: Callable[[], bool]) -> None:
         """CANCEL and wait for the 487; without an INVITE on the wire the call is settled at once."""
@@ -223,7 +231,9 @@ class OutboundSession(Session):
 
 
 def target_endpoint(address: str) -> tuple[str, int]:
-    """Host and port of a trunk's `address`, which is a host or host:port; IPv6 with a port stands in brackets."""
+    """Host and port of a trunk's `address`, which is a host or host:port; IPv6 with a port stands in
+    brackets.
+    """
     if address.startswith("["):
         host, _, port = address[1:].partition("]")
         return host, int(port[1:] or SIP_PORT)

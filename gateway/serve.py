@@ -1,7 +1,7 @@
 """`serve`: start everything, say where it is, run until a signal, drain, stop.
 
-The first SIGTERM or SIGINT drains, the second ends at once. When everything listens, one line that starts with `ready` goes
-to standard output; whoever started us may wait for it.
+The first SIGTERM or SIGINT drains, the second ends at once. When everything listens, one line that starts
+with `ready` goes to standard output; whoever started us may wait for it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A live call: the SIP side and the conversation bound together, and the one way in which a call ends.
 
-`InboundSession` and `OutboundSession` bring a call to life; what happens once it lives is the same for both and is here:
-re-INVITEs, hang-up by either side, the longest duration, and the tidy end.
+`InboundSession` and `OutboundSession` bring a call to life; what happens once it lives is the same for both
+and is here: re-INVITEs, hang-up by either side, the longest duration, and the tidy end.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ from store.records import CallDirection
 
 log = structlog.get_logger(__name__)
 
-WATCHDOG_MARGIN_S = 5.0  # the engine ends the call first, with its words of farewell; this is for when it does not
+WATCHDOG_MARGIN_S = (
+    5.0  # the engine ends the call first, with its words of farewell; this is for when it does not
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class Session:
         self._settled = asyncio.Event()
         services.live.add(self)
 
-    # --- what others may ask -----------------------------------------------------------------------------------------
+    # --- what others may ask ----------------------------------------------------------------------
 
     @property
     def over(self) -> bool:
@@ -79,7 +81,8 @@ class Session:
         """End the call because the gateway stops: `ended` when it was answered, `failed` otherwise."""
         self.call.step("shutdown")
         self.finish(
-            lambda: self.call.end(EndReason.SHUTDOWN) or self.call.fail(FailureReason.GATEWAY_ERROR), "shutdown"
+            lambda: self.call.end(EndReason.SHUTDOWN) or self.call.fail(FailureReason.GATEWAY_ERROR),
+            "shutdown",
         )
 
     async def wait_settled(self, timeout: float) -> bool:  # noqa: ASYNC109
@@ -88,7 +91,7 @@ class Session:
             await asyncio.wait_for(self._settled.wait(), timeout)
         return self.call.terminal
 
-    # --- SIP: what the far side does in mid-call -------------------------------------------------------------------
+    # --- SIP: what the far side does in mid-call --------------------------------------------------
 
     def on_progress(self, call: SipCall, response: Response) -> None:
         """Outgoing calls only."""
@@ -153,21 +156,19 @@ class Session:
     def _fail_unanswered(self) -> bool:
         return self.call.fail(FailureReason.CALLER_HANGUP)
 
-    # --- the conversation ----------------------------------------------------------------------------------------------
+    # --- the conversation -------------------------------------------------------------------------
 
     def on_engine_open(self) -> None:
         """Overridden where something waits for it."""
 
     def on_conversation_over(self, reason: EndReason) -> None:
-        self.finish(
-            lambda: self.call.end(reason) or self.call.fail(FailureReason.AGENT_ERROR), str(reason)
-        )
+        self.finish(lambda: self.call.end(reason) or self.call.fail(FailureReason.AGENT_ERROR), str(reason))
 
     def on_conversation_lost(self, reason: FailureReason, detail: str) -> None:
         log.warning("conversation_lost", call_id=self.call.id, reason=str(reason), detail=detail)
         self.finish(lambda: self.call.fail(reason), str(reason))
 
-    # --- the common steps of both directions -----------------------------------------------------------------------
+    # --- the common steps of both directions ------------------------------------------------------
 
     def _apply(self, parameters: AudioParameters) -> None:
         """Put a negotiation into effect; the same again changes nothing."""
@@ -197,7 +198,7 @@ class Session:
         self._occupied = True
         self._services.live.occupy(self.direction)
 
-    # --- the end -------------------------------------------------------------------------------------------------------
+    # --- the end ----------------------------------------------------------------------------------
 
     def finish(self, settle: Callable[[], bool], why: str | None = None) -> None:
         """Begin the end; only the first caller has a say in how the call ends.
@@ -250,7 +251,9 @@ class Session:
 
 
 def new_session_id() -> int:
-    """The session id of an `o=` line: random, and within the 63 bits that every peer can read (RFC 4566 5.2)."""
+    """The session id of an `o=` line: random, and within the 63 bits that every peer can read (RFC 4566
+    5.2).
+    """
     return secrets.randbits(62) + 1
 
 

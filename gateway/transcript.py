@@ -1,8 +1,8 @@
 """The transcript of a call in the product's shape, built from the engine's messages.
 
-One utterance has one `ordinal`; `text` replaces what stood there, `delta` appends, and a non-empty `text` wins when
-both come (Ultravox data messages, "transcript"). The timestamp is that of the first message of the utterance, on
-the leg's audio clock.
+One utterance has one `ordinal`; `text` replaces what stood there, `delta` appends, and a non-empty `text`
+wins when both come (Ultravox data messages, "transcript"). The timestamp is that of the first message of
+the utterance, on the leg's audio clock.
 """
 
 from __future__ import annotations
@@ -59,9 +59,7 @@ class Transcript:
     def entries(self) -> tuple[TranscriptEntry, ...]:
         """All utterances with text, in the order of their ordinals."""
         return tuple(
-            _entry(utterance)
-            for _, utterance in sorted(self._utterances.items())
-            if utterance.text.strip()
+            _entry(utterance) for _, utterance in sorted(self._utterances.items()) if utterance.text.strip()
         )
 
 

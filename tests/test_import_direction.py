@@ -1,4 +1,6 @@
-"""Imports point one way: control_api -> gateway -> {sip, media, routing, store}; the local engine is a stranger."""
+"""Imports point one way: control_api -> gateway -> {sip, media, routing, store}; the local engine is a
+stranger.
+"""
 
 import ast
 from collections.abc import Iterator

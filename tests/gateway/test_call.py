@@ -33,7 +33,12 @@ class Sink:
 def make(status: CallStatus = CallStatus.QUEUED) -> tuple[Call, Sink, HandClock]:
     hand, sink = HandClock(), Sink()
     record = CallRecord(
-        id="0198", organization_id="o", status=status, direction=CallDirection.OUTBOUND, agent_id="a", created_at=BORN
+        id="0198",
+        organization_id="o",
+        status=status,
+        direction=CallDirection.OUTBOUND,
+        agent_id="a",
+        created_at=BORN,
     )
     return Call(record, sink, hand.clock), sink, hand
 

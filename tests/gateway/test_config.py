@@ -7,7 +7,8 @@ from gateway.config import Config, SipSection, parse_duration, parse_endpoint, p
 
 
 @pytest.mark.parametrize(
-    ("value", "seconds"), [(30, 30.0), ("30s", 30.0), ("500ms", 0.5), ("5m", 300.0), ("1h", 3600.0), ("1.5", 1.5)]
+    ("value", "seconds"),
+    [(30, 30.0), ("30s", 30.0), ("500ms", 0.5), ("5m", 300.0), ("1h", 3600.0), ("1.5", 1.5)],
 )
 def test_durations_are_read_in_the_units_people_write(value: object, seconds: float) -> None:
     assert parse_duration(value) == pytest.approx(seconds)

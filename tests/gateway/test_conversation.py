@@ -264,10 +264,14 @@ async def test_digits_reach_the_engine_as_the_bare_text(make_scene: SceneMaker) 
     assert [command.message for command in sent if isinstance(command, m.SendEngineMessage)] == [
         {"type": "user_text_message", "text": "4#", "urgency": "immediate"}
     ]
-    assert all("4" not in str(event.detail) for event in scene.call.timeline if event.kind == "digit-received")
+    assert all(
+        "4" not in str(event.detail) for event in scene.call.timeline if event.kind == "digit-received"
+    )
 
 
-async def test_a_tool_nobody_serves_is_answered_so_that_the_agent_does_not_wait(make_scene: SceneMaker) -> None:
+async def test_a_tool_nobody_serves_is_answered_so_that_the_agent_does_not_wait(
+    make_scene: SceneMaker,
+) -> None:
     scene = make_scene()
     await scene.in_progress()
     scene.tell(m.ToolInvoked(leg_id="c1", tool_name="teleport", invocation_id="i1", parameters={}))

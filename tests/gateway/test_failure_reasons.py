@@ -35,7 +35,11 @@ def test_a_408_of_our_own_is_a_trunk_that_does_not_answer() -> None:
 
 @pytest.mark.parametrize(
     ("word", "reason"),
-    [("agent_hangup", EndReason.AGENT_HANGUP), ("timeout", EndReason.MAX_DURATION), (None, EndReason.AGENT_HANGUP)],
+    [
+        ("agent_hangup", EndReason.AGENT_HANGUP),
+        ("timeout", EndReason.MAX_DURATION),
+        (None, EndReason.AGENT_HANGUP),
+    ],
 )
 def test_the_engines_words_are_ours(word: str | None, reason: EndReason) -> None:
     assert end_of_engine_reason(word) is reason
