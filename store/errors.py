@@ -15,5 +15,9 @@ class MissingRowError(StoreError):
     """The row that was to be changed is not there."""
 
 
+class WriterFullError(StoreError):
+    """More calls wait in a `CallWriter` than it may hold."""
+
+
 class WriterClosedError(StoreError):
     """Something was put into a `CallWriter` after `close`."""

@@ -20,7 +20,7 @@ import structlog
 from sqlalchemy import exc
 
 from store.calls import CallRepository
-from store.errors import StoreError, WriterClosedError
+from store.errors import StoreError, WriterClosedError, WriterFullError
 from store.records import CallRecord, TimelineEvent
 
 log = structlog.get_logger(__name__)
@@ -127,6 +127,15 @@ class CallWriter:
         if len(self._pending) >= self._batch_calls:
             self._hurry.set()
         return True
+
+    async def insert(self, record: CallRecord, events: Sequence[TimelineEvent] = ()) -> None:
+        """Put a new call and return when it is committed; several at once share one transaction.
+
+        Raises `WriterClosedError`, `WriterFullError`.
+        """
+        if not self.put(record, events):
+            raise WriterFullError(f"{len(self._pending)} calls wait to be written")
+        await self.flush()
 
     async def flush(self) -> None:
         """Return when all that was put before is committed; waits as long as the database is away."""

@@ -1,4 +1,4 @@
-"""What the `alembic` command line uses; the program itself migrates by `store.migrations.upgrade_to_head`."""
+"""How Alembic reaches the database: on the connection it is given, or by `-x url=...` on its own command line."""
 
 from __future__ import annotations
 
@@ -7,8 +7,21 @@ from alembic import context
 
 from store.tables import metadata
 
-url = context.get_x_argument(as_dictionary=True).get("url", "sqlite://")
-with sa.create_engine(url.replace("+aiosqlite", "").replace("+asyncpg", "")).connect() as connection:
-    context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
+
+def migrate(connection: sa.Connection) -> None:
+    """Run what Alembic was asked for, in one transaction."""
+    context.configure(
+        connection=connection, target_metadata=metadata, transactional_ddl=True, render_as_batch=True
+    )
     with context.begin_transaction():
         context.run_migrations()
+
+
+given: sa.Connection | None = context.config.attributes.get("connection")
+if given is not None:
+    migrate(given)
+else:
+    url = context.get_x_argument(as_dictionary=True).get("url", "sqlite:///data/trunkline.db")
+    with sa.create_engine(url).connect() as own:
+        migrate(own)
+        own.commit()
