@@ -1,0 +1,74 @@
+"""Agents and overrides in the engine's terms."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from gateway.engine_request import (
+    JOIN_MARGIN_S,
+    engine_request,
+    engine_settings,
+    longest_call_s,
+    longest_ring_s,
+)
+from gateway.new_call import CallSettings
+from media.ultravox.agent_settings import AgentSettingsError
+from store.records import Agent
+
+NOW = datetime(2026, 1, 5, tzinfo=UTC)
+AGENT = Agent(
+    id="a",
+    organization_id="o",
+    name="Desk",
+    voice_id="v",
+    system_prompt="You serve {{first_name}}.",
+    created_at=NOW,
+    updated_at=NOW,
+    max_duration_ms=900_000,
+    join_timeout_ms=25_000,
+    greeting_settings={"text": "Hello!", "uninterruptible": True},
+)
+
+
+def test_the_call_overrides_the_agent_and_the_agent_the_configuration() -> None:
+    plain = replace(AGENT, max_duration_ms=None, join_timeout_ms=None)
+    assert longest_call_s(plain, CallSettings(), 3600) == 3600
+    assert longest_call_s(AGENT, CallSettings(), 3600) == 900
+    assert longest_call_s(AGENT, CallSettings(max_duration_ms=60_000), 3600) == 60
+    assert longest_ring_s(plain, CallSettings(), 45) == 45
+    assert longest_ring_s(AGENT, CallSettings(), 45) == 25
+    assert longest_ring_s(AGENT, CallSettings(join_timeout_ms=5_000), 45) == 5
+
+
+def test_a_greeting_of_the_call_replaces_the_agents_words_and_keeps_the_rest() -> None:
+    settings = engine_settings(AGENT, greeting_text="Good evening!")
+    assert settings.greeting is not None
+    assert settings.greeting.text == "Good evening!"
+    assert settings.greeting.uninterruptible
+
+
+def test_an_agent_may_hang_up_unless_it_is_told_not_to() -> None:
+    assert engine_settings(AGENT).can_hang_up
+    assert not engine_settings(replace(AGENT, built_in_config={"hang_up": False})).can_hang_up
+
+
+def test_a_setting_the_engine_would_refuse_is_named() -> None:
+    with pytest.raises(AgentSettingsError, match="frame_activation_threshold"):
+        engine_settings(replace(AGENT, vad_settings={"frame_activation_threshold": 7}))
+
+
+def test_the_engine_waits_longer_than_the_phone_rings() -> None:
+    request = engine_request(
+        AGENT,
+        CallSettings(),
+        call_id="c",
+        direction="outbound",
+        variables={"first_name": "Ada"},
+        metadata={"campaign_id": "k", "attempt": 3, "ultravox.reserved": "x"},
+        max_duration_s=900,
+        ring_timeout_s=25,
+    )
+    assert request.join_timeout_ms == (25 + JOIN_MARGIN_S) * 1000
+    assert request.metadata == {"campaign_id": "k", "call_id": "c", "direction": "outbound"}
+    assert request.agent.max_duration_ms == 900_000

@@ -1,0 +1,40 @@
+"""What a killed gateway leaves behind is settled at the next start."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from gateway.sweep import fail_orphans
+from store.database import Store
+from store.identifiers import uuid7
+from store.records import CallDirection, CallFilter, CallRecord, CallStatus, Organization
+
+
+async def test_unfinished_calls_fail_and_finished_ones_stay(tmp_path: Path) -> None:
+    store = await Store.open(f"sqlite:///{tmp_path / 't.db'}")
+    try:
+        organization = Organization(uuid7(), "Test", datetime.now(UTC))
+        await store.organizations.create(organization)
+        for status in CallStatus:
+            await store.calls.insert(
+                CallRecord(
+                    id=uuid7(),
+                    organization_id=organization.id,
+                    status=status,
+                    direction=CallDirection.INBOUND,
+                    agent_id=uuid7(),
+                    created_at=datetime.now(UTC),
+                )
+            )
+        assert await fail_orphans(store) == 3
+        assert await fail_orphans(store) == 0
+        calls = (await store.calls.list(organization.id, CallFilter(), 100, 0)).items
+        failed = [call for call in calls if call.failure_reason == "gateway-error"]
+        assert len(failed) == 3
+        assert all(call.status is CallStatus.FAILED and call.ended_at is not None for call in failed)
+        assert {call.status for call in calls if call not in failed} == {
+            CallStatus.ENDED,
+            CallStatus.FAILED,
+            CallStatus.CANCELLED,
+        }
+    finally:
+        await store.close()
