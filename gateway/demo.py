@@ -71,6 +71,7 @@ class LocalEngine:
             stdin=PIPE,
             stdout=PIPE,
             env=environment,
+            start_new_session=True,  # a Ctrl-C at the terminal is for the gateway, which drains first
         )
         try:
             async with asyncio.timeout(ENGINE_START_TIMEOUT_S):
