@@ -17,38 +17,24 @@ EDGE_MS = 5
 class Concealer:
     """Makes up for missing frames of one stream at `sample_rate`."""
 
-    __slots__ = ("_faded", "_last", "_limit", "_ramp_samples", "frames_concealed")
+    __slots__ = ("_limit", "_ramp_samples", "faded", "frames_concealed", "last")
 
     def __init__(self, sample_rate: int) -> None:
         self._limit = sample_rate * CONCEAL_MS // 1000
         self._ramp_samples = sample_rate * EDGE_MS // 1000
-        self._last = b""
-        self._faded = 0  # samples made up since the last real frame; 0 = none
+        self.last = b""  # the last real frame, which a loss repeats: whoever plays one sets it
+        self.faded = 0  # samples made up since then; when not 0 the next real frame must pass `resume`
         self.frames_concealed = 0
-
-    @property
-    def active(self) -> bool:
-        """Whether something was made up since the last real frame."""
-        return self._faded > 0
-
-    def forget(self) -> None:
-        """The next gap follows silence: nothing is repeated."""
-        self._last = b""
-        self._faded = 0
-
-    def remember(self, frame: bytes) -> None:
-        """The last real frame, which a loss would repeat. `resume` must have been called when `active`."""
-        self._last = frame
 
     def conceal(self, length: int) -> bytes:
         """`length` bytes in place of what is missing."""
         samples = length // 2
-        start = self._faded
-        self._faded = start + samples
-        if not self._last or start >= self._limit:
+        start = self.faded
+        self.faded = start + samples
+        if not self.last or start >= self._limit:
             return bytes(length)
         self.frames_concealed += 1
-        last = np.frombuffer(self._last, dtype="<i2")
+        last = np.frombuffer(self.last, dtype="<i2")
         source = np.resize(last, start + samples)[start:]
         gain = 1.0 - np.arange(start, start + samples, dtype=np.float32) / self._limit
         np.clip(gain, 0.0, 1.0, out=gain)
@@ -56,7 +42,7 @@ class Concealer:
 
     def resume(self, frame: bytes) -> bytes:
         """The first real frame after made-up ones, eased in so that it does not click."""
-        self._faded = 0
+        self.faded = 0
         return fade_in(frame, self._ramp_samples)
 
 

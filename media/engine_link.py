@@ -46,10 +46,9 @@ class EngineLink:
         self._emit = emit
         self._media_ms = media_ms
         self._ring: deque[bytes] = deque(maxlen=ring_ms // FRAME_MS)
-        self._ring_bound = ring_ms // FRAME_MS
         self._connection: _Connection | None = None
         self._open: EngineSocket | None = None
-        self._engine_rate = sample_rate
+        self._converts = False
         self._frame_silence = bytes(sample_rate * FRAME_MS // 1000 * 2)
         self.frames_sent = 0
         self.bytes_received = 0
@@ -63,7 +62,7 @@ class EngineLink:
     def attach(self, command: AttachEngine) -> None:
         """Open a socket; one that exists is left to close and is not heard any more."""
         self._abandon()
-        self._engine_rate = command.sample_rate
+        self._converts = command.sample_rate != self._sample_rate
         self._playout.set_limit(command.buffer_ms + PLAYOUT_SLACK_MS)
         self._connection = _Connection(self, command)
         self._connection.socket.start()
@@ -99,19 +98,22 @@ class EngineLink:
             return
         if frame is None:
             frame = self._frame_silence
-        if self._ring:
-            self._ring.append(frame)
-            for _ in range(min(FRAMES_PER_TICK, len(self._ring))):
-                self._send(socket, self._ring.popleft())
+        if self._ring or self._converts:
+            self._deliver_slowly(socket, frame)
         else:
-            self._send(socket, frame)
+            socket.send_audio(frame)
+            self.frames_sent += 1
 
-    def _send(self, socket: EngineSocket, frame: bytes) -> None:
-        connection = self._connection
-        if connection is not None and connection.resamples:
-            frame = connection.upward(frame)
-        socket.send_audio(frame)
-        self.frames_sent += 1
+    def _deliver_slowly(self, socket: EngineSocket, frame: bytes) -> None:
+        """The same while the ring is emptied, or with another sample rate than the leg's."""
+        ring = self._ring
+        ring.append(frame)
+        for _ in range(min(FRAMES_PER_TICK, len(ring))):
+            frame = ring.popleft()
+            if self._connection is not None and self._converts:
+                frame = self._connection.upward(frame)
+            socket.send_audio(frame)
+            self.frames_sent += 1
 
     def _abandon(self) -> None:
         connection, self._connection = self._connection, None

@@ -25,11 +25,16 @@ class InboundAudio:
         "_buffer",
         "_codec",
         "_concealer",
+        "_decode",
         "_frame_bytes",
         "_pending",
+        "_put",
         "_standing",
+        "_take",
         "_ticks_per_ms",
         "_tolerated",
+        "_usual_bytes",
+        "_usual_ticks",
         "frames_skipped",
     )
 
@@ -38,6 +43,11 @@ class InboundAudio:
         self._ticks_per_ms = codec.clock_rate // 1000
         self._frame_bytes = codec.sample_rate * FRAME_MS // 1000 * 2
         self._buffer = JitterBuffer(codec.clock_rate, max_depth_ms)
+        self._put = self._buffer.put
+        self._take = self._buffer.take
+        self._decode = codec.decode
+        self._usual_bytes = -1  # length and duration of most packets, where the one tells the other
+        self._usual_ticks = 0
         self._concealer = Concealer(codec.sample_rate)
         self._pending = bytearray()  # decoded, not yet a whole frame
         frame_ticks = self._ticks_per_ms * FRAME_MS
@@ -57,10 +67,15 @@ class InboundAudio:
 
     def put(self, sequence: int, timestamp: int, payload: bytes) -> bool:
         """Keep one packet. False when its payload cannot be of this codec."""
-        ticks = self._codec.ticks(payload)
-        if ticks <= 0:
-            return False
-        self._buffer.put(sequence, timestamp, payload, ticks)
+        if len(payload) == self._usual_bytes:
+            ticks = self._usual_ticks
+        else:
+            ticks = self._codec.ticks(payload)
+            if ticks <= 0:
+                return False
+            if self._codec.constant_rate:
+                self._usual_bytes, self._usual_ticks = len(payload), ticks
+        self._put(sequence, timestamp, payload, ticks)
         return True
 
     def skip(self, sequence: int) -> None:
@@ -75,37 +90,50 @@ class InboundAudio:
 
     def frame(self) -> bytes:
         """The next 20 ms as PCM; silence when nothing came."""
+        if self._pending:
+            return self._reframed()
+        payload = self._take()
+        if not isinstance(payload, bytes):
+            self._fill(payload)
+            return self._reframed()
+        pcm = self._decode(payload)
+        if len(pcm) != self._frame_bytes or self._concealer.faded:
+            self._append(pcm)
+            return self._reframed()
+        self._concealer.last = pcm
+        standing = self._standing
+        depth = self._buffer.depth
+        if depth:
+            standing.observe(depth)
+            if standing.excess:
+                return self._shorten(pcm)
+        elif standing.watching:
+            standing.reset()
+        return pcm
+
+    def _reframed(self) -> bytes:
+        """A frame made of packets of another length, or of what is made up for lost ones."""
         frame_bytes = self._frame_bytes
-        buffer = self._buffer
-        if not self._pending:
-            payload = buffer.take()
-            if isinstance(payload, bytes):
-                pcm = self._codec.decode(payload)
-                if len(pcm) == frame_bytes and not self._concealer.active:
-                    self._concealer.remember(pcm)
-                    standing = self._standing
-                    standing.observe(buffer.depth)
-                    if standing.excess:
-                        return self._shorten(pcm)
-                    return pcm
-                self._append(pcm)
-            else:
-                self._fill(payload)
-        while len(self._pending) < frame_bytes:
-            taken = buffer.take()
+        pending = self._pending
+        while len(pending) < frame_bytes:
+            taken = self._take()
             if isinstance(taken, bytes):
-                self._append(self._codec.decode(taken))
+                self._append(self._decode(taken))
             else:
                 self._fill(taken)
-        frame = bytes(self._pending[:frame_bytes])
-        del self._pending[:frame_bytes]
-        self._standing.observe(buffer.depth)
+        frame = bytes(pending[:frame_bytes])
+        del pending[:frame_bytes]
+        depth = self._buffer.depth
+        if depth:
+            self._standing.observe(depth)
+        else:
+            self._standing.reset()
         return frame
 
     def _append(self, pcm: bytes) -> None:
-        if self._concealer.active:
+        if self._concealer.faded:
             pcm = self._concealer.resume(pcm)
-        self._concealer.remember(pcm[-self._frame_bytes :])
+        self._concealer.last = pcm[-self._frame_bytes :]
         self._pending += pcm
 
     def _fill(self, gap: int | None) -> None:

@@ -25,14 +25,14 @@ class JitterBuffer:
     """The packets of one SSRC. All durations are in units of the RTP timestamp ("ticks")."""
 
     __slots__ = (
-        "_clock_rate",
+        "_end",
         "_entries",
         "_expected",
         "_far_off",
-        "_highest",
-        "_last_sequence",
         "_max_depth",
         "_missing",
+        "_next_sequence",
+        "_next_timestamp",
         "_resync",
         "_starved",
         "depth",
@@ -44,7 +44,6 @@ class JitterBuffer:
     )
 
     def __init__(self, clock_rate: int, max_depth_ms: int) -> None:
-        self._clock_rate = clock_rate
         self._max_depth = clock_rate * max_depth_ms // 1000
         self._resync = clock_rate * RESYNC_MS // 1000
         self.late = 0
@@ -56,10 +55,11 @@ class JitterBuffer:
 
     def reset(self) -> None:
         """Begin anew: another SSRC. What was buffered belongs to the old one and goes."""
-        self._entries: list[_Entry] = []
-        self._expected = -1  # extended timestamp of the next tick to be played; -1 = no packet yet
-        self._highest = 0  # extended timestamp of the newest packet
-        self._last_sequence = -1
+        self._entries: list[_Entry] = []  # ascending, none before `_expected`
+        self._expected = 0  # extended timestamp of the next tick to be played
+        self._end = 0  # extended timestamp behind the newest packet, never before `_expected`
+        self._next_timestamp = -1  # the same as 32 bits; -1 = no packet yet
+        self._next_sequence = -1
         self._missing: dict[int, None] = {}
         self._starved = True
         self._far_off = 0
@@ -67,55 +67,72 @@ class JitterBuffer:
 
     def put(self, sequence: int, timestamp: int, payload: bytes, duration: int) -> None:
         """Keep one packet of `duration` ticks."""
-        last = self._last_sequence
-        if sequence != (last + 1) & 0xFFFF and last >= 0 and not self._in_sequence(sequence, last):
+        if timestamp == self._next_timestamp and sequence == self._next_sequence:
+            # In order and without a gap, as nearly all are.
+            extended = self._end
+            self._next_sequence = (sequence + 1) & 0xFFFF
+            self._entries.append((extended, duration, payload))
+            self._move_end(extended + duration)
+        elif not self._put_other(sequence, timestamp, payload, duration):
             return
-        if self._expected < 0:
-            # One cycle up, so that packets from before the first keep a positive timestamp.
-            self._expected = self._highest = extended = timestamp + 0x100000000
-            self._last_sequence = sequence
-        else:
-            moved = (timestamp - self._highest) & 0xFFFFFFFF
-            if moved >= 0x80000000:
-                moved -= 0x100000000
-            extended = self._highest + moved
-            if moved > 0:
-                self._highest = extended
-        entries = self._entries
-        if not entries:
-            if extended < self._expected and not self._behind(extended, duration):
-                return
-            entries.append((extended, duration, payload))
-        elif extended > entries[-1][0]:
-            entries.append((extended, duration, payload))
-        elif not self._insert(extended, duration, payload):
-            return
-        self._far_off = 0
         self.depth += duration
         if self.depth > self._max_depth:
             self._overflow()
 
+    def _move_end(self, end: int) -> None:
+        self._end = end
+        self._next_timestamp = end & 0xFFFFFFFF
+
+    def _put_other(self, sequence: int, timestamp: int, payload: bytes, duration: int) -> bool:
+        """The first packet, or one that is not the next. False when it is of no use."""
+        if self._next_timestamp < 0:
+            # One cycle up, so that packets from before the first have a positive timestamp.
+            self._expected = extended = timestamp + 0x100000000
+            self._next_sequence = (sequence + 1) & 0xFFFF
+        else:
+            if sequence != self._next_sequence and not self._in_sequence(sequence):
+                return False
+            if sequence == self._next_sequence:
+                self._next_sequence = (sequence + 1) & 0xFFFF
+            moved = (timestamp - self._next_timestamp) & 0xFFFFFFFF
+            extended = self._end + (moved if moved < 0x80000000 else moved - 0x100000000)
+        if extended < self._expected:
+            if not self._behind(extended):
+                return False
+        elif extended >= self._end:
+            self._far_off = 0
+        entries = self._entries
+        place = len(entries)
+        while place and entries[place - 1][0] >= extended:
+            place -= 1
+        if place < len(entries) and entries[place][0] == extended:
+            self.duplicate += 1
+            return False
+        entries.insert(place, (extended, duration, payload))
+        if extended + duration > self._end:
+            self._move_end(extended + duration)
+        return True
+
     def skip(self, sequence: int) -> None:
         """A packet that has nothing to play took this place in the sequence."""
-        last = self._last_sequence
-        if last >= 0:
-            self._in_sequence(sequence, last)
+        if sequence == self._next_sequence or (self._next_sequence >= 0 and self._in_sequence(sequence)):
+            self._next_sequence = (sequence + 1) & 0xFFFF
 
-    def _in_sequence(self, sequence: int, last: int) -> bool:
-        """Not the next packet: note what is missing, or find out what this one is. False for a duplicate."""
-        ahead = (sequence - last) & 0xFFFF
+    def _in_sequence(self, sequence: int) -> bool:
+        """Not the next packet: note what is missing, or find out what this one is. False for a duplicate.
+
+        Afterwards `_next_sequence` is this packet when it is the newest.
+        """
+        ahead = (sequence - self._next_sequence) & 0xFFFF
         if ahead < 0x8000:
-            if ahead == 0:
-                self.duplicate += 1
-                return False
             if ahead <= MAX_MISSING:
-                for skipped in range(1, ahead):
-                    self._missing[(last + skipped) & 0xFFFF] = None
+                for skipped in range(ahead):
+                    self._missing[(self._next_sequence + skipped) & 0xFFFF] = None
                 while len(self._missing) > MAX_MISSING:
                     del self._missing[next(iter(self._missing))]
             else:
                 self._missing.clear()
-            self._last_sequence = sequence
+            self._next_sequence = sequence
             return True
         if sequence in self._missing:
             del self._missing[sequence]
@@ -126,42 +143,24 @@ class JitterBuffer:
             return False
         # Far behind without having been missing: the sender has restarted its sequence.
         self._missing.clear()
-        self._last_sequence = sequence
+        self._next_sequence = sequence
         return True
 
-    def _behind(self, extended: int, duration: int) -> bool:
+    def _behind(self, extended: int) -> bool:
         """A packet before the playing point. True when it is taken as a new time base."""
         if self._expected - extended > self._resync:
             self._far_off += 1
             if self._far_off > 1:  # one may be a straggler, two are a sender that has jumped back
-                self._resynchronise(extended)
+                self._far_off = 0
+                self.resyncs += 1
+                self._entries.clear()
+                self.depth = 0
+                self._expected = extended
+                self._move_end(extended)
+                self._starved = True
                 return True
         self.late += 1
         return False
-
-    def _resynchronise(self, extended: int) -> None:
-        self.resyncs += 1
-        self._entries.clear()
-        self.depth = 0
-        self._expected = self._highest = extended
-        self._starved = True
-
-    def _insert(self, extended: int, duration: int, payload: bytes) -> bool:
-        """Put a packet that came out of order in its place."""
-        entries = self._entries
-        if extended < self._expected:
-            if not self._behind(extended, duration):
-                return False
-            entries.append((extended, duration, payload))
-            return True
-        place = len(entries)
-        while place and entries[place - 1][0] > extended:
-            place -= 1
-        if place and entries[place - 1][0] == extended:
-            self.duplicate += 1
-            return False
-        entries.insert(place, (extended, duration, payload))
-        return True
 
     def _overflow(self) -> None:
         """Too much waits: the oldest goes, since late speech is worth less than fresh speech."""
@@ -183,16 +182,21 @@ class JitterBuffer:
             self._starved = True
             return None
         extended, duration, payload = entries[0]
-        if extended != self._expected:
-            gap = extended - self._expected
-            self._expected = extended
-            # While the buffer was empty time has passed and was filled already.
-            if not self._starved:
-                if gap <= self._resync:
-                    return gap
-                self.resyncs += 1
+        if extended != self._expected and (gap := self._gap(extended)):
+            return gap
         self._starved = False
         del entries[0]
         self._expected = extended + duration
         self.depth -= duration
         return payload
+
+    def _gap(self, extended: int) -> int:
+        """Ticks to be filled before the packet at `extended`, which is not the one expected."""
+        gap = extended - self._expected
+        self._expected = extended
+        if self._starved:
+            return 0  # while the buffer was empty time has passed and was filled already
+        if gap > self._resync:
+            self.resyncs += 1
+            return 0
+        return gap

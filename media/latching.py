@@ -23,13 +23,13 @@ class Latch:
     """The source of one leg's packets. Times are monotonic seconds."""
 
     __slots__ = (
-        "_last_heard",
         "_left",
         "_relatch_silence_s",
         "_renegotiated_at",
         "_signalled",
         "_silence_s",
         "changes",
+        "last_heard",
         "source",
         "strangers",
     )
@@ -39,7 +39,7 @@ class Latch:
         self._relatch_silence_s = relatch_silence_s
         self._signalled: tuple[str, int] | None = None
         self._renegotiated_at = float("-inf")
-        self._last_heard = float("-inf")
+        self.last_heard = float("-inf")
         self._left: Source | None = None  # the source before a re-negotiation
         self.source: Source | None = None
         self.changes = 0
@@ -61,9 +61,12 @@ class Latch:
         return self.source if self.source is not None else self._signalled
 
     def heard(self, source: Source, now: float) -> bool:
-        """A packet came from `source`: True when it belongs to the call, False for a stranger's."""
+        """A packet came from `source`: True when it belongs to the call, False for a stranger's.
+
+        For the latched `source` itself it is enough to set `last_heard`.
+        """
         if source == self.source:
-            self._last_heard = now
+            self.last_heard = now
             return True
         return self._other(source, now)
 
@@ -74,15 +77,15 @@ class Latch:
         if self._left is not None:
             if source == self._left:
                 if renegotiated < STRAGGLER_S:
-                    self._last_heard = now
+                    self.last_heard = now
                     return True
                 return self._take(source, now)
-            if now - self._last_heard >= self._relatch_silence_s:
+            if now - self.last_heard >= self._relatch_silence_s:
                 return self._take(source, now)
         elif self.source is None:
             return self._take(source, now)
         silence = self._relatch_silence_s if renegotiated < RENEGOTIATION_WINDOW_S else self._silence_s
-        if self.source is not None and now - self._last_heard >= silence:
+        if self.source is not None and now - self.last_heard >= silence:
             return self._take(source, now)
         self.strangers += 1
         return False
@@ -92,5 +95,5 @@ class Latch:
             self.changes += 1
         self.source = source
         self._left = None
-        self._last_heard = now
+        self.last_heard = now
         return True

@@ -57,7 +57,6 @@ class Leg:
         self.slot = 0
         self._emit = emit
         self._align = align
-        self._now = now
         self._recorder = recorder
         self._player = player
         self.rtp = RtpSession(sockets, config, now, self._first_packet, self._digit)
@@ -81,7 +80,6 @@ class Leg:
 
     def tick(self, now: float) -> None:
         """Serve one frame each way."""
-        self._now = now
         self._frames += 1
         rtp = self.rtp
         caller = rtp.frame()
@@ -130,25 +128,19 @@ class Leg:
 
     # --- from the RTP side ---
 
-    def _first_packet(self, source: Source) -> None:
+    def _first_packet(self, source: Source, now: float) -> None:
         self._emit(messages.FirstPacketReceived(leg_id=self.leg_id, source=_spell(source)))
-        self._align(self, self._now)
+        self._align(self, now)
 
     def _digit(self, digit: Digit) -> None:
         self._emit(
             messages.DigitReceived(leg_id=self.leg_id, digit=digit.digit, duration_ms=digit.duration_ms)
         )
 
-    def readable(self, now: float) -> None:
-        """The RTP socket has a datagram."""
-        self._now = now
-        self.rtp.readable(now)
-
     # --- commands ---
 
     def execute(self, command: messages.Command, now: float) -> None:
         """Carry out one command of the gateway (other than creating and closing)."""
-        self._now = now
         match command:
             case messages.NegotiateLeg():
                 self._negotiate(command, now)
@@ -191,8 +183,6 @@ class Leg:
 
     def _send_digits(self, command: messages.SendDigits) -> None:
         try:
-            if self.rtp.event_payload_type is None:
-                raise DigitsError("telephone-event was not negotiated")
             self.rtp.send_digits(command.digits, command.tone_ms, command.gap_ms)
         except DigitsError as error:
             log.warning("digits_not_sent", leg_id=self.leg_id, call_id=self.call_id, reason=str(error))

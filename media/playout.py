@@ -112,9 +112,12 @@ class Playout:
         frame: bytes | bytearray = queue[:frame_bytes]
         del queue[:frame_bytes]
         standing = self._standing
-        standing.observe(len(queue))
-        if standing.excess:
-            frame = self._shorten(frame)
+        if queue:
+            standing.observe(len(queue))
+            if standing.excess:
+                frame = self._shorten(frame)
+        elif standing.watching:
+            standing.reset()
         if self._last is None:
             frame = self._begin(frame)
         self._last = frame

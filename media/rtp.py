@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 HEADER = struct.Struct("!BBHII")
 HEADER_BYTES = HEADER.size
+_pack = HEADER.pack
 PLAIN = 0x80  # version 2, no padding, no extension, no CSRC: nearly every packet
 
 _PADDING = 0x20
@@ -105,15 +106,19 @@ class RtpStream:
         self.octets = 0
         self._marker = _MARKER
 
-    def packet(self, payload: bytes) -> bytes:
-        """The next audio packet, stamped with the present timestamp (which `advance` moves)."""
+    def packet(self, payload: bytes, ticks: int) -> bytes:
+        """The next audio packet; the media clock then runs on by `ticks`, which the payload lasts."""
         sequence = self.sequence
+        timestamp = self.timestamp
         self.sequence = (sequence + 1) & 0xFFFF
+        self.timestamp = (timestamp + ticks) & 0xFFFFFFFF
         self.packets += 1
         self.octets += len(payload)
-        marker = self._marker
-        self._marker = 0
-        return HEADER.pack(PLAIN, self.payload_type | marker, sequence, self.timestamp, self.ssrc) + payload
+        second = self.payload_type
+        if self._marker:
+            second |= self._marker
+            self._marker = 0
+        return _pack(PLAIN, second, sequence, timestamp, self.ssrc) + payload
 
     def event_packet(self, payload: bytes, payload_type: int, timestamp: int, *, marker: bool) -> bytes:
         """A packet of another payload type in the same sequence (RFC 4733); audio resumes with the marker
@@ -125,7 +130,7 @@ class RtpStream:
         self.octets += len(payload)
         self._marker = _MARKER
         second = payload_type | (_MARKER if marker else 0)
-        return HEADER.pack(PLAIN, second, sequence, timestamp, self.ssrc) + payload
+        return _pack(PLAIN, second, sequence, timestamp, self.ssrc) + payload
 
     def advance(self, samples: int) -> None:
         """Let the media clock run on by so many samples of the RTP clock."""

@@ -16,7 +16,7 @@ from media import rtp
 from media.codecs import Codec, create_codec
 from media.config import MediaConfig
 from media.dtmf import Digit, DtmfReceiver
-from media.dtmf_sender import DtmfSender
+from media.dtmf_sender import DigitsError, DtmfSender
 from media.inbound_audio import FRAME_MS, InboundAudio
 from media.latching import Latch, Source
 from media.messages import Direction, NegotiateLeg
@@ -39,11 +39,12 @@ class RtpSession:
         sockets: tuple[socket.socket, socket.socket],
         config: MediaConfig,
         now: float,
-        first_packet: Callable[[Source], None],
+        first_packet: Callable[[Source, float], None],
         digit: Callable[[Digit], None],
     ) -> None:
         self._socket, self._rtcp_socket = sockets
         self._receive_from = self._socket.recvfrom
+        self._send_to = self._socket.sendto
         self._config = config
         self._first_packet = first_packet
         self._digit = digit
@@ -54,20 +55,22 @@ class RtpSession:
         self._inbound: InboundAudio | None = None
         self._received: RtpReceiveStatistics | None = None
         self._stream = rtp.RtpStream(0)
-        self._ssrc = -1
+        self._accepted_types: tuple[int, ...] = ()
+        self._key_held = False
         self._payload_type = -1
         self._event_type = -1
         self._digits_in = DtmfReceiver(8000)
         self._digits_out = DtmfSender(8000)
-        self._plain_pacing = True
         self._ptime_ms = FRAME_MS
         self._ptime_bytes = 0
         self._ticks_per_frame = 0
         self._silent_payload = b""
         self._outgoing = bytearray()
+        self._repacks = False  # the far party wants another packet time than our frame
         self._rtcp_source: Source | None = None
         self._expecting = False
         self._sending = False
+        self.sending_digits = False  # while this is so the agent's audio waits
         self.digits_sent: list[str] = []  # jobs finished since the owner looked
         self.last_packet_at: float | None = None
         self.malformed = 0
@@ -96,11 +99,14 @@ class RtpSession:
         self._payload_type = self._stream.payload_type = settled.payload_type
         event_type = settled.telephone_event_payload_type
         self._event_type = -1 if event_type is None else event_type
+        self._accepted_types = (self._payload_type, self._event_type, COMFORT_NOISE)
         if before is None or before.telephone_event_clock_rate != settled.telephone_event_clock_rate:
             self._digits_in = DtmfReceiver(settled.telephone_event_clock_rate)
             self._digits_out = DtmfSender(settled.telephone_event_clock_rate)
         self._ptime_ms = min(max(settled.ptime_ms, MIN_PTIME_MS), MAX_PTIME_MS)
         self._ptime_bytes = codec.sample_rate * self._ptime_ms // 1000 * 2
+        self._repacks = self._ptime_ms != FRAME_MS
+        self._outgoing.clear()
         self._ticks_per_frame = codec.clock_rate * FRAME_MS // 1000
         self._silent_payload = codec.silence(self._ticks_per_frame)
         self._expecting = settled.direction in (Direction.SENDRECV, Direction.RECVONLY)
@@ -146,31 +152,37 @@ class RtpSession:
         if received is None or inbound is None:
             return  # before the answer nobody knows what this is
         payload_type = second & 0x7F
-        if payload_type != self._payload_type and payload_type not in (self._event_type, COMFORT_NOISE):
+        if payload_type not in self._accepted_types:
             if 64 <= payload_type <= 95:
                 self._rtcp_received(data, source, now)
             else:
                 self.wrong_payload_type += 1
             return
-        if not self._latch.heard(source, now):
+        latch = self._latch
+        if source == latch.source:
+            latch.last_heard = now
+        elif not latch.heard(source, now):
             return
-        received.received(ssrc, sequence, timestamp, len(payload), now)
-        if ssrc != self._ssrc:
-            self._ssrc = ssrc
+        if ssrc != received.ssrc:
             inbound.reset()
             self._digits_in.reset()
-        if self.last_packet_at is None:
-            self._first_packet(source)
-        self.last_packet_at = now
+            self._key_held = False
+        received.received(ssrc, sequence, timestamp, len(payload), now)
         if payload_type == self._payload_type:
             if not inbound.put(sequence, timestamp, payload):
                 self.malformed += 1
-        elif payload_type == self._event_type:
-            inbound.skip(sequence)
-            for digit in self._digits_in.receive(payload, timestamp, now):
-                self._digit(digit)
         else:
             inbound.skip(sequence)
+            if payload_type == self._event_type:
+                self._event_received(payload, timestamp, now)
+        if self.last_packet_at is None:
+            self._first_packet(source, now)
+        self.last_packet_at = now
+
+    def _event_received(self, payload: bytes, timestamp: int, now: float) -> None:
+        for digit in self._digits_in.receive(payload, timestamp, now):
+            self._digit(digit)
+        self._key_held = self._digits_in.active
 
     def frame(self) -> bytes | None:
         """The far party's next 20 ms as PCM; None for silence."""
@@ -178,9 +190,7 @@ class RtpSession:
         if inbound is None or self.last_packet_at is None:
             return None
         frame = inbound.frame()
-        if not self._expecting or self._digits_in.active:
-            return None
-        return frame
+        return None if self._key_held or not self._expecting else frame
 
     def rtcp_readable(self, now: float) -> None:
         """Read one datagram of the RTCP socket."""
@@ -202,33 +212,26 @@ class RtpSession:
 
     def send_digits(self, digits: str, tone_ms: int, gap_ms: int) -> None:
         """Queue keys. Raises `DigitsError`."""
+        if self._event_type < 0:
+            raise DigitsError("telephone-event was not negotiated")
         self._digits_out.enqueue(digits, tone_ms, gap_ms)
-
-    @property
-    def event_payload_type(self) -> int | None:
-        """The payload type of telephone-event, None when it was not negotiated."""
-        return self._event_type if self._event_type >= 0 else None
-
-    @property
-    def sending_digits(self) -> bool:
-        """While this is so the agent's audio waits."""
-        return self._digits_out.busy and self._event_type >= 0
+        self.sending_digits = True
 
     def send(self, pcm: bytes | bytearray | None) -> bool:
         """Send 20 ms of audio, None for silence. Whether it could go out."""
+        latch = self._latch
+        target = latch.source or latch.target
         codec = self._codec
-        target = self._latch.target
         stream = self._stream
         if codec is None or target is None or not self._sending:
             stream.advance(self._ticks_per_frame)
             stream.pause()
             return False
-        if self._ptime_ms != FRAME_MS or self._outgoing or self.sending_digits:
+        if self._repacks or self.sending_digits:
             return self._send_repacked(pcm, codec, target)
-        packet = stream.packet(self._silent_payload if pcm is None else codec.encode(pcm))
-        stream.advance(self._ticks_per_frame)
+        payload = self._silent_payload if pcm is None else codec.encode(pcm)
         try:
-            self._socket.sendto(packet, target)
+            self._send_to(stream.packet(payload, self._ticks_per_frame), target)
         except OSError:
             self.send_errors += 1
             return False
@@ -238,16 +241,18 @@ class RtpSession:
         """The same for another packet time than ours, and while keys are sent."""
         outgoing = self._outgoing
         outgoing += bytes(codec.sample_rate * FRAME_MS // 1000 * 2) if pcm is None else pcm
+        ticks = codec.clock_rate * self._ptime_ms // 1000
         sent = False
         while len(outgoing) >= self._ptime_bytes:
             audio = bytes(outgoing[: self._ptime_bytes])
             del outgoing[: self._ptime_bytes]
             packet = self._event_packet() if self.sending_digits else None
             if packet is None:
-                packet = self._stream.packet(codec.encode(audio))
-            self._stream.advance(codec.clock_rate * self._ptime_ms // 1000)
+                packet = self._stream.packet(codec.encode(audio), ticks)
+            else:
+                self._stream.advance(ticks)
             try:
-                self._socket.sendto(packet, target)
+                self._send_to(packet, target)
                 sent = True
             except OSError:
                 self.send_errors += 1
@@ -257,6 +262,7 @@ class RtpSession:
         event, finished = self._digits_out.packet(self._stream.timestamp, self._ptime_ms)
         if finished is not None:
             self.digits_sent.append(finished)
+            self.sending_digits = self._digits_out.busy
         if event is None:
             return None
         return self._stream.event_packet(
@@ -267,8 +273,10 @@ class RtpSession:
 
     def housekeeping(self, now: float) -> None:
         """What need not happen in each frame: digits without an end, reports."""
-        for digit in self._digits_in.poll(now):
-            self._digit(digit)
+        if self._key_held:
+            for digit in self._digits_in.poll(now):
+                self._digit(digit)
+            self._key_held = self._digits_in.active
         if now >= self._rtcp.due_at and self._negotiated is not None:
             self._send_rtcp(self._rtcp.report(self._stream, self._received, now, time.time()))
 

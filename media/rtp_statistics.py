@@ -21,16 +21,15 @@ class RtpReceiveStatistics:
         "_clock_rate",
         "_cycles",
         "_earlier_lost",
-        "_highest",
+        "_earlier_received",
         "_interval_expected",
         "_interval_received",
         "_jitter",
-        "_last_arrival",
-        "_last_timestamp",
+        "_next",
         "_received",
+        "_transit",
         "octets",
         "out_of_order",
-        "packets",
         "ssrc",
         "ssrc_changes",
     )
@@ -38,84 +37,89 @@ class RtpReceiveStatistics:
     def __init__(self, clock_rate: int) -> None:
         self._clock_rate = clock_rate
         self.ssrc: int = _NONE
-        self.packets = 0
         self.octets = 0
         self.out_of_order = 0
         self.ssrc_changes = 0
         self._earlier_lost = 0
+        self._earlier_received = 0
         self._jitter = 0.0
         self._begin(0)
 
     def _begin(self, sequence: int) -> None:
-        self._base = self._highest = sequence
-        self._cycles = 0
+        self._base = sequence
+        self._next = (sequence + 1) & 0xFFFF
+        self._cycles = 0 if self._next else _MODULUS  # those of the next sequence number
         self._received = 0
         self._bad_sequence = _NONE
         self._interval_expected = 0
         self._interval_received = 0
-        self._last_arrival = 0.0
-        self._last_timestamp = 0
+        self._transit = float("-inf")
 
     def received(self, ssrc: int, sequence: int, timestamp: int, octets: int, now: float) -> None:
         """Count one packet of `octets` payload bytes that arrived at `now` (seconds, any origin)."""
-        self.packets += 1
         self.octets += octets
         if ssrc != self.ssrc:
-            if self.ssrc != _NONE:
-                self.ssrc_changes += 1
-                self._earlier_lost += self._lost()
-            self.ssrc = ssrc
-            self._begin(sequence)
-            self._received = 1
-            self._last_arrival = now
-            self._last_timestamp = timestamp
-            return
-        ahead = (sequence - self._highest) & 0xFFFF
-        if ahead == 1:
-            self._received += 1
-            if sequence == 0:
+            self._new_source(ssrc, sequence)
+        elif sequence == self._next:
+            self._next = (sequence + 1) & 0xFFFF
+            if sequence == 0xFFFF:
                 self._cycles += _MODULUS
-            self._highest = sequence
-        elif not self._accept(sequence, ahead):
+        elif not self._accept(sequence):
             return
-        moved = timestamp - self._last_timestamp
-        if moved > 0x7FFFFFFF:
-            moved -= 0x100000000
-        elif moved < -0x7FFFFFFF:
-            moved += 0x100000000
-        deviation = (now - self._last_arrival) * self._clock_rate - moved
-        self._last_arrival = now
-        self._last_timestamp = timestamp
-        # A pause of the sender or a new timestamp base is no jitter of the network.
-        if -self._clock_rate < deviation < self._clock_rate:
-            self._jitter += ((deviation if deviation > 0 else -deviation) - self._jitter) / 16
+        self._received += 1
+        transit = now * self._clock_rate - timestamp
+        deviation = transit - self._transit
+        self._transit = transit
+        if deviation < 0:
+            deviation = -deviation
+        # More than a second is a pause of the sender or a new timestamp base, no jitter of the network.
+        if deviation < self._clock_rate:
+            self._jitter += (deviation - self._jitter) / 16
 
-    def _accept(self, sequence: int, ahead: int) -> bool:
+    def _new_source(self, ssrc: int, sequence: int) -> None:
+        if self.ssrc != _NONE:
+            self.ssrc_changes += 1
+            self._close_account()
+        self.ssrc = ssrc
+        self._begin(sequence)
+
+    def _close_account(self) -> None:
+        """A stream is over; its totals stay."""
+        self._earlier_lost += self._lost()
+        self._earlier_received += self._received
+
+    def _accept(self, sequence: int) -> bool:
         """Anything but the next packet (A.1). False when the packet must not be counted."""
-        if 0 < ahead < MAX_DROPOUT:
-            if sequence < self._highest:
+        ahead = (sequence - self._next) & 0xFFFF
+        if ahead < MAX_DROPOUT:
+            if sequence < self._next:
                 self._cycles += _MODULUS
-            self._highest = sequence
-        elif 0 < ahead <= _MODULUS - MAX_MISORDER:
+            self._go_to(sequence)
+        elif ahead < _MODULUS - MAX_MISORDER:
             if sequence != self._bad_sequence:
                 self._bad_sequence = (sequence + 1) & 0xFFFF
                 return False
             # Two in a row: the sender has started anew without telling.
-            self._earlier_lost += self._lost()
+            self._close_account()
             self._begin(sequence)
         else:
             self.out_of_order += 1
-        self._received += 1
         return True
 
-    def restart_timing(self) -> None:
-        """Forget the last arrival, so that the next packet does not count into the jitter."""
-        self._last_arrival = float("-inf")
+    def _go_to(self, sequence: int) -> None:
+        self._next = (sequence + 1) & 0xFFFF
+        if self._next == 0:
+            self._cycles += _MODULUS
+
+    @property
+    def packets(self) -> int:
+        """Packets received in the whole call."""
+        return self._earlier_received + self._received
 
     @property
     def highest_sequence(self) -> int:
         """Extended highest sequence number received."""
-        return self._cycles + self._highest
+        return self._cycles + self._next - 1
 
     @property
     def jitter(self) -> int:
@@ -127,7 +131,7 @@ class RtpReceiveStatistics:
         return self._jitter * 1000 / self._clock_rate
 
     def _expected(self) -> int:
-        return self._cycles + self._highest - self._base + 1
+        return self.highest_sequence - self._base + 1
 
     def _lost(self) -> int:
         return self._expected() - self._received if self._received else 0

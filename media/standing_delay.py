@@ -9,9 +9,12 @@ WINDOW_FRAMES = 50
 
 
 class StandingDelay:
-    """Watches the depth of one queue, in any unit; `keep` is the depth that may stand."""
+    """Watches the depth of one queue, in any unit; `keep` is the depth that may stand.
 
-    __slots__ = ("_ceiling", "_count", "_highest", "_keep", "_lowest", "excess")
+    While the queue is found empty `observe` need not be called, but `reset` when `watching`.
+    """
+
+    __slots__ = ("_ceiling", "_highest", "_keep", "_lowest", "excess", "watching")
 
     def __init__(self, keep: int, ceiling: int) -> None:
         """`ceiling`: a queue that reached this within the window is not fed in real time and is left
@@ -24,7 +27,7 @@ class StandingDelay:
 
     def reset(self) -> None:
         """Begin a new window, with nothing to drop."""
-        self._count = 0
+        self.watching = 0  # frames seen in this window
         self._lowest = 1 << 62
         self._highest = 0
         self.excess = 0
@@ -37,10 +40,10 @@ class StandingDelay:
             self._lowest = depth
         if depth > self._highest:
             self._highest = depth
-        self._count += 1
-        if self._count >= WINDOW_FRAMES:
+        self.watching += 1
+        if self.watching >= WINDOW_FRAMES:
             idle = self._lowest - self._keep
             self.excess = idle if idle > 0 and self._highest < self._ceiling else 0
-            self._count = 0
+            self.watching = 0
             self._lowest = 1 << 62
             self._highest = 0

@@ -11,6 +11,7 @@ class Codec(Protocol):
     name: str  # encoding name of the RTP/AVP registry
     clock_rate: int  # Hz, of the RTP timestamp
     sample_rate: int  # Hz, of the PCM
+    constant_rate: bool  # payloads of one length all last equally long
 
     def decode(self, payload: bytes) -> bytes:
         """PCM of one payload."""

@@ -11,6 +11,7 @@ class Pcmu:
     name = "PCMU"
     clock_rate = 8000
     sample_rate = 8000
+    constant_rate = True
 
     def decode(self, payload: bytes) -> bytes:
         return audioop.ulaw2lin(payload, 2)
@@ -31,6 +32,7 @@ class Pcma:
     name = "PCMA"
     clock_rate = 8000
     sample_rate = 8000
+    constant_rate = True
 
     def decode(self, payload: bytes) -> bytes:
         return audioop.alaw2lin(payload, 2)

@@ -1,0 +1,352 @@
+"""What the media plane costs by itself: N calls of G.711 through RTP, the plane, a WebSocket echo and back.
+
+Three processes: the plane alone (what is measured), an echo that plays the engine, and the generator here,
+which sends RTP with a number in each packet, finds the number in what comes back, and reads arrival times
+from the kernel.
+
+    python -m bench.media_loop --calls 200 --seconds 10
+
+prints one JSON object. Times are milliseconds. CPU is user+sys of the plane's process per second of one call.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import itertools
+import json
+import os
+import resource
+import select
+import socket
+import struct
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_create_server
+
+from media import messages
+from media.config import MediaConfig
+from media.in_process import InProcessMediaPlane
+
+HOST = "127.0.0.1"
+FRAME_S = 0.020
+SLOTS = 20
+WARM_UP_S = 2.0
+# Linux: the arrival time of a datagram as an ancillary message (asm-generic/socket.h).
+SO_TIMESTAMPNS = 35
+HEADER = struct.Struct("!BBHII")
+TIMESPEC = struct.Struct("@qq")
+# Payload bytes 0x80-0xe3 survive decoding and encoding, so each packet is numbered in base 100.
+BASE, DIGITS = 0x80, 100
+
+
+# --- the echo -----------------------------------------------------------------------------------------------
+
+
+class Echo(WSListener):
+    """Returns each binary frame at once."""
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        if frame.msg_type == WSMsgType.BINARY:
+            transport.send(WSMsgType.BINARY, frame.get_payload_as_bytes())
+        elif frame.msg_type == WSMsgType.CLOSE:
+            transport.send_close(frame.get_close_code())
+            transport.disconnect()
+
+
+async def run_echo() -> None:
+    server = await ws_create_server(lambda _: Echo(), HOST, 0)
+    _tell({"port": server.sockets[0].getsockname()[1]})
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
+
+
+# --- the plane ----------------------------------------------------------------------------------------------
+
+
+def _cpu_s() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _resident_mb() -> float:
+    with open("/proc/self/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE") / 1e6
+
+
+async def run_plane(arguments: argparse.Namespace) -> None:
+    """Obeys lines of JSON: first the generator's ports, then `measure` twice, then the end."""
+    loop = asyncio.get_running_loop()
+    plane = InProcessMediaPlane(
+        MediaConfig(
+            bind_host=HOST,
+            port_low=arguments.port_low,
+            port_high=arguments.port_low + 4000,
+            slot_ms=arguments.slot_ms,
+        )
+    )
+    await plane.start()
+    gc.freeze()
+    empty_mb = _resident_mb()
+    opened = 0
+    all_open = asyncio.Event()
+
+    def heard(event: messages.Event) -> None:
+        nonlocal opened
+        if isinstance(event, messages.EngineOpened):
+            opened += 1
+            if opened == arguments.calls:
+                all_open.set()
+
+    order = json.loads(await loop.run_in_executor(None, sys.stdin.readline))
+    ports = []
+    for number, remote in enumerate(order["ports"]):
+        leg_id = str(number)
+        created = await plane.create_leg(messages.CreateLeg(leg_id=leg_id, call_id=leg_id), heard)
+        ports.append(created.port)
+        plane.send(
+            messages.NegotiateLeg(
+                leg_id=leg_id,
+                remote_host=HOST,
+                remote_port=remote,
+                remote_rtcp_port=remote + 1,
+                codec="PCMU",
+                clock_rate=8000,
+                payload_type=0,
+                telephone_event_payload_type=101,
+            )
+        )
+        plane.send(messages.AttachEngine(leg_id=leg_id, join_url=order["join_url"], sample_rate=8000))
+        plane.send(messages.OpenGate(leg_id=leg_id))
+        if arguments.record:
+            plane.send(messages.StartRecording(leg_id=leg_id, path=f"{arguments.record}/{leg_id}.wav"))
+        if number % 20 == 19:
+            await asyncio.sleep(0.02)
+    await all_open.wait()
+    gc.collect()
+    gc.freeze()
+    _tell({"ports": ports})
+    await loop.run_in_executor(None, sys.stdin.readline)
+    cpu = _cpu_s()
+    switches = resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw
+    await loop.run_in_executor(None, sys.stdin.readline)
+    statistics = [await plane.statistics(str(number)) for number in range(len(ports))]
+    _tell(
+        {
+            "cpu_s": _cpu_s() - cpu,
+            "wake_ups": resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw - switches,
+            "memory_mb": _resident_mb() - empty_mb,
+            "concealed": sum(leg.frames_concealed for leg in statistics),
+            "late": sum(leg.packets_late for leg in statistics),
+            "underruns": sum(leg.playout_underruns for leg in statistics),
+            "jitter_ms": round(max(leg.jitter_ms for leg in statistics), 3),
+            "max_lateness_ms": plane.plane_statistics().max_lateness_ms,
+        }
+    )
+    await plane.close()
+
+
+# --- the generator ------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Call:
+    """One caller: its socket, and what came back to it."""
+
+    socket: socket.socket
+    port: int
+    sent_at: dict[int, float] = field(default_factory=dict)
+    arrivals: list[float] = field(default_factory=list)
+    round_trips: list[tuple[float, float]] = field(default_factory=list)  # (sent at, seconds)
+
+
+def _payloads(count: int) -> list[bytes]:
+    return [bytes((BASE + number // DIGITS, BASE + number % DIGITS)) * 80 for number in range(count)]
+
+
+class Generator:
+    """Sends for all calls, spread over the 20 ms, and collects what returns."""
+
+    def __init__(self, calls: list[Call]) -> None:
+        self._calls = calls
+        self._by_number = {call.socket.fileno(): call for call in calls}
+        self._poll = select.epoll()
+        for call in calls:
+            self._poll.register(call.socket.fileno(), select.EPOLLIN)
+        self._payloads = _payloads(DIGITS * DIGITS)
+        self._frame = 0
+
+    def run(self, seconds: float) -> None:
+        """Send and receive for so long, on an absolute schedule of 1 ms slots."""
+        slots = [self._calls[slot::SLOTS] for slot in range(SLOTS)]
+        start = time.monotonic()
+        for step in range(int(seconds * 1000)):
+            self._send(slots[step % SLOTS], self._frame)
+            if step % SLOTS == SLOTS - 1:
+                self._frame += 1
+            until = start + (step + 1) / 1000
+            self._receive(max(0.0, until - time.monotonic()))
+            rest = until - time.monotonic()
+            if rest > 0:
+                time.sleep(rest)
+
+    def _send(self, calls: list[Call], frame: int) -> None:
+        payload = self._payloads[frame % len(self._payloads)]
+        packet = HEADER.pack(0x80, 0, frame & 0xFFFF, frame * 160 & 0xFFFFFFFF, 1) + payload
+        for call in calls:
+            call.sent_at[frame] = time.time()
+            call.socket.sendto(packet, (HOST, call.port))
+
+    def _receive(self, timeout: float) -> None:
+        for number, _ in self._poll.poll(timeout if timeout > 0.001 else 0):
+            call = self._by_number[number]
+            data, ancillary, _, _ = call.socket.recvmsg(2048, 64)
+            if len(data) != 172 or not ancillary:
+                continue
+            seconds, nanoseconds = TIMESPEC.unpack(ancillary[0][2][:16])
+            arrival = seconds + nanoseconds / 1e9
+            call.arrivals.append(arrival)
+            high, low = data[12 + 80] - BASE, data[12 + 81] - BASE
+            if 0 <= high < DIGITS and 0 <= low < DIGITS:
+                sent = call.sent_at.pop(high * DIGITS + low, None)
+                if sent is not None:
+                    call.round_trips.append((sent, arrival - sent))
+
+
+def _percentile(values: list[float], percent: float) -> float:
+    return sorted(values)[min(len(values) - 1, int(len(values) * percent / 100))] if values else float("nan")
+
+
+def _summary(calls: list[Call], start: float, end: float, seconds: float) -> dict[str, Any]:
+    deviations: list[float] = []
+    round_trips: list[float] = []
+    rates: list[float] = []
+    lost = 0
+    for call in calls:
+        arrivals = [arrival for arrival in call.arrivals if start <= arrival < end]
+        rates.append(len(arrivals) / seconds)
+        deviations += [
+            abs(after - before - FRAME_S) * 1000
+            for before, after in itertools.pairwise(arrivals)
+        ]
+        round_trips += [trip * 1000 for sent, trip in call.round_trips if start <= sent < end]
+        lost += sum(1 for sent in call.sent_at.values() if start <= sent < end - 0.5)
+    first_half = [t * 1000 for c in calls for s, t in c.round_trips if start <= s < (start + end) / 2]
+    last_half = [t * 1000 for c in calls for s, t in c.round_trips if (start + end) / 2 <= s < end]
+    return {
+        "packets_per_second_per_call": round(sum(rates) / len(rates), 2),
+        "lowest_packets_per_second": round(min(rates), 2),
+        "spacing_deviation_p50_ms": round(_percentile(deviations, 50), 3),
+        "spacing_deviation_p99_ms": round(_percentile(deviations, 99), 3),
+        "spacing_deviation_max_ms": round(max(deviations, default=float("nan")), 3),
+        "round_trip_p50_ms": round(_percentile(round_trips, 50), 2),
+        "round_trip_p99_ms": round(_percentile(round_trips, 99), 2),
+        "round_trip_p50_first_half_ms": round(_percentile(first_half, 50), 2),
+        "round_trip_p50_last_half_ms": round(_percentile(last_half, 50), 2),
+        "frames_lost": lost,
+    }
+
+
+def _open_calls(count: int) -> list[Call]:
+    calls = []
+    for _ in range(count):
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        sock.bind((HOST, 0))
+        sock.setblocking(False)
+        calls.append(Call(sock, 0))
+    return calls
+
+
+# --- putting it together ------------------------------------------------------------------------------------
+
+
+def _tell(value: dict[str, Any]) -> None:
+    print(json.dumps(value), flush=True)
+
+
+def _start(role: str, arguments: argparse.Namespace) -> subprocess.Popen[str]:
+    command = [sys.executable, "-W", "ignore", "-m", "bench.media_loop", "--role", role]
+    for name in ("calls", "port_low", "slot_ms", "record"):
+        value = getattr(arguments, name)
+        if value is not None:
+            command += [f"--{name.replace('_', '-')}", str(value)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def _order(process: subprocess.Popen[str], line: str) -> None:
+    assert process.stdin is not None
+    process.stdin.write(line + "\n")
+    process.stdin.flush()
+
+
+def _answer(process: subprocess.Popen[str]) -> dict[str, Any]:
+    assert process.stdout is not None
+    answer: dict[str, Any] = json.loads(process.stdout.readline())
+    return answer
+
+
+def measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    """One run; the result as a plain dictionary."""
+    calls = _open_calls(arguments.calls)
+    echo, plane = _start("echo", arguments), _start("plane", arguments)
+    try:
+        join_url = f"ws://{HOST}:{_answer(echo)['port']}/echo"
+        ports = [call.socket.getsockname()[1] for call in calls]
+        _order(plane, json.dumps({"ports": ports, "join_url": join_url}))
+        for call, port in zip(calls, _answer(plane)["ports"], strict=True):
+            call.port = port
+        generator = Generator(calls)
+        gc.disable()
+        generator.run(WARM_UP_S)
+        _order(plane, "measure")
+        start = time.time()
+        generator.run(arguments.seconds)
+        end = time.time()
+        _order(plane, "measure")
+        generator.run(0.5)
+        measured = _answer(plane)
+    finally:
+        for process in (plane, echo):
+            if process.stdin is not None:
+                process.stdin.close()
+            process.wait(20)
+    call_seconds = arguments.calls * arguments.seconds
+    return {
+        "calls": arguments.calls,
+        "seconds": arguments.seconds,
+        "cpu_ms_per_call_second": round(measured.pop("cpu_s") * 1000 / call_seconds, 3),
+        "wake_ups_per_second": round(measured.pop("wake_ups") / arguments.seconds),
+        "memory_mb_per_call": round(measured.pop("memory_mb") / arguments.calls, 3),
+        **_summary(calls, start, end, arguments.seconds),
+        **measured,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="bench.media_loop", description=__doc__.splitlines()[0] if __doc__ else ""
+    )
+    parser.add_argument("--calls", type=int, default=200)
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--slot-ms", type=int, default=MediaConfig().slot_ms)
+    parser.add_argument("--port-low", type=int, default=22_000)
+    parser.add_argument("--record", help="directory for recordings; none are made without it")
+    parser.add_argument(
+        "--role", choices=("generator", "plane", "echo"), default="generator", help=argparse.SUPPRESS
+    )
+    arguments = parser.parse_args()
+    if arguments.role == "generator":
+        _tell(measure(arguments))
+        return
+    import uvloop
+
+    uvloop.run(run_echo() if arguments.role == "echo" else run_plane(arguments))
+
+
+if __name__ == "__main__":
+    main()
