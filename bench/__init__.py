@@ -1,0 +1,3 @@
+"""Measurements a user would ask for: what a call costs, how many fit a core, how steady and how quick the
+audio is.
+"""
