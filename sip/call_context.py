@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from sip.dialog import Dialog
@@ -21,6 +21,8 @@ class CallContext(Protocol):
     timing: Timing
     transactions: TransactionLayer
     clock: Callable[[], float]
+    user_agent_headers: Sequence[tuple[str, str]]
+    server_headers: Sequence[tuple[str, str]]
 
     def flow_for(self, dialog: Dialog, current: Flow) -> Flow:
         """The way to the next hop of `dialog`; `current` is the one its last message took."""

@@ -33,6 +33,7 @@ class Dialog:
     """
 
     __slots__ = (
+        "_first_route",
         "confirmed",
         "id",
         "local_address",
@@ -55,11 +56,14 @@ class Dialog:
         remote_cseq: int | None,
         confirmed: bool,
     ) -> None:
+        """Raises ParseError when the first route cannot be read."""
         self.id = dialog_id
         self.local_address = local_address
         self.remote_address = remote_address
         self.remote_target = remote_target
-        self.route_set: tuple[str, ...] = tuple(route_set)
+        self.route_set: tuple[str, ...] = ()
+        self._first_route: NameAddr | None = None
+        self._take_route_set(route_set)
         self.local_cseq = local_cseq
         self.remote_cseq = remote_cseq
         self.confirmed = confirmed
@@ -77,7 +81,7 @@ class Dialog:
             local_address=with_tag(request.get("To") or "", local_tag),
             remote_address=request.get("From") or "",
             remote_target=request.from_.uri_text if contact is None else contact.uri_text,
-            route_set=_record_route(request),
+            route_set=request.record_route,
             # Any start is allowed; a fixed one costs nothing and is easy to read in a trace.
             local_cseq=0,
             remote_cseq=request.cseq.number,
@@ -96,7 +100,7 @@ class Dialog:
             local_address=request.get("From") or "",
             remote_address=response.get("To") or "",
             remote_target=request.uri if contact is None else contact.uri_text,
-            route_set=_record_route(response)[::-1],
+            route_set=response.record_route[::-1],
             local_cseq=request.cseq.number,
             remote_cseq=None,
             confirmed=200 <= response.status < 300,
@@ -105,7 +109,7 @@ class Dialog:
     def confirm(self, response: Response) -> None:
         """A 2xx for an early dialog of ours: the route set is taken from it anew (section 13.2.2.4)."""
         self.confirmed = True
-        self.route_set = tuple(_record_route(response)[::-1])
+        self._take_route_set(response.record_route[::-1])
         self.refresh_target(response)
 
     def refresh_target(self, message: Request | Response) -> None:
@@ -125,8 +129,8 @@ class Dialog:
     @property
     def next_hop(self) -> SipUri:
         """Where requests go: the first route, strict or loose, or the remote target. Raises ParseError."""
-        if self.route_set:
-            return NameAddr.parse(self.route_set[0]).uri
+        if self._first_route is not None:
+            return self._first_route.uri
         return SipUri.parse(self.remote_target)
 
     def new_request(self, method: str) -> Request:
@@ -139,16 +143,22 @@ class Dialog:
         13.2.2.4)."""
         return self._build("ACK", cseq_number)
 
+    def _take_route_set(self, routes: Sequence[str]) -> None:
+        """Only the first route is ever looked at; finding it unreadable now beats finding it in a BYE."""
+        self.route_set = tuple(routes)
+        self._first_route = NameAddr.parse(routes[0]) if routes else None
+        if self._first_route is not None:
+            _ = self._first_route.uri
+
     def _build(self, method: str, number: int) -> Request:
         """RFC 3261 section 12.2.1.1."""
         request_uri = self.remote_target
         routes: Iterable[str] = self.route_set
-        if self.route_set:
-            first = NameAddr.parse(self.route_set[0])
-            if not first.uri.is_loose_route:
-                # A strict router of RFC 2543 takes the Request-URI for itself and finds the target last.
-                request_uri = first.uri_text
-                routes = (*self.route_set[1:], f"<{self.remote_target}>")
+        first = self._first_route
+        if first is not None and not first.uri.is_loose_route:
+            # A strict router of RFC 2543 takes the Request-URI for itself and finds the target last.
+            request_uri = first.uri_text
+            routes = (*self.route_set[1:], f"<{self.remote_target}>")
         request = Request(method, request_uri)
         for route in routes:
             request.add("Route", route)
@@ -168,7 +178,3 @@ def dialog_id_of_request(request: Request) -> DialogId:
 def with_tag(address: str, tag: str) -> str:
     """A To value as a UAS sends it back: as it came, with our tag."""
     return f"{address};tag={tag}"
-
-
-def _record_route(message: Request | Response) -> list[str]:
-    return list(message.record_route)

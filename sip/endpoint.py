@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 import structlog
 
@@ -32,6 +33,7 @@ log = structlog.get_logger(__name__)
 
 _UNUSABLE_HOSTS = frozenset(("", "0.0.0.0", "::"))
 DEFAULT_PORT = 5060
+_PRIVATE_PREFIXES = ("10.", "172.", "192.168.", "100.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,20 @@ class OptionsReply:
 
     status: int
     retry_after: int | None = None
+
+
+def _behind_nat(contact_host: str, seen_host: str) -> bool:
+    """Whether the peer names a private address (RFC 1918, RFC 6598) although its messages come from a
+    public one.
+
+    Such a Contact cannot be reached from here; what comes back through the NAT's own mapping can.
+    """
+    if not contact_host.startswith(_PRIVATE_PREFIXES):
+        return False
+    try:
+        return not ip_address(contact_host).is_global and ip_address(seen_host).is_global
+    except ValueError:
+        return False
 
 
 class Endpoint:
@@ -67,7 +83,8 @@ class Endpoint:
         self._dialogs: dict[DialogId, tuple[Dialog, Call]] = {}
         self._calls: set[Call] = set()
         self._source = ("", 0)
-        self.product = product
+        self.user_agent_headers: Sequence[tuple[str, str]] = (("User-Agent", product),) if product else ()
+        self.server_headers: Sequence[tuple[str, str]] = (("Server", product),) if product else ()
 
     @property
     def calls(self) -> frozenset[Call]:
@@ -178,6 +195,8 @@ class Endpoint:
         if uri.host in _UNUSABLE_HOSTS or transport not in ("udp", "tcp"):
             return current
         port = uri.port or DEFAULT_PORT
+        if _behind_nat(uri.host, current.host) and not dialog.route_set:
+            return current
         if (
             uri.host == current.host
             and port == current.port
@@ -229,7 +248,9 @@ class Endpoint:
         if refused is not None:
             transaction.respond(refused, now)
         elif request.method == "OPTIONS":
-            transaction.respond(response_to(request, 200, headers=OPTIONS_HEADERS), now)
+            transaction.respond(
+                response_to(request, 200, headers=(*OPTIONS_HEADERS, *self.server_headers)), now
+            )
         else:
             call.receive_request(request, transaction, now)
 
@@ -242,7 +263,7 @@ class Endpoint:
 
     def _options_response(self, request: Request, tag: str | None) -> Response:
         reply = self._on_options()
-        headers: Sequence[tuple[str, str]] = OPTIONS_HEADERS
+        headers = (*OPTIONS_HEADERS, *self.server_headers)
         if reply.retry_after is not None:
             headers = (*headers, ("Retry-After", str(reply.retry_after)))
         return response_to(request, reply.status, to_tag=tag, headers=headers)

@@ -45,6 +45,12 @@ class Flow(Protocol):
         ...
 
     @property
+    def carrier(self) -> object:
+        """What really carries the messages, for telling which flow broke: the flow itself, or what it
+        stands for."""
+        ...
+
+    @property
     def local_authority(self) -> str:
         """Our `host:port` as this peer should see it, for Via and Contact."""
         ...

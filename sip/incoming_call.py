@@ -39,7 +39,7 @@ class IncomingCall(Call):
             transaction,
             request,
             local_tag=self.local_tag,
-            headers=self.dialog_headers,
+            headers=(*self.dialog_headers, *context.server_headers),
             timers=context.timers,
             timing=context.timing,
             on_ack_timeout=self.ack_missing,

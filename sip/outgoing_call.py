@@ -89,7 +89,7 @@ class OutgoingCall(Call):
         request.add("To", f"<{target.to_uri}>")
         request.add("Call-ID", self.call_id)
         request.add("CSeq", f"{self._cseq} INVITE")
-        for name, value in (*self.dialog_headers, *target.headers, *extra):
+        for name, value in (*self.dialog_headers, *self.context.user_agent_headers, *target.headers, *extra):
             request.add(name, value)
         if SUPPORTED_EXTENSIONS:
             request.add(*SUPPORTED_HEADER)

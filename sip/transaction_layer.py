@@ -130,7 +130,7 @@ class TransactionLayer:
 
     def transport_failed(self, flow: Flow, now: float) -> None:
         """Every request still unanswered on `flow` fails; rare, so it may look at all of them."""
-        for transaction in [t for t in self._client.values() if t.flow is flow]:
+        for transaction in [t for t in self._client.values() if t.flow.carrier is flow.carrier]:
             transaction.transport_failed(now)
 
     def client_transaction_ended(self, transaction: ClientTransaction) -> None:

@@ -299,6 +299,11 @@ class DeferredFlow:
         self._waiting: list[tuple[bytes, Request | Response | None]] = []
         layer.resolve(host, port, transport, self._found)
 
+    @property
+    def carrier(self) -> object:
+        """The flow that was found."""
+        return self if self._flow is None else self._flow.carrier
+
     def send(self, data: bytes, message: Request | Response | None) -> None:
         """Send or wait. Raises TransportError like the flow that is found, or when too much is waiting."""
         if self._flow is not None:

@@ -83,6 +83,11 @@ class TcpConnection(asyncio.Protocol):
         self.alive = True
         self.local_authority = "" if peer is None else layer.authority_towards(peer[0])
 
+    @property
+    def carrier(self) -> object:
+        """The connection itself."""
+        return self
+
     def send(self, data: bytes, message: Request | Response | None) -> None:
         """Write, or queue while connecting. Raises TransportError when closed or when the peer does not
         read."""

@@ -61,6 +61,11 @@ class UdpFlow:
         self.port = port
         self.local_authority = local_authority
 
+    @property
+    def carrier(self) -> object:
+        """The flow itself."""
+        return self
+
     def send(self, data: bytes, message: Request | Response | None) -> None:
         """One datagram. Raises TransportError for what will not get better by repeating it."""
         self._transport.send(data, self._address)

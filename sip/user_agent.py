@@ -220,6 +220,11 @@ class _NoFlow:
         self.host = target.host
         self.port = target.port
 
+    @property
+    def carrier(self) -> object:
+        """Nothing but itself."""
+        return self
+
     def send(self, data: bytes, message: object) -> None:
         """Never called: a call does not start before its flow is known."""
         raise RuntimeError("the call has no flow yet")
