@@ -91,7 +91,7 @@ def parse_authentication(text: str) -> list[tuple[str, dict[str, str]]]:
     for part in split_unquoted(text, ","):
         name, equals, value = part.partition("=")
         words = name.split()
-        if len(words) == 2 or (len(words) == 1 and not equals):
+        if (len(words) == 2 or (len(words) == 1 and not equals)) and is_token(words[0]):
             found.append((words[0].lower(), {}))
             name = words[-1]
         else:
