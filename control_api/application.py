@@ -61,7 +61,7 @@ def create_app(gateway: GatewayServices) -> FastAPI:
     )
     _add_routes(app, routers)
     _serve_document(app)
-    install_error_handlers(app)
+    install_error_handlers(app, lambda scope: allowed_methods(app, scope))
     app.add_middleware(EdgeMiddleware, metrics=HttpMetrics(gateway.registry))
     return app
 

@@ -8,7 +8,7 @@ put into the same shape here. What failed validation is not repeated: it may be 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -176,13 +176,16 @@ def response_for(scope: Scope, error: Exception) -> Response | None:
     return None
 
 
-def install_error_handlers(app: FastAPI) -> None:
-    """Give every error that `app` can answer its one shape."""
+def install_error_handlers(app: FastAPI, allowed_methods: Callable[[Scope], Sequence[str]]) -> None:
+    """Give every error that `app` can answer its one shape. `allowed_methods`: what a path takes, for 405."""
 
     async def handle(request: Request, error: Exception) -> Response:
         response = response_for(request.scope, error)
         if response is None:
             raise error
+        if response.status_code == 405:
+            # The framework names the methods of one route only, and a path may have several.
+            response.headers["Allow"] = ", ".join(allowed_methods(request.scope))
         return response
 
     for kind in (GatewayError, RequestValidationError, HTTPException):

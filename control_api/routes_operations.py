@@ -54,11 +54,13 @@ def operations_router(prefix: str, gateway: GatewayServices) -> APIRouter:
             }
         )
 
+    @router.head("/healthz", include_in_schema=False)
     @router.get("/healthz", operation_id="get_health", response_model=Alive)
     async def get_health(request: Request) -> Response:
         """The process answers."""
         return json_response({"status": "ok", "meta": meta(request.scope)})
 
+    @router.head("/readyz", include_in_schema=False)
     @router.get(
         "/readyz",
         operation_id="get_readiness",

@@ -1,0 +1,168 @@
+"""The real application over a real store and directory, and a client that holds it to its documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from prometheus_client import CollectorRegistry
+from pydantic import TypeAdapter
+
+from control_api.application import API_PREFIX, create_app
+from control_api.schemas_shared import ErrorEnvelope
+from gateway.config import Config, HttpSection
+from gateway.directory import Directory
+from gateway.health import Health
+from gateway.new_agent import NewAgent
+from store import Store
+from store.records import Agent, AgentStatus
+from tests.control_api.in_memory_calls import InMemoryCalls
+
+VOICE_ID = "a7f2ec82-f533-4f41-a8de-0e4351bd2ec5"
+NOWHERE = "00000000-0000-7000-8000-000000000000"
+
+
+@dataclass
+class Gateway:
+    """What the API needs, with everything real but the calls."""
+
+    store: Store
+    directory: Directory
+    calls: InMemoryCalls = field(default_factory=InMemoryCalls)
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    config: Config = field(default_factory=lambda: Config(http=HttpSection(rate_limit_per_minute=0)))
+    state: Health = field(default_factory=lambda: Health(True, False, {"sip": "ok"}))
+    explained: list[dict[str, Any]] = field(default_factory=list)
+
+    def health(self) -> Health:
+        return self.state
+
+    def explain_inbound(
+        self, organization_id: str, *, to: str, from_: str | None, source: str | None
+    ) -> dict[str, Any]:
+        self.explained.append({"organization_id": organization_id, "to": to, "from": from_, "source": source})
+        return {"routed": False, "steps": []}
+
+    def explain_outbound(
+        self, organization_id: str, *, agent_id: str, to: str, from_number: str | None
+    ) -> dict[str, Any]:
+        self.explained.append(
+            {"organization_id": organization_id, "agent_id": agent_id, "to": to, "from_number": from_number}
+        )
+        return {"routed": True, "steps": []}
+
+
+def route_of(app: FastAPI, method: str, path: str) -> APIRoute | None:
+    """The route that answers a request."""
+    for route in app.routes:
+        if isinstance(route, APIRoute) and method in route.methods and route.path_regex.match(path):
+            return route
+    return None
+
+
+def check_documented(app: FastAPI, response: httpx.Response) -> None:
+    """The response's status is one that its operation documents, and its body is of the documented model."""
+    request = response.request
+    assert len(response.headers["x-request-id"]) == 36
+    route = route_of(app, request.method, request.url.path)
+    if route is None or not route.include_in_schema:
+        return
+    success = route.status_code or 200
+    if response.status_code == success:
+        if route.response_model is not None:
+            TypeAdapter(route.response_model).validate_json(response.content)
+        return
+    documented = app.openapi()["paths"][route.path][request.method.lower()]["responses"]
+    assert str(response.status_code) in documented, f"{response.status_code} of {route.path} is undocumented"
+    model = route.responses[response.status_code]["model"]
+    body = TypeAdapter(model).validate_json(response.content)
+    if isinstance(body, ErrorEnvelope):
+        assert str(body.meta.request_id) == response.headers["x-request-id"] or (
+            "idempotent-replayed" in response.headers
+        )
+
+
+class Api:
+    """An API key's view of the gateway. Paths are relative to the base URL unless they are absolute URLs."""
+
+    def __init__(self, app: FastAPI, secret: str | None) -> None:
+        self.app = app
+        headers = {"Authorization": f"Bearer {secret}"} if secret is not None else {}
+        self._client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(app),
+            base_url=f"http://gateway{API_PREFIX}",
+            headers=headers,
+        )
+
+    async def __call__(self, method: str, path: str, **options: Any) -> httpx.Response:
+        response = await self._client.request(method, path, **options)
+        check_documented(self.app, response)
+        return response
+
+    async def get(self, path: str, **options: Any) -> httpx.Response:
+        return await self("GET", path, **options)
+
+    async def post(
+        self, path: str, body: Any = None, *, key: str | None = None, **options: Any
+    ) -> httpx.Response:
+        headers: Mapping[str, str] = {} if key is None else {"X-Idempotency-Key": key}
+        if body is not None:
+            options["json"] = body
+        return await self("POST", path, headers={**headers, **options.pop("headers", {})}, **options)
+
+
+@dataclass
+class World:
+    """A gateway, its application, and two organisations with a key each."""
+
+    gateway: Gateway
+    app: FastAPI
+    organization_id: str
+    other_organization_id: str
+    secret: str
+    api: Api
+    other: Api
+    anonymous: Api
+
+    @classmethod
+    async def make(cls, store: Store, config: Config | None = None) -> World:
+        directory = Directory(store)
+        await directory.load()
+        gateway = Gateway(store, directory)
+        if config is not None:
+            gateway.config = config
+        app = create_app(gateway)
+        ours = await directory.ensure_organization("ours")
+        theirs = await directory.ensure_organization("theirs")
+        _, secret = await directory.create_key(ours.id, "test")
+        _, other_secret = await directory.create_key(theirs.id, "test")
+        return cls(
+            gateway,
+            app,
+            ours.id,
+            theirs.id,
+            secret,
+            Api(app, secret),
+            Api(app, other_secret),
+            Api(app, None),
+        )
+
+    async def agent(self, organization_id: str | None = None, **fields: Any) -> Agent:
+        """An active agent."""
+        given: dict[str, Any] = {"name": "Aria", "voice_id": VOICE_ID, "system_prompt": "Be kind."} | fields
+        return await self.gateway.directory.create_agent(
+            organization_id or self.organization_id, NewAgent(**given), status=AgentStatus.ACTIVE
+        )
+
+
+def error_of(response: httpx.Response) -> dict[str, Any]:
+    """The `error` of an error response."""
+    body: dict[str, Any] = response.json()
+    assert set(body) == {"error", "meta"}
+    error: dict[str, Any] = body["error"]
+    assert set(error) == {"code", "message", "details"}
+    return error

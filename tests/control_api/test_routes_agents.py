@@ -1,0 +1,266 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gateway.directory import AssignmentType
+from gateway.new_number import NewNumber
+from store.records import AgentStatus
+from tests.control_api.api import NOWHERE, VOICE_ID, World, error_of
+
+MINIMAL = {"name": "Support", "voice_id": VOICE_ID, "system_prompt": "You are helpful."}
+
+DOCUMENTED_EXAMPLE = {
+    "name": "Customer Support Agent",
+    "description": "Handles customer support calls",
+    "voice_id": VOICE_ID,
+    "system_prompt": "You are a helpful customer support agent. The customer's name is {{first_name}}.",
+    "model": "ultravox-v0.7",
+    "tools": ["4ee4db9b-d099-4dba-b4a8-8272a55fe25a"],
+    "knowledge_bases": ["6f4af8be-0a96-49b0-ac2a-a359f46cc966"],
+    "temperature": 0.3,
+    "recording_enabled": True,
+    "language_hint": "en-US",
+    "max_duration": "900s",
+    "greeting_settings": {
+        "first_speaker": "FIRST_SPEAKER_AGENT",
+        "text": "Hello! How can I help you today?",
+    },
+}
+
+EVERYTHING = DOCUMENTED_EXAMPLE | {
+    "join_timeout": "30s",
+    "time_exceeded_message": "Time is up.",
+    "greeting_settings": {
+        "first_speaker": "FIRST_SPEAKER_USER",
+        "text": "Are you there?",
+        "delay": 1.5,
+        "uninterruptible": True,
+    },
+    "inactivity_messages": [
+        {"duration": "10s", "message": "Still there?"},
+        {"duration": "8.5s", "message": "Goodbye.", "endBehavior": "END_BEHAVIOR_HANG_UP"},
+    ],
+    "vad_settings": {
+        "turn_endpoint_delay": "0.384s",
+        "minimum_turn_duration": "0s",
+        "minimum_interruption_duration": "0.09s",
+        "frame_activation_threshold": 0.1,
+    },
+    "built_in_config": {
+        "transfer": {"cold": True, "warm": False},
+        "hang_up": True,
+        "leave_voicemail": False,
+    },
+    "success_criteria": "An appointment was made.",
+    "extraction_schema": {"type": "object", "properties": {"date": {"type": "string"}}},
+    "crm_webhook_url": "https://crm.example.com/hook",
+}
+
+
+async def test_the_documented_example_is_accepted(world: World) -> None:
+    response = await world.api.post("agents", DOCUMENTED_EXAMPLE)
+    assert response.status_code == 201
+    assert set(response.json()) == {"data", "meta"}
+    agent = response.json()["data"]
+    assert {key: agent[key] for key in DOCUMENTED_EXAMPLE} == DOCUMENTED_EXAMPLE
+    assert agent["status"] == "draft"
+
+
+async def test_only_three_fields_are_required_and_the_others_have_their_defaults(world: World) -> None:
+    agent = (await world.api.post("agents", MINIMAL)).json()["data"]
+    assert {key: agent[key] for key in agent if key not in ("id", "created_at", "updated_at")} == {
+        "name": "Support",
+        "description": None,
+        "voice_id": VOICE_ID,
+        "system_prompt": "You are helpful.",
+        "model": "ultravox-v0.7",
+        "status": "draft",
+        "sync_error": None,
+        "tools": [],
+        "knowledge_bases": [],
+        "temperature": 0.3,
+        "recording_enabled": False,
+        "language_hint": None,
+        "join_timeout": None,
+        "max_duration": None,
+        "time_exceeded_message": None,
+        "greeting_settings": None,
+        "inactivity_messages": [],
+        "vad_settings": None,
+        "built_in_config": None,
+        "success_criteria": None,
+        "extraction_schema": None,
+        "crm_webhook_url": None,
+        "inbound_phone_numbers": [],
+        "outbound_phone_numbers": [],
+    }
+
+
+async def test_every_field_comes_back_as_it_went_in(world: World) -> None:
+    created = (await world.api.post("agents", EVERYTHING)).json()["data"]
+    read = (await world.api.get(f"agents/agent_{created['id']}")).json()["data"]
+    assert {key: read[key] for key in EVERYTHING} == EVERYTHING
+    assert read == created
+
+
+async def test_settings_are_kept_in_milliseconds(world: World) -> None:
+    created = (await world.api.post("agents", EVERYTHING)).json()["data"]
+    agent = await world.gateway.directory.get_agent(world.organization_id, created["id"])
+    assert agent.join_timeout_ms == 30_000
+    assert agent.max_duration_ms == 900_000
+    assert agent.greeting_settings == {
+        "first_speaker": "FIRST_SPEAKER_USER",
+        "text": "Are you there?",
+        "delay_ms": 1_500,
+        "uninterruptible": True,
+    }
+    assert agent.inactivity_messages == (
+        {"duration_ms": 10_000, "message": "Still there?"},
+        {"duration_ms": 8_500, "message": "Goodbye.", "end_behavior": "END_BEHAVIOR_HANG_UP"},
+    )
+    assert agent.vad_settings == {
+        "turn_endpoint_delay_ms": 384,
+        "minimum_turn_duration_ms": 0,
+        "minimum_interruption_duration_ms": 90,
+        "frame_activation_threshold": 0.1,
+    }
+
+
+@pytest.mark.parametrize(("delay", "shown"), [(2, 2), (0, 0), (0.25, 0.25), ("2s", 2), ("0.25s", 0.25)])
+async def test_a_greetings_delay_may_be_a_number_or_text(world: World, delay: Any, shown: float) -> None:
+    body = MINIMAL | {"greeting_settings": {"delay": delay}}
+    agent = (await world.api.post("agents", body)).json()["data"]
+    assert agent["greeting_settings"] == {"delay": shown}
+
+
+@pytest.mark.parametrize("spelling", ["endBehavior", "end_behavior"])
+async def test_both_spellings_of_end_behavior_are_read_and_one_is_written(
+    world: World, spelling: str
+) -> None:
+    message = {"duration": "10s", "message": "Hello?", spelling: "END_BEHAVIOR_HANG_UP_STRICT"}
+    agent = (await world.api.post("agents", MINIMAL | {"inactivity_messages": [message]})).json()["data"]
+    assert agent["inactivity_messages"][0]["endBehavior"] == "END_BEHAVIOR_HANG_UP_STRICT"
+    assert "end_behavior" not in agent["inactivity_messages"][0]
+
+
+async def test_the_webhook_secret_is_kept_and_never_shown(world: World) -> None:
+    body = MINIMAL | {"crm_webhook_url": "https://x.example", "crm_webhook_secret": "whsec_hidden"}
+    response = await world.api.post("agents", body)
+    agent_id = response.json()["data"]["id"]
+    shown = [response, await world.api.get(f"agents/{agent_id}"), await world.api.get("agents")]
+    assert not any("whsec_hidden" in each.text or "crm_webhook_secret" in each.text for each in shown)
+    agent = await world.gateway.directory.get_agent(world.organization_id, agent_id)
+    assert agent.crm_webhook_secret == "whsec_hidden"
+
+
+async def test_a_refused_secret_is_not_repeated_in_the_error(world: World) -> None:
+    response = await world.api.post("agents", MINIMAL | {"crm_webhook_secret": ["whsec_hidden"]})
+    assert response.status_code == 422
+    assert "whsec_hidden" not in response.text
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"name": ""}, "name"),
+        ({"name": "   "}, "name"),
+        ({"name": "x" * 101}, "name"),
+        ({"voice_id": "Mark"}, "voice_id"),
+        ({"voice_id": None}, "voice_id"),
+        ({"system_prompt": ""}, "system_prompt"),
+        ({"tools": ["not-a-uuid"]}, "tools.0"),
+        ({"tools": "all"}, "tools"),
+        ({"knowledge_bases": [NOWHERE, VOICE_ID]}, "knowledge_bases"),
+        ({"temperature": 1.1}, "temperature"),
+        ({"temperature": -0.1}, "temperature"),
+        ({"recording_enabled": 1}, "recording_enabled"),
+        ({"language_hint": "English please"}, "language_hint"),
+        ({"language_hint": "en-US-x-much-too-long"}, "language_hint"),
+        ({"join_timeout": "30"}, "join_timeout"),
+        ({"join_timeout": 30}, "join_timeout"),
+        ({"max_duration": "2d"}, "max_duration"),
+        ({"max_duration": "86401s"}, "max_duration"),
+        ({"greeting_settings": {"first_speaker": "ME"}}, "greeting_settings.first_speaker"),
+        ({"greeting_settings": {"delay": -1}}, "greeting_settings.delay"),
+        ({"greeting_settings": {"delay": "soon"}}, "greeting_settings.delay"),
+        ({"greeting_settings": {"delay": True}}, "greeting_settings.delay"),
+        ({"inactivity_messages": [{"message": "Hi"}]}, "inactivity_messages.0.duration"),
+        (
+            {"inactivity_messages": [{"duration": "1s", "message": "x", "endBehavior": "END"}]},
+            "inactivity_messages.0.endBehavior",
+        ),
+        ({"vad_settings": {"frame_activation_threshold": 0.05}}, "vad_settings.frame_activation_threshold"),
+        ({"vad_settings": {"turn_endpoint_delay": "fast"}}, "vad_settings.turn_endpoint_delay"),
+        ({"built_in_config": {"transfer": {"cold": "yes"}}}, "built_in_config.transfer.cold"),
+        ({"built_in_config": {"fly": True}}, "built_in_config.fly"),
+        ({"extraction_schema": []}, "extraction_schema"),
+        ({"extraction_schema": {"type": "date"}}, "extraction_schema"),
+        ({"extraction_schema": {"properties": ["date"]}}, "extraction_schema"),
+        ({"crm_webhook_url": "ftp://example.com"}, "crm_webhook_url"),
+        ({"crm_webhook_url": "https://user:pass@example.com"}, "crm_webhook_url"),
+        ({"crm_webhook_url": "https://[::1"}, "crm_webhook_url"),
+        ({"status": "active"}, "status"),
+    ],
+)
+async def test_a_wrong_field_is_named(world: World, change: dict[str, Any], field: str) -> None:
+    response = await world.api.post("agents", MINIMAL | change)
+    assert response.status_code == 422
+    assert error_of(response)["details"]["field"] == field
+    assert (await world.api.get("agents")).json()["data"] == []
+
+
+async def test_not_a_number_is_no_temperature(world: World) -> None:
+    body = f'{{"name": "a", "voice_id": "{VOICE_ID}", "system_prompt": "p", "temperature": NaN}}'
+    response = await world.api.post("agents", content=body, headers={"Content-Type": "application/json"})
+    assert response.status_code in (400, 422)
+
+
+async def test_a_retried_creation_makes_one_agent(world: World) -> None:
+    first = await world.api.post("agents", MINIMAL, key="k")
+    again = await world.api.post("agents", MINIMAL, key="k")
+    assert first.content == again.content
+    assert (await world.api.get("agents")).json()["pagination"]["total"] == 1
+
+
+async def test_an_agent_shows_the_numbers_of_both_slots(world: World) -> None:
+    agent = await world.agent()
+    directory = world.gateway.directory
+    one = await directory.import_number(world.organization_id, NewNumber(phone_number="+14155550123"))
+    two = await directory.import_number(world.organization_id, NewNumber(phone_number="+14155550124"))
+    await directory.assign(world.organization_id, one.id, agent.id, AssignmentType.INBOUND)
+    await directory.assign(world.organization_id, two.id, agent.id, AssignmentType.OUTBOUND)
+    read = (await world.api.get(f"agents/{agent.id}")).json()["data"]
+    listed = (await world.api.get("agents")).json()["data"][0]
+    for shown in (read, listed):
+        assert shown["inbound_phone_numbers"] == [{"id": one.id, "phone_number": "+14155550123"}]
+        assert shown["outbound_phone_numbers"] == [{"id": two.id, "phone_number": "+14155550124"}]
+
+
+async def test_agents_are_listed_by_status_and_part_of_the_name(world: World) -> None:
+    active = await world.agent(name="Customer Support")
+    draft = (await world.api.post("agents", MINIMAL | {"name": "Sales"})).json()["data"]
+
+    async def ids(query: str) -> list[str]:
+        return [each["id"] for each in (await world.api.get(f"agents?{query}")).json()["data"]]
+
+    assert await ids("") == [draft["id"], active.id]
+    assert await ids(f"status={AgentStatus.ACTIVE}") == [active.id]
+    assert await ids("name=supp") == [active.id]
+    assert await ids("limit=1&offset=1") == [active.id]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"), [("status=asleep", "status"), ("limit=0", "limit"), ("name=" + "x" * 101, "name")]
+)
+async def test_a_wrong_parameter_is_named(world: World, query: str, field: str) -> None:
+    response = await world.api.get(f"agents?{query}")
+    assert (response.status_code, error_of(response)["details"]["field"]) == (422, field)
+
+
+async def test_another_organisations_agent_is_not_found(world: World) -> None:
+    agent = await world.agent()
+    assert (await world.other.get(f"agents/{agent.id}")).status_code == 404
+    assert (await world.other.get("agents")).json()["data"] == []
+    assert (await world.api.get("agents/nobody")).status_code == 404

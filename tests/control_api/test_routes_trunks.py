@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.control_api.api import NOWHERE, World, error_of
+
+BOTH = {
+    "name": "Carrier",
+    "inbound": {"allowed_addresses": ["203.0.113.7/24", "2001:db8::/48"]},
+    "outbound": {
+        "address": "sip.example.com:5060",
+        "transport": "tcp",
+        "auth_username": "user",
+        "auth_password": "hunter2",
+        "from_host": "example.com",
+    },
+    "number_format": "national",
+    "default_country": "de",
+    "codecs": ["PCMA"],
+    "enabled": False,
+}
+
+
+async def test_a_trunk_with_both_sides(world: World) -> None:
+    response = await world.api.post("trunks", BOTH)
+    trunk = response.json()["data"]
+    assert response.status_code == 201
+    assert trunk["outbound"] == {
+        "address": "sip.example.com:5060",
+        "transport": "tcp",
+        "auth_username": "user",
+        "auth_password_set": True,
+        "from_host": "example.com",
+    }
+    assert trunk["inbound"]["allowed_addresses"][1] == "2001:db8::/48"
+    assert (trunk["number_format"], trunk["default_country"]) == ("national", "DE")
+    assert (trunk["codecs"], trunk["enabled"]) == (["PCMA"], False)
+    assert (await world.api.get(f"trunks/{trunk['id']}")).json()["data"] == trunk
+    assert (await world.api.get("trunks")).json()["data"] == [trunk]
+
+
+async def test_the_password_is_kept_and_never_shown(world: World) -> None:
+    created = await world.api.post("trunks", BOTH, key="k")
+    trunk_id = created.json()["data"]["id"]
+    shown = [
+        created,
+        await world.api.post("trunks", BOTH, key="k"),
+        await world.api.get(f"trunks/{trunk_id}"),
+        await world.api.get("trunks"),
+    ]
+    assert not any("hunter2" in each.text for each in shown)
+    kept = await world.gateway.directory.get_trunk(world.organization_id, trunk_id)
+    assert kept.outbound is not None
+    assert kept.outbound.auth_password == "hunter2"
+
+
+async def test_one_side_is_enough_and_the_rest_has_defaults(world: World) -> None:
+    body = {"name": "In", "inbound": {"allowed_addresses": ["192.0.2.1"]}}
+    trunk = (await world.api.post("trunks", body)).json()["data"]
+    assert (trunk["outbound"], trunk["number_format"], trunk["codecs"], trunk["enabled"]) == (
+        None,
+        "e164",
+        ["PCMU", "PCMA"],
+        True,
+    )
+    body = {"name": "Out", "outbound": {"address": "192.0.2.1"}}
+    trunk = (await world.api.post("trunks", body)).json()["data"]
+    assert trunk["outbound"]["transport"] == "udp"
+    assert trunk["outbound"]["auth_password_set"] is False
+
+
+def outbound(**fields: Any) -> dict[str, Any]:
+    return {"outbound": {"address": "sip.example.com"} | fields}
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({}, "inbound"),
+        ({"inbound": {}}, "inbound.allowed_addresses"),
+        ({"inbound": {"allowed_addresses": []}}, "inbound.allowed_addresses"),
+        ({"inbound": {"allowed_addresses": ["0.0.0.0/0"]}}, "inbound.allowed_addresses"),
+        ({"inbound": {"allowed_addresses": ["sip.example.com"]}}, "inbound.allowed_addresses"),
+        (outbound(address=""), "outbound.address"),
+        (outbound(address="a b"), "outbound.address"),
+        (outbound(address="a:99999"), "outbound.address"),
+        (outbound(address="a\r\nVia: x"), "outbound.address"),
+        (outbound(transport="carrier-pigeon"), "outbound.transport"),
+        (outbound(auth_username="user"), "outbound.auth_password"),
+        (outbound(auth_password="hunter2"), "outbound.auth_username"),
+        (outbound(auth_username="a\nb", auth_password="c"), "outbound.auth_username"),
+        (outbound(from_host="a b"), "outbound.from_host"),
+        (outbound() | {"name": ""}, "name"),
+        (outbound() | {"number_format": "national"}, "default_country"),
+        (outbound() | {"default_country": "ZZ"}, "default_country"),
+        (outbound() | {"codecs": ["G729"]}, "codecs.0"),
+        (outbound() | {"codecs": []}, "codecs"),
+        (outbound() | {"codecs": ["PCMU", "PCMU"]}, "codecs"),
+        (outbound() | {"colour": "red"}, "colour"),
+    ],
+)
+async def test_a_wrong_field_is_named(world: World, change: dict[str, Any], field: str) -> None:
+    response = await world.api.post("trunks", {"name": "T"} | change)
+    error = error_of(response)
+    assert (response.status_code, error["details"]["field"]) == (422, field)
+    assert error["details"]["errors"][0]["field"] == field
+    assert "hunter2" not in response.text
+
+
+async def test_another_organisations_trunk_is_not_found(world: World) -> None:
+    trunk = (await world.api.post("trunks", BOTH)).json()["data"]
+    assert (await world.other.get(f"trunks/{trunk['id']}")).status_code == 404
+    assert (await world.other.get("trunks")).json()["data"] == []
+    assert (await world.api.get(f"trunks/{NOWHERE}")).status_code == 404
