@@ -1,7 +1,9 @@
 """Schema migrations, run by Alembic on the store's own connection when it opens.
 
-A new one is made, against a database that has the newest schema, by
-`alembic --config store/migrations/alembic.ini -x url=sqlite:///data/trunkline.db revision --autogenerate -m "..."`.
+A new one is made against a database that has the newest schema:
+
+    alembic --config store/migrations/alembic.ini -x url=sqlite:///data/trunkline.db \\
+        revision --autogenerate -m "..."
 """
 
 from __future__ import annotations

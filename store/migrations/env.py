@@ -1,4 +1,4 @@
-"""How Alembic reaches the database: on the connection it is given, or by `-x url=...` on its own command line."""
+"""How Alembic reaches the database: on the connection it is given, or by `-x url=...` on its command line."""
 
 from __future__ import annotations
 
