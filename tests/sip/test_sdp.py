@@ -130,8 +130,10 @@ def test_ptime_of_the_field_is_read(line: bytes, expected: int | None) -> None:
 
 def test_malformed_attributes_are_passed_over() -> None:
     section = media(
-        b"m=audio 1 RTP/AVP 0 96 97 98 99 abc 9999\r\na=rtpmap:96\r\na=rtpmap:x PCMU/8000\r\na=rtpmap:97 NoRate\r\n"
-        b"a=rtpmap:98 L16/44100/2\r\na=rtpmap:99 a/b\r\na=fmtp:zz 1\r\na=fmtp\r\na=rtcp:no\r\na\r\nnonsense\r\n=\r\n"
+        b"m=audio 1 RTP/AVP 0 96 97 98 99 abc 9999\r\n"
+        b"a=rtpmap:96\r\na=rtpmap:x PCMU/8000\r\na=rtpmap:97 NoRate\r\n"
+        b"a=rtpmap:98 L16/44100/2\r\na=rtpmap:99 a/b\r\na=fmtp:zz 1\r\n"
+        b"a=fmtp\r\na=rtcp:no\r\na\r\nnonsense\r\n=\r\n"
     )
     assert section.rtpmap() == {0: RtpMap("PCMU", 8000), 98: RtpMap("L16", 44100, 2)}
     assert section.fmtp() == {}
