@@ -36,6 +36,8 @@ log = structlog.get_logger(__name__)
 
 # How many ports are tried before a host on which nothing can be bound counts as full.
 MAX_BIND_ATTEMPTS = 64
+# Datagrams read from one socket at one wake-up: what a second of stall leaves.
+MAX_READ_ROUNDS = 64
 FILE_THREAD_CLOSE_S = 5.0
 
 
@@ -196,8 +198,15 @@ class InProcessMediaPlane:
     # --- the clock's callbacks ---
 
     def _read_sockets(self, now: float) -> None:
-        if self._poller is not None:
-            self._poller.read(now)
+        poller, clock = self._poller, self._clock
+        if poller is None or clock is None:
+            return
+        poller.read(now)
+        if now - clock.schedule.next_at > clock.schedule.slot_s:
+            # After a stall more than one packet waits in each socket, and one a wake-up would never catch up.
+            rounds = MAX_READ_ROUNDS
+            while rounds and poller.read(now):
+                rounds -= 1
 
     def _tick_failed(self, member: Clocked, error: Exception) -> None:
         """One leg's fault ends that leg only."""

@@ -14,8 +14,6 @@ from media.standing_delay import StandingDelay
 FRAME_MS = 20
 # Below this level (about -50 dBFS) a frame may be left out unheard.
 QUIET_RMS = 100
-# A delay that stands beyond this is taken back also in the middle of speech, one frame a second.
-TOLERATED_STANDING_MS = 60
 
 
 class InboundAudio:
@@ -27,12 +25,11 @@ class InboundAudio:
         "_concealer",
         "_decode",
         "_frame_bytes",
+        "_frame_ticks",
         "_pending",
         "_put",
         "_standing",
         "_take",
-        "_ticks_per_ms",
-        "_tolerated",
         "_usual_bytes",
         "_usual_ticks",
         "frames_skipped",
@@ -40,7 +37,6 @@ class InboundAudio:
 
     def __init__(self, codec: Codec, max_depth_ms: int) -> None:
         self._codec = codec
-        self._ticks_per_ms = codec.clock_rate // 1000
         self._frame_bytes = codec.sample_rate * FRAME_MS // 1000 * 2
         self._buffer = JitterBuffer(codec.clock_rate, max_depth_ms)
         self._put = self._buffer.put
@@ -50,10 +46,10 @@ class InboundAudio:
         self._usual_ticks = 0
         self._concealer = Concealer(codec.sample_rate)
         self._pending = bytearray()  # decoded, not yet a whole frame
-        frame_ticks = self._ticks_per_ms * FRAME_MS
+        frame_ticks = codec.clock_rate * FRAME_MS // 1000
+        self._frame_ticks = frame_ticks
         # Less than one frame left after each one taken is the phase between two clocks, not delay.
         self._standing = StandingDelay(keep=frame_ticks - 1, ceiling=1 << 62)
-        self._tolerated = self._ticks_per_ms * TOLERATED_STANDING_MS
         self.frames_skipped = 0
 
     @property
@@ -146,10 +142,8 @@ class InboundAudio:
 
     def _shorten(self, frame: bytes) -> bytes:
         """Leave out one frame to take back delay that stands, if the moment is right."""
-        standing = self._standing
-        if audioop.rms(frame, 2) > QUIET_RMS and standing.excess < self._tolerated:
+        if not self._standing.may_drop(audioop.rms(frame, 2) <= QUIET_RMS, self._frame_ticks):
             return frame
-        standing.excess = 0
         following = self.frame()
         self.frames_skipped += 1
         return cross_fade(frame, following)

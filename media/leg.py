@@ -88,6 +88,7 @@ class Leg:
         if self._gate_deadline is not None:
             if not self._gate_open and (rtp.last_packet_at is not None or now >= self._gate_deadline):
                 self._gate_open = True
+                self._playout.held = False
                 self._gate_frame = self._frames
             if self._gate_open and not rtp.sending_digits:
                 agent = self._next_agent_frame()

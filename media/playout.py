@@ -16,10 +16,11 @@ from media.standing_delay import StandingDelay
 FRAME_MS = 20
 # Below this level (about -50 dBFS) a frame may be left out unheard.
 QUIET_RMS = 100
-# A standing delay beyond this is shortened also in the middle of speech, one frame a second.
-TOLERATED_STANDING_MS = 60
 # More than this ahead means that the engine runs ahead on purpose (speech synthesis), which is no delay.
 REAL_TIME_CEILING_MS = 400
+# Silence that comes while so much is still queued is shortened to this.
+AHEAD_MS = 100
+LONGEST_SILENCE_MS = 600
 # So many frames a piece smaller than a frame may wait for the rest of it before it is played by itself.
 PARTIAL_HOLD_FRAMES = 2
 # Audio that comes back within this was late (an underrun); later it is another utterance.
@@ -30,19 +31,22 @@ class Playout:
     """The queue of one leg, s16le mono at `sample_rate`. Call `take` once every 20 ms."""
 
     __slots__ = (
+        "_ahead",
         "_broken",
         "_bytes_per_ms",
         "_cleared",
         "_edge_samples",
         "_frame_bytes",
-        "_held",
         "_last",
         "_limit",
+        "_longest_silence",
         "_queue",
+        "_silence",
         "_standing",
-        "_tolerated",
+        "_waited",
         "dropped_bytes",
         "frames_skipped",
+        "held",
         "underruns",
     )
 
@@ -55,11 +59,14 @@ class Playout:
         self._last: bytes | bytearray | None = None  # the frame before, while audio flows
         self._broken = 0  # frames since audio broke off, 0 when it did not or long ago
         self._cleared = False
-        self._held = 0  # frames that a piece smaller than a frame has waited
+        self._waited = 0  # frames that a piece smaller than a frame has waited
+        self._silence = 0  # bytes of silence at the end of a queue that is ahead
+        self._longest_silence = LONGEST_SILENCE_MS * self._bytes_per_ms
+        self._ahead = AHEAD_MS * self._bytes_per_ms
+        self.held = True  # nothing is taken yet
         self._standing = StandingDelay(
             keep=self._frame_bytes, ceiling=REAL_TIME_CEILING_MS * self._bytes_per_ms
         )
-        self._tolerated = TOLERATED_STANDING_MS * self._bytes_per_ms
         self.dropped_bytes = 0
         self.underruns = 0
         self.frames_skipped = 0
@@ -85,11 +92,28 @@ class Playout:
     def put(self, data: memoryview | bytes) -> None:
         """Queue audio in a piece of any size; the part beyond the limit is refused."""
         queue = self._queue
-        room = self._limit - len(queue)
+        queued = len(queue)
+        if (self.held or queued > self._ahead) and self._is_idle_silence(data, queued):
+            return
+        room = self._limit - queued
         if len(data) > room:
             self.dropped_bytes += len(data) - room
             data = data[: room - room % 2] if room > 0 else b""
         queue += data
+
+    def _is_idle_silence(self, data: memoryview | bytes, queued: int) -> bool:
+        """Whether a piece is part of a long silence that would only hold back what the agent says next.
+
+        Some engines send silence in real time while they listen; queued behind a sentence that is still being
+        played, or in front of a gate that is still closed, it would become delay.
+        """
+        if len(data) % 2 or queued % 2 or audioop.rms(data, 2) > QUIET_RMS:
+            self._silence = 0
+            return False
+        if self.held and queued == 0:
+            return True
+        self._silence += len(data)
+        return self._silence > self._longest_silence
 
     def clear(self) -> int:
         """Barge-in: forget everything queued. How many milliseconds of audio were thrown away.
@@ -98,7 +122,7 @@ class Playout:
         """
         dropped = self.queued_ms
         self._queue.clear()
-        self._held = self._broken = 0
+        self._waited = self._broken = 0
         self._cleared = self._last is not None
         self._standing.reset()
         return dropped
@@ -126,7 +150,7 @@ class Playout:
     def _begin(self, frame: bytes | bytearray) -> bytes | bytearray:
         """Audio flows again: after an interruption it fades in, at the start of an utterance it does not."""
         broken = self._broken
-        self._broken = self._held = 0
+        self._broken = self._waited = 0
         if broken == 0:
             return frame
         self.underruns += 1
@@ -148,9 +172,9 @@ class Playout:
             if self._broken > UTTERANCE_GAP_FRAMES:
                 self._broken = 0
         if len(queue) >= 2:
-            self._held += 1
-            if self._held > PARTIAL_HOLD_FRAMES:
-                self._held = 0
+            self._waited += 1
+            if self._waited > PARTIAL_HOLD_FRAMES:
+                self._waited = 0
                 return self._flush()
         return None
 
@@ -164,11 +188,9 @@ class Playout:
 
     def _shorten(self, frame: bytes | bytearray) -> bytes | bytearray:
         """Leave out one frame of a standing delay, if the moment is right."""
-        standing = self._standing
         queue = self._queue
-        if audioop.rms(frame, 2) > QUIET_RMS and standing.excess < self._tolerated:
+        if not self._standing.may_drop(audioop.rms(frame, 2) <= QUIET_RMS, self._frame_bytes):
             return frame
-        standing.excess = 0
         self.frames_skipped += 1
         following = queue[: self._frame_bytes]
         del queue[: self._frame_bytes]

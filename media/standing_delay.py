@@ -6,6 +6,9 @@ from __future__ import annotations
 
 # A queue is judged over so many frames (one second): shorter would take away what jitter needs.
 WINDOW_FRAMES = 50
+# An excess is dropped in quiet frames. Only when none has come for so many windows may speech be cut, one
+# frame in each window: a voice pauses sooner than that.
+STUBBORN_WINDOWS = 3
 
 
 class StandingDelay:
@@ -14,15 +17,21 @@ class StandingDelay:
     While the queue is found empty `observe` need not be called, but `reset` when `watching`.
     """
 
-    __slots__ = ("_ceiling", "_highest", "_keep", "_lowest", "excess", "watching")
+    __slots__ = (
+        "_ceiling",
+        "_highest",
+        "_keep",
+        "_lowest",
+        "_rested",
+        "_stubborn",
+        "excess",
+        "watching",
+    )
 
     def __init__(self, keep: int, ceiling: int) -> None:
-        """`ceiling`: a queue that reached this within the window is not fed in real time and is left
-        alone.
-        """
+        """`ceiling`: a queue that reached this within the window is ahead on purpose and is left alone."""
         self._keep = keep
         self._ceiling = ceiling
-        self.excess = 0
         self.reset()
 
     def reset(self) -> None:
@@ -30,12 +39,12 @@ class StandingDelay:
         self.watching = 0  # frames seen in this window
         self._lowest = 1 << 62
         self._highest = 0
+        self._stubborn = 0
+        self._rested = False
         self.excess = 0
 
     def observe(self, depth: int) -> None:
-        """Tell the depth right after a frame was taken. `excess` is how much has stood idle in the last
-        window.
-        """
+        """Tell the depth right after a frame was taken. `excess` is how much has stood idle for a window."""
         if depth < self._lowest:
             self._lowest = depth
         if depth > self._highest:
@@ -44,6 +53,19 @@ class StandingDelay:
         if self.watching >= WINDOW_FRAMES:
             idle = self._lowest - self._keep
             self.excess = idle if idle > 0 and self._highest < self._ceiling else 0
+            self._stubborn = self._stubborn + 1 if self.excess else 0
             self.watching = 0
             self._lowest = 1 << 62
             self._highest = 0
+
+    def may_drop(self, quiet: bool, size: int) -> bool:
+        """Whether a frame of `size` may be left out now; asked for each frame while there is an `excess`."""
+        if quiet:
+            # Every other one, so that a pause stays a pause.
+            self._rested = not self._rested
+            if not self._rested:
+                return False
+        elif self._stubborn <= STUBBORN_WINDOWS or self.watching != 0:
+            return False
+        self.excess = max(0, self.excess - size)
+        return True
