@@ -123,8 +123,11 @@ def _read_national(text: str, country: str | None) -> tuple[str | None, str]:
     parsed = _parse(text, country)
     if parsed is None:
         return None, f"is not a number as dialled in {country or 'an unknown country'}"
-    if not phonenumbers.is_possible_number(parsed):
+    # Stricter than `is_possible_number`, which lets numbers without their area code pass.
+    if phonenumbers.is_possible_number_with_reason(parsed) != phonenumbers.ValidationResult.IS_POSSIBLE:
         return None, f"has the wrong length for a number dialled in {country}"
+    if len(text) < MIN_DIGITS_WITHOUT_PLUS and not phonenumbers.is_valid_number(parsed):
+        return None, f"is an extension or a short code, not a subscriber's number in {country}"
     e164 = phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
     if not _E164.match(e164):
         return None, f"has no E.164 form as dialled in {country}"

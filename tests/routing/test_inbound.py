@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from routing.decisions import Refusal, RefusalKind
+from routing.inbound import InboundQuery, InboundRoute, decide_inbound
+from routing.numbers import NumberRule
+from routing.table import RoutedNumber, RoutedTrunk, RoutingTable
+from tests.routing.samples import (
+    ACME,
+    BERLIN,
+    CARRIER,
+    GERMAN,
+    MAIN,
+    OTHER,
+    RECEPTION,
+    SHARED,
+    SLEEPY,
+    TABLE,
+    THEIRS,
+)
+
+SOURCE = "198.51.100.9"
+
+
+def route(query: InboundQuery, table: RoutingTable = TABLE) -> InboundRoute:
+    decision = decide_inbound(table, query)
+    assert isinstance(decision, InboundRoute), decision
+    return decision
+
+
+def refusal(query: InboundQuery, table: RoutingTable = TABLE) -> Refusal:
+    decision = decide_inbound(table, query)
+    assert isinstance(decision, Refusal), decision
+    assert not decision.steps[-1].passed
+    assert all(step.passed for step in decision.steps[:-1])
+    assert all((decision.message, decision.looked_up, decision.fix))
+    return decision
+
+
+def test_a_known_number_from_a_known_trunk_reaches_its_agent() -> None:
+    found = route(InboundQuery(SOURCE, "14155550100", "+14155550123"))
+    assert (found.organization_id, found.trunk, found.number, found.agent) == (ACME, CARRIER, MAIN, RECEPTION)
+    assert found.caller.e164 == "+14155550123"
+    assert found.called.raw == "14155550100"
+    assert [step.passed for step in found.steps] == [True] * 5
+
+
+@pytest.mark.parametrize(
+    ("query", "kind", "status", "says"),
+    [
+        (InboundQuery("192.0.2.1", "+14155550100"), RefusalKind.UNKNOWN_TRUNK, 403, "192.0.2.1"),
+        (InboundQuery(SOURCE, "+14155559999"), RefusalKind.UNKNOWN_NUMBER, 404, "+14155559999"),
+        (InboundQuery(SOURCE, "+14155550101"), RefusalKind.UNASSIGNED_NUMBER, 404, "no inbound agent"),
+        (InboundQuery(SOURCE, "+14155550102"), RefusalKind.INACTIVE_AGENT, 480, "draft"),
+        (InboundQuery(SOURCE, "alice"), RefusalKind.INVALID_NUMBER, 404, "alice"),
+    ],
+)
+def test_each_refusal_has_its_own_kind_and_explains_itself(
+    query: InboundQuery, kind: RefusalKind, status: int, says: str
+) -> None:
+    refused = refusal(query)
+    assert (refused.kind, refused.sip_status) == (kind, status)
+    assert says in refused.message
+
+
+def test_the_four_main_refusals_differ_in_kind_code_and_fix() -> None:
+    refused = [
+        refusal(query)
+        for query in (
+            InboundQuery("192.0.2.1", "+14155550100"),
+            InboundQuery(SOURCE, "+14155559999"),
+            InboundQuery(SOURCE, "+14155550101"),
+            InboundQuery(SOURCE, "+14155550102"),
+        )
+    ]
+    for part in ("kind", "code", "fix", "message"):
+        assert len({getattr(one, part) for one in refused}) == 4
+
+
+def test_unknown_and_unassigned_numbers_look_alike_on_the_wire() -> None:
+    unknown, unassigned = (refusal(InboundQuery(SOURCE, to)) for to in ("+14155559999", FREE_NUMBER))
+    assert (unknown.sip_status, unknown.sip_reason) == (unassigned.sip_status, unassigned.sip_reason)
+
+
+FREE_NUMBER = "+14155550101"
+
+
+def test_an_agent_that_vanished_is_inactive() -> None:
+    table = RoutingTable.build((CARRIER,), (MAIN,), ())
+    assert refusal(InboundQuery(SOURCE, MAIN.phone_number), table).kind is RefusalKind.INACTIVE_AGENT
+
+
+def test_a_disabled_trunk_is_named() -> None:
+    table = RoutingTable.build((replace(CARRIER, enabled=False),), (MAIN,), (RECEPTION,))
+    refused = refusal(InboundQuery(SOURCE, MAIN.phone_number), table)
+    assert (refused.kind, refused.sip_status) == (RefusalKind.TRUNK_DISABLED, 403)
+    assert "carrier" in refused.message
+
+
+def test_a_disabled_trunk_does_not_shadow_an_enabled_one() -> None:
+    narrow = RoutedTrunk("narrow", ACME, "narrow", enabled=False, allowed_addresses=(SOURCE,))
+    table = RoutingTable.build((narrow, CARRIER), (MAIN,), (RECEPTION,))
+    assert route(InboundQuery(SOURCE, MAIN.phone_number), table).trunk is CARRIER
+
+
+def test_customers_who_share_a_carrier_are_told_apart_by_the_number() -> None:
+    ours, theirs = route(InboundQuery(SOURCE, MAIN.phone_number)), route(InboundQuery(SOURCE, "+14155550900"))
+    assert (ours.trunk, ours.organization_id) == (CARRIER, ACME)
+    assert (theirs.trunk, theirs.organization_id, theirs.number) == (SHARED, OTHER, THEIRS)
+    assert "serves the called number" in theirs.steps[0].found
+
+
+def test_a_trunk_does_not_reach_the_numbers_of_another_organisation() -> None:
+    assert refusal(InboundQuery("203.0.113.7", "+14155550900")).kind is RefusalKind.UNKNOWN_NUMBER
+
+
+def test_a_number_bound_to_a_trunk_of_the_house_is_served_by_it() -> None:
+    house = RoutedTrunk("house", "operator", "house", allowed_addresses=("192.0.2.0/24",))
+    bound = RoutedNumber("n", ACME, "+14155550777", house.id, inbound_agent_id=RECEPTION.id)
+    table = RoutingTable.build((house,), (bound, MAIN), (RECEPTION,))
+    assert route(InboundQuery("192.0.2.1", "+14155550777"), table).organization_id == ACME
+    assert refusal(InboundQuery("192.0.2.1", MAIN.phone_number), table).kind is RefusalKind.UNKNOWN_NUMBER
+
+
+def test_a_number_bound_to_one_trunk_is_also_reached_by_another_of_its_owner() -> None:
+    assert route(InboundQuery(SOURCE, BERLIN.phone_number)).trunk is CARRIER
+
+
+def test_numbers_are_read_by_the_rule_of_the_trunk() -> None:
+    found = route(InboundQuery("203.0.113.7", "030123456", "0171 2345678"))
+    assert (found.trunk, found.number, found.caller.e164) == (GERMAN, BERLIN, "+491712345678")
+    refused = refusal(InboundQuery(SOURCE, "030123456"))
+    assert refused.kind is RefusalKind.INVALID_NUMBER
+    assert "starts with 0" in refused.message
+
+
+def test_a_raw_trunk_looks_up_what_came() -> None:
+    pbx = RoutedTrunk("pbx", ACME, "pbx", allowed_addresses=("192.0.2.1",), number_rule=NumberRule.RAW)
+    table = RoutingTable.build((pbx,), (MAIN,), (RECEPTION,))
+    assert route(InboundQuery("192.0.2.1", "+14155550100"), table).number is MAIN
+    assert refusal(InboundQuery("192.0.2.1", "1001"), table).kind is RefusalKind.UNKNOWN_NUMBER
+
+
+@pytest.mark.parametrize(
+    ("from_user", "asserted", "e164", "raw"),
+    [
+        ("+14155550123", None, "+14155550123", "+14155550123"),
+        ("anonymous", "+14155550123", "+14155550123", "+14155550123"),
+        ("+14155550124", "+14155550123", "+14155550123", "+14155550123"),
+        ("+14155550124", "alice", "+14155550124", "+14155550124"),
+        ("anonymous", None, None, "anonymous"),
+        ("alice", None, None, "alice"),
+        (None, None, None, ""),
+    ],
+)
+def test_the_caller_is_the_asserted_identity_or_else_from(
+    from_user: str | None, asserted: str | None, e164: str | None, raw: str
+) -> None:
+    caller = route(InboundQuery(SOURCE, MAIN.phone_number, from_user, asserted)).caller
+    assert (caller.e164, caller.raw) == (e164, raw)
+
+
+def test_without_a_source_the_number_alone_decides() -> None:
+    found = route(InboundQuery(None, MAIN.phone_number))
+    assert (found.trunk, found.agent) == (None, RECEPTION)
+    assert refusal(InboundQuery(None, "+14155559999")).kind is RefusalKind.UNKNOWN_NUMBER
+    assert refusal(InboundQuery(None, "x")).kind is RefusalKind.INVALID_NUMBER
+
+
+def test_an_organisation_is_told_nothing_of_the_others() -> None:
+    assert route(InboundQuery(None, THEIRS.phone_number, organization_id=OTHER)).number is THEIRS
+    for source in (None, SOURCE):
+        query = InboundQuery(source, THEIRS.phone_number, organization_id=ACME)
+        assert refusal(query).kind is RefusalKind.UNKNOWN_NUMBER
+    assert refusal(InboundQuery("203.0.113.7", "1", organization_id=OTHER)).kind is RefusalKind.UNKNOWN_TRUNK
+
+
+def test_a_strangers_text_cannot_break_the_log() -> None:
+    refused = refusal(InboundQuery(SOURCE, "a\r\nb" * 100))
+    everything = refused.message + refused.looked_up + "".join(step.looked_up for step in refused.steps)
+    assert "\n" not in everything
+    assert len(everything) < 1000
+
+
+def test_the_sleeping_number_is_named_with_its_agent() -> None:
+    refused = refusal(InboundQuery(SOURCE, SLEEPY.phone_number))
+    assert "Asleep" in refused.message
+    assert SLEEPY.phone_number in refused.fix
