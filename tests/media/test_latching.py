@@ -1,0 +1,99 @@
+from media.latching import Latch
+
+SIGNALLED = ("192.0.2.1", 4000)
+NAT = ("198.51.100.9", 61000)
+STRANGER = ("203.0.113.66", 5555)
+
+
+def latch() -> Latch:
+    made = Latch(silence_s=2.0, relatch_silence_s=0.3)
+    made.signalled(*SIGNALLED, now=0.0)
+    return made
+
+
+def test_before_anything_is_heard_audio_goes_to_the_signalled_address() -> None:
+    assert latch().target == SIGNALLED
+
+
+def test_the_first_source_latches_even_when_it_is_not_the_signalled_one() -> None:
+    latched = latch()
+    assert latched.heard(NAT, 0.1)
+    assert latched.target == NAT
+
+
+def test_a_stranger_cannot_steal_a_call_in_progress() -> None:
+    latched = latch()
+    latched.heard(NAT, 0.0)
+    for step in range(1, 100):
+        now = step * 0.02
+        assert latched.heard(NAT, now)
+        assert not latched.heard(STRANGER, now + 0.01)
+    assert latched.target == NAT
+    assert latched.strangers == 99
+
+
+def test_the_signalled_address_takes_over_from_whoever_came_first() -> None:
+    latched = latch()
+    latched.heard(STRANGER, 0.0)
+    assert latched.heard(SIGNALLED, 0.02)
+    assert latched.target == SIGNALLED
+    assert not latched.heard(STRANGER, 0.04)
+
+
+def test_another_source_is_taken_only_after_the_latched_one_was_silent_for_a_while() -> None:
+    latched = latch()
+    latched.heard(NAT, 0.0)
+    assert not latched.heard(STRANGER, 1.9)
+    assert latched.heard(STRANGER, 2.0)
+    assert latched.changes == 1
+
+
+def test_after_a_renegotiation_the_new_address_is_taken_at_once() -> None:
+    latched = latch()
+    latched.heard(SIGNALLED, 0.0)
+    latched.signalled("192.0.2.50", 7000, 10.0)
+    assert latched.target == ("192.0.2.50", 7000)
+    assert latched.heard(("192.0.2.50", 7000), 10.01)
+    assert not latched.heard(SIGNALLED, 10.02)
+
+
+def test_stragglers_of_the_old_address_are_heard_but_do_not_take_the_stream_back() -> None:
+    latched = latch()
+    latched.heard(SIGNALLED, 9.99)
+    latched.signalled("192.0.2.50", 7000, 10.0)
+    assert latched.heard(SIGNALLED, 10.1)
+    assert latched.target == ("192.0.2.50", 7000)
+
+
+def test_a_phone_behind_nat_that_goes_on_from_its_old_address_is_kept() -> None:
+    latched = latch()
+    latched.heard(NAT, 9.99)
+    latched.signalled("192.0.2.50", 7000, 10.0)
+    for step in range(60):
+        assert latched.heard(NAT, 10.0 + step * 0.02)
+    assert latched.target == NAT
+
+
+def test_after_a_renegotiation_an_unknown_source_is_taken_once_the_old_one_is_quiet() -> None:
+    latched = latch()
+    latched.heard(NAT, 10.0)
+    latched.signalled("10.0.0.5", 7000, 10.0)
+    assert not latched.heard(STRANGER, 10.1), "the old source was heard a moment ago"
+    assert latched.heard(("198.51.100.20", 1234), 10.4)
+    assert latched.target == ("198.51.100.20", 1234)
+
+
+def test_the_same_address_signalled_again_changes_nothing() -> None:
+    latched = latch()
+    latched.heard(NAT, 0.0)
+    latched.signalled(*SIGNALLED, now=1.0)
+    assert latched.target == NAT
+    assert not latched.heard(STRANGER, 1.5)
+
+
+def test_an_ipv6_source_matches_what_was_signalled() -> None:
+    latched = Latch(silence_s=2.0, relatch_silence_s=0.3)
+    latched.signalled("2001:db8::1", 4000, 0.0)
+    assert latched.heard(("2001:db8::2", 9, 0, 0), 0.0)
+    assert latched.heard(("2001:db8::1", 4000, 0, 0), 0.1)
+    assert latched.target == ("2001:db8::1", 4000, 0, 0)
