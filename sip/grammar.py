@@ -51,6 +51,9 @@ def readable(text: str) -> str:
 def end_of_quoted(text: str, start: int) -> int:
     """Index just after the quoted string that opens at `start`; -1 when it never closes."""
     position = start + 1
+    closing = text.find('"', position)
+    if closing < 0 or text[closing - 1] != "\\":
+        return closing + 1 or -1
     while True:
         closing = text.find('"', position)
         if closing < 0:
@@ -151,11 +154,8 @@ def parse_parameters(text: str) -> Parameters:
     string that never closes.
     """
     parameters: Parameters = {}
-    if '"' in text:
-        parts = split_unquoted(text, ";")
-    else:
-        parts = text.split(";")
-    for part in parts:
+    quoted = '"' in text
+    for part in split_unquoted(text, ";") if quoted else text.split(";"):
         name, equals, value = part.partition("=")
         name = name.strip().lower()
         if not name or name in parameters:
@@ -164,7 +164,7 @@ def parse_parameters(text: str) -> Parameters:
             parameters[name] = None
             continue
         value = value.strip()
-        if value[:1] == '"':
+        if quoted and value[:1] == '"':
             if end_of_quoted(value, 0) != len(value):
                 raise ParseError("Unbalanced Quote In Parameter")
             value = unquote(value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
 
 import msgspec
 
@@ -28,22 +27,17 @@ from sip.uri import SipUri
 __all__ = ["CSeq", "NameAddr", "Via", "parse_parameters", "parse_value_with_parameters", "split_comma"]
 
 
-class NameAddr:
+class NameAddr(msgspec.Struct, eq=False):
     """An address with its display name and header parameters: From, To, Contact, Route, Refer-To and so on.
 
     `uri_text` is the URI as it was written; `uri` parses it on first access (ParseError when it cannot be).
     `display_name` is decoded and readable, empty when there is none. `Contact: *` has `uri_text` "*".
     """
 
-    __slots__ = ("_uri", "display_name", "parameters", "uri_text")
-
-    def __init__(
-        self, display_name: str, uri_text: str, parameters: Mapping[str, str | None] | None = None
-    ) -> None:
-        self.display_name = display_name
-        self.uri_text = uri_text
-        self.parameters: Mapping[str, str | None] = {} if parameters is None else parameters
-        self._uri: SipUri | None = None
+    display_name: str
+    uri_text: str
+    parameters: Mapping[str, str | None] = msgspec.field(default_factory=dict)
+    _uri: SipUri | None = None
 
     @classmethod
     def parse(cls, text: str) -> NameAddr:
@@ -119,7 +113,7 @@ class NameAddr:
             other.parameters,
         )
 
-    __hash__: ClassVar[None]  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]
 
 
 class Via(msgspec.Struct, frozen=True):

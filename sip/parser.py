@@ -11,7 +11,7 @@ from sip.errors import ParseError
 from sip.grammar import is_token, parse_number
 from sip.header_names import CANONICAL_BY_SPELLING, canonical_name
 from sip.headers import CSeq, NameAddr, Via, split_comma
-from sip.message import Header, Message, Request, Response
+from sip.message import Message, Request, Response
 
 MAXIMUM_HEAD = 64 * 1024
 MAXIMUM_HEADERS = 200
@@ -54,6 +54,17 @@ def split_head(data: bytes) -> tuple[bytes, bytes]:
 
 def parse_head(head: bytes) -> Request | Response:
     """Start line and headers, without looking at any value. Raises ParseError."""
+    message, fault = read_head(head)
+    if fault is not None:
+        raise fault
+    return message
+
+
+def read_head(head: bytes) -> tuple[Request | Response, ParseError | None]:
+    """Start line and headers as far as they can be read, and what is wrong with the headers if anything is.
+
+    Raises ParseError when there is not even a start line.
+    """
     if len(head) > MAXIMUM_HEAD:
         raise ParseError("Message Header Too Large", status=513)
     text = head.decode("utf-8", "surrogateescape")
@@ -83,16 +94,15 @@ def parse_head(head: bytes) -> Request | Response:
         else:
             malformed = True
     if malformed:
-        raise _fault(message, "Malformed Header Line")
+        return message, _fault(message, "Malformed Header Line")
     if len(lines) > MAXIMUM_HEADERS:
-        del message.headers[MAXIMUM_HEADERS:]
-        raise _fault(message, "Too Many Headers", 513)
+        return message, _fault(message, "Too Many Headers", 513)
     if len(head) > MAXIMUM_LINE and max(map(len, lines)) > MAXIMUM_LINE:
-        raise _fault(message, "Header Line Too Long", 513)
+        return message, _fault(message, "Header Line Too Long", 513)
     if "\0" in text and text.count("\0") != text.count("\\\0"):
         # Legal as a quoted pair (RFC 4475 3.1.1.2) and nowhere else.
-        raise _fault(message, "NUL In Header")
-    return message
+        return message, _fault(message, "NUL In Header")
+    return message, None
 
 
 def _unfold(lines: list[str]) -> list[str]:
@@ -108,7 +118,7 @@ def _unfold(lines: list[str]) -> list[str]:
 
 def _parse_start_line(line: str) -> Request | Response:
     first, _, rest = line.partition(" ")
-    if first[:4].upper() == "SIP/":
+    if "/" in first:
         return _parse_status_line(first, rest)
     uri, blank, version = rest.rpartition(" ")
     if version != "SIP/2.0" or " " in uri:
@@ -129,7 +139,7 @@ def _parse_start_line(line: str) -> Request | Response:
 def _parse_status_line(version: str, rest: str) -> Response:
     code, _, reason = rest.lstrip().partition(" ")
     if version.upper() != "SIP/2.0":
-        raise ParseError("Version Not Supported", status=505)
+        raise ParseError("Malformed Status Line")
     if len(code) != 3 or not (code.isascii() and code.isdigit()) or not 100 <= int(code) <= 699:
         raise ParseError("Malformed Status Line")
     response = Response.__new__(Response)
@@ -140,7 +150,7 @@ def _parse_status_line(version: str, rest: str) -> Response:
 
 
 def _initialise(message: Message) -> None:
-    message.headers = list[Header]()
+    message.headers = []
     message.body = b""
     message._first = None
     message._indexed = 0
