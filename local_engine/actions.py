@@ -1,4 +1,7 @@
-"""What an agent can do in a call. A scenario answers an event with a list of these; the conversation carries them out."""
+"""What an agent can do in a call.
+
+A scenario answers an event with a list of these; the conversation carries them out.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +74,10 @@ class SendMessage:
 
 @dataclass(frozen=True, slots=True)
 class HangUp:
-    """End the call once everything before was played. When `soft`, a caller who is speaking then keeps it alive."""
+    """End the call once everything before was played.
+
+    When `soft`, a caller who is speaking then keeps it alive.
+    """
 
     soft: bool = False
     end_reason: str = "agent_hangup"

@@ -11,7 +11,8 @@ from local_engine.requests import Callbacks
 from local_engine.tools import CallTools
 from local_engine.vad import VadSettings
 
-# Switch in `dataMessages` -> the message type it governs. The spelling of the last five types is not documented.
+# Switch in `dataMessages` -> the message type it governs. The spelling of the last five types is not
+# documented.
 _SWITCHES = {
     "pong": "pong",
     "state": "state",
@@ -54,8 +55,9 @@ class SocketSettings:
 
 @dataclass(frozen=True, slots=True)
 class FirstSpeaker:
-    """Who begins. With `agent_first` the text (or the scenario's greeting) comes after `delay_s`; otherwise `fallback`
-    tells whether the agent begins after `delay_s` of silence."""
+    """Who begins. With `agent_first` the text (or the scenario's greeting) comes after `delay_s`; otherwise
+    `fallback` tells whether the agent begins after `delay_s` of silence.
+    """
 
     agent_first: bool
     text: str | None = None
@@ -80,7 +82,7 @@ class CallSettings:
     tools: CallTools = field(default_factory=CallTools)
     first_speaker: FirstSpeaker = FirstSpeaker(agent_first=True)
     text_output: bool = False
-    vad: VadSettings = VadSettings()
+    vad: VadSettings = field(default_factory=VadSettings)
     metadata: Mapping[str, str] = field(default_factory=dict)
     initial_state: Mapping[str, Any] = field(default_factory=dict)
     recording_enabled: bool = False

@@ -1,6 +1,8 @@
-"""The one clock of the process: every 20 ms it wakes the sessions that have something due, and fires one-off timers.
+"""The one clock of the process: every 20 ms it wakes the sessions that have something due, and fires one-off
+timers.
 
-On an absolute schedule: a late tick does not make the next one late. No call has a timer or a task of its own.
+On an absolute schedule: a late tick does not make the next one late. No call has a timer or a task of its
+own.
 """
 
 from __future__ import annotations
@@ -58,7 +60,10 @@ class Clock:
         self._sessions.pop(session, None)
 
     def call_at(self, when: float, callback: Callable[[], None]) -> None:
-        """Call `callback` at the first tick after `when`. There is no taking back: it must check for itself."""
+        """Call `callback` at the first tick after `when`.
+
+        There is no taking back: it must check for itself.
+        """
         heapq.heappush(self._timers, (when, next(self._order), callback))
 
     def tick(self, now: float) -> None:

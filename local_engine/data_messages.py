@@ -11,17 +11,17 @@ class _Message(msgspec.Struct, rename="camel", tag_field="type", frozen=True):
     pass
 
 
-class Ping(_Message, tag="ping"):
+class Ping(_Message, tag="ping", frozen=True):
     timestamp: float = 0.0
 
 
-class UserTextMessage(_Message, tag="user_text_message"):
+class UserTextMessage(_Message, tag="user_text_message", frozen=True):
     text: str
     urgency: Literal["immediate", "soon", "later"] | None = None
     defer_response: bool | None = None
 
 
-class InputTextMessage(_Message, tag="input_text_message"):
+class InputTextMessage(_Message, tag="input_text_message", frozen=True):
     """The legacy form of `user_text_message`."""
 
     text: str
@@ -41,7 +41,7 @@ class KnownToolResult(msgspec.Struct, rename="camel", frozen=True):
     agent_reaction: str = "speaks"
 
 
-class ForcedAgentMessage(_Message, tag="forced_agent_message"):
+class ForcedAgentMessage(_Message, tag="forced_agent_message", frozen=True):
     content: str | None = None
     tool_calls: list[RequestedToolCall] | None = None
     known_tool_results: list[KnownToolResult] | None = None
@@ -49,15 +49,15 @@ class ForcedAgentMessage(_Message, tag="forced_agent_message"):
     urgency: Literal["immediate", "soon"] | None = None
 
 
-class HangUpMessage(_Message, tag="hang_up"):
+class HangUpMessage(_Message, tag="hang_up", frozen=True):
     message: str | None = None
 
 
-class SetOutputMedium(_Message, tag="set_output_medium"):
+class SetOutputMedium(_Message, tag="set_output_medium", frozen=True):
     medium: Literal["voice", "text"]
 
 
-class ClientToolResult(_Message, tag="client_tool_result"):
+class ClientToolResult(_Message, tag="client_tool_result", frozen=True):
     invocation_id: str
     result: str | None = None
     response_type: str | None = None
@@ -102,7 +102,8 @@ class MalformedMessage(Exception):
 def decode_message(data: bytes | str) -> ClientMessage:
     """Parse one text frame. Raises `UnknownMessage` or `MalformedMessage`."""
     try:
-        return _DECODER.decode(data)
+        message: ClientMessage = _DECODER.decode(data)
+        return message
     except msgspec.DecodeError as error:
         try:
             plain = msgspec.json.decode(data)

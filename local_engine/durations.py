@@ -16,7 +16,10 @@ class DurationError(ValueError):
 
 
 def parse_duration(text: str) -> float:
-    """Seconds in `text`. Raises `DurationError` for anything but a protobuf JSON duration, for example `"10m"`."""
+    """Seconds in `text`.
+
+    Raises `DurationError` for anything but a protobuf JSON duration, for example `"10m"`.
+    """
     if not _DURATION.fullmatch(text):
         raise DurationError(f"{text!r} is not a duration such as '30s' or '0.384s'")
     return float(text[:-1])

@@ -1,7 +1,7 @@
 """The speech synthesiser: a thin binding of libespeak-ng through `ctypes`.
 
-The library keeps global state and is not thread-safe: one thread at a time may use an `Espeak`, and a process makes one.
-The wheel `espeakng-loader` brings the shared library and its language data.
+The library keeps global state and is not thread-safe: one thread at a time may use an `Espeak`, and a process
+makes one. The wheel `espeakng-loader` brings the shared library and its language data.
 """
 
 from __future__ import annotations

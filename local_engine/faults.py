@@ -1,7 +1,7 @@
 """Faults on demand and the knobs for behaviour the service does not document.
 
-Per call, by `metadata.fault` or a marker `[fault:...]` in the system prompt; for the next calls, by `POST /faults`. The
-text is a comma-separated list of `name` or `name=value`.
+Per call, by `metadata.fault` or a marker `[fault:...]` in the system prompt; for the next calls, by `POST
+/faults`. The text is a comma-separated list of `name` or `name=value`.
 """
 
 from __future__ import annotations
@@ -77,7 +77,10 @@ _FIELDS = {field.name: field for field in dataclasses.fields(CallFaults)}
 
 
 def parse_faults(text: str, base: CallFaults | None = None) -> CallFaults:
-    """`"close_1011_after_ms=1500,burst"` as faults on top of `base`. Raises `InvalidRequest` for an unknown name."""
+    """`"close_1011_after_ms=1500,burst"` as faults on top of `base`.
+
+    Raises `InvalidRequest` for an unknown name.
+    """
     values: dict[str, object] = {}
     for item in filter(None, (part.strip() for part in text.split(","))):
         name, equals, value = (piece.strip() for piece in item.partition("="))

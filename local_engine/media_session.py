@@ -1,6 +1,6 @@
 """One joined call: ties the conversation to its socket, its recorder and its record, and counts what passes.
 
-It watches the input's clock (too much, too little, none at all) and applies the faults that concern the wire.
+It keeps watch over the input's clock and applies the faults that concern the wire.
 """
 
 from __future__ import annotations
@@ -14,23 +14,21 @@ import numpy as np
 
 from local_engine.call_settings import CallSettings
 from local_engine.conversation import Conversation
-from local_engine.data_messages import MalformedMessage, UnknownMessage, decode_message
+from local_engine.data_messages import ClientMessage, MalformedMessage, UnknownMessage, decode_message
 from local_engine.errors import SpeechQueueFull
-from local_engine.faults import CallFaults
+from local_engine.input_watch import InputWatch
 from local_engine.recorder import Recorder
-from local_engine.records import CallBook, CallRecord, Counters, EndReason, HistoryMessage
+from local_engine.records import CallBook, CallRecord, EndReason, HistoryMessage
 from local_engine.resample import StreamResampler, resample
 from local_engine.scenario import Scenario
 from local_engine.speech import Speech, SpeechKey, SpeechService
+from local_engine.stall import Stall
 
-# The input may run this far ahead of real time before audio is dropped; a gateway's ring buffer comes as a burst.
-MAX_AHEAD_MS = 5000.0
-# Beyond these a warning event is recorded, once per excursion.
-WARN_AHEAD_MS = 2500.0
-WARN_BEHIND_MS = 1000.0
+# A pause on the wire longer than this counts as a gap.
 GAP_S = 0.06
 _SWEEP_S = 1.0
-MAX_HELD = 5000
+_NORMAL_CLOSE = (0, 1000, 1001, 1005)
+_ODD_ECHO_BYTES = 321
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -54,7 +52,7 @@ class Connection(Protocol):
         """Tear the TCP connection down with a reset."""
 
 
-# Makes the scenario of a stage from the call's settings and the stage's own prompt, if that names one.
+# Makes the scenario of a new stage from the call's settings and the stage's body, if that names one.
 StageScenario = Callable[[CallSettings, dict[str, Any]], Scenario | None]
 
 
@@ -71,65 +69,54 @@ class MediaSession:
         stage_scenario: StageScenario,
     ) -> None:
         settings = record.settings
+        socket = settings.socket
         self.record = record
         self.settings = settings
-        self.counters: Counters = record.counters
         self.call_state: dict[str, Any] = dict(settings.initial_state)
-        self._faults: CallFaults = record.faults
+        self._faults = record.faults
+        self._counters = record.counters
         self._connection = connection
         self._speech = speech
         self._voice = speech.voice(settings.voice, settings.language_hint)
         self._book = book
         self._stage_scenario = stage_scenario
-        wants_audio = (
-            not scenario.echo or settings.metadata.get("inspect") == "1" or settings.recording_enabled
-        )
-        rate = settings.socket.input_rate
+        wanted = not scenario.echo or settings.metadata.get("inspect") == "1" or settings.recording_enabled
         self.recorder: Recorder | None = (
-            Recorder(rate, conversation=settings.recording_enabled) if wants_audio else None
+            Recorder(socket.input_rate, conversation=settings.recording_enabled) if wanted else None
         )
         self.conversation = Conversation(settings, record.faults, scenario, self)
-        self._carry = b""
-        self._bytes_per_s = 2 * rate
+        self._odd_byte = b""
+        self._bytes_per_ms = socket.input_rate / 500
         self._joined_at = 0.0
         self.last_audio_at = 0.0
-        self._warned = False
+        self._watch = InputWatch(0.0)
         self._next_sweep = math.inf
-        self._stall = (math.inf, math.inf)
+        self._stall = Stall()
         self._now = 0.0
-        self._held: list[bytes | memoryview | None] = []
-        self._held_texts: list[bytes] = []
-        self._echo_resampler = (
-            StreamResampler(rate, settings.socket.output_rate)
-            if rate != settings.socket.output_rate
-            else None
-        )
+        unequal = socket.input_rate != socket.output_rate
+        self._echo_resampler = StreamResampler(socket.input_rate, socket.output_rate) if unequal else None
         faults = record.faults
-        self._can_echo = (
-            self.recorder is None
-            and self._echo_resampler is None
-            and faults.stall_after_ms is None
-            and not faults.frame_bytes
-            and not faults.odd_frames
-        )
+        touched = faults.stall_after_ms is not None or faults.frame_bytes or faults.odd_frames
+        self._can_echo = self.recorder is None and not unequal and not touched
         self.plain_echo = False
         """Whether the socket may return frames by itself, without asking."""
         self._closed = False
         self.wake_at = math.inf
 
-    # ---- from the socket ------------------------------------------------------------------------------------------
+    # From the socket.
 
     def start(self, now: float) -> None:
         """The upgrade is complete."""
         faults = self._faults
         self._now = self._joined_at = self.last_audio_at = now
+        self._watch = InputWatch(now)
         self._next_sweep = now + _SWEEP_S
         if faults.stall_after_ms is not None:
             begin = now + faults.stall_after_ms / 1000
-            self._stall = (begin, begin + faults.stall_ms / 1000)
+            self._stall = Stall(begin, begin + faults.stall_ms / 1000)
         self._book.join(self.record)
-        self.note("info", "call.joined", "the client has connected")
         self.conversation.on_joined(now)
+        self.note("info", "call.joined", "the client has connected")
         if faults.malformed_message:
             self._connection.send_text(b'{"type": "state", "state"')
         if faults.unknown_message:
@@ -138,23 +125,22 @@ class MediaSession:
 
     def count_gap(self, gap_s: float) -> None:
         """The input was silent on the wire for `gap_s`."""
-        self.counters.gaps += 1
-        self.counters.longest_gap_ms = max(self.counters.longest_gap_ms, gap_s * 1000)
+        counters = self._counters
+        counters.gaps += 1
+        counters.longest_gap_ms = max(counters.longest_gap_ms, gap_s * 1000)
 
     def on_binary(self, data: bytes, now: float) -> None:
-        """A binary frame that was counted already: the caller's audio."""
+        """A binary frame that the socket has counted: the caller's audio."""
         if self._closed:
             return
         self._now = now
-        ahead_ms = (self.counters.bytes_received / self._bytes_per_s - (now - self._joined_at)) * 1000
-        ahead_ms -= self.counters.overflow_ms_dropped
-        if ahead_ms > MAX_AHEAD_MS:
-            self.counters.overflow_ms_dropped += len(data) * 1000 / self._bytes_per_s
+        if self._watch.excessive(self.input_ms(), len(data) / self._bytes_per_ms, now):
+            self._counters.overflow_ms_dropped = self._watch.dropped_ms
             return
-        if self._carry or len(data) % 2:
-            data = self._carry + data
+        if self._odd_byte or len(data) % 2:
+            data = self._odd_byte + data
             whole = len(data) & ~1
-            self._carry = data[whole:]
+            self._odd_byte = data[whole:]
             data = data[:whole]
         if self.recorder is not None:
             self.recorder.add_input(data)
@@ -174,38 +160,40 @@ class MediaSession:
         except UnknownMessage as error:
             self._count_received("unknown")
             self.note("warning", "message.unknown", f"unknown type {str(error)[:50]}")
-            return
         except MalformedMessage as error:
             self._count_received("malformed")
             self.note("warning", "message.malformed", str(error)[:200])
+        else:
+            self.on_message(message, now)
+
+    def on_message(self, message: ClientMessage, now: float) -> None:
+        """A data message from the socket or from REST."""
+        if self._closed:
             return
+        self._now = now
         self._count_received(str(message.__struct_config__.tag))
         self.conversation.on_message(message, now)
         self._rearm()
 
     def on_disconnected(self, close_code: int | None, now: float) -> None:
         """The socket is gone; `close_code` is the client's, `None` when it sent none."""
-        self.counters.close_code_received = close_code
+        self._counters.close_code_received = close_code
         if self._closed:
             return
-        self._closed = True
         self._now = now
-        self.conversation.on_closed(now)
-        if close_code in (1000, 1001, 1005, 0):
-            self._over(EndReason(self._faults.client_close_reason))
-        else:
-            self._over(EndReason.CONNECTION_ERROR)
-
-    def shut_down(self) -> None:
-        """The engine is going away."""
-        self._fail(1001, EndReason.SYSTEM_ERROR)
+        normal = close_code in _NORMAL_CLOSE
+        self._over(EndReason(self._faults.client_close_reason) if normal else EndReason.CONNECTION_ERROR)
 
     def on_failure(self, error: Exception) -> None:
         """A bug met this call: end it as the service would, with 1011."""
         self.note("error", "engine.failure", f"{type(error).__name__}: {error}"[:300])
         self._fail(1011, EndReason.SYSTEM_ERROR)
 
-    # ---- from the clock -------------------------------------------------------------------------------------------
+    def shut_down(self) -> None:
+        """The engine is going away."""
+        self._fail(1001, EndReason.SYSTEM_ERROR)
+
+    # From the clock.
 
     def on_tick(self, now: float) -> None:
         """Serve the conversation, the faults and the watch over the input."""
@@ -219,12 +207,10 @@ class MediaSession:
             self._fail(faults.close_code, EndReason.SYSTEM_ERROR)
             return
         if faults.reset_after_ms is not None and since_ms >= faults.reset_after_ms:
-            self._closed = True
-            self.conversation.on_closed(now)
             self._connection.reset()
             self._over(EndReason.CONNECTION_ERROR)
             return
-        if self._held and now >= self._stall[1]:
+        if now >= self._stall.ends_at:
             self._release()
         if now >= self.conversation.wake_at:
             self.conversation.on_tick(now)
@@ -239,57 +225,42 @@ class MediaSession:
             self.note("error", "media.idle", f"no audio for {idle:.0f} s")
             self._fail(1000, EndReason.CONNECTION_ERROR)
             return
-        received_ms = (
-            self.counters.bytes_received * 1000 / self._bytes_per_s - self.counters.overflow_ms_dropped
-        )
-        ahead_ms = received_ms - (now - self._joined_at) * 1000
-        strays = ahead_ms > WARN_AHEAD_MS or ahead_ms < -WARN_BEHIND_MS
-        if strays and not self._warned:
-            kind = "audio.overflow" if ahead_ms > 0 else "audio.underflow"
-            self.note(
-                "warning",
-                kind,
-                f"the input is {abs(ahead_ms):.0f} ms {'ahead' if ahead_ms > 0 else 'behind'}",
-            )
-        self._warned = strays
+        stray = self._watch.check(self.input_ms(), now)
+        if stray is not None:
+            self.note("warning", stray.kind, stray.text)
 
     def _rearm(self) -> None:
         self.plain_echo = self._can_echo and not self._closed and self.conversation.echoing
-        wake_at = min(self.conversation.wake_at, self._next_sweep)
-        faults = self._faults
-        if faults.close_after_ms is not None:
-            wake_at = min(wake_at, self._joined_at + faults.close_after_ms / 1000)
-        if faults.reset_after_ms is not None:
-            wake_at = min(wake_at, self._joined_at + faults.reset_after_ms / 1000)
-        if self._held:
-            wake_at = min(wake_at, self._stall[1])
-        self.wake_at = wake_at
+        wake_at = min(self.conversation.wake_at, self._next_sweep, self._stall.ends_at)
+        for after_ms in (self._faults.close_after_ms, self._faults.reset_after_ms):
+            if after_ms is not None:
+                wake_at = min(wake_at, self._joined_at + after_ms / 1000)
+        self.wake_at = math.inf if self._closed else wake_at
 
-    # ---- what the conversation asks for -----------------------------------------------------------------------------
+    # What the conversation asks for.
 
     def send_message(self, message: dict[str, Any]) -> None:
         """One data message to the client."""
         kind = str(message.get("type"))
-        sent = self.counters.messages_sent
+        sent = self._counters.messages_sent
         sent[kind] = sent.get(kind, 0) + 1
         if kind == "call_started":
             message["callId"] = self.record.call_id
         elif kind == "playback_clear_buffer":
-            self.counters.clears_sent += 1
+            self._counters.clears_sent += 1
         data = _ENCODER.encode(message)
-        if self._stalled():
-            self._hold(None)
-            self._held_texts.append(data)
+        if self._stall.holds(self._now):
+            self._stall.hold(data, text=True)
         else:
             self._connection.send_text(data)
 
     def send_audio(self, frame: bytes | memoryview) -> None:
         """One binary frame to the client."""
-        if self._stalled():
-            self._hold(bytes(frame))
+        if self._stall.holds(self._now):
+            self._stall.hold(bytes(frame), text=False)
             return
-        self.counters.frames_sent += 1
-        self.counters.bytes_sent += len(frame)
+        self._counters.frames_sent += 1
+        self._counters.bytes_sent += len(frame)
         self._connection.send_binary(frame)
 
     def writable(self) -> bool:
@@ -303,6 +274,7 @@ class MediaSession:
         def spoken(speech: Speech) -> None:
             if not self._closed:
                 callback(speech)
+                self.conversation.rearm()
                 self._rearm()
 
         try:
@@ -320,25 +292,21 @@ class MediaSession:
         """Record a call event, and tell the client when it asked for events."""
         event = self.record.add_event(severity, kind, text)
         if "call_event" in self.settings.socket.data_messages and not self._closed:
-            self.send_message(
-                {
-                    "type": "call_event",
-                    "callId": self.record.call_id,
-                    "severity": event.severity,
-                    "eventType": event.type,
-                    "text": event.text,
-                }
-            )
+            told = {"severity": event.severity, "eventType": event.type, "text": event.text}
+            self.send_message({"type": "call_event", "callId": self.record.call_id, **told})
+
+    def input_ms(self) -> float:
+        """How much audio the caller has sent."""
+        return self._counters.bytes_received / self._bytes_per_ms
 
     def heard(self, start_ms: float, end_ms: float) -> bytes:
         """The caller's audio between two places of the input, at the output rate."""
         if self.recorder is None:
             return b""
         pcm = self.recorder.input_pcm(start_ms, end_ms)
-        source, target = self.settings.socket.input_rate, self.settings.socket.output_rate
-        if source == target:
-            return pcm
-        return resample(np.frombuffer(pcm, dtype="<i2"), source, target).astype("<i2").tobytes()
+        samples = np.frombuffer(pcm, dtype="<i2")
+        socket = self.settings.socket
+        return resample(samples, socket.input_rate, socket.output_rate).astype("<i2").tobytes()
 
     def played(self, pcm: bytes, began_ms: float) -> None:
         """The client has played `pcm`."""
@@ -356,61 +324,47 @@ class MediaSession:
 
     def end(self, reason: EndReason) -> None:
         """The agent's side ends the call in an orderly way."""
-        if self._held:
-            self._release()
-        self._closed = True
-        self.counters.close_code_sent = self._faults.end_close_code
-        self._connection.close(self._faults.end_close_code)
-        self._over(reason)
+        self._release()
+        self._close(self._faults.end_close_code, reason)
 
-    # ---- small things -----------------------------------------------------------------------------------------------
+    # Small things.
 
     def _fail(self, code: int, reason: EndReason) -> None:
-        if self._closed:
-            return
-        self._closed = True
-        self.conversation.on_closed(self._now)
-        self.counters.close_code_sent = code
+        if not self._closed:
+            self._close(code, reason)
+
+    def _close(self, code: int, reason: EndReason) -> None:
+        self._counters.close_code_sent = code
         self._connection.close(code)
         self._over(reason)
 
     def _over(self, reason: EndReason) -> None:
+        self._closed = True
         self.wake_at = math.inf
         self.plain_echo = False
-        self.counters.interruptions = self.conversation.interruptions
+        self.conversation.on_closed(self._now)
+        self._counters.interruptions = self.conversation.interruptions
         self.note("info", "call.ended", reason.value)
         self._book.end(self.record, reason)
 
     def _echo(self, pcm: bytes) -> None:
         if self._echo_resampler is not None:
             pcm = self._echo_resampler.feed(np.frombuffer(pcm, dtype="<i2")).astype("<i2").tobytes()
-        size = self._faults.frame_bytes or len(pcm)
-        if self._faults.odd_frames:
-            size = 321
+        size = _ODD_ECHO_BYTES if self._faults.odd_frames else self._faults.frame_bytes or len(pcm)
         for start in range(0, len(pcm), max(size, 1)):
             self.send_audio(pcm[start : start + size])
 
     def _count_received(self, kind: str) -> None:
-        received = self.counters.messages_received
+        received = self._counters.messages_received
         received[kind] = received.get(kind, 0) + 1
 
-    def _stalled(self) -> bool:
-        return self._stall[0] <= self._now < self._stall[1]
-
-    def _hold(self, frame: bytes | None) -> None:
-        if len(self._held) >= MAX_HELD:
-            self.counters.frames_dropped += 1
-            self._held.pop(0)
-        self._held.append(frame)
-
     def _release(self) -> None:
-        held, self._held = self._held, []
-        texts = iter(self._held_texts)
-        for frame in held:
-            if frame is None:
-                self._connection.send_text(next(texts))
+        for held in self._stall.release():
+            if held.text:
+                self._connection.send_text(held.data)
             else:
-                self.counters.frames_sent += 1
-                self.counters.bytes_sent += len(frame)
-                self._connection.send_binary(frame)
-        self._held_texts = []
+                self._counters.frames_sent += 1
+                self._counters.bytes_sent += len(held.data)
+                self._connection.send_binary(held.data)
+        self._counters.frames_dropped += self._stall.lost
+        self._stall.lost = 0

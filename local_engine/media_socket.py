@@ -62,7 +62,7 @@ class MediaSocket(WSListener):
         self._fragments: list[bytes] = []
         self._fragments_type = _TEXT
 
-    # ---- picows -----------------------------------------------------------------------------------------------------
+    # Picows.
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
@@ -121,7 +121,8 @@ class MediaSocket(WSListener):
         if session is None:
             return
         received = transport.close_handshake.recv if transport.close_handshake is not None else None
-        session.on_disconnected(int(received.code) if received is not None else None, time.monotonic())
+        code = _number(received.code) if received is not None else None
+        session.on_disconnected(code, time.monotonic())
         self._clock.remove(session)
 
     def pause_writing(self) -> None:
@@ -130,7 +131,7 @@ class MediaSocket(WSListener):
     def resume_writing(self) -> None:
         self._paused = False
 
-    # ---- what the session asks for ----------------------------------------------------------------------------------
+    # What the session asks for.
 
     def send_text(self, data: bytes) -> None:
         """One text frame."""
@@ -168,7 +169,7 @@ class MediaSocket(WSListener):
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         underlying.abort()
 
-    # ---- small things -----------------------------------------------------------------------------------------------
+    # Small things.
 
     def _closed_by_client(self, transport: WSTransport, frame: WSFrame) -> None:
         if not transport.is_close_frame_sent:
@@ -202,6 +203,11 @@ class MediaSocket(WSListener):
 
 
 _KNOWN_CODES = frozenset(code.value for code in WSCloseCode)
+
+
+def _number(code: object) -> int:
+    """A close code as a number; one outside picows' enumeration comes as a number already."""
+    return int(code.value if isinstance(code, WSCloseCode) else str(code))
 
 
 class Upgrades:

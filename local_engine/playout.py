@@ -1,7 +1,7 @@
 """When the agent's audio is sent. Sans-I/O: `now` in, frames out.
 
-The rule is `audio sent - audio that should have played <= clientBufferSizeMs`: a small buffer gives a stream in real
-time, a large one lets a whole utterance leave in a burst.
+The rule is `audio sent - audio that should have played <= clientBufferSizeMs`: a small buffer gives a stream
+in real time, a large one lets a whole utterance leave in a burst.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ MAX_FRAMES_PER_TICK = 250
 class Playout:
     """One utterance on its way: s16le mono `pcm` at `rate` Hz, begun at `now` (seconds, monotonic).
 
-    `frame_bytes` are the sizes of successive frames, used in rotation (20 ms each unless a fault asks for others).
+    `frame_bytes` are the sizes of successive frames, used in rotation (20 ms each unless a fault asks for
+    others).
     """
 
     __slots__ = ("_began", "_frame_bytes", "_frames", "_pcm", "_rate", "_sent", "buffer_ms")
@@ -51,12 +52,16 @@ class Playout:
         """Whether all of it was sent and should have been heard."""
         return self._sent >= len(self._pcm) and (now - self._began) * 1000.0 >= self.duration_ms
 
+    @property
     def fully_sent(self) -> bool:
         """Whether nothing is left to send."""
         return self._sent >= len(self._pcm)
 
     def due(self, now: float) -> list[memoryview]:
-        """The frames that may leave now. A client that ran dry (a late tick, a stall) shifts the clock instead."""
+        """The frames that may leave now.
+
+        A client that ran dry (a late tick, a stall) shifts the clock instead.
+        """
         elapsed_ms = (now - self._began) * 1000.0
         deficit = elapsed_ms - self.sent_ms
         if deficit > 0 and self._sent and self._sent < len(self._pcm):

@@ -1,4 +1,6 @@
-"""Keeps what a call sounded like, within bounds: the caller's audio as it came, and the agent's as it was heard."""
+"""Keeps what a call sounded like, within bounds: the caller's audio as it came, and the agent's as it was
+heard.
+"""
 
 from __future__ import annotations
 

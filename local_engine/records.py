@@ -1,4 +1,7 @@
-"""What the engine remembers: calls with their messages and events, agents and webhooks. All of it in memory, bounded."""
+"""What the engine remembers: calls with their messages and events, agents and webhooks.
+
+All of it in memory, bounded.
+"""
 
 from __future__ import annotations
 
@@ -185,7 +188,10 @@ class WebhookRecord:
 
 
 class CallBook:
-    """All calls: those alive, and the last `keep` that ended. Of the ended ones, audio is kept for `keep_audio`."""
+    """All calls: those alive, and the last `keep` that ended.
+
+    Of the ended ones, audio is kept for `keep_audio`.
+    """
 
     def __init__(self, keep: int = 10_000, keep_audio: int = 20) -> None:
         self._calls: OrderedDict[str, CallRecord] = OrderedDict()

@@ -1,4 +1,6 @@
-"""The bodies of the REST requests, field by field as the API documents them (camelCase on the wire, all optional)."""
+"""The bodies of the REST requests, field by field as the API documents them (camelCase on the wire, all
+optional).
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ class _Body(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
     pass
 
 
-class ServerWebSocket(_Body):
+class ServerWebSocket(_Body, frozen=True):
     input_sample_rate: int
     output_sample_rate: int | None = None
     client_buffer_size_ms: int | None = None
@@ -22,36 +24,36 @@ class ServerWebSocket(_Body):
     media_idle_timeout: Duration | None = None
 
 
-class VadSettingsBody(_Body):
+class VadSettingsBody(_Body, frozen=True):
     turn_endpoint_delay: Duration | None = None
     minimum_turn_duration: Duration | None = None
     minimum_interruption_duration: Duration | None = None
     frame_activation_threshold: float | None = None
 
 
-class UserFallback(_Body):
+class UserFallback(_Body, frozen=True):
     delay: Duration | None = None
     text: str | None = None
     prompt: str | None = None
 
 
-class UserFirst(_Body):
+class UserFirst(_Body, frozen=True):
     fallback: UserFallback | None = None
 
 
-class AgentFirst(_Body):
+class AgentFirst(_Body, frozen=True):
     uninterruptible: bool | None = None
     text: str | None = None
     prompt: str | None = None
     delay: Duration | None = None
 
 
-class FirstSpeakerSettings(_Body):
+class FirstSpeakerSettings(_Body, frozen=True):
     user: UserFirst | None = None
     agent: AgentFirst | None = None
 
 
-class InactivityMessageBody(_Body):
+class InactivityMessageBody(_Body, frozen=True):
     duration: Duration
     message: str
     end_behavior: (
@@ -59,7 +61,7 @@ class InactivityMessageBody(_Body):
     ) = None
 
 
-class ToolParameter(_Body):
+class ToolParameter(_Body, frozen=True):
     name: str
     location: Literal[
         "PARAMETER_LOCATION_QUERY",
@@ -74,7 +76,7 @@ class ToolParameter(_Body):
     known_value: str | None = None
 
 
-class ToolDefinition(_Body):
+class ToolDefinition(_Body, frozen=True):
     model_tool_name: str | None = None
     description: str | None = None
     dynamic_parameters: list[ToolParameter] | None = None
@@ -98,7 +100,7 @@ class ToolDefinition(_Body):
     data_connection: dict[str, Any] | None = None
 
 
-class SelectedTool(_Body):
+class SelectedTool(_Body, frozen=True):
     tool_id: str | None = None
     tool_name: str | None = None
     temporary_tool: ToolDefinition | None = None
@@ -108,7 +110,7 @@ class SelectedTool(_Body):
     parameter_overrides: dict[str, Any] | None = None
 
 
-class InitialMessage(_Body):
+class InitialMessage(_Body, frozen=True):
     role: Literal[
         "MESSAGE_ROLE_USER", "MESSAGE_ROLE_AGENT", "MESSAGE_ROLE_TOOL_CALL", "MESSAGE_ROLE_TOOL_RESULT"
     ]
@@ -118,12 +120,12 @@ class InitialMessage(_Body):
     medium: str | None = None
 
 
-class Callback(_Body):
+class Callback(_Body, frozen=True):
     url: str
     secrets: list[str] | None = None
 
 
-class Callbacks(_Body):
+class Callbacks(_Body, frozen=True):
     joined: Callback | None = None
     ended: Callback | None = None
     billed: Callback | None = None
@@ -132,7 +134,7 @@ class Callbacks(_Body):
 OutputMedium = Literal["MESSAGE_MEDIUM_VOICE", "MESSAGE_MEDIUM_TEXT", "MESSAGE_MEDIUM_UNSPECIFIED"]
 
 
-class CallBody(_Body):
+class CallBody(_Body, frozen=True):
     """POST /api/calls, and what an agent's template and a start of its call add up to."""
 
     system_prompt: str | None = None
@@ -166,24 +168,24 @@ class CallBody(_Body):
     experimental_settings: dict[str, Any] | None = None
 
 
-class AgentBody(_Body):
+class AgentBody(_Body, frozen=True):
     name: str | None = None
     call_template: dict[str, Any] | None = None
 
 
-class ToolOverrides(_Body):
+class ToolOverrides(_Body, frozen=True):
     remove: list[str] | None = None
     remove_all: bool | None = None
     add: list[SelectedTool] | None = None
 
 
-class WebhookBody(_Body):
+class WebhookBody(_Body, frozen=True):
     url: str | None = None
     events: list[str] | None = None
     secrets: list[str] | None = None
     agent_id: str | None = None
 
 
-class ToolBody(_Body):
+class ToolBody(_Body, frozen=True):
     name: str | None = None
     definition: ToolDefinition | None = None

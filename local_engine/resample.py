@@ -1,8 +1,8 @@
 """Band-limited change of sample rate for whole utterances, and a cheap one for streams.
 
-Whole utterances go through the discrete Fourier transform: exact inside the pass band, with a raised-cosine edge below
-the lower of the two Nyquist frequencies so that nothing rings. A stream (the echo scenario with unequal rates) is
-interpolated linearly, which is enough to hear that audio returns.
+Whole utterances go through the discrete Fourier transform: exact inside the pass band, with a raised-cosine
+edge below the lower of the two Nyquist frequencies so that nothing rings. A stream (the echo scenario with
+unequal rates) is interpolated linearly, which is enough to hear that audio returns.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class StreamResampler:
         self._last = 0
 
     def feed(self, samples: Samples) -> Samples:
-        """The output for the next piece of input; may be one sample longer or shorter than the exact share."""
+        """The output for the next piece of input; a sample more or less than the exact share."""
         if not len(samples):
             return samples
         extended = np.concatenate(([self._last], samples)).astype(np.float64)
@@ -74,4 +74,5 @@ class StreamResampler:
         at = self._position + self._step * np.arange(count)
         self._position = self._position + self._step * count - len(samples)
         self._last = int(samples[-1])
-        return np.interp(at, np.arange(len(extended)), extended).astype(np.int16)
+        result: Samples = np.interp(at, np.arange(len(extended)), extended).astype(np.int16)
+        return result

@@ -7,7 +7,6 @@ import time
 from datetime import datetime
 from typing import Any
 
-import msgspec
 from aiohttp import web
 
 from local_engine.data_messages import (
@@ -262,7 +261,7 @@ async def send_data_message(request: web.Request) -> web.Response:
         raise InvalidRequest("type: forced_agent_message, hang_up or user_text_message")
     if record.session is None or record.joined is None or record.ended is not None:
         raise WrongState("The call is not joined.")
-    record.session.on_text(msgspec.json.encode(message), time.monotonic())
+    record.session.on_message(message, time.monotonic())
     return web.Response(status=204)
 
 

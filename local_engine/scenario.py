@@ -1,7 +1,7 @@
 """What an agent says and does: the interface of a scenario, and how a call chooses one.
 
-A scenario answers events with actions and never touches the call itself. It is chosen by a marker in the system prompt
-(`[scenario:echo]`), by `metadata.scenario`, or by the model (`local-echo`), in this order.
+A scenario answers events with actions and never touches the call itself. It is chosen by a marker in the
+system prompt (`[scenario:echo]`), by `metadata.scenario`, or by the model (`local-echo`), in this order.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ NAMES = ("assistant", "receptionist", "echo", "script")
 
 @dataclass(frozen=True, slots=True)
 class UserTurn:
-    """The caller spoke: `heard` is their audio, s16le mono at the call's output rate; `speech_ms` of it is speech."""
+    """The caller spoke: `heard` is their audio, s16le mono at the call's output rate; `speech_ms` of it is
+    speech.
+    """
 
     speech_ms: float
     heard: bytes

@@ -1,4 +1,4 @@
-"""`assistant`, the default: greets, acknowledges every turn, and knows no more than that it heard something."""
+"""`assistant`, the default: greets, acknowledges every turn, knows no more than that it heard something."""
 
 from __future__ import annotations
 

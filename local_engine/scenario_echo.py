@@ -1,4 +1,7 @@
-"""`echo`: the caller's audio returns frame by frame, at once. Nothing is said unless the call prescribes a first text."""
+"""`echo`: the caller's audio returns frame by frame, at once.
+
+Nothing is said unless the call prescribes a first text.
+"""
 
 from __future__ import annotations
 

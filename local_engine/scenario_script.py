@@ -1,15 +1,16 @@
 """`script`: carries out a list of steps, so that a test knows what the agent will do.
 
-The steps are a JSON array in `metadata.script`, in `initialState.script`, or in the system prompt after the marker.
-Each step is an object with one key (and its options):
+The steps are a JSON array in `metadata.script`, in `initialState.script`, or in the system prompt after the
+marker. Each step is an object with one key (and its options):
 
     {"say": "text", "uninterruptible": true}   {"tone": 440, "ms": 500}      {"silence": 200}
     {"keypad": "12#"}                          {"pause": 300}                {"send": {"type": "..."}}
     {"tool": "name", "arguments": {}}          {"hang_up": true, "soft": false}
     {"wait": "user"}  {"wait": "text"}  {"wait": "any"}  {"wait": "tool"}    {"repeat": true}
 
-`wait` holds the script until the caller finished speaking, a text message came, either, or a tool answered; a tool is
-waited for by itself unless `"wait": "tool"` follows it. `repeat` starts from the top. `play_back` plays what was heard.
+`wait` holds the script until the caller finished speaking, a text message came, either, or a tool answered; a
+tool is waited for by itself unless `"wait": "tool"` follows it. `repeat` starts from the top. `play_back`
+plays what was heard.
 """
 
 from __future__ import annotations
@@ -66,7 +67,10 @@ def script_steps(settings: CallSettings) -> list[dict[str, Any]]:
 
 
 def _action(step: Mapping[str, Any], heard: bytes) -> Action | None:
-    """The action of one step; `None` for those that steer the script. Raises `ValueError` for an unknown one."""
+    """The action of one step; `None` for those that steer the script.
+
+    Raises `ValueError` for an unknown one.
+    """
     match step:
         case {"say": text}:
             return Say(str(text), bool(step.get("uninterruptible", False)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from dataclasses import dataclass
 
@@ -38,7 +39,7 @@ class EngineServer:
         self.options = options
         self.engine = Engine(keep_calls=options.keep_calls)
         self._runner: web.AppRunner | None = None
-        self._sockets: object | None = None
+        self._sockets: asyncio.Server | None = None
         self._front: SlowFront | None = None
         self._webhooks: WebhookSender | None = None
         self.port = 0
@@ -50,7 +51,10 @@ class EngineServer:
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     async def start(self) -> None:
-        """Listen. Raises `OSError` when a port is taken and `SpeechUnavailable` when there is no synthesiser."""
+        """Listen.
+
+        Raises `OSError` when a port is taken and `SpeechUnavailable` when there is no synthesiser.
+        """
         engine, options = self.engine, self.options
         await engine.speech.start(
             (*scenario_receptionist.PHRASES, *scenario_assistant.PHRASES), _CACHED_RATES
@@ -60,7 +64,7 @@ class EngineServer:
         engine.clock.start(engine.session_failed)
         upgrades = Upgrades(engine.book, engine.make_session, engine.clock)
         server = await ws_create_server(
-            upgrades,  # type: ignore[arg-type]
+            upgrades,
             options.host,
             0,
             backlog=_BACKLOG,
@@ -92,7 +96,7 @@ class EngineServer:
         if self._front is not None:
             await self._front.close()
         if self._sockets is not None:
-            self._sockets.close()  # type: ignore[attr-defined]
+            self._sockets.close()
         if self._webhooks is not None:
             await self._webhooks.close()
         self.engine.speech.close()

@@ -1,7 +1,7 @@
 """A second door to the WebSocket port that opens late: for calls with the fault `slow_upgrade_ms`.
 
-The connection is accepted at once; its first bytes are passed on only after the call's delay, and then everything, both
-ways, as it comes.
+The connection is accepted at once; its first bytes are passed on only after the call's delay, and then
+everything, both ways, as it comes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Speech for the calls: one synthesis thread, a bounded queue before it and a bounded cache behind it.
 
-Audio comes out at the call's own rate, band-limited, levelled and without the synthesiser's leading and trailing silence.
-The event loop never waits: `request` answers from the cache at once or later through its callback.
+Audio comes out at the call's own rate, band-limited, levelled and without the synthesiser's leading and
+trailing silence. The event loop never waits: `request` answers from the cache at once or later through its
+callback.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ MAX_TEXT = 4000
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word with its punctuation and the blank before it, and when it begins (ms from the utterance's first sample)."""
+    """A word with its punctuation and the blank before it, and when it begins (ms from the utterance's first
+    sample).
+    """
 
     text: str
     start_ms: float
@@ -60,7 +63,9 @@ SpeechCallback = Callable[[Speech], None]
 
 
 def make_speech(key: SpeechKey, synthesis: Synthesis) -> Speech:
-    """Turn the synthesiser's output into a call's audio: trimmed, resampled, levelled, with words on its clock."""
+    """Turn the synthesiser's output into a call's audio: trimmed, resampled, levelled, with words on its
+    clock.
+    """
     samples = np.frombuffer(synthesis.pcm, dtype="<i2")
     loud = np.flatnonzero(np.abs(samples.astype(np.int32)) > _SILENCE)
     if not len(loud):
@@ -77,8 +82,8 @@ def make_speech(key: SpeechKey, synthesis: Synthesis) -> Speech:
 def split_words(text: str, marks: Iterable[tuple[int, float]]) -> tuple[Word, ...]:
     """Cut `text` at the words' first characters; all pieces together are the text without outer blanks.
 
-    `marks` are (character, ms) pairs; one that does not move forward through the text is dropped, as the synthesiser
-    reports several for a symbol it spells out.
+    `marks` are (character, ms) pairs; one that does not move forward through the text is dropped, as the
+    synthesiser reports several for a symbol it spells out.
     """
     forward: list[tuple[int, float]] = []
     for position, start_ms in marks:
@@ -114,7 +119,10 @@ class SpeechService:
         self.failed = 0
 
     async def start(self, phrases: Iterable[str] = (), rates: Iterable[int] = ()) -> None:
-        """Load the library and fill the cache with `phrases` in the default voice. Raises `SpeechUnavailable`."""
+        """Load the library and fill the cache with `phrases` in the default voice.
+
+        Raises `SpeechUnavailable`.
+        """
         loop = asyncio.get_running_loop()
         self._espeak = await loop.run_in_executor(self._thread, Espeak)
         self._languages = self._espeak.languages

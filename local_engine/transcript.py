@@ -53,7 +53,7 @@ class SpokenTranscript:
         while self._told < len(self._words) and self._words[self._told].start_ms < played_ms:
             word = self._words[self._told].text
             key = "delta" if self._told else "text"
-            message = transcript_message(AGENT, VOICE, self.ordinal, final=False, **{key: word})  # type: ignore[arg-type]
+            message = transcript_message(AGENT, VOICE, self.ordinal, final=False, **{key: word})
             messages.append(message)
             self._told += 1
         return messages

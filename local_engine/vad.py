@@ -1,7 +1,8 @@
-"""Voice activity detection by energy, on frames of 32 ms. Sans-I/O: audio in, events out, time is the audio's own.
+"""Voice activity detection by energy, on frames of 32 ms. Sans-I/O: audio in, events out, time is the audio's
+own.
 
-A frame's activation runs from 0 to 1: how far its level lies above the noise floor, which follows the quietest recent
-frames within bounds. `frameActivationThreshold` is compared with it.
+A frame's activation runs from 0 to 1: how far its level lies above the noise floor, which follows the
+quietest recent frames within bounds. `frameActivationThreshold` is compared with it.
 """
 
 from __future__ import annotations
@@ -41,7 +42,10 @@ class SpeechStarted:
 
 @dataclass(frozen=True, slots=True)
 class SpeechEnded:
-    """`turnEndpointDelay` has passed without speech. Times are places in the input audio; `speech_ms` is active time."""
+    """`turnEndpointDelay` has passed without speech.
+
+    Times are places in the input audio; `speech_ms` is active time.
+    """
 
     start_ms: float
     end_ms: float

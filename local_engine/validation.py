@@ -1,4 +1,4 @@
-"""Turns a request body into the settings a call runs with, or says what is wrong with it (400 and `detail`)."""
+"""Turns a request body into the settings a call runs with, or says what is wrong (400 and `detail`)."""
 
 from __future__ import annotations
 
@@ -68,7 +68,10 @@ def seconds(text: str | None, field: str, default: float) -> float:
 
 
 def call_settings(body: CallBody, catalogue: ToolCatalogue, *, prior_call: bool = False) -> CallSettings:
-    """Check every rule of the call's body. `prior_call`: the request named a `priorCallId`. Raises `InvalidRequest`."""
+    """Check every rule of the call's body.
+
+    `prior_call`: the request named a `priorCallId`. Raises `InvalidRequest`.
+    """
     model = body.model or MODELS[0]
     if model not in MODELS and model not in SCENARIO_MODELS:
         raise InvalidRequest(f"model: unknown model {model!r}")

@@ -97,7 +97,8 @@ def _summary(record: CallRecord) -> str | None:
     if record.joined is None or record.ended is None or record.end_reason is None:
         return None
     lasted = (record.ended - record.joined).total_seconds()
-    return f"The call lasted {lasted:.1f} s, had {len(record.history)} messages and ended with {record.end_reason.value}."
+    reason = record.end_reason.value
+    return f"The call lasted {lasted:.1f} s, had {len(record.history)} messages and ended with {reason}."
 
 
 def message_view(record: CallRecord, index: int, message: HistoryMessage) -> dict[str, Any]:

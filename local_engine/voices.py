@@ -1,7 +1,7 @@
 """The voices on offer and how any voice id becomes a voice of the synthesiser.
 
-An id the catalogue does not know (a UUID of the real service, a clone) is accepted and mapped by its hash, so that the
-same id always sounds the same.
+An id the catalogue does not know (a UUID of the real service, a clone) is accepted and mapped by its hash, so
+that the same id always sounds the same.
 """
 
 from __future__ import annotations
