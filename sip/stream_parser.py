@@ -12,7 +12,7 @@ import enum
 
 from sip.errors import FramingError, ParseError
 from sip.message import Request, Response
-from sip.parser import MAXIMUM_BODY, MAXIMUM_HEAD, MAXIMUM_LINE, check_mandatory, content_length, parse_head
+from sip.parser import MAXIMUM_BODY, MAXIMUM_HEAD, MAXIMUM_LINE, check_mandatory, content_length, read_head
 
 _END_OF_HEAD = b"\r\n\r\n"
 
@@ -132,16 +132,10 @@ class StreamParser:
         self._first_line_seen = True
 
     def _begin_message(self, head: bytes) -> None:
-        fault: ParseError | None = None
-        message: Request | Response | None
         try:
-            message = parse_head(head)
+            message, fault = read_head(head)
         except ParseError as error:
-            # The headers could be read apart from the faulty one, or there is nothing to find the length
-            # with.
-            if error.request is None:
-                raise FramingError(error.reason, status=error.status) from error
-            fault, message = error, error.request
+            raise FramingError(error.reason, status=error.status) from error
         try:
             length = content_length(message)
         except ParseError as error:

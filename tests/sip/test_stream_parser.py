@@ -91,6 +91,16 @@ def test_malformed_header_line_is_answerable_and_its_body_is_passed_over() -> No
     assert isinstance(good, Request)
 
 
+def test_malformed_response_or_ack_costs_no_connection_either() -> None:
+    response = message().replace(b"OPTIONS sip:b@h SIP/2.0", b"SIP/2.0 200 OK", 1)
+    for data in (response, message(b"ACK")):
+        broken = data.replace(b"Call-ID: c\r\n", b"Call-ID: c\r\nno colon here\r\n")
+        fault, good = StreamParser().feed(broken + message())
+        assert isinstance(fault, ParseError)
+        assert fault.request is None
+        assert isinstance(good, Request)
+
+
 @pytest.mark.parametrize("length", [b"-1", b"many", b"99999999999999999999999", b"1 2"])
 def test_content_length_that_is_no_number_breaks_the_stream_but_can_be_answered(length: bytes) -> None:
     with pytest.raises(FramingError) as caught:
