@@ -147,7 +147,7 @@ class Call:
 
     def notify_offer(self, offered: OfferedRequest) -> None:
         """A re-INVITE or UPDATE of the peer's."""
-        if self.listener is _IGNORE:
+        if isinstance(self.listener, IgnoringListener):
             offered.reject(488)
         else:
             self._notify(self.listener.on_offer, self, offered)

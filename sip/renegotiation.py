@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sip.body import SDP_CONTENT_TYPE, session_description
@@ -57,6 +58,15 @@ class OfferedRequest:
             renegotiation.refuse(self, status)
 
 
+@dataclass(slots=True)
+class _Offer:
+    """An offer of ours, under way or waiting."""
+
+    sdp: bytes
+    on_result: ResultHandler | None
+    retries: int = 0
+
+
 class Renegotiation:
     """The offers of one call after the first, in either direction."""
 
@@ -69,21 +79,21 @@ class Renegotiation:
         self._unacknowledged: dict[int, tuple[InviteServer, OfferedRequest]] = {}
         self._client: InviteClient | None = None
         self._retry: Timer | None = None
-        self._retries = 0
-        self._offer = b""
-        self._on_result: ResultHandler | None = None
+        self._ours: _Offer | None = None
+        self._next: _Offer | None = None
+        self._closed = False
 
     # Ours
 
     def offer(self, sdp: bytes, on_result: ResultHandler | None) -> None:
-        """Send a re-INVITE; while one is open, or the peer's is, this one waits and the latest offer wins."""
-        self._offer = sdp
-        self._on_result = on_result
-        self._retries = 0
-        if self._client is None and self._open is None:
-            self._start(self._context.clock())
-        elif self._retry is None:
-            self._wait_and_retry(self._context.clock())
+        """Send a re-INVITE, or keep it until no other offer is open; of several kept ones the latest wins.
+
+        One that is displaced so is reported as 487 without a response.
+        """
+        displaced, self._next = self._next, _Offer(sdp, on_result)
+        if displaced is not None and displaced.on_result is not None:
+            self._call.guard(displaced.on_result, 487, None)
+        self._start_next(self._context.clock())
 
     def build_invite(self, extra: Sequence[tuple[str, str]]) -> tuple[Request, Flow]:
         """The re-INVITE (see `InviteClientUser`)."""
@@ -93,7 +103,7 @@ class Renegotiation:
         request = dialog.new_request("INVITE")
         for name, value in (*call.dialog_headers, *extra, ("Content-Type", SDP_CONTENT_TYPE)):
             request.add(name, value)
-        request.body = self._offer
+        request.body = self._ours.sdp if self._ours is not None else b""
         return request, flow
 
     def invite_dialog(self, request: Request, response: Response) -> Dialog:
@@ -107,26 +117,34 @@ class Renegotiation:
 
     def on_invite_success(self, response: Response, now: float) -> None:
         """The peer agreed."""
-        self._client = None
-        result, self._on_result = self._on_result, None
-        if result is not None:
-            self._call.guard(result, response.status, response)
+        on_result = self._finish_ours()
+        if on_result is not None:
+            self._call.guard(on_result, response.status, response)
         else:
             self._call.notify_answer(response)
+        self._start_next(now)
 
     def on_invite_failure(self, status: int, reason: str, response: Response | None, now: float) -> None:
         """Refused: the session stays as it was, but 481 and 408 mean that the dialog is gone (section
         14.1)."""
-        self._client = None
-        if status == 491 and response is not None and self._retries < MAXIMUM_GLARE_RETRIES:
-            self._retries += 1
-            self._wait_and_retry(now)
+        ours = self._ours
+        if (
+            status == 491
+            and response is not None
+            and ours is not None
+            and ours.retries < MAXIMUM_GLARE_RETRIES
+        ):
+            ours.retries += 1
+            self._client = None
+            self._retry = self._context.timers.schedule(now + self._glare_wait(), self._try_again)
             return
-        result, self._on_result = self._on_result, None
-        if result is not None:
-            self._call.guard(result, status, response)
+        on_result = self._finish_ours()
+        if on_result is not None:
+            self._call.guard(on_result, status, response)
         if status in (408, 481):
             self._call.lost("timeout" if response is None else "remote", now)
+        else:
+            self._start_next(now)
 
     # The peer's
 
@@ -145,8 +163,10 @@ class Renegotiation:
     def receive_ack(self, request: Request) -> None:
         """The ACK to a 2xx of ours to a re-INVITE."""
         entry = self._unacknowledged.pop(request.cseq.number, None)
-        if entry is not None and entry[0].receive_ack() and entry[1].on_ack is not None:
-            self._call.guard(entry[1].on_ack, session_description(request))
+        if entry is not None and entry[0].receive_ack():
+            if entry[1].on_ack is not None:
+                self._call.guard(entry[1].on_ack, session_description(request))
+            self._start_next(self._context.clock())
 
     def accept(self, offered: OfferedRequest, sdp: bytes) -> None:
         """Answer the open request with 200."""
@@ -167,6 +187,7 @@ class Renegotiation:
                 content_type=SDP_CONTENT_TYPE,
             )
             update.respond(response, now)
+            self._start_next(now)
 
     def refuse(self, offered: OfferedRequest, status: int) -> None:
         """Answer the open request with `status`."""
@@ -179,6 +200,7 @@ class Renegotiation:
             server.reject(status, now)
         elif update is not None:
             update.respond(response_to(offered.request, status), now)
+        self._start_next(now)
 
     def on_cancel(self, request: Request, now: float) -> None:
         """The peer gave its re-INVITE up: 487, the session stays."""
@@ -192,6 +214,7 @@ class Renegotiation:
 
     def close(self, now: float) -> None:
         """The call ended: nothing stays open."""
+        self._closed = True
         if self._open is not None:
             self.refuse(self._open, 487)
         for server, _ in self._unacknowledged.values():
@@ -204,21 +227,30 @@ class Renegotiation:
         if client is not None:
             client.cancel(None, now)
 
-    def _start(self, now: float) -> None:
-        self._client = InviteClient(self._context, self, self._call.credentials)
-        self._client.start(now)
+    def _start_next(self, now: float) -> None:
+        """Make the offer that waits, once no INVITE is in progress either way (section 14.1)."""
+        busy = self._ours is not None or self._open is not None or self._unacknowledged or self._closed
+        if self._next is None or busy:
+            return
+        self._ours, self._next = self._next, None
+        self._try_again(now)
 
-    def _wait_and_retry(self, now: float) -> None:
+    def _finish_ours(self) -> ResultHandler | None:
+        ours, self._ours, self._client = self._ours, None, None
+        return None if ours is None else ours.on_result
+
+    def _glare_wait(self) -> float:
         """Section 14.1: the owner of the Call-ID waits 2.1-4 s, the other side 0-2 s."""
-        wait = random.uniform(2.1, 4.0) if self._call.owns_call_id else random.uniform(0.0, 2.0)
-        self._retry = self._context.timers.schedule(now + wait, self._try_again)
+        return random.uniform(2.1, 4.0) if self._call.owns_call_id else random.uniform(0.0, 2.0)
 
     def _try_again(self, now: float) -> None:
         self._retry = None
-        if self._client is None and self._open is None:
-            self._start(now)
-        else:
-            self._wait_and_retry(now)
+        if self._open is not None:
+            # The peer was faster; ours follows when its offer has been answered.
+            self._next, self._ours = self._next or self._ours, None
+            return
+        self._client = InviteClient(self._context, self, self._call.credentials)
+        self._client.start(now)
 
     def _open_request(self, request: Request, transaction: ServerTransaction, now: float) -> None:
         call = self._call

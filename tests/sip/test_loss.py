@@ -13,8 +13,8 @@ from sip.call_listener import CallListener, EndedBy, OutboundTarget
 from sip.endpoint import Endpoint
 from sip.incoming_call import IncomingCall
 from sip.message import Request, Response
-from tests.support.sip_network import Network
 from tests.support.sip_endpoint_harness import ANSWER, OFFER
+from tests.support.sip_network import Network
 
 CALLS = 1000
 CALLER = ("198.51.100.1", 5060)

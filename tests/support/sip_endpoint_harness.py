@@ -9,6 +9,7 @@ from typing import Any
 from sip.call import Call
 from sip.call_listener import CallListener, EndedBy, OutboundTarget
 from sip.endpoint import Endpoint, OptionsReply
+from sip.errors import ParseError
 from sip.flow import Flow, TransportError
 from sip.incoming_call import IncomingCall
 from sip.message import Request, Response
@@ -41,6 +42,7 @@ class RecordingFlow:
         self.local_authority = OUR_AUTHORITY
         self.broken = False
         self.sent: list[Request | Response] = []
+        self.sent_raw: list[bytes] = []
 
     @property
     def carrier(self) -> object:
@@ -49,7 +51,12 @@ class RecordingFlow:
     def send(self, data: bytes, message: Request | Response | None) -> None:
         if self.broken:
             raise TransportError("broken on purpose")
-        self.sent.append(parse_message(data))
+        self.sent_raw.append(data)
+        try:
+            self.sent.append(parse_message(data))
+        except ParseError:
+            # The answer to something unreadable echoes what was unreadable; it is in `sent_raw`.
+            return
 
     def take(self) -> list[Request | Response]:
         """What was sent since the last look."""
