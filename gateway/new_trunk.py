@@ -15,7 +15,10 @@ MAX_NETWORKS = 256
 # A wider network is a great part of the Internet: an open trunk cannot be made by accident.
 SHORTEST_PREFIX = 8
 
-_HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\Z")
+_ADDRESS = re.compile(
+    r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?=[^:]{1,253}(?::|\Z))[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?)"
+    r"(?::(?P<port>[0-9]{1,5}))?\Z"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,19 +100,15 @@ def _checked_outbound(outbound: TrunkOutbound) -> TrunkOutbound:
 
 def _check_address(address: str, field: str) -> None:
     """host, host:port, IPv4, [IPv6] or [IPv6]:port."""
-    host, port = address, ""
-    if address.startswith("["):
-        host, _, rest = address[1:].partition("]")
-        good = ":" in host and parse_address(host) is not None and (not rest or rest.startswith(":"))
-        port = rest[1:]
-        if rest == ":":
-            good = False
-    else:
-        host, colon, port = address.partition(":")
-        good = _HOST.match(host) is not None and bool(colon) == bool(port)
-    if port and not (port.isascii() and port.isdigit() and 1 <= int(port) <= 65535):
-        good = False
+    match = _ADDRESS.match(address)
+    good = match is not None
+    if match is not None and match["v6"] is not None:
+        good = ":" in match["v6"] and parse_address(match["v6"]) is not None
+    if match is not None and match["port"] is not None:
+        good = good and 1 <= int(match["port"]) <= 65535
     if not good:
         raise InvalidRequestError(
-            f"{address!r} is not host or host:port (IPv6 in square brackets).", field=field, value=address
+            f"{address[:64]!r} is not host or host:port (IPv6 in square brackets).",
+            field=field,
+            value=address[:64],
         )
