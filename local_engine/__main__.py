@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import os
 import signal
+import stat
 import sys
 
 import structlog
@@ -63,6 +65,9 @@ def configure_logging(level: str) -> None:
 
 async def watch_parent(stop: asyncio.Event) -> None:
     """Set `stop` when standard input ends."""
+    if not stat.S_ISFIFO(mode := os.fstat(sys.stdin.fileno()).st_mode) and not stat.S_ISSOCK(mode):
+        # Nobody holds the other end of a file or a terminal.
+        return
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), sys.stdin

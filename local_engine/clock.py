@@ -81,13 +81,13 @@ class Clock:
 
     def _run(self) -> None:
         now = self.now()
-        self.tick(now)
         self._next += TICK_S
         if self._next < now:
             missed = int((now - self._next) / TICK_S) + 1
             self.late_ticks += missed
             self._next += missed * TICK_S
         self._arm()
+        self.tick(now)
 
     def _arm(self) -> None:
         loop = asyncio.get_running_loop()

@@ -98,7 +98,7 @@ class Engine:
         """
         settings = call_settings(body, self.tools, prior_call=prior_call_id is not None)
         settings = replace(settings, greeting_prompt=greeting_prompt)
-        make_scenario(settings)
+        scenario = make_scenario(settings)
         planned = parse_faults(planned_faults) if planned_faults else CallFaults()
         faults = call_faults(settings.metadata, settings.system_prompt, planned)
         if faults.client_close_reason not in set(EndReason):
@@ -111,6 +111,7 @@ class Engine:
             settings=settings,
             faults=faults,
             body=raw,
+            scenario=scenario.name,
             join_url=f"{base}/calls/{call_id}/server_web_socket",
             agent_id=agent.agent_id if agent else None,
             agent_name=agent.name if agent else None,

@@ -24,6 +24,8 @@ from local_engine.scenario import Scenario
 from local_engine.speech import Speech, SpeechKey, SpeechService
 from local_engine.stall import Stall
 
+# In a system prompt, like `metadata.inspect = "1"`: keep the caller's audio of an echo call too.
+INSPECT_MARKER = "[inspect]"
 # A pause on the wire longer than this counts as a gap.
 GAP_S = 0.06
 _SWEEP_S = 1.0
@@ -80,7 +82,8 @@ class MediaSession:
         self._voice = speech.voice(settings.voice, settings.language_hint)
         self._book = book
         self._stage_scenario = stage_scenario
-        wanted = not scenario.echo or settings.metadata.get("inspect") == "1" or settings.recording_enabled
+        asked = settings.metadata.get("inspect") == "1" or INSPECT_MARKER in settings.system_prompt
+        wanted = not scenario.echo or asked or settings.recording_enabled
         self.recorder: Recorder | None = (
             Recorder(socket.input_rate, conversation=settings.recording_enabled) if wanted else None
         )

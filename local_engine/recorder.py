@@ -50,6 +50,11 @@ class Recorder:
         """How much audio has come in all."""
         return self._total * 500.0 / self.rate
 
+    @property
+    def kept_bytes(self) -> int:
+        """How much memory the audio takes."""
+        return self._kept + self._agent_bytes
+
     def add_input(self, pcm: bytes) -> None:
         """Append what the caller said; the oldest audio goes when the limit is passed."""
         self._parts.append(pcm)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MAX_MESSAGES = 2000
 MAX_EVENTS = 500
+# Ended calls whose audio is kept, however short they were.
+MAX_WITH_AUDIO = 200
 
 
 class EndReason(StrEnum):
@@ -102,6 +104,7 @@ class CallRecord:
     faults: CallFaults
     body: dict[str, Any]
     join_url: str
+    scenario: str
     agent_id: str | None = None
     agent_name: str | None = None
     prior_call_id: str | None = None
@@ -188,17 +191,16 @@ class WebhookRecord:
 
 
 class CallBook:
-    """All calls: those alive, and the last `keep` that ended.
-
-    Of the ended ones, audio is kept for `keep_audio`.
+    """All calls: those alive and the last `keep` that ended; the audio of ended ones up to
+    `keep_audio_bytes`.
     """
 
-    def __init__(self, keep: int = 10_000, keep_audio: int = 20) -> None:
+    def __init__(self, keep: int = 10_000, keep_audio_bytes: int = 64 * 1024 * 1024) -> None:
         self._calls: OrderedDict[str, CallRecord] = OrderedDict()
         self._ended: OrderedDict[str, None] = OrderedDict()
-        self._with_audio: OrderedDict[str, None] = OrderedDict()
+        self._with_audio: OrderedDict[str, int] = OrderedDict()
         self._keep = keep
-        self._keep_audio = keep_audio
+        self._keep_audio_bytes = keep_audio_bytes
         self.created = 0
         self.alive = 0
         self.joined = 0
@@ -263,12 +265,10 @@ class CallBook:
         if record.session.recorder is None:
             record.session = None
             return
-        self._with_audio[record.call_id] = None
-        while len(self._with_audio) > self._keep_audio:
-            oldest, _ = self._with_audio.popitem(last=False)
-            forgotten = self._calls.get(oldest)
-            if forgotten is not None:
-                forgotten.session = None
+        self._with_audio[record.call_id] = record.session.recorder.kept_bytes
+        while sum(self._with_audio.values()) > self._keep_audio_bytes or len(self._with_audio) >
+        MAX_WITH_AUDIO: oldest, _ = self._with_audio.popitem(last=False) forgotten = self._calls.get(oldest)
+        if forgotten is not None: forgotten.session = None
 
     def _tell(self, event: str, record: CallRecord) -> None:
         for listener in self.listeners:

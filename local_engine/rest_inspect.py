@@ -34,7 +34,7 @@ def inspection(record: CallRecord) -> dict[str, Any]:
         "joined": timestamp(record.joined),
         "ended": timestamp(record.ended),
         "endReason": record.end_reason.value if record.end_reason else None,
-        "scenario": session.conversation.scenario.name if session else None,
+        "scenario": record.scenario,
         "state": session.conversation.state if session else None,
         "callState": session.call_state if session else None,
         "inputSampleRate": socket.input_rate,

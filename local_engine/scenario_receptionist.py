@@ -48,7 +48,7 @@ class Receptionist:
         before, pound, _ = digits.partition("#")
         said = (Say(f"You pressed {spoken_keys(before)}."),) if before else ()
         if pound:
-            return (*said, Say(FAREWELL), HangUp())
+            return (*said, Say(FAREWELL, uninterruptible=True), HangUp())
         return said
 
     def tool_outcome(self, outcome: ToolOutcome) -> Sequence[Action]:

@@ -82,7 +82,7 @@ class VoiceActivityDetector:
         self._settings = settings
         self._frame_bytes = 2 * (rate * FRAME_MS // 1000)
         self._buffer = bytearray()
-        self._floor = _FLOOR_LOW + 5
+        self._floor = _FLOOR_HIGH
         self._start_ms: float | None = None
         self._last_active_ms = 0.0
         self.audio_ms = 0.0
