@@ -10,61 +10,21 @@ Text that was not UTF-8 is carried as surrogate escapes and written back as the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, Generic, TypeVar, overload
+from collections.abc import Iterable
 
 from sip.errors import HeaderInjectionError, ParseError
 from sip.grammar import UINT32_MAX, parse_number
 from sip.header_names import CANONICAL_BY_SPELLING, canonical_name
 from sip.headers import CSeq, NameAddr, Via, split_comma
 from sip.reasons import REASONS
+from sip.typed_view import forget_views, typed_view
 from sip.uri import SipUri
 
 __all__ = ["REASONS", "Header", "Message", "Request", "Response", "response_to"]
 
 Header = tuple[str, str]
-T = TypeVar("T")
 
 _MAXIMUM_FORWARDS = 255
-_views_of_header: dict[str, list[str]] = {}
-
-
-class _TypedView(Generic[T]):
-    """A property that stores its value on the instance, where the next access finds it without coming here.
-
-    `header` names the header whose change makes the value stale.
-    """
-
-    def __init__(self, header: str, parse: Callable[[Any], T]) -> None:
-        self._header = header
-        self._parse = parse
-        self._name = ""
-        self.__doc__ = parse.__doc__
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-        _views_of_header.setdefault(self._header, []).append(name)
-
-    @overload
-    def __get__(self, message: None, owner: type) -> _TypedView[T]: ...
-    @overload
-    def __get__(self, message: Message, owner: type) -> T: ...
-    def __get__(self, message: Message | None, owner: type) -> T | _TypedView[T]:
-        if message is None:
-            return self
-        try:
-            value = self._parse(message)
-        except ParseError as error:
-            # A typed view may be opened long after parsing; the fault can still be answered.
-            if error.request is None and isinstance(message, Request) and message.is_answerable:
-                error.request = message
-            raise
-        setattr(message, self._name, value)
-        return value
-
-
-def _view(header: str) -> Callable[[Callable[[Any], T]], _TypedView[T]]:
-    return lambda parse: _TypedView(header, parse)
 
 
 class Message:
@@ -79,6 +39,9 @@ class Message:
     def start_line(self) -> str:
         """The first line without its line end."""
         raise NotImplementedError
+
+    def blame(self, error: ParseError) -> None:
+        """Note on `error`, the fault of a typed view, the request to answer; a response has none."""
 
     # Raw access
 
@@ -97,6 +60,8 @@ class Message:
     def get_all(self, name: str) -> list[str]:
         """All raw values of header `name`, one per header line, in order."""
         name = CANONICAL_BY_SPELLING.get(name) or canonical_name(name)
+        if name not in self.first_values():
+            return []
         return [value for key, value in self.headers if key == name]
 
     def values(self, name: str) -> list[str]:
@@ -155,8 +120,7 @@ class Message:
 
     def _forget(self, name: str) -> None:
         self._first = None
-        for attribute in _views_of_header.get(name, ()):
-            self.__dict__.pop(attribute, None)
+        forget_views(self, name)
 
     def _required(self, name: str) -> str:
         value = self.get(name)
@@ -170,81 +134,81 @@ class Message:
 
     # Typed views; each raises ParseError when the header is missing (where it is mandatory) or malformed
 
-    @_view("Call-ID")
+    @typed_view("Call-ID")
     def call_id(self) -> str:
         return self._required("Call-ID")
 
-    @_view("CSeq")
+    @typed_view("CSeq")
     def cseq(self) -> CSeq:
         return CSeq.parse(self._required("CSeq"))
 
-    @_view("From")
+    @typed_view("From")
     def from_(self) -> NameAddr:
         return NameAddr.parse(self._required("From"))
 
-    @_view("To")
+    @typed_view("To")
     def to(self) -> NameAddr:
         return NameAddr.parse(self._required("To"))
 
-    @_view("From")
+    @typed_view("From")
     def from_tag(self) -> str | None:
         return self.from_.tag
 
-    @_view("To")
+    @typed_view("To")
     def to_tag(self) -> str | None:
         return self.to.tag
 
-    @_view("Via")
+    @typed_view("Via")
     def top_via(self) -> Via:
         return _parse_top_via(self.get("Via"))
 
-    @_view("Via")
+    @typed_view("Via")
     def vias(self) -> list[Via]:
         return [Via.parse(value) for value in self.values("Via")]
 
-    @_view("Contact")
+    @typed_view("Contact")
     def contacts(self) -> list[NameAddr]:
         return [NameAddr.parse(value) for value in self.values("Contact")]
 
-    @_view("Contact")
+    @typed_view("Contact")
     def contact(self) -> NameAddr | None:
         """The first Contact."""
         return self.contacts[0] if self.contacts else None
 
-    @_view("Max-Forwards")
+    @typed_view("Max-Forwards")
     def max_forwards(self) -> int | None:
         return self._number("Max-Forwards", _MAXIMUM_FORWARDS)
 
-    @_view("Route")
+    @typed_view("Route")
     def route(self) -> list[NameAddr]:
         return [NameAddr.parse(value) for value in self.values("Route")]
 
-    @_view("Record-Route")
+    @typed_view("Record-Route")
     def record_route(self) -> list[str]:
         """The raw elements, in order, as they go into a route set."""
         return self.values("Record-Route")
 
-    @_view("Content-Type")
+    @typed_view("Content-Type")
     def content_type(self) -> str | None:
         """The media type in lower case without parameters."""
         value = self.get("Content-Type")
         return None if value is None else value.partition(";")[0].strip().lower()
 
-    @_view("Require")
+    @typed_view("Require")
     def require(self) -> list[str]:
         """Option tags in lower case."""
         return [tag.lower() for tag in self.values("Require")]
 
-    @_view("Supported")
+    @typed_view("Supported")
     def supported(self) -> list[str]:
         """Option tags in lower case."""
         return [tag.lower() for tag in self.values("Supported")]
 
-    @_view("Allow")
+    @typed_view("Allow")
     def allow(self) -> list[str]:
         return self.values("Allow")
 
-    @_view("Expires")
+    @typed_view("Expires")
     def expires(self) -> int | None:
         """Seconds."""
         return self._number("Expires")
@@ -304,7 +268,7 @@ class Request(Message):
     def start_line(self) -> str:
         return f"{self.method} {self.uri} {self.version}"
 
-    @_view("")
+    @typed_view("")
     def request_uri(self) -> SipUri:
         """The parsed Request-URI. Raises ParseError. Set a new target with `retarget`."""
         return SipUri.parse(self.uri)
@@ -326,6 +290,11 @@ class Request(Message):
         except ParseError:
             return False
         return True
+
+    def blame(self, error: ParseError) -> None:
+        """Note on `error`, the fault of a typed view, that this request can be answered, if it can."""
+        if error.request is None and self.is_answerable:
+            error.request = self
 
     def stamp_received(self, host: str, port: int) -> None:
         """Note the packet's source in the topmost Via (RFC 3261 18.2.1, RFC 3581): `Via.with_received`."""
