@@ -28,6 +28,11 @@ class CallContext(Protocol):
         """The way to the next hop of `dialog`; `current` is the one its last message took."""
         ...
 
+    def flow_for_large(self, flow: Flow) -> Flow | None:
+        """A congestion-controlled way to the same peer for a request too large for a datagram; None to
+        stay."""
+        ...
+
     def dialog_created(self, dialog: Dialog, call: Call) -> None:
         """From now on requests of `dialog` are the call's."""
         ...

@@ -204,7 +204,11 @@ class Endpoint:
             and current.alive
         ):
             return current
-        return self._flow_factory(uri.host, port, transport, current)
+        return self._flow_factory.next_hop(uri.host, port, transport, current)
+
+    def flow_for_large(self, flow: Flow) -> Flow | None:
+        """See `FlowFactory`."""
+        return self._flow_factory.flow_for_large(flow)
 
     def dialog_created(self, dialog: Dialog, call: Call) -> None:
         """Requests of this dialog go to `call`."""

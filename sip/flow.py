@@ -65,9 +65,14 @@ class Flow(Protocol):
 
 
 class FlowFactory(Protocol):
-    """Finds or opens the flow to a next hop."""
+    """Finds or opens flows; the transport layer."""
 
-    def __call__(self, host: str, port: int, transport: str, fallback: Flow) -> Flow:
+    def flow_for_large(self, flow: Flow) -> Flow | None:
+        """A TCP flow to the peer of a UDP one, or None when there is none to be had (RFC 3261 section
+        18.1.1)."""
+        ...
+
+    def next_hop(self, host: str, port: int, transport: str, fallback: Flow) -> Flow:
         """`host` may be a name; when it cannot be resolved `fallback` is used. Does not block and does not
         raise."""
         ...

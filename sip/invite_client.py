@@ -22,6 +22,11 @@ from sip.in_dialog_request import InDialogRequest
 from sip.message import Request, Response
 from sip.timers import Timer
 
+LARGE_REQUEST = 1300
+"""Bytes beyond which a request does not go over UDP when TCP can be had (RFC 3261 section 18.1.1)."""
+
+_VIA_SIZE = 100
+
 
 class InviteClientUser(Protocol):
     """Who places the INVITE."""
@@ -61,9 +66,12 @@ class InviteClient:
         "_context",
         "_credentials",
         "_done",
+        "_extra",
         "_flow",
+        "_moved_to_tcp",
         "_proceeding",
         "_request",
+        "_stay_on_udp",
         "_transaction",
         "_user",
     )
@@ -76,6 +84,9 @@ class InviteClient:
         self._flow: Flow | None = None
         self._transaction: ClientTransaction | None = None
         self._acks: dict[str, tuple[Flow, bytes]] = {}
+        self._extra: Sequence[tuple[str, str]] = ()
+        self._moved_to_tcp = False
+        self._stay_on_udp = False
         self._challenged = False
         self._proceeding = False
         self._cancelled = False
@@ -130,14 +141,24 @@ class InviteClient:
             self._fail(408, "Request Timeout", None, now)
 
     def on_transport_error(self, now: float) -> None:
-        """Not sendable."""
+        """Not sendable; a request that had only been moved for its size goes back to where it belongs."""
+        if self._moved_to_tcp and not self._proceeding and not self._cancelled and self._user is not None:
+            self._moved_to_tcp = False
+            self._stay_on_udp = True
+            self._send(self._extra, now)
+            return
         self._fail(503, "Service Unavailable", None, now)
 
     def _send(self, extra: Sequence[tuple[str, str]], now: float) -> None:
         user = self._user
         if user is None:
             return
+        self._extra = extra
         request, flow = user.build_invite(extra)
+        if flow.transport == "udp" and not self._stay_on_udp and _size(request) > LARGE_REQUEST:
+            larger = self._context.flow_for_large(flow)
+            self._moved_to_tcp = larger is not None
+            flow = larger or flow
         branch = new_branch()
         request.insert_first("Via", via_value(flow, branch))
         self._request = request
@@ -292,6 +313,11 @@ _IGNORE_ANSWERS = _IgnoreAnswers()
 
 def _ignore_outcome(_status: int, _response: Response | None, _now: float) -> None:
     """The BYE of an unwanted dialog: nobody waits for its answer."""
+
+
+def _size(request: Request) -> int:
+    """About how many bytes the request will have once its Via is there."""
+    return _VIA_SIZE + len(request.body) + sum(len(name) + len(value) + 4 for name, value in request.headers)
 
 
 def _transmit(flow: Flow, data: bytes, message: Request | None) -> None:

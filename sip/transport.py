@@ -26,6 +26,11 @@ log = structlog.get_logger(__name__)
 
 DEFAULT_PORT = 5060
 RESOLVE_CACHE_SECONDS = 60.0
+LARGE_REQUEST_CONNECT_TIMEOUT = 1.0
+"""Seconds a large request waits for a TCP connection before it goes out over UDP after all."""
+
+WITHOUT_TCP_SECONDS = 600.0
+"""How long a peer that did not accept a connection is taken to offer UDP only."""
 _MAXIMUM_NAMES = 1024
 _MAXIMUM_WAITING = 16
 
@@ -83,6 +88,7 @@ class TransportLayer:
         self._tcp: TcpTransport | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._names: dict[str, tuple[float, str]] = {}
+        self._without_tcp: dict[tuple[str, int], float] = {}
         self._resolving: set[asyncio.Task[None]] = set()
         self.addresses = LocalAddresses(public_host)
         self.parse_errors = 0
@@ -160,6 +166,19 @@ class TransportLayer:
         except TransportError:
             return fallback
         return DeferredFlow(self, host, port, transport, fallback)
+
+    def flow_for_large(self, flow: Flow) -> Flow | None:
+        """TCP to the peer of a UDP flow, unless it was found not to listen (see `FlowFactory`).
+
+        Only when we listen on TCP ourselves: the Via has to name a port that the peer can reach.
+        """
+        peer = (flow.host, flow.port)
+        if self._tcp is None or not self._tcp.listening or self._clock() < self._without_tcp.get(peer, 0.0):
+            return None
+        try:
+            return self._tcp.flow_to(*peer, connect_timeout=LARGE_REQUEST_CONNECT_TIMEOUT)
+        except TransportError:
+            return None
 
     def resolve(self, host: str, port: int, transport: str, found: Callable[[Flow | None], None]) -> None:
         """Call `found` with the flow to a name, or None when there is none; at once when the name is
@@ -252,6 +271,10 @@ class TransportLayer:
 
     def connection_lost(self, connection: TcpConnection) -> None:
         """Requests on the connection fail."""
+        if connection.never_opened:
+            if len(self._without_tcp) >= _MAXIMUM_NAMES:
+                self._without_tcp.clear()
+            self._without_tcp[(connection.host, connection.port)] = self._clock() + WITHOUT_TCP_SECONDS
         self._receiver.transport_failed(connection, self._clock())
 
     def advertised_host(self, peer_host: str, bound_host: str) -> str:

@@ -15,6 +15,7 @@ from sip.addresses import authority
 from sip.errors import FramingError, ParseError
 from sip.flow import TransportError
 from sip.message import Request, Response
+from sip.parser import parse_message
 from sip.stream_parser import KeepAlive, StreamParser
 
 CONNECT_TIMEOUT = 5.0
@@ -24,6 +25,7 @@ MAXIMUM_WRITE_BUFFER = 1024 * 1024
 """Bytes a peer may leave unread before its connection is closed."""
 
 MAXIMUM_CONNECTIONS = 4096
+DEFAULT_PORT = 5060
 PARTIAL_MESSAGE_TIMEOUT = 30.0
 """Seconds in which a message once begun has to be complete."""
 
@@ -79,6 +81,7 @@ class TcpConnection(asyncio.Protocol):
         self._message_began: float | None = None
         self._last_heard = layer.loop.time()
         self.outgoing = peer is not None
+        self.never_opened = peer is not None
         self.host, self.port = peer or ("", 0)
         self.alive = True
         self.local_authority = "" if peer is None else layer.authority_towards(peer[0])
@@ -91,6 +94,8 @@ class TcpConnection(asyncio.Protocol):
     def send(self, data: bytes, message: Request | Response | None) -> None:
         """Write, or queue while connecting. Raises TransportError when closed or when the peer does not
         read."""
+        if not self.alive and self._layer.answer_elsewhere(self, data, message):
+            return
         if not self.alive:
             raise TransportError(f"the connection to {self.host}:{self.port} is closed")
         if self._stream is None:
@@ -138,6 +143,7 @@ class TcpConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Open: learn the peer's address, send what waited."""
         self._stream = stream = cast(asyncio.Transport, transport)
+        self.never_opened = False
         if not self.outgoing:
             name = stream.get_extra_info("peername")
             if name is None or not self._layer.admit(self, (name[0], name[1])):
@@ -229,7 +235,12 @@ class TcpTransport:
             connection.close()
         self._connections.clear()
 
-    def flow_to(self, host: str, port: int) -> TcpConnection:
+    @property
+    def listening(self) -> bool:
+        """Whether peers can connect to us."""
+        return bool(self._listening)
+
+    def flow_to(self, host: str, port: int, connect_timeout: float = CONNECT_TIMEOUT) -> TcpConnection:
         """The connection to that address, opened if there is none. Raises TransportError when there are too
         many."""
         connection = self._connections.get((host, port))
@@ -240,7 +251,7 @@ class TcpTransport:
             raise TransportError("too many connections")
         connection = TcpConnection(self, (host, port))
         self._connections[(host, port)] = connection
-        task = self.loop.create_task(self._connect(connection))
+        task = self.loop.create_task(self._connect(connection, connect_timeout))
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
         return connection
@@ -263,6 +274,28 @@ class TcpTransport:
         self._connections[peer] = connection
         return True
 
+    def answer_elsewhere(
+        self, closed: TcpConnection, data: bytes, message: Request | Response | None
+    ) -> bool:
+        """Send an answer whose connection is gone over a new one to the port in sent-by (RFC 3261 section
+        18.2.2).
+
+        False for a request, and for a peer that cannot be reached so: one that named no address of its own.
+        """
+        if closed.outgoing or not data.startswith(b"SIP/2.0 "):
+            return False
+        response = message or parse_message(data)
+        via = response.top_via
+        target = (via.received or closed.host, via.port or DEFAULT_PORT)
+        try:
+            connection = self.flow_to(*target)
+        except TransportError:
+            return False
+        if connection is closed or not connection.alive:
+            return False
+        connection.send(data, message)
+        return True
+
     def forget(self, connection: TcpConnection) -> None:
         """A connection is gone."""
         key = (connection.host, connection.port)
@@ -270,9 +303,9 @@ class TcpTransport:
             del self._connections[key]
         self.owner.connection_lost(connection)
 
-    async def _connect(self, connection: TcpConnection) -> None:
+    async def _connect(self, connection: TcpConnection, connect_timeout: float) -> None:
         try:
-            async with asyncio.timeout(CONNECT_TIMEOUT):
+            async with asyncio.timeout(connect_timeout):
                 await self.loop.create_connection(lambda: connection, connection.host, connection.port)
         except (OSError, TimeoutError):
             connection.connect_failed()

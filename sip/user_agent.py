@@ -106,7 +106,7 @@ class UserAgent:
             timing=Timing(config.t1, config.t2, config.t4),
             max_transactions=config.max_transactions,
             clock=self._clock,
-            flow_factory=self._next_hop,
+            flow_factory=self,
             on_invite=on_invite,
             on_options=on_options,
             product=config.product,
@@ -183,7 +183,12 @@ class UserAgent:
             faults=endpoint.faults,
         )
 
-    def _next_hop(self, host: str, port: int, transport: str, fallback: Flow) -> Flow:
+    def flow_for_large(self, flow: Flow) -> Flow | None:
+        """For the endpoint (see `FlowFactory`)."""
+        return self._transports.flow_for_large(flow)
+
+    def next_hop(self, host: str, port: int, transport: str, fallback: Flow) -> Flow:
+        """For the endpoint (see `FlowFactory`)."""
         return self._transports.next_hop(host, port, transport, fallback)
 
     def _arm(self) -> None:

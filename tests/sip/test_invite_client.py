@@ -258,3 +258,40 @@ def test_everything_of_one_connection_fails_with_it() -> None:
     harness.endpoint.transport_failed(call.flow, harness.now)
     assert harness.listener.events == [("failure", 503, "Service Unavailable", None)]
     harness.assert_nothing_left()
+
+
+LARGE = tuple((f"X-Header-{number}", "v" * 100) for number in range(12))
+
+
+def test_large_request_goes_over_tcp_when_the_peer_offers_it() -> None:
+    harness = Harness()
+    tcp = harness.flows[(PEER_HOST, PEER_PORT, "tcp")] = RecordingFlow(transport="tcp")
+    harness.call(outbound_target(headers=LARGE))
+    assert described(harness.flow) == []
+    invite = tcp.take_request("INVITE")
+    assert invite.top_via.transport == "TCP"
+    harness.receive(peer_response(invite, 200))
+    assert harness.listener.names == ["answer"]
+    assert described(tcp) == ["ACK"]
+
+
+def test_large_request_goes_back_to_udp_when_the_connection_fails() -> None:
+    harness = Harness()
+    tcp = harness.flows[(PEER_HOST, PEER_PORT, "tcp")] = RecordingFlow(transport="tcp")
+    harness.call(outbound_target(headers=LARGE))
+    tcp.take_request("INVITE")
+    harness.endpoint.transport_failed(tcp, harness.now)
+    invite = harness.flow.take_request("INVITE")
+    assert invite.top_via.transport == "UDP"
+    harness.receive(peer_response(invite, 486))
+    assert harness.listener.events[-1][:2] == ("failure", 486)
+    harness.assert_nothing_left()
+
+
+def test_large_request_stays_on_udp_when_the_peer_has_no_tcp_and_small_ones_always_do() -> None:
+    harness = Harness()
+    harness.call(outbound_target(headers=LARGE))
+    harness.flow.take_request("INVITE")
+    harness.flows[(PEER_HOST, PEER_PORT, "tcp")] = RecordingFlow(transport="tcp")
+    harness.call()
+    harness.flow.take_request("INVITE")

@@ -153,7 +153,7 @@ class Harness:
             timing=timing or Timing(),
             max_transactions=max_transactions,
             clock=lambda: self.now,
-            flow_factory=self.flow_to,
+            flow_factory=self,
             on_invite=self._on_invite,
             on_options=lambda: self.options,
         )
@@ -164,7 +164,11 @@ class Harness:
         if self.at_invite is not None:
             self.at_invite(call)
 
-    def flow_to(self, host: str, port: int, transport: str, fallback: Flow) -> RecordingFlow:
+    def flow_for_large(self, flow: Flow) -> Flow | None:
+        """TCP to the same peer when the test says that it listens there."""
+        return self.flows.get((flow.host, flow.port, "tcp"))
+
+    def next_hop(self, host: str, port: int, transport: str, fallback: Flow) -> RecordingFlow:
         """Flows the endpoint asked for, by target."""
         return self.flows.setdefault((host, port, transport), RecordingFlow(host, port, transport))
 

@@ -36,6 +36,20 @@ class NetworkFlow:
         self._network.carry(data, self._local, (self.host, self.port))
 
 
+class NetworkFlows:
+    """Finds flows from one address of the network."""
+
+    def __init__(self, network: Network, local: tuple[str, int]) -> None:
+        self._network = network
+        self._local = local
+
+    def flow_for_large(self, flow: Flow) -> Flow | None:
+        return None
+
+    def next_hop(self, host: str, port: int, transport: str, fallback: Flow) -> Flow:
+        return NetworkFlow(self._network, self._local, (host, port))
+
+
 class Network:
     """Carries datagrams after `delay` seconds and loses each with probability `loss`; the seed makes runs
     repeat."""
@@ -58,14 +72,11 @@ class Network:
         """An endpoint at `host`:5060."""
         address = (host, 5060)
 
-        def flow_to(host: str, port: int, transport: str, fallback: Flow) -> Flow:
-            return self.flow(address, (host, port))
-
         endpoint = Endpoint(
             timing=timing or Timing(),
             max_transactions=100_000,
             clock=lambda: self.now,
-            flow_factory=flow_to,
+            flow_factory=NetworkFlows(self, address),
             on_invite=on_invite,
             on_options=lambda: OptionsReply(200),
         )
