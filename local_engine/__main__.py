@@ -19,6 +19,9 @@ import uvloop
 from local_engine.errors import SpeechUnavailable
 from local_engine.server import EngineServer, ServerOptions
 
+# Where the key may come from instead of the command line, which other users of the machine can read.
+KEY_VARIABLE = "LOCAL_ENGINE_API_KEY"
+
 _LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -29,7 +32,11 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: loopback)")
     parser.add_argument("--port", type=int, default=0, help="port of the REST API (default: any free one)")
-    parser.add_argument("--api-key", default=None, help="the X-API-Key to ask for (default: accept any)")
+    parser.add_argument(
+        "--api-key",
+        default=os.environ.get(KEY_VARIABLE) or None,
+        help=f"the X-API-Key to ask for (default: ${KEY_VARIABLE}, or accept any)",
+    )
     parser.add_argument("--keep-calls", type=int, default=10_000, help="how many ended calls are remembered")
     parser.add_argument(
         "--webhook-retry",
@@ -65,7 +72,8 @@ def configure_logging(level: str) -> None:
 
 async def watch_parent(stop: asyncio.Event) -> None:
     """Set `stop` when standard input ends."""
-    if not stat.S_ISFIFO(mode := os.fstat(sys.stdin.fileno()).st_mode) and not stat.S_ISSOCK(mode):
+    mode = os.fstat(sys.stdin.fileno()).st_mode
+    if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
         # Nobody holds the other end of a file or a terminal.
         return
     reader = asyncio.StreamReader()

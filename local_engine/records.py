@@ -259,6 +259,10 @@ class CallBook:
         self._ended.pop(call_id, None)
         self._with_audio.pop(call_id, None)
 
+    @property
+    def _audio_bytes(self) -> int:
+        return sum(self._with_audio.values())
+
     def _keep_audio_of(self, record: CallRecord) -> None:
         if record.session is None:
             return
@@ -266,9 +270,11 @@ class CallBook:
             record.session = None
             return
         self._with_audio[record.call_id] = record.session.recorder.kept_bytes
-        while sum(self._with_audio.values()) > self._keep_audio_bytes or len(self._with_audio) >
-        MAX_WITH_AUDIO: oldest, _ = self._with_audio.popitem(last=False) forgotten = self._calls.get(oldest)
-        if forgotten is not None: forgotten.session = None
+        while len(self._with_audio) > MAX_WITH_AUDIO or self._audio_bytes > self._keep_audio_bytes:
+            oldest, _ = self._with_audio.popitem(last=False)
+            forgotten = self._calls.get(oldest)
+            if forgotten is not None:
+                forgotten.session = None
 
     def _tell(self, event: str, record: CallRecord) -> None:
         for listener in self.listeners:
