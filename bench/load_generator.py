@@ -66,8 +66,12 @@ class Window:
 class LoadGenerator:
     """Places the calls, keeps them for the time asked, ends them and says what was measured."""
 
-    def __init__(self, target: tuple[str, int], number: str, calls: int, seconds: float) -> None:
+    def __init__(
+        self, target: tuple[str, int], number: str, calls: int, seconds: float, settle_s: float = SETTLE_S
+    ) -> None:
+        """`settle_s` lies between the last answer and the begin of the measured `seconds`."""
         self._count = calls
+        self._settle_s = settle_s
         self._seconds = seconds
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind((HOST, 0))
@@ -127,7 +131,7 @@ class LoadGenerator:
         if waiting and now < self._began + self._count / CALLS_PER_SECOND + SETUP_TIMEOUT_S:
             return False
         latest = max((call.answered_at for call in self._calls()), default=0.0)
-        return now >= latest + SETTLE_S
+        return now >= latest + self._settle_s
 
     def _leave(self, now: float) -> None:
         self._window.end_ns, self._window.cpu_end = time.time_ns(), time.process_time()

@@ -1,6 +1,6 @@
 """RTP both ways for many calls, from one process and without a task, timer or thread for each.
 
-Every call has a socket and a phase of its own: calls are spread over the twenty 1 ms slots of a 20 ms period,
+Every call has a socket and a phase of its own: calls are spread over the ten 2 ms slots of a 20 ms period,
 as the packets of callers who know nothing of each other are. A slot sends for its calls; received packets
 wait in the sockets, stamped by the kernel (`SO_TIMESTAMPNS`), and are collected now and then, so that reading
 late does not falsify when they came. Packets are kept as they are and looked at after the run.
@@ -23,8 +23,8 @@ from bench.markers import (
     noise_payloads,
 )
 
-SLOTS = PACKET_MS
-SLOT_NS = 1_000_000
+SLOTS = 10
+SLOT_NS = PACKET_MS * 1_000_000 // SLOTS
 # Each call's socket is read once in so many periods; the kernel keeps about 250 packets meanwhile.
 PERIODS_BETWEEN_READS = 5
 SO_TIMESTAMPNS = 35  # Linux; the socket module does not name it

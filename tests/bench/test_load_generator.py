@@ -5,13 +5,17 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from bench.load_generator import Event, LoadGenerator
+from bench.load_generator import Event, LoadGenerator, LoadResult
 from tests.bench.reflector import Reflector
+
+
+def generate(target: tuple[str, int], calls: int, seconds: float) -> LoadResult:
+    return LoadGenerator(target, "+15550199", calls, seconds, settle_s=0.2).run()
 
 
 def test_reflected_calls_come_back_whole_and_quickly(capfd: pytest.CaptureFixture[str]) -> None:
     with Reflector() as reflector:
-        result = LoadGenerator(reflector.address, "+15550199", 10, 1.2).run()
+        result = generate(reflector.address, 10, 1.2)
         assert reflector.acknowledged == 10
         assert reflector.ended == 10
     assert (result.calls_up, result.calls_refused, result.calls_hung_up_by_peer) == (10, {}, 0)
@@ -32,7 +36,7 @@ def test_reflected_calls_come_back_whole_and_quickly(capfd: pytest.CaptureFixtur
 
 def test_loss_on_the_way_back_is_found() -> None:
     with Reflector(lose_every=10) as reflector:
-        result = LoadGenerator(reflector.address, "+15550199", 2, 1.0).run()
+        result = generate(reflector.address, 2, 1.0)
     assert result.audio is not None
     assert result.audio.packets_lost == pytest.approx(10, abs=2)
     assert result.audio.packets_per_second == pytest.approx(45, abs=2)
@@ -40,7 +44,7 @@ def test_loss_on_the_way_back_is_found() -> None:
 
 def test_refused_calls_are_told_by_status() -> None:
     with Reflector(refuse_with=503) as reflector:
-        result = LoadGenerator(reflector.address, "+15550199", 3, 0.1).run()
+        result = generate(reflector.address, 3, 0.1)
     assert result.calls_up == 0
     assert result.calls_refused == {"503": 3}
     assert result.audio is None
@@ -48,5 +52,5 @@ def test_refused_calls_are_told_by_status() -> None:
 
 def test_calls_that_the_far_end_ends_are_counted() -> None:
     with Reflector(hang_up=True) as reflector:
-        result = LoadGenerator(reflector.address, "+15550199", 2, 0.2).run()
+        result = generate(reflector.address, 2, 0.2)
     assert result.calls_hung_up_by_peer == 2

@@ -1,0 +1,79 @@
+"""`python -m bench`: measure the gateway on this machine.
+
+Every step starts a fresh gateway with the local engine and stops it again; nothing but the loopback is used.
+The whole takes about a minute and a half with the usual options.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.conditions import conditions
+from bench.load_generator import CALLS_PER_SECOND
+from bench.media_run import LoadFailed, measure_media
+from bench.processes import StartError
+from bench.report import Report, to_json, to_text, write_json
+from bench.signalling_run import SippMissing, measure_signalling
+
+RESULTS = Path(__file__).with_name("results")
+
+
+def main() -> int:
+    options = _options()
+    report = Report(
+        date=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        conditions=conditions(),
+        media=[],
+        signalling=[],
+    )
+    try:
+        if options.only in (None, "media"):
+            for calls in options.calls:
+                wait = calls / CALLS_PER_SECOND + options.seconds
+                _say(f"{calls} calls with audio, about {wait + 8:.0f} s ...")
+                report.media.append(measure_media(calls, options.seconds))
+        if options.only in (None, "signalling"):
+            _say(f"{options.short_calls} short calls, {options.rate:g} a second ...")
+            report.signalling.append(measure_signalling(options.short_calls, options.rate))
+    except (LoadFailed, SippMissing, StartError) as error:
+        _say(str(error))
+        return 1
+    path = write_json(report, options.results)
+    if not options.json:
+        sys.stdout.write(to_text(report) + "\n\n")
+    sys.stdout.write(to_json(report).decode() + "\n")
+    _say(f"written to {path}")
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description="Measure the gateway on this machine."
+    )
+    parser.add_argument("--calls", type=_numbers, default=(50, 100, 200), metavar="N,N,...")
+    parser.add_argument("--seconds", type=float, default=20.0, help="steady time of each step (default 20)")
+    parser.add_argument("--only", choices=("media", "signalling"))
+    parser.add_argument("--short-calls", type=int, default=1500, help="calls without audio (default 1500)")
+    parser.add_argument("--rate", type=float, default=100.0, help="of these, begun per second (default 100)")
+    parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="where the JSON is kept")
+    parser.add_argument("--json", action="store_true", help="print JSON alone, without the tables")
+    return parser.parse_args()
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    numbers = tuple(int(part) for part in text.split(","))
+    if not all(0 < number <= 2000 for number in numbers):
+        raise argparse.ArgumentTypeError("each number of calls is from 1 to 2000")
+    return numbers
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
