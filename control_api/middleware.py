@@ -129,7 +129,10 @@ class EdgeMiddleware:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message.get("headers", ()), *extra]
-            await send(message)
+            try:
+                await send(message)
+            except Exception as error:
+                raise ClientDisconnect from error  # the server raises what its transport raises
 
         self._in_progress += 1
         self._metrics.in_progress(1)

@@ -146,3 +146,17 @@ async def test_a_client_that_goes_away_is_not_a_crash() -> None:
     await edge.app(scope, receive, send)
     assert sent == []
     assert edge.sample("trunkline_http_requests_total", method="POST", route="unmatched", status="499") == 1
+
+
+async def test_a_client_that_goes_away_before_its_answer_is_not_a_crash() -> None:
+    edge = Edge()
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: object) -> None:
+        raise RuntimeError("the transport is closed")
+
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+    await edge.app(scope, receive, send)
+    assert edge.sample("trunkline_http_requests_in_progress") == 0
