@@ -19,10 +19,10 @@ class FileThread:
 
     def __init__(self, name: str = "media-files") -> None:
         self._name = name
-        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
-    def submit(self, job: Callable[[], None]) -> None:
+    def submit(self, job: Callable[[], object]) -> None:
         """Run `job` in the thread. It must report its own errors; one that escapes is logged."""
         if self._thread is None:
             # A daemon, so that a hanging disk cannot keep the process from ending.

@@ -61,7 +61,7 @@ class Leg:
         self._player = player
         self.rtp = RtpSession(sockets, config, now, self._first_packet, self._digit)
         self._playout = Playout(SAMPLE_RATE, DEFAULT_PLAYOUT_MS)
-        self._link = EngineLink(
+        self.engine = EngineLink(
             created.leg_id, self._playout, SAMPLE_RATE, config.caller_ring_ms, emit, self._media_ms
         )
         self._timeout = MediaTimeout(created.first_packet_timeout_ms, created.media_timeout_ms)
@@ -83,7 +83,7 @@ class Leg:
         self._frames += 1
         rtp = self.rtp
         caller = rtp.frame()
-        self._link.deliver(None if self._mute_caller else caller)
+        self.engine.deliver(None if self._mute_caller else caller)
         agent: bytes | bytearray | None = None
         if self._gate_deadline is not None:
             if not self._gate_open and (rtp.last_packet_at is not None or now >= self._gate_deadline):
@@ -146,14 +146,14 @@ class Leg:
             case messages.NegotiateLeg():
                 self._negotiate(command, now)
             case messages.AttachEngine():
-                self._link.attach(command)
+                self.engine.attach(command)
             case messages.DetachEngine():
-                self._link.detach()
+                self.engine.detach()
             case messages.OpenGate():
                 if self._gate_deadline is None:
                     self._gate_deadline = now + command.wait_ms / 1000
             case messages.SendEngineMessage():
-                self._link.send_message(command.message)
+                self.engine.send_message(command.message)
             case messages.SendDigits():
                 self._send_digits(command)
             case messages.Play():
@@ -235,7 +235,7 @@ class Leg:
 
     def close(self, now: float) -> LegStatistics:
         """Everything of this leg but its sockets ends."""
-        self._link.close()
+        self.engine.close()
         self._end_playback(complete=False)
         self._stop_recording()
         self.rtp.goodbye(now)
@@ -264,11 +264,11 @@ class Leg:
             jitter_ms=round(received.jitter_ms, 3) if received is not None else 0.0,
             round_trip_ms=rtp.rtcp.round_trip_ms,
             remote_loss_fraction=rtp.rtcp.remote_loss_fraction,
-            engine_frames_sent=self._link.frames_sent,
-            engine_bytes_received=self._link.bytes_received,
+            engine_frames_sent=self.engine.frames_sent,
+            engine_bytes_received=self.engine.bytes_received,
             playout_dropped_ms=self._playout.dropped_ms,
             playout_underruns=self._playout.underruns,
-            barge_ins=self._link.barge_ins,
+            barge_ins=self.engine.barge_ins,
         )
 
 
