@@ -28,6 +28,7 @@ class MediaRun(msgspec.Struct, frozen=True, kw_only=True):
     memory_mb_per_call: float  # growth of the gateway's resident memory
     gateway_rss_mb: float
     gateway_processes: int
+    other_cores: float  # processors kept busy by anything else meanwhile: figures count when this is near 0
     load: LoadResult
 
 
@@ -58,6 +59,9 @@ def media_run(
     call_seconds = max(1, load.calls_up) * load.window_s
     cost = (after.gateway.cpu_s - before.gateway.cpu_s) * 1000 / call_seconds
     engine_cost = (after.engine.cpu_s - before.engine.cpu_s) * 1000 / call_seconds
+    generator_s = load.generator_cpu_ms_per_call_second * call_seconds / 1000
+    ours = (after.gateway.cpu_s - before.gateway.cpu_s) + (after.engine.cpu_s - before.engine.cpu_s)
+    others = after.machine_cpu_s - before.machine_cpu_s - ours - generator_s
     growth = (after.gateway.rss_bytes - idle.gateway.rss_bytes) / 1e6
     return MediaRun(
         calls=calls,
@@ -67,6 +71,7 @@ def media_run(
         memory_mb_per_call=round(growth / max(1, load.calls_up), 3),
         gateway_rss_mb=round(after.gateway.rss_bytes / 1e6, 1),
         gateway_processes=after.gateway.processes,
+        other_cores=round(max(0.0, others) / load.window_s, 2) if load.window_s else 0.0,
         load=load,
     )
 

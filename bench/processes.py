@@ -87,10 +87,11 @@ def command_line(pid: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class GroupUsage:
-    """The gateway's own processes and, apart from them, the engine's."""
+    """The gateway's own processes, apart from them the engine's, and the whole machine's processor time."""
 
     gateway: Usage
     engine: Usage
+    machine_cpu_s: float = 0.0
 
 
 def group_usage(pid: int) -> GroupUsage:
@@ -101,7 +102,14 @@ def group_usage(pid: int) -> GroupUsage:
             engine += process_usage(one)
         else:
             gateway += process_usage(one)
-    return GroupUsage(gateway, engine)
+    return GroupUsage(gateway, engine, machine_cpu_s())
+
+
+def machine_cpu_s() -> float:
+    """Processor seconds the machine has spent on anything since it started, time stolen by its host included."""
+    fields = (PROC / "stat").read_text().split("\n", 1)[0].split()[1:]
+    user, nice, system, _, _, interrupt, soft_interrupt, stolen = (int(value) for value in fields[:8])
+    return (user + nice + system + interrupt + soft_interrupt + stolen) / TICKS_PER_SECOND
 
 
 class GatewayProcess:

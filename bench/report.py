@@ -83,6 +83,7 @@ _MEDIA_ROWS: Sequence[Row[MediaRun]] = (
     ("setup ms, p50 / p99", lambda run: _p50_p99(run.load.setup_ms)),
     ("engine CPU ms per call-second", lambda run: f"{run.engine_cpu_ms_per_call_second:.3f}"),
     ("generator CPU ms per call-second", lambda run: f"{run.load.generator_cpu_ms_per_call_second:.3f}"),
+    ("cores busy with anything else", lambda run: f"{run.other_cores:.2f}"),
     ("generator late by ms, p50 / p99", lambda run: _p50_p99(run.load.generator_lateness_ms)),
 )
 

@@ -23,8 +23,8 @@ def load(calls_up: int, window_s: float) -> LoadResult:
     )
 
 
-def usage(gateway_cpu: float, engine_cpu: float, rss: float) -> GroupUsage:
-    return GroupUsage(Usage(gateway_cpu, int(rss * 1e6), 1), Usage(engine_cpu, 1, 1))
+def usage(gateway_cpu: float, engine_cpu: float, rss: float, machine_cpu: float = 0.0) -> GroupUsage:
+    return GroupUsage(Usage(gateway_cpu, int(rss * 1e6), 1), Usage(engine_cpu, 1, 1), machine_cpu)
 
 
 def test_cost_is_processor_time_by_calls_and_seconds() -> None:
@@ -34,6 +34,12 @@ def test_cost_is_processor_time_by_calls_and_seconds() -> None:
     assert run.engine_cpu_ms_per_call_second == pytest.approx(0.5)
     assert run.memory_mb_per_call == pytest.approx(0.15)
     assert run.gateway_rss_mb == 130
+
+
+def test_what_others_used_meanwhile_is_told() -> None:
+    # 17 s in all: gateway 4 s, engine 2 s, generator 200 calls x 20 s x 0.5 ms = 2 s.
+    run = media_run(200, usage(0, 0, 0), usage(3, 2, 0, 100), usage(7, 4, 0, 117), load(200, 20.0))
+    assert run.other_cores == pytest.approx(0.45)
 
 
 def test_only_calls_that_stood_share_the_cost() -> None:

@@ -16,6 +16,7 @@ from bench.processes import (
     command_line,
     descendants,
     group_usage,
+    machine_cpu_s,
     process_usage,
 )
 
@@ -67,6 +68,10 @@ def test_engine_is_counted_apart_from_the_gateway(tree: int) -> None:
     assert (usage.gateway.processes, usage.engine.processes) == (1, 1)
     assert 0.15 < usage.gateway.cpu_s < 1.0
     assert usage.engine.cpu_s < usage.gateway.cpu_s
+
+
+def test_machine_has_spent_more_than_this_process() -> None:
+    assert machine_cpu_s() > process_usage(os.getpid()).cpu_s
 
 
 def test_program_that_does_not_come_up_is_told_with_its_words(tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ def media(calls: int, audio: AudioFigures | None) -> MediaRun:
         memory_mb_per_call=0.123,
         gateway_rss_mb=120.0,
         gateway_processes=1,
+        other_cores=0.05,
         load=LoadResult(
             calls_asked=calls,
             calls_up=calls if audio else 0,
