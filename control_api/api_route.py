@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from control_api.authentication import KeyVerifier, authenticate
-from control_api.idempotency import IdempotencyStore, run_once
+from control_api.idempotency import Idempotency, IdempotencyStore
 from control_api.middleware import RESPONSE_HEADERS
 from control_api.rate_limit import RateDecision, RateLimiter
 from gateway.errors import LimitExceededError
@@ -33,7 +33,7 @@ class Admission:
 
     def __init__(self, keys: KeyVerifier, idempotency: IdempotencyStore, rate_limit_per_minute: int) -> None:
         self._keys = keys
-        self.idempotency = idempotency
+        self.idempotency = Idempotency(idempotency)
         self._per_key: RateLimiter | None = None
         self._per_organization: RateLimiter | None = None
         if rate_limit_per_minute > 0:
@@ -70,7 +70,7 @@ class ApiRoute(APIRoute):
             admission: Admission = request.app.state.admission
             key = await admission.admit(request.scope)
             if creates:
-                return await run_once(admission.idempotency, key.organization_id, request, handle)
+                return await admission.idempotency.run(key.organization_id, request, handle)
             return await handle(request)
 
         return admitted

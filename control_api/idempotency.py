@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import msgspec
@@ -32,6 +32,7 @@ logger = structlog.get_logger(__name__)
 HEADERS = ("x-idempotency-key", "idempotency-key")
 MAX_KEY_LENGTH = 255
 RETRY_AFTER_SECONDS = 1
+PRUNE_INTERVAL = timedelta(hours=1)
 REPLAYED_HEADER = "Idempotent-Replayed"
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -45,6 +46,8 @@ class IdempotencyStore(Protocol):
     async def complete(self, scope: str, key: str, status: int, body: bytes) -> None: ...
 
     async def forget(self, scope: str, key: str) -> None: ...
+
+    async def prune(self, now: datetime) -> int: ...
 
 
 def idempotency_key(request: Request) -> str | None:
@@ -74,49 +77,63 @@ def body_hash(body: bytes) -> str:
     return hashlib.sha256(canonical).hexdigest()
 
 
-async def run_once(
-    store: IdempotencyStore, organization_id: str, request: Request, handle: Handler
-) -> Response:
-    """The answer of `handle` to `request`; when the request has an idempotency key, `handle` runs at most
-    once for it.
+class Idempotency:
+    """Runs requests, those with a key at most once each."""
 
-    Raises `IdempotencyKeyReusedError`, `IdempotencyInProgressError`, and what `handle` raises.
-    """
-    key = idempotency_key(request)
-    if key is None:
-        return await handle(request)
-    scope = f"{organization_id} {request.method} {request.url.path}"
-    state = await store.begin(scope, key, body_hash(await request.body()), datetime.now(UTC))
-    if state.phase is IdempotencyPhase.CONFLICT:
-        raise IdempotencyKeyReusedError(
-            "This idempotency key was used with another request body.", field="X-Idempotency-Key"
-        )
-    if state.phase is IdempotencyPhase.RUNNING:
-        raise IdempotencyInProgressError(
-            "The first request with this idempotency key is still running.", retry_after=RETRY_AFTER_SECONDS
-        )
-    if state.phase is IdempotencyPhase.COMPLETED and state.status is not None:
-        return Response(state.body, state.status, {REPLAYED_HEADER: "true"}, JSON)
-    return await _run_and_remember(store, scope, key, request, handle)
+    def __init__(
+        self, store: IdempotencyStore, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._next_prune = datetime.min.replace(tzinfo=UTC)
 
+    async def run(self, organization_id: str, request: Request, handle: Handler) -> Response:
+        """The answer of `handle` to `request`, or the first answer again.
 
-async def _run_and_remember(
-    store: IdempotencyStore, scope: str, key: str, request: Request, handle: Handler
-) -> Response:
-    # Were we cancelled, nobody would know whether the request took effect: the key then stays taken.
-    try:
-        response = await handle(request)
-    except Exception as error:
-        rendered = response_for(request.scope, error)
-        if rendered is None:
-            await store.forget(scope, key)
-            raise
-        response = rendered
-    if response.status_code == 429 or response.status_code >= 500:
-        await store.forget(scope, key)
+        Raises `IdempotencyKeyReusedError`, `IdempotencyInProgressError`, and what `handle` raises.
+        """
+        key = idempotency_key(request)
+        if key is None:
+            return await handle(request)
+        now = self._clock()
+        await self._prune(now)
+        scope = f"{organization_id} {request.method} {request.url.path}"
+        state = await self._store.begin(scope, key, body_hash(await request.body()), now)
+        if state.phase is IdempotencyPhase.CONFLICT:
+            raise IdempotencyKeyReusedError(
+                "This idempotency key was used with another request body.", field="X-Idempotency-Key"
+            )
+        if state.phase is IdempotencyPhase.RUNNING:
+            raise IdempotencyInProgressError(
+                "The first request with this idempotency key is still running.",
+                retry_after=RETRY_AFTER_SECONDS,
+            )
+        if state.phase is IdempotencyPhase.COMPLETED and state.status is not None:
+            return Response(state.body, state.status, {REPLAYED_HEADER: "true"}, JSON)
+        return await self._run_and_remember(scope, key, request, handle)
+
+    async def _run_and_remember(self, scope: str, key: str, request: Request, handle: Handler) -> Response:
+        # Were we cancelled, nobody would know whether the request took effect: the key then stays taken.
+        try:
+            response = await handle(request)
+        except Exception as error:
+            rendered = response_for(request.scope, error)
+            if rendered is None:
+                await self._store.forget(scope, key)
+                raise
+            response = rendered
+        if response.status_code == 429 or response.status_code >= 500:
+            await self._store.forget(scope, key)
+            return response
+        try:
+            await self._store.complete(scope, key, response.status_code, bytes(response.body))
+        except Exception:
+            logger.exception("idempotent_answer_not_kept", route=request.url.path)
         return response
-    try:
-        await store.complete(scope, key, response.status_code, bytes(response.body))
-    except Exception:
-        logger.exception("idempotent_answer_not_kept", route=request.url.path)
-    return response
+
+    async def _prune(self, now: datetime) -> None:
+        """Remove expired keys once in a while; no request depends on it."""
+        if now < self._next_prune:
+            return
+        self._next_prune = now + PRUNE_INTERVAL
+        await self._store.prune(now)

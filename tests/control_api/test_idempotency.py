@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from starlette.exceptions import HTTPException
@@ -15,7 +14,7 @@ from control_api.errors import (
     IdempotencyKeyInvalidError,
     IdempotencyKeyReusedError,
 )
-from control_api.idempotency import REPLAYED_HEADER, body_hash, idempotency_key, run_once
+from control_api.idempotency import REPLAYED_HEADER, Idempotency, body_hash, idempotency_key
 from gateway.errors import GatewayError, InvalidRequestError, LimitExceededError, UnavailableError
 from store import Store
 
@@ -58,17 +57,10 @@ class Work:
         return JSONResponse({"run": self.runs}, 201)
 
 
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await Store.open(f"sqlite:///{tmp_path / 'test.db'}")
-    yield opened
-    await opened.close()
-
-
 async def test_a_retry_gets_the_first_answer_and_nothing_runs(store: Store) -> None:
     work = Work()
-    first = await run_once(store.idempotency, "org", post("k", b'{"a":1,"b":2}'), work)
-    again = await run_once(store.idempotency, "org", post("k", b'{ "b": 2, "a": 1 }'), work)
+    first = await Idempotency(store.idempotency).run("org", post("k", b'{"a":1,"b":2}'), work)
+    again = await Idempotency(store.idempotency).run("org", post("k", b'{ "b": 2, "a": 1 }'), work)
     assert work.runs == 1
     assert (again.status_code, again.body) == (first.status_code, first.body)
     assert again.headers[REPLAYED_HEADER] == "true"
@@ -78,47 +70,47 @@ async def test_a_retry_gets_the_first_answer_and_nothing_runs(store: Store) -> N
 async def test_without_a_key_every_request_runs(store: Store) -> None:
     work = Work()
     for _ in range(2):
-        await run_once(store.idempotency, "org", post(None), work)
+        await Idempotency(store.idempotency).run("org", post(None), work)
     assert work.runs == 2
 
 
 async def test_another_body_with_the_same_key_is_refused(store: Store) -> None:
     work = Work()
-    await run_once(store.idempotency, "org", post("k", b'{"a":1}'), work)
+    await Idempotency(store.idempotency).run("org", post("k", b'{"a":1}'), work)
     with pytest.raises(IdempotencyKeyReusedError):
-        await run_once(store.idempotency, "org", post("k", b'{"a":2}'), work)
+        await Idempotency(store.idempotency).run("org", post("k", b'{"a":2}'), work)
     assert work.runs == 1
 
 
 async def test_a_key_belongs_to_one_organisation_and_one_path(store: Store) -> None:
     work = Work()
-    await run_once(store.idempotency, "org", post("k"), work)
-    await run_once(store.idempotency, "other", post("k"), work)
-    await run_once(store.idempotency, "org", post("k", path="/agents"), work)
+    await Idempotency(store.idempotency).run("org", post("k"), work)
+    await Idempotency(store.idempotency).run("other", post("k"), work)
+    await Idempotency(store.idempotency).run("org", post("k", path="/agents"), work)
     assert work.runs == 3
 
 
 async def test_of_many_at_once_one_runs_and_the_others_are_told_to_wait(store: Store) -> None:
     work = Work()
     work.gate.clear()
-    running = asyncio.create_task(run_once(store.idempotency, "org", post("k"), work))
+    running = asyncio.create_task(Idempotency(store.idempotency).run("org", post("k"), work))
     await work.started.wait()
     for _ in range(3):
         with pytest.raises(IdempotencyInProgressError) as caught:
-            await run_once(store.idempotency, "org", post("k"), work)
+            await Idempotency(store.idempotency).run("org", post("k"), work)
         assert caught.value.details["retry_after"] >= 1
     work.gate.set()
     assert (await running).status_code == 201
-    assert (await run_once(store.idempotency, "org", post("k"), work)).status_code == 201
+    assert (await Idempotency(store.idempotency).run("org", post("k"), work)).status_code == 201
     assert work.runs == 1
 
 
 async def test_a_refusal_is_remembered_too(store: Store) -> None:
     work = Work()
     work.fail_with = InvalidRequestError("no number", code="no_phone_number_configured")
-    first = await run_once(store.idempotency, "org", post("k"), work)
+    first = await Idempotency(store.idempotency).run("org", post("k"), work)
     work.fail_with = None
-    again = await run_once(store.idempotency, "org", post("k"), work)
+    again = await Idempotency(store.idempotency).run("org", post("k"), work)
     assert (first.status_code, again.status_code, work.runs) == (422, 422, 1)
     assert first.body == again.body
 
@@ -136,9 +128,9 @@ async def test_after_a_passing_failure_the_same_key_may_try_again(
 ) -> None:
     work = Work()
     work.fail_with = failure
-    assert (await run_once(store.idempotency, "org", post("k"), work)).status_code == status
+    assert (await Idempotency(store.idempotency).run("org", post("k"), work)).status_code == status
     work.fail_with = None
-    assert (await run_once(store.idempotency, "org", post("k"), work)).status_code == 201
+    assert (await Idempotency(store.idempotency).run("org", post("k"), work)).status_code == 201
     assert work.runs == 2
 
 
@@ -146,41 +138,42 @@ async def test_after_a_crash_the_same_key_may_try_again(store: Store) -> None:
     work = Work()
     work.fail_with = RuntimeError("a bug")
     with pytest.raises(RuntimeError):
-        await run_once(store.idempotency, "org", post("k"), work)
+        await Idempotency(store.idempotency).run("org", post("k"), work)
     work.fail_with = None
-    assert (await run_once(store.idempotency, "org", post("k"), work)).status_code == 201
+    assert (await Idempotency(store.idempotency).run("org", post("k"), work)).status_code == 201
 
 
 async def test_a_request_cut_off_half_way_keeps_its_key_taken(store: Store) -> None:
     work = Work()
     work.gate.clear()
-    running = asyncio.create_task(run_once(store.idempotency, "org", post("k"), work))
+    running = asyncio.create_task(Idempotency(store.idempotency).run("org", post("k"), work))
     await work.started.wait()
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
     with pytest.raises(IdempotencyInProgressError):
-        await run_once(store.idempotency, "org", post("k"), work)
+        await Idempotency(store.idempotency).run("org", post("k"), work)
 
 
 async def test_an_answer_that_cannot_be_kept_is_still_given(store: Store) -> None:
     class Failing:
         begin = store.idempotency.begin
         forget = store.idempotency.forget
+        prune = store.idempotency.prune
 
         async def complete(self, scope: str, key: str, status: int, body: bytes) -> None:
             raise OSError("disk full")
 
     work = Work()
-    assert (await run_once(Failing(), "org", post("k"), work)).status_code == 201
+    assert (await Idempotency(Failing()).run("org", post("k"), work)).status_code == 201
     with pytest.raises(IdempotencyInProgressError):
-        await run_once(store.idempotency, "org", post("k"), work)
+        await Idempotency(store.idempotency).run("org", post("k"), work)
 
 
 async def test_a_too_large_body_is_not_remembered_as_a_crash(store: Store) -> None:
     work = Work()
     work.fail_with = HTTPException(413, "too large")
-    assert (await run_once(store.idempotency, "org", post("k"), work)).status_code == 413
+    assert (await Idempotency(store.idempotency).run("org", post("k"), work)).status_code == 413
 
 
 def test_either_header_may_carry_the_key() -> None:
@@ -205,3 +198,18 @@ def test_a_body_that_is_not_json_is_hashed_as_it_is() -> None:
     assert body_hash(b"{") != body_hash(b"{ ")
     assert body_hash(b'{"a": [1, 2]}') == body_hash(b'{"a":[1,2]}')
     assert body_hash(b'{"a": [1, 2]}') != body_hash(b'{"a": [2, 1]}')
+
+
+async def test_a_key_is_forgotten_after_a_day_and_leaves_nothing_behind(store: Store) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    idempotency = Idempotency(store.idempotency, lambda: now)
+    work = Work()
+    await idempotency.run("org", post("k"), work)
+    now += timedelta(hours=23)
+    await idempotency.run("org", post("k"), work)
+    assert work.runs == 1
+    now += timedelta(hours=2)
+    await idempotency.run("org", post("other"), work)
+    assert await store.idempotency.prune(now) == 0  # the expired key went with the request before
+    await idempotency.run("org", post("k"), work)
+    assert work.runs == 3
