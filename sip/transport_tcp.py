@@ -307,7 +307,7 @@ class TcpTransport:
         try:
             async with asyncio.timeout(connect_timeout):
                 await self.loop.create_connection(lambda: connection, connection.host, connection.port)
-        except (OSError, TimeoutError):
+        except (OSError, TimeoutError, UnicodeError):
             connection.connect_failed()
 
     def _close_overdue(self) -> None:
