@@ -22,6 +22,14 @@ def engine_call_ids(timeline: list[Json]) -> list[str]:
     return re.findall(r'"engine_call_id": "([^"]+)"', json.dumps(timeline))
 
 
+def _has_inspection(base_url: str) -> bool:
+    """Whether the REST side listens here (the engine's sockets have ports of their own)."""
+    try:
+        return httpx.get(f"{base_url}/inspect", timeout=2).is_success
+    except httpx.HTTPError:
+        return False
+
+
 class EngineView:
     """Speaks to the engine's inspection and fault pages."""
 
@@ -34,14 +42,11 @@ class EngineView:
         """The engine that a demonstration gateway has started as its child."""
         for pid in gateway.children:
             process = psutil.Process(pid)
-            key = process.environ().get("LOCAL_ENGINE_API_KEY")
-            ports = [
-                link.laddr.port
-                for link in process.net_connections("tcp")
-                if link.status == psutil.CONN_LISTEN
-            ]
-            if key and ports:
-                return cls(f"http://127.0.0.1:{ports[0]}", key)
+            key = process.environ().get("LOCAL_ENGINE_API_KEY", "")
+            for link in process.net_connections("tcp"):
+                base_url = f"http://127.0.0.1:{link.laddr.port}"
+                if link.status == psutil.CONN_LISTEN and _has_inspection(base_url):
+                    return cls(base_url, key)
         raise AssertionError(f"the gateway has no engine among its children {gateway.children}")
 
     def close(self) -> None:
@@ -65,6 +70,11 @@ class EngineView:
     def input_of(self, timeline: list[Json]) -> Samples:
         """The caller's audio in the call that this timeline tells of."""
         return self.input(engine_call_ids(timeline)[-1])
+
+    def texts(self, engine_call_id: str) -> list[str]:
+        """The text messages that came for the agent (keys pressed)."""
+        history = self.inspect(engine_call_id)["history"]
+        return [entry["text"] for entry in history if entry["medium"] == "text"]
 
     def arm(self, **fault: Any) -> None:
         """Have the next creations of a call meet a fault (`status`, `retryAfter`, `delayMs`, `call`,

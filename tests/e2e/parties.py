@@ -18,7 +18,7 @@ from tests.e2e.sipp_runner import SippRun
 
 RECEPTIONIST = "+15550100"
 ECHO = "+15550199"
-GREETING = "Good day, this is the test agent speaking."
+VOICE = "5f0f2a5e-1f1f-4a57-9a3b-0d6e2f0f9a11"  # no voice of the local engine: it takes its default one
 RECEPTIONIST_PROMPT = "[scenario:receptionist] You answer the telephone of a test."
 ECHO_PROMPT = "[scenario:echo] You return what you hear."
 
@@ -80,7 +80,7 @@ class Parties:
         """A new agent, ready to take calls."""
         body: Json = {
             "name": "Test agent",
-            "voice_id": "5f0f2a5e-1f1f-4a57-9a3b-0d6e2f0f9a11",
+            "voice_id": VOICE,
             "system_prompt": prompt,
         }
         created: Json = self.api.post("/agents", body | fields)
@@ -136,6 +136,14 @@ class Parties:
         body = {"number_id": imported["id"], "agent_id": agent_id, "assignment_type": "outbound"}
         self.api.post("/telephony/numbers/assign", body)
         return OutboundRoute(agent_id, number, trunk["id"], callee)
+
+    def end_calls(self) -> None:
+        """End every call that still lives."""
+        for call in self.api.calls(status="in-progress"):
+            self.api.http.post(f"/calls/{call['id']}/hangup")
+        for status in ("queued", "ringing"):
+            for call in self.api.calls(status=status):
+                self.api.http.post(f"/calls/{call['id']}/cancel")
 
     def __enter__(self) -> Self:
         return self

@@ -5,19 +5,28 @@ on the wire.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.e2e.api_client import ApiClient, Json
 from tests.e2e.engine_view import EngineView, engine_call_ids
+from tests.e2e.fixed_speech_engine import FixedSpeechEngine, fixed_speech_engine
+from tests.e2e.gateway_process import Gateway
+from tests.e2e.known_speech import spoken
 from tests.e2e.parties import ECHO, Parties, Party
+from tests.e2e.party_audio import PartyAudio
+from tests.e2e.sipp_runner import SippRun
 from tests.e2e.steady_tone import FRAME, examine_tone, loud_part, seconds
 from tests.support.audio import RATE, find, level_dbfs, tone
 
 CALLER_HZ = 1013  # no whole number of periods in 20 ms: a missing or doubled frame shows as a jump of phase
 AGENT_HZ = 787
 LONGEST_CLEAR_TO_SILENCE_S = 0.040
+
+StartGateway = Callable[..., Gateway]
 
 
 def test_callers_tone_reaches_the_engine_whole_and_at_its_level(
@@ -99,33 +108,35 @@ def test_agents_tone_reaches_the_caller_whole_and_at_its_level(
 
 @pytest.mark.parametrize("ends_with", ["agent", "caller"])
 def test_first_and_last_200_ms_of_the_utterance_arrive_whole(
-    parties: Parties, api: ApiClient, engine: EngineView, ends_with: str
+    start_gateway: StartGateway, tmp_path: Path, ends_with: str
 ) -> None:
-    """The agent speaks at once and, in one of the two, hangs up right after its last word."""
-    text = "Seven grey geese gathered by the gate."
-    steps: list[Json] = [{"say": text}]
-    if ends_with == "agent":
-        steps.append({"hang_up": True})
+    """Speech starts as soon as the socket stands; once the agent hangs up right behind its last word."""
+    utterance = loud_part(spoken("Seven grey geese gathered by the gate."), -50)
+    assert seconds(utterance) > 1.5
     scenario = "far_end_hangs_up" if ends_with == "agent" else "caller_hangs_up"
-    number = parties.inbound_number(engine.script(*steps))
-    caller = parties.connected_caller(scenario=scenario, number=number, hold_ms=5000, seconds=20)
-    caller.sip.finish()
-    call = api.wait_for_status(_call_id(api, caller), "ended")
-    assert call["end_reason"] == ("agent-hangup" if ends_with == "agent" else "contact-hangup")
-
-    spoken = engine.said(engine_call_ids(api.timeline(call["id"]))[-1])
-    spoken = loud_part(spoken, -50)
-    heard = caller.audio.heard()
-    assert seconds(spoken) > 1.5
-    whole_at, whole = find(spoken, heard)
-    first_at, first = find(spoken[: RATE // 5], heard)
-    last_at, last = find(spoken[-RATE // 5 :], heard)
+    with (
+        fixed_speech_engine(utterance, hang_up=ends_with == "agent") as engine,
+        PartyAudio() as audio,
+        SippRun(
+            scenario,
+            tmp_path,
+            remote=_gateway_with(engine, start_gateway, tmp_path).sip,
+            keys={"rtp_port": audio.port},
+            hold_ms=4000,
+        ) as caller,
+    ):
+        audio.send_to(caller.wait_for("answered")["remote_rtp_port"])
+        caller.finish()
+        heard = audio.heard()
+    fifth = RATE // 5
+    whole_at, whole = find(utterance, heard)
+    first_at, first = find(utterance[:fifth], heard)
+    last_at, last = find(utterance[-fifth:], heard)
     assert first > 0.98, "the first 200 ms are not whole"
     assert last > 0.98, "the last 200 ms are not whole"
     assert whole > 0.98, "the utterance has a hole"
     assert abs(first_at - whole_at) < 1
-    assert abs(last_at - whole_at - 1000 * seconds(spoken) + 200) < 1
-    assert call["transcript"][0]["text"].strip() == text
+    assert abs(last_at - whole_at - 1000 * seconds(utterance) + 200) < 1
 
 
 def test_farewell_is_played_whole_before_bye(parties: Parties, api: ApiClient, engine: EngineView) -> None:
@@ -140,29 +151,46 @@ def test_farewell_is_played_whole_before_bye(parties: Parties, api: ApiClient, e
     assert api.wait_for_status(_call_id(api, caller), "ended")["end_reason"] == "agent-hangup"
 
 
-def test_barge_in_silences_the_wire_within_40_ms(
-    parties: Parties, api: ApiClient, engine: EngineView
-) -> None:
-    """From the moment the engine says `playback_clear_buffer` to the arrival of the agent's last packet."""
-    worst = []
-    number = parties.inbound_number(engine.script({"tone": AGENT_HZ, "ms": 15_000}, faults="burst"))
-    for _ in range(3):
-        caller = parties.connected_caller(scenario="far_end_hangs_up", number=number)
-        caller.audio.wait_for_audio()
-        time.sleep(1)
-        caller.audio.speak(tone(CALLER_HZ, 1000, level_dbfs=-9))
-        call_id = _call_id(api, caller)
-        time.sleep(1.5)
-        api.post(f"/calls/{call_id}/hangup")
-        caller.sip.finish()
-        timeline = api.timeline(call_id)
-        barge_in = [step for step in timeline if step["kind"] == "barge-in"]
-        assert barge_in, "the engine heard no interruption"
-        assert barge_in[0]["detail"]["dropped_ms"] > 5000, "the engine was to be far ahead of the playout"
-        cleared = engine.clear_sent_at(engine_call_ids(timeline)[-1])
-        last = caller.audio.audible_packets()[-1].arrival
-        worst.append(last - cleared)
-    assert max(worst) <= LONGEST_CLEAR_TO_SILENCE_S, [f"{1000 * value:.1f} ms" for value in worst]
+def test_barge_in_silences_the_wire_within_40_ms(start_gateway: StartGateway, tmp_path: Path) -> None:
+    """From the moment the engine says `playback_clear_buffer` to the arrival of the agent's last packet.
+
+    The engine is ahead of the playout by many seconds, so that stopping to send would not be enough.
+    """
+    with fixed_speech_engine(tone(AGENT_HZ, 12_000), clear_after_s=1.5) as engine:
+        gateway = _gateway_with(engine, start_gateway, tmp_path)
+        late = []
+        for _ in range(5):
+            with (
+                PartyAudio() as audio,
+                SippRun(
+                    "caller_hangs_up",
+                    tmp_path,
+                    remote=gateway.sip,
+                    keys={"rtp_port": audio.port},
+                    hold_ms=2500,
+                ) as caller,
+            ):
+                audio.send_to(caller.wait_for("answered")["remote_rtp_port"])
+                caller.finish()
+                audible = audio.audible_packets()
+                assert len(audible) > 40, "the agent was hardly heard"
+                late.append(audible[-1].arrival - engine.cleared_at[-1])
+        assert max(late) <= LONGEST_CLEAR_TO_SILENCE_S, [f"{1000 * value:.1f} ms" for value in late]
+
+
+def test_caller_who_speaks_interrupts_the_agent(parties: Parties, api: ApiClient, engine: EngineView) -> None:
+    """The same with the engine's own ears: the caller talks into the agent's sentence."""
+    number = parties.inbound_number(engine.script({"tone": AGENT_HZ, "ms": 15_000}))
+    caller = parties.connected_caller(number=number, hold_ms=4500)
+    began = caller.audio.wait_for_audio()
+    time.sleep(1)
+    caller.audio.speak(tone(CALLER_HZ, 1000, level_dbfs=-9))
+    caller.sip.finish()
+    timeline = _timeline(api, caller)
+    cleared = [step["detail"]["dropped_ms"] for step in timeline if step["kind"] == "barge-in"]
+    assert cleared, "the engine heard no interruption"
+    last = caller.audio.audible_packets()[-1].arrival
+    assert 1.0 < last - began < 2.0, "the agent spoke on"
 
 
 def test_digits_reach_the_engine_once_each_and_in_order(
@@ -225,6 +253,17 @@ def test_packets_leave_every_20_ms_one_after_the_other(parties: Parties, api: Ap
     assert set(timestamps) == {FRAME}, "timestamps must follow one another"
     span = packets[-1].arrival - packets[0].arrival
     assert abs((len(packets) - 1) / span - 50) < 0.5, "50 packets a second"
+
+
+def _gateway_with(engine: FixedSpeechEngine, start_gateway: StartGateway, directory: Path) -> Gateway:
+    """A gateway with the demonstration's numbers, but with another engine behind it."""
+    start_gateway(data=directory / "data").stop()  # makes numbers, agents and the trunk
+    environment = {
+        "TRUNKLINE_ENGINE_BASE_URL": engine.url,
+        "TRUNKLINE_ENGINE_API_KEY": "unused",
+        "TRUNKLINE_MEDIA_BIND_HOST": "127.0.0.1",
+    }
+    return start_gateway(demo=False, data=directory / "data", environment=environment)
 
 
 def _call_id(api: ApiClient, party: Party) -> str:

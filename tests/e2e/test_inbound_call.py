@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import time
-
-import pytest
+from collections.abc import Callable
+from pathlib import Path
 
 from tests.e2e.api_client import ApiClient
 from tests.e2e.engine_view import EngineView
 from tests.e2e.gateway_process import Gateway
 from tests.e2e.parties import RECEPTIONIST, Parties
-from tests.e2e.sipp_runner import SippFailed
+from tests.e2e.sipp_runner import SippRun
 from tests.e2e.steady_tone import loud_part, seconds
 from tests.support.audio import tone
 from tests.support.g711 import Law
@@ -100,7 +100,7 @@ def test_api_hangs_up(parties: Parties, api: ApiClient) -> None:
     assert api.wait_for_status(call_id, "ended")["end_reason"] == "api-hangup"
     again = api.http.post(f"/calls/{call_id}/hangup")
     assert again.status_code == 409
-    assert again.json()["error"]["code"] == "conflict"
+    assert again.json()["error"]["code"] == "call_already_terminal"
 
 
 def test_longest_duration_ends_the_call(parties: Parties, api: ApiClient) -> None:
@@ -228,6 +228,7 @@ def test_options_outside_a_call_tells_that_we_live(parties: Parties) -> None:
 
 
 def test_call_over_tcp(parties: Parties, api: ApiClient) -> None:
+    """The banner promises UDP and TCP at one address."""
     caller = parties.connected_caller(scenario="caller_hangs_up", hold_ms=1000, options=("-t", "t1"))
     caller.audio.wait_for_audio()
     call_id = _call_of(api, caller.sip.wait_for("answered")["call_id"])
@@ -252,18 +253,26 @@ def test_offer_without_a_codec_of_ours_is_refused_with_488(parties: Parties) -> 
     assert caller.sip.wait_for("refused")["status"] == "488"
 
 
-def test_stranger_is_refused_and_makes_no_call(start_gateway, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    """A source that no trunk names."""
-    gateway: Gateway = start_gateway(environment={"TRUNKLINE_HTTP_RATE_LIMIT_PER_MINUTE": "0"})
-    api = ApiClient(gateway.http, gateway.demo_key)
-    for trunk in api.get("/trunks"):
-        assert trunk["inbound"]["allowed_addresses"] == ["127.0.0.0/8"]
-    with Parties(gateway, api, tmp_path) as parties:
-        elsewhere = api.get("/routing/explain", to=RECEPTIONIST, source="198.51.100.7")
-        here = api.get("/routing/explain", to=RECEPTIONIST, source="127.0.0.1")
-        assert str(elsewhere) != str(here)
-        with pytest.raises(SippFailed):  # nobody answers a call sent to a number that is not there
-            parties.caller("caller_hangs_up", number="+15550179", seconds=4).sip.finish()
+def test_stranger_is_refused_with_403_and_makes_no_call(
+    start_gateway: Callable[..., Gateway], tmp_path: Path
+) -> None:
+    """A gateway without any trunk: nobody may call it, whatever he dials."""
+    gateway = start_gateway(demo=False)
+    with SippRun("refused", tmp_path, remote=gateway.sip) as stranger:
+        stranger.finish()
+        assert stranger.wait_for("refused")["status"] == "403"
+    metrics = gateway.metrics()
+    assert metrics["trunkline_calls_live"] == 0
+    refusals = [value for name, value in metrics.items() if name.startswith("trunkline_rejections_total")]
+    assert sum(refusals) == 1
+    assert "invite_refused" in gateway.output
+
+
+def test_source_that_no_trunk_names_is_explained(api: ApiClient) -> None:
+    elsewhere = api.get("/routing/explain", to=RECEPTIONIST, source="198.51.100.7")
+    here = api.get("/routing/explain", to=RECEPTIONIST, source="127.0.0.1")
+    assert "198.51.100.7" in str(elsewhere)
+    assert str(elsewhere) != str(here)
 
 
 def _call_of(api: ApiClient, sip_call_id: str) -> str:
