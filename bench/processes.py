@@ -106,7 +106,7 @@ def group_usage(pid: int) -> GroupUsage:
 
 
 def machine_cpu_s() -> float:
-    """Processor seconds the machine has spent on anything since it started, time stolen by its host included."""
+    """Processor seconds the machine has spent since it started, time stolen by its host included."""
     fields = (PROC / "stat").read_text().split("\n", 1)[0].split()[1:]
     user, nice, system, _, _, interrupt, soft_interrupt, stolen = (int(value) for value in fields[:8])
     return (user + nice + system + interrupt + soft_interrupt + stolen) / TICKS_PER_SECOND

@@ -58,6 +58,12 @@ MAX_REDIRECTS = 2
 NO_STATUS_RECEIVED = 1005
 ABNORMAL_CLOSURE = 1006
 
+# Looked up once: these are read for every frame.
+_BINARY = WSMsgType.BINARY
+_TEXT = WSMsgType.TEXT
+_CONTINUATION = WSMsgType.CONTINUATION
+_CLOSE = WSMsgType.CLOSE
+
 _decoder = msgspec.json.Decoder(dict[str, Any])
 _encode = msgspec.json.Encoder().encode
 
@@ -138,7 +144,7 @@ class EngineSocket:
         read.
         """
         if self.is_open and not self._congested:
-            self._transport.send(WSMsgType.BINARY, pcm)  # type: ignore[union-attr]
+            self._transport.send(_BINARY, pcm)  # type: ignore[union-attr]
         else:
             self.frames_dropped += 1
 
@@ -149,7 +155,7 @@ class EngineSocket:
         data = _encode(message)
         if self.is_open and self._transport is not None:
             if self._transport.underlying_transport.get_write_buffer_size() <= MESSAGE_BUFFER_BYTES:
-                self._transport.send(WSMsgType.TEXT, data)
+                self._transport.send(_TEXT, data)
                 return
         elif not self._closing and not self._closed and len(self._pending) < MAX_PENDING_MESSAGES:
             self._pending.append(data)
@@ -228,7 +234,7 @@ class EngineSocket:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_SEND_BUFFER_BYTES)
         self.is_open = True
         while self._pending:
-            transport.send(WSMsgType.TEXT, self._pending.popleft())
+            transport.send(_TEXT, self._pending.popleft())
         self._listener.on_open((time.perf_counter() - self._started_at) * 1000)
 
     # --- receiving ---
@@ -310,19 +316,19 @@ class _FrameListener(WSListener):
         owner = self._owner
         if owner._closed:
             return
-        if kind == WSMsgType.BINARY:
+        if kind is _BINARY:
             self._fragments_are_audio = not frame.fin
             self._on_audio(frame.get_payload_as_memoryview())
-        elif kind == WSMsgType.TEXT:
+        elif kind is _TEXT:
             if frame.fin and frame.payload_size <= MAX_MESSAGE_BYTES:
                 owner._text_received(frame.get_payload_as_memoryview())
             elif frame.fin:
                 owner.messages_malformed += 1
             else:
                 self._text = bytearray(frame.get_payload_as_bytes())
-        elif kind == WSMsgType.CONTINUATION:
+        elif kind is _CONTINUATION:
             self._continuation(frame)
-        elif kind == WSMsgType.CLOSE:
+        elif kind is _CLOSE:
             owner._peer_closes(transport)
 
     def _continuation(self, frame: WSFrame) -> None:
