@@ -107,13 +107,17 @@ class EngineLink:
     def _deliver_slowly(self, socket: EngineSocket, frame: bytes) -> None:
         """The same while the ring is emptied, or with another sample rate than the leg's."""
         ring = self._ring
+        for _ in range(FRAMES_PER_TICK - 1):
+            if ring:
+                self._send(socket, ring.popleft())
         ring.append(frame)
-        for _ in range(min(FRAMES_PER_TICK, len(ring))):
-            frame = ring.popleft()
-            if self._connection is not None and self._converts:
-                frame = self._connection.upward(frame)
-            socket.send_audio(frame)
-            self.frames_sent += 1
+        self._send(socket, ring.popleft())
+
+    def _send(self, socket: EngineSocket, frame: bytes) -> None:
+        if self._connection is not None and self._converts:
+            frame = self._connection.upward(frame)
+        socket.send_audio(frame)
+        self.frames_sent += 1
 
     def _abandon(self) -> None:
         connection, self._connection = self._connection, None

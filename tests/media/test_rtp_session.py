@@ -1,0 +1,356 @@
+import itertools
+import socket
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from media import rtcp, rtp
+from media.codecs import UnknownCodecError, create_codec
+from media.config import MediaConfig
+from media.dtmf import Digit, DtmfReceiver
+from media.latching import Source
+from media.messages import Direction, NegotiateLeg
+from media.rtp import RtpPacket
+from media.rtp_session import RtpSession
+from tests.support.audio import Samples, tone
+from tests.support.g711 import Law
+
+SILENT = b"\xff" * 160
+
+
+def mu_law(audio: Samples) -> bytes:
+    return create_codec("PCMU", 8000).encode(audio.tobytes())
+
+
+LOUD = mu_law(tone(400, 20))
+
+
+class Peer:
+    """The far party: a socket pair like ours, and the session under test beside it."""
+
+    def __init__(self, socket_pair: tuple[socket.socket, socket.socket]) -> None:
+        self.first_packets: list[Source] = []
+        self.digits: list[Digit] = []
+        ours = (udp(), udp())
+        self.session = RtpSession(
+            ours,
+            MediaConfig(),
+            0.0,
+            lambda source, now: self.first_packets.append(source),
+            self.digits.append,
+        )
+        self.ours = ours
+        self.rtp, self.rtcp = socket_pair
+
+    def negotiate(self, **changes: object) -> None:
+        settled: dict[str, object] = {
+            "leg_id": "a",
+            "remote_host": "127.0.0.1",
+            "remote_port": self.rtp.getsockname()[1],
+            "remote_rtcp_port": self.rtcp.getsockname()[1],
+            "codec": "PCMU",
+            "clock_rate": 8000,
+            "payload_type": 0,
+            "telephone_event_payload_type": 101,
+        }
+        self.session.negotiate(NegotiateLeg(**(settled | changes)), 0.0)  # type: ignore[arg-type]
+
+    def say(
+        self,
+        sequence: int,
+        payload: bytes = LOUD,
+        *,
+        now: float = 0.0,
+        payload_type: int = 0,
+        timestamp: int | None = None,
+        source: socket.socket | None = None,
+        ssrc: int = 1,
+    ) -> None:
+        stamp = sequence * 160 if timestamp is None else timestamp
+        packet = RtpPacket(payload_type, sequence, stamp, ssrc, False, payload).serialize()
+        (source or self.rtp).sendto(packet, self.ours[0].getsockname())
+        self.session.readable(now)
+
+    def heard(self) -> list[RtpPacket]:
+        packets = []
+        while (data := receive(self.rtp)) is not None:
+            packets.append(rtp.parse(data))
+        return packets
+
+
+def udp() -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind(("127.0.0.1", 0))
+    sock.setblocking(False)
+    return sock
+
+
+def receive(sock: socket.socket) -> bytes | None:
+    try:
+        return sock.recv(2048)
+    except BlockingIOError:
+        return None
+
+
+@pytest.fixture
+def peer() -> Iterator[Peer]:
+    made = Peer((udp(), udp()))
+    yield made
+    for sock in (*made.ours, made.rtp, made.rtcp):
+        sock.close()
+
+
+def is_loud(frame: bytes | None) -> bool:
+    return frame is not None and bool(np.frombuffer(frame, dtype="<i2").any())
+
+
+def test_audio_is_heard_in_order_and_the_first_packet_is_told_once(peer: Peer) -> None:
+    peer.negotiate()
+    assert peer.session.frame() is None
+    peer.say(1)
+    peer.say(2)
+    assert is_loud(peer.session.frame())
+    assert is_loud(peer.session.frame())
+    assert peer.first_packets == [peer.rtp.getsockname()]
+
+
+def test_packets_before_the_answer_are_dropped(peer: Peer) -> None:
+    peer.say(1)
+    peer.negotiate()
+    assert peer.session.last_packet_at is None
+    assert peer.session.frame() is None
+
+
+def test_a_stranger_is_not_heard_and_gets_nothing(peer: Peer) -> None:
+    stranger = udp()
+    peer.negotiate()
+    peer.say(1)
+    peer.say(2, source=stranger, ssrc=9)
+    assert peer.session.ignored == 1
+    peer.session.send(None)
+    assert len(peer.heard()) == 1
+    assert receive(stranger) is None
+    stranger.close()
+
+
+def test_a_phone_behind_nat_gets_its_audio_where_it_sends_from(peer: Peer) -> None:
+    nat = udp()
+    peer.negotiate()
+    peer.say(1, source=nat)
+    peer.session.send(None)
+    assert receive(nat) is not None
+    assert peer.heard() == []
+    nat.close()
+
+
+def test_garbage_does_not_latch(peer: Peer) -> None:
+    stranger = udp()
+    peer.negotiate()
+    for data in (b"hello", bytes(12), bytes((0x80, 96)) + bytes(170)):
+        stranger.sendto(data, peer.ours[0].getsockname())
+        peer.session.readable(0.0)
+    assert peer.session.latch.source is None
+    assert (peer.session.malformed, peer.session.wrong_payload_type) == (2, 1)
+    stranger.close()
+
+
+def test_audio_goes_out_every_frame_with_a_running_clock(peer: Peer) -> None:
+    peer.negotiate()
+    pcm = tone(500, 20).tobytes()
+    for frame in (pcm, None, pcm):
+        assert peer.session.send(frame)
+    packets = peer.heard()
+    assert [len(packet.payload) for packet in packets] == [160] * 3
+    assert packets[1].payload == SILENT
+    assert packets[0].payload == mu_law(tone(500, 20))
+    assert [packet.marker for packet in packets] == [True, False, False]
+    assert [(b.sequence - a.sequence) & 0xFFFF for a, b in itertools.pairwise(packets)] == [1, 1]
+    assert [(b.timestamp - a.timestamp) & 0xFFFFFFFF for a, b in itertools.pairwise(packets)] == [
+        160,
+        160,
+    ]
+
+
+@pytest.mark.parametrize(("ptime_ms", "sizes"), [(10, [80] * 6), (30, [240] * 2), (40, [320]), (60, [480])])
+def test_the_packet_time_the_peer_asked_for_is_kept(peer: Peer, ptime_ms: int, sizes: list[int]) -> None:
+    peer.negotiate(ptime_ms=ptime_ms)
+    audio = tone(500, 60)
+    for at in range(0, 480, 160):
+        peer.session.send(audio[at : at + 160].tobytes())
+    packets = peer.heard()
+    assert [len(packet.payload) for packet in packets] == sizes
+    whole = b"".join(packet.payload for packet in packets)
+    assert whole == mu_law(audio)[: len(whole)]
+
+
+def test_a_law_speaks_a_law(peer: Peer) -> None:
+    peer.negotiate(codec="PCMA", payload_type=8)
+    peer.say(1, Law.PCMA.encode(tone(400, 20)), payload_type=8)
+    assert is_loud(peer.session.frame())
+    peer.session.send(None)
+    assert peer.heard()[0].payload == b"\xd5" * 160
+
+
+def test_a_codec_we_do_not_have_is_refused(peer: Peer) -> None:
+    with pytest.raises(UnknownCodecError):
+        peer.negotiate(codec="G729")
+
+
+def test_a_name_instead_of_an_address_is_refused(peer: Peer) -> None:
+    with pytest.raises(ValueError, match=r"pbx\.example"):
+        peer.negotiate(remote_host="pbx.example")
+
+
+@pytest.mark.parametrize("direction", [Direction.RECVONLY, Direction.INACTIVE])
+def test_on_hold_nothing_is_sent_and_the_clock_runs_on(peer: Peer, direction: Direction) -> None:
+    peer.negotiate()
+    peer.session.send(None)
+    peer.negotiate(direction=direction)
+    for _ in range(5):
+        assert not peer.session.send(None)
+    peer.negotiate()
+    peer.session.send(None)
+    before, after = peer.heard()
+    assert (after.sequence - before.sequence) & 0xFFFF == 1
+    assert (after.timestamp - before.timestamp) & 0xFFFFFFFF == 6 * 160
+    assert after.marker
+
+
+def test_hold_in_the_old_spelling_sends_nothing_anywhere(peer: Peer) -> None:
+    peer.negotiate()
+    peer.negotiate(remote_host="0.0.0.0")
+    assert not peer.session.send(None)
+    assert peer.heard() == []
+
+
+@pytest.mark.parametrize("direction", [Direction.SENDONLY, Direction.INACTIVE])
+def test_who_was_told_not_to_send_is_not_heard(peer: Peer, direction: Direction) -> None:
+    peer.negotiate(direction=direction)
+    peer.say(1)
+    assert peer.session.frame() is None
+
+
+def press(peer: Peer, code: int, sequence: int, *, ends: int = 3) -> None:
+    for step in range(1, 4):
+        payload = bytes((code, 10)) + (step * 160).to_bytes(2)
+        peer.say(sequence, payload, payload_type=101, timestamp=5000)
+        sequence += 1
+    for _ in range(ends):
+        peer.say(sequence, bytes((code, 0x8A)) + (480).to_bytes(2), payload_type=101, timestamp=5000)
+        sequence += 1
+
+
+def test_a_key_is_told_once_and_its_sound_is_not_heard(peer: Peer) -> None:
+    peer.negotiate()
+    peer.say(1)
+    assert is_loud(peer.session.frame())
+    press(peer, 5, 2, ends=0)
+    peer.say(5, LOUD)  # some send the tone as audio as well
+    assert peer.session.frame() is None
+    press(peer, 5, 6)
+    assert peer.digits == [Digit("5", 60)]
+    assert peer.session.received is not None
+    assert peer.session.received.lost == 0
+
+
+def test_a_key_whose_end_is_lost_is_found_by_housekeeping(peer: Peer) -> None:
+    peer.negotiate()
+    press(peer, 7, 1, ends=0)
+    peer.session.housekeeping(1.0)
+    assert [digit.digit for digit in peer.digits] == ["7"]
+
+
+def test_comfort_noise_is_a_sign_of_life_and_no_audio(peer: Peer) -> None:
+    peer.negotiate()
+    peer.say(1, b"\x40", payload_type=13, now=3.0)
+    assert peer.session.last_packet_at == 3.0
+    assert not is_loud(peer.session.frame())
+    assert peer.session.ignored == 0
+
+
+def test_keys_are_sent_in_place_of_audio_and_audio_resumes_in_time(peer: Peer) -> None:
+    peer.negotiate()
+    pcm = tone(500, 20).tobytes()
+    peer.session.send(pcm)
+    peer.session.send_digits("12", 100, 80)
+    frames = 1
+    while peer.session.sending_digits:
+        peer.session.send(None)
+        frames += 1
+    peer.session.send(pcm)
+    packets = peer.heard()
+    receiver = DtmfReceiver(8000)
+    digits = [
+        digit.digit
+        for packet in packets
+        if packet.payload_type == 101
+        for digit in receiver.receive(packet.payload, packet.timestamp, 0.0)
+    ]
+    assert digits == ["1", "2"]
+    assert peer.session.digits_sent == ["12"]
+    assert [(b.sequence - a.sequence) & 0xFFFF for a, b in itertools.pairwise(packets)] == [1] * (
+        len(packets) - 1
+    )
+    assert (packets[-1].timestamp - packets[0].timestamp) & 0xFFFFFFFF == frames * 160
+    assert packets[-1].payload == mu_law(tone(500, 20))
+
+
+def test_a_new_stream_of_the_same_party_is_taken_over(peer: Peer) -> None:
+    peer.negotiate()
+    peer.say(40000)
+    peer.session.frame()
+    peer.say(5, ssrc=2, timestamp=77)
+    assert is_loud(peer.session.frame())
+    assert peer.session.inbound is not None
+    assert peer.session.inbound.buffer.late == 0
+
+
+def test_reports_go_to_the_rtcp_port_and_their_answers_are_read(peer: Peer) -> None:
+    peer.negotiate()
+    peer.say(1)
+    peer.session.send(None)
+    peer.session.housekeeping(100.0)
+    data = receive(peer.rtcp)
+    assert data is not None
+    report = rtcp.parse(data)[0]
+    assert isinstance(report, rtcp.SenderReport)
+    assert report.packets == 1
+    assert report.reports[0].ssrc == 1
+    block = rtcp.ReportBlock(report.ssrc, 128, 4, 9, 80, rtcp.middle(report.ntp_timestamp), 0)
+    peer.rtcp.sendto(rtcp.serialize(rtcp.ReceiverReport(1, (block,))), peer.ours[1].getsockname())
+    peer.session.rtcp_readable(100.1)
+    assert peer.session.rtcp.remote_loss_fraction == 0.5
+    assert peer.session.rtcp.round_trip_ms is not None
+    assert peer.session.rtcp.round_trip_ms < 1000
+
+
+def test_reports_share_the_port_when_that_was_settled(peer: Peer) -> None:
+    peer.negotiate(rtcp_mux=True)
+    peer.say(1)
+    peer.session.housekeeping(100.0)
+    data = receive(peer.rtp)
+    assert data is not None
+    assert isinstance(rtcp.parse(data)[0], rtcp.ReceiverReport)
+    peer.rtp.sendto(rtcp.serialize(rtcp.SenderReport(1, 1 << 40, 0, 1, 1)), peer.ours[0].getsockname())
+    peer.session.readable(100.1)
+    assert peer.session.rtcp.reports_received == 1
+
+
+def test_reports_of_a_stranger_are_not_believed(peer: Peer) -> None:
+    peer.negotiate(remote_host="192.0.2.1")
+    peer.rtcp.sendto(rtcp.serialize(rtcp.ReceiverReport(1)), peer.ours[1].getsockname())
+    peer.session.rtcp_readable(0.0)
+    assert peer.session.rtcp.reports_received == 0
+    assert peer.session.ignored == 1
+
+
+def test_the_end_is_told_by_a_goodbye(peer: Peer) -> None:
+    peer.negotiate()
+    peer.session.goodbye(0.0)
+    assert receive(peer.rtcp) is None, "who never sent has nothing to end"
+    peer.session.send(None)
+    peer.session.goodbye(0.0)
+    data = receive(peer.rtcp)
+    assert data is not None
+    assert isinstance(rtcp.parse(data)[-1], rtcp.Goodbye)
