@@ -1,0 +1,334 @@
+import asyncio
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from media import messages, rtp
+from media.codecs import create_codec
+from media.config import MediaConfig
+from media.file_thread import FileThread
+from media.leg import Leg
+from media.messages import Direction, Event
+from media.playback import Player
+from media.recorder import Recorder
+from media.rtp import RtpPacket
+from tests.support.audio import Samples, read_wav, silence, tone, write_wav
+
+LEG = "leg-1"
+FRAME_S = 0.02
+
+
+def udp() -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind(("127.0.0.1", 0))
+    sock.setblocking(False)
+    return sock
+
+
+class Bench:
+    """A leg whose clock the test turns, with the far party's socket beside it."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.aligned: list[float] = []
+        self.files = FileThread()
+        self.peer, self.rtcp = udp(), udp()
+        self.sockets = (udp(), udp())
+        self.now = 0.0
+        self.sequence = 0
+        self.leg = Leg(
+            messages.CreateLeg(
+                leg_id=LEG, call_id="call-1", first_packet_timeout_ms=3000, media_timeout_ms=5000
+            ),
+            self.sockets,
+            MediaConfig(),
+            Recorder(self.files, 1 << 20),
+            Player(self.files, 10.0),
+            self.now,
+            emit=self.events.append,
+            align=lambda leg, now: self.aligned.append(now),
+        )
+
+    def do(self, command: messages.Command) -> None:
+        self.leg.execute(command, self.now)
+
+    def negotiate(self, direction: Direction = Direction.SENDRECV, telephone_event: int | None = 101) -> None:
+        self.do(
+            messages.NegotiateLeg(
+                leg_id=LEG,
+                remote_host="127.0.0.1",
+                remote_port=self.peer.getsockname()[1],
+                remote_rtcp_port=self.rtcp.getsockname()[1],
+                codec="PCMU",
+                clock_rate=8000,
+                payload_type=0,
+                telephone_event_payload_type=telephone_event,
+                direction=direction,
+            )
+        )
+
+    def answered(self, wait_ms: int = 1000) -> None:
+        """A call in progress: negotiated, ACK received, the caller's first packet heard."""
+        self.negotiate()
+        self.do(messages.OpenGate(leg_id=LEG, wait_ms=wait_ms))
+        self.say(silence(20))
+
+    def say(self, audio: Samples) -> None:
+        payload = create_codec("PCMU", 8000).encode(audio.tobytes())
+        self.sequence += 1
+        packet = RtpPacket(0, self.sequence, self.sequence * 160, 1, False, payload)
+        self.peer.sendto(packet.serialize(), self.sockets[0].getsockname())
+        self.leg.rtp.readable(self.now)
+
+    def tick(self, frames: int = 1) -> None:
+        for _ in range(frames):
+            self.now += FRAME_S
+            self.leg.tick(self.now)
+
+    def heard(self) -> list[Samples]:
+        """The audio of the packets that arrived since the last call, one array each."""
+        codec = create_codec("PCMU", 8000)
+        frames: list[Samples] = []
+        while True:
+            try:
+                payload = rtp.parse(self.peer.recv(2048)).payload
+            except BlockingIOError:
+                return frames
+            frames.append(np.frombuffer(codec.decode(payload), dtype="<i2").astype(np.int16))
+
+    def kinds(self) -> list[str]:
+        return [type(event).__name__ for event in self.events]
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    made = Bench()
+    yield made
+    made.files.close(5.0)
+    for sock in (made.peer, made.rtcp, *made.sockets):
+        sock.close()
+
+
+def is_loud(frame: Samples) -> bool:
+    return bool(np.abs(frame).max() > 500)
+
+
+def test_before_the_gate_nothing_is_sent_and_the_greeting_waits_whole(bench: Bench) -> None:
+    bench.negotiate()
+    greeting = tone(500, 200)
+    bench.leg.engine.audio(greeting.tobytes())
+    bench.say(silence(20))
+    bench.tick(50)
+    assert bench.heard() == []
+    bench.do(messages.OpenGate(leg_id=LEG))
+    bench.tick(10)
+    spoken = np.concatenate(bench.heard())
+    assert len(spoken) == len(greeting)
+    assert np.corrcoef(spoken, greeting)[0, 1] > 0.999
+
+
+def test_after_the_ack_silence_flows_until_the_caller_is_heard_then_the_greeting(bench: Bench) -> None:
+    bench.negotiate()
+    bench.do(messages.OpenGate(leg_id=LEG, wait_ms=1000))
+    bench.leg.engine.audio(tone(500, 200).tobytes())
+    bench.tick(10)
+    waiting = bench.heard()
+    assert len(waiting) == 10
+    assert not any(map(is_loud, waiting))
+    bench.say(silence(20))
+    bench.tick(1)
+    assert is_loud(bench.heard()[0])
+    assert bench.kinds() == ["FirstPacketReceived", "FirstAudioSent"]
+
+
+def test_a_caller_who_never_sends_hears_the_greeting_after_the_wait(bench: Bench) -> None:
+    bench.negotiate()
+    bench.do(messages.OpenGate(leg_id=LEG, wait_ms=1000))
+    bench.leg.engine.audio(tone(500, 200).tobytes())
+    bench.tick(49)
+    assert not any(map(is_loud, bench.heard()))
+    bench.tick(2)
+    assert any(map(is_loud, bench.heard()))
+
+
+def test_a_stream_of_50_packets_a_second_flows_whether_the_agent_speaks_or_not(bench: Bench) -> None:
+    bench.answered()
+    bench.leg.engine.audio(tone(500, 300).tobytes())
+    bench.tick(50)
+    assert len(bench.heard()) == 50
+
+
+def test_barge_in_silences_the_wire_within_one_frame(bench: Bench) -> None:
+    bench.answered()
+    bench.leg.engine.audio(tone(500, 5000).tobytes())
+    bench.tick(10)
+    bench.heard()
+    bench.leg.engine.message({"type": "playback_clear_buffer"})
+    bench.tick(5)
+    frames = bench.heard()
+    assert not frames[0][40:].any(), "5 ms of fading is all that is left"
+    assert not any(map(is_loud, frames[1:]))
+
+
+def test_drained_is_told_when_the_last_frame_has_left(bench: Bench) -> None:
+    bench.answered()
+    bench.leg.engine.audio(tone(500, 200).tobytes())
+    bench.do(messages.DrainPlayout(leg_id=LEG))
+    bench.tick(9)
+    assert "PlayoutDrained" not in bench.kinds()
+    bench.tick(10)
+    assert bench.events[-1] == messages.PlayoutDrained(leg_id=LEG, complete=True, remaining_ms=0)
+
+
+def test_draining_ends_with_its_time(bench: Bench) -> None:
+    bench.answered()
+    bench.leg.engine.audio(tone(500, 5000).tobytes())
+    bench.do(messages.DrainPlayout(leg_id=LEG, timeout_ms=1000))
+    bench.tick(55)
+    event = bench.events[-1]
+    assert isinstance(event, messages.PlayoutDrained)
+    assert not event.complete
+    assert 3800 <= event.remaining_ms <= 4000
+
+
+def test_no_first_packet_is_told(bench: Bench) -> None:
+    bench.negotiate()
+    bench.tick(149)
+    assert bench.events == []
+    bench.tick(6)
+    assert isinstance(event := bench.events[-1], messages.MediaTimedOut)
+    assert (event.kind, len(bench.events)) == ("first-packet", 1)
+
+
+def test_silence_in_mid_call_is_told_but_not_on_hold(bench: Bench) -> None:
+    bench.answered()
+    bench.negotiate(Direction.SENDONLY)
+    bench.tick(500)
+    assert "MediaTimedOut" not in bench.kinds()
+    bench.negotiate()
+    bench.tick(245)
+    assert "MediaTimedOut" not in bench.kinds()
+    bench.tick(10)
+    assert isinstance(event := bench.events[-1], messages.MediaTimedOut)
+    assert event.kind == "mid-call"
+
+
+def test_the_agent_muted_is_silent_on_the_wire_and_its_time_goes_on(bench: Bench) -> None:
+    bench.answered()
+    bench.leg.engine.audio(tone(500, 400).tobytes())
+    bench.do(messages.SetMute(leg_id=LEG, agent=True))
+    bench.tick(10)
+    bench.do(messages.SetMute(leg_id=LEG))
+    bench.tick(10)
+    loud = [is_loud(frame) for frame in bench.heard()]
+    assert loud == [False] * 10 + [True] * 10
+
+
+def test_digits_wait_for_nothing_and_the_agent_waits_for_them(bench: Bench) -> None:
+    bench.answered()
+    bench.leg.engine.audio(tone(500, 200).tobytes())
+    bench.do(messages.SendDigits(leg_id=LEG, digits="1", tone_ms=100, gap_ms=80))
+    bench.tick(40)
+    assert messages.DigitsSent(leg_id=LEG, digits="1") in bench.events
+    spoken = np.concatenate([frame for frame in bench.heard() if len(frame) == 160 and is_loud(frame)][:10])
+    assert np.corrcoef(spoken, tone(500, 200))[0, 1] > 0.999, "the agent was held back, and nothing is lost"
+
+
+@pytest.mark.parametrize("digits", ["12x", ""])
+def test_digits_that_cannot_be_sent_are_reported_as_none_sent(bench: Bench, digits: str) -> None:
+    bench.answered()
+    bench.do(messages.SendDigits(leg_id=LEG, digits=digits))
+    assert bench.events[-1] == messages.DigitsSent(leg_id=LEG, digits="")
+
+
+def test_without_telephone_event_no_digits_are_sent(bench: Bench) -> None:
+    bench.negotiate(telephone_event=None)
+    bench.do(messages.SendDigits(leg_id=LEG, digits="1"))
+    assert bench.events == [messages.DigitsSent(leg_id=LEG, digits="")]
+
+
+def test_a_file_is_played_in_place_of_the_agent(bench: Bench, tmp_path: Path) -> None:
+    write_wav(tmp_path / "a.wav", tone(900, 100))
+    bench.answered()
+    bench.leg.engine.audio(tone(500, 100).tobytes())
+    bench.do(messages.Play(leg_id=LEG, play_id="p", path=str(tmp_path / "a.wav")))
+    bench.files.close(5.0)
+    bench.tick(5)
+    played = np.concatenate(bench.heard())
+    assert np.corrcoef(played, tone(900, 100))[0, 1] > 0.999
+    assert bench.events[-1] == messages.PlayFinished(leg_id=LEG, play_id="p", complete=True)
+    bench.tick(5)
+    assert np.corrcoef(np.concatenate(bench.heard()), tone(500, 100))[0, 1] > 0.999
+
+
+def test_a_play_can_be_stopped_and_a_missing_file_is_an_error(bench: Bench, tmp_path: Path) -> None:
+    write_wav(tmp_path / "a.wav", tone(900, 1000))
+    bench.answered()
+    bench.do(messages.Play(leg_id=LEG, play_id="p", path=str(tmp_path / "a.wav")))
+    bench.do(messages.StopPlay(leg_id=LEG, play_id="other"))
+    bench.do(messages.StopPlay(leg_id=LEG, play_id="p"))
+    assert bench.events[-1] == messages.PlayFinished(leg_id=LEG, play_id="p", complete=False)
+    bench.do(messages.Play(leg_id=LEG, play_id="q", path=str(tmp_path / "none.wav")))
+    bench.files.close(5.0)
+    bench.tick(2)
+    event = bench.events[-1]
+    assert isinstance(event, messages.PlayFinished)
+    assert (event.play_id, event.complete) == ("q", False)
+    assert event.error is not None
+    assert "FileNotFoundError" in event.error
+
+
+async def test_a_recording_has_the_caller_left_and_the_agent_right(bench: Bench, tmp_path: Path) -> None:
+    bench.answered()
+    bench.tick()
+    bench.do(messages.StartRecording(leg_id=LEG, path=str(tmp_path / "a.wav")))
+    caller, agent = tone(400, 300), tone(900, 200)
+    bench.leg.engine.audio(agent.tobytes())
+    for at in range(0, len(caller), 160):
+        bench.say(caller[at : at + 160])
+        bench.tick()
+    bench.do(messages.StopRecording(leg_id=LEG))
+    bench.files.close(5.0)
+    while not isinstance(bench.events[-1], messages.RecordingFinished):
+        await asyncio.sleep(0)
+    assert bench.events[-1] == messages.RecordingFinished(
+        leg_id=LEG, path=str(tmp_path / "a.wav"), duration_ms=300
+    )
+    audio, _ = read_wav(tmp_path / "a.wav")
+    assert np.corrcoef(audio[:, 0], caller)[0, 1] > 0.999
+    assert np.corrcoef(audio[:1600, 1], agent)[0, 1] > 0.999
+
+
+def test_what_cannot_be_negotiated_fails_the_leg(bench: Bench) -> None:
+    bench.do(
+        messages.NegotiateLeg(
+            leg_id=LEG,
+            remote_host="127.0.0.1",
+            remote_port=4000,
+            remote_rtcp_port=4001,
+            codec="G729",
+            clock_rate=8000,
+            payload_type=18,
+        )
+    )
+    assert bench.events == [messages.LegFailed(leg_id=LEG, error="cannot negotiate: no codec G729/8000")]
+
+
+def test_statistics_tell_what_passed(bench: Bench) -> None:
+    bench.answered()
+    bench.sequence += 2  # two lost
+    bench.say(tone(400, 20))
+    bench.tick(10)
+    statistics = bench.leg.statistics()
+    assert (statistics.codec, statistics.packets_received, statistics.packets_lost) == ("PCMU", 2, 2)
+    assert (statistics.packets_sent, statistics.bytes_sent) == (10, 1600)
+    assert statistics.remote_address == f"127.0.0.1:{bench.peer.getsockname()[1]}"
+    assert statistics.frames_concealed > 0
+    assert bench.aligned == [0.0]
+
+
+def test_a_leg_that_never_spoke_has_empty_statistics(bench: Bench) -> None:
+    assert bench.leg.close(0.0) == messages.LegStatistics()
