@@ -9,7 +9,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.new_call import CallSettings
-from media.ultravox.agent_settings import AgentSettings, Greeting, InactivityMessage, VadSettings
+from media.ultravox.agent_settings import (
+    AgentSettings,
+    EndBehavior,
+    FirstSpeaker,
+    Greeting,
+    InactivityMessage,
+    VadSettings,
+)
 from media.ultravox.call_request import EngineCallRequest
 from store.records import Agent
 
@@ -23,21 +30,40 @@ def engine_settings(
     """An agent in the engine's terms. Raises `AgentSettingsError` for a setting that the engine would
     refuse.
     """
-    greeting = dict(agent.greeting_settings or {})
-    if greeting_text is not None:
-        greeting["text"] = greeting_text
     return AgentSettings(
         system_prompt=agent.system_prompt,
         voice=agent.voice_id,
         model=agent.model,
         temperature=agent.temperature,
         language_hint=agent.language_hint,
-        greeting=Greeting.from_plain(greeting) if greeting else None,
-        inactivity_messages=tuple(InactivityMessage.from_plain(entry) for entry in agent.inactivity_messages),
-        vad=VadSettings.from_plain(agent.vad_settings) if agent.vad_settings else None,
+        greeting=_greeting(agent.greeting_settings, greeting_text),
+        inactivity_messages=tuple(
+            InactivityMessage(
+                duration_ms=entry["duration_ms"],
+                message=entry["message"],
+                end_behavior=EndBehavior.from_plain(
+                    entry.get("end_behavior"), "inactivity_messages.endBehavior"
+                ),
+            )
+            for entry in agent.inactivity_messages
+        ),
+        vad=VadSettings(**agent.vad_settings) if agent.vad_settings else None,
         max_duration_ms=agent.max_duration_ms if max_duration_s is None else int(max_duration_s * 1000),
         time_exceeded_message=agent.time_exceeded_message,
         can_hang_up=bool((agent.built_in_config or {}).get("hang_up", True)),
+    )
+
+
+def _greeting(stored: Mapping[str, Any] | None, text: str | None) -> Greeting | None:
+    """The agent's greeting with the call's words in place of its own, if the call has any."""
+    if not stored and text is None:
+        return None
+    stored = stored or {}
+    return Greeting(
+        first_speaker=FirstSpeaker(stored.get("first_speaker") or FirstSpeaker.AGENT),
+        text=text if text is not None else stored.get("text"),
+        delay_ms=stored.get("delay_ms"),
+        uninterruptible=bool(stored.get("uninterruptible")),
     )
 
 

@@ -3,8 +3,6 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-import pytest
-
 from gateway.engine_request import (
     JOIN_MARGIN_S,
     engine_request,
@@ -13,7 +11,13 @@ from gateway.engine_request import (
     longest_ring_s,
 )
 from gateway.new_call import CallSettings
-from media.ultravox.agent_settings import AgentSettingsError
+from media.ultravox.agent_settings import (
+    EndBehavior,
+    FirstSpeaker,
+    Greeting,
+    InactivityMessage,
+    VadSettings,
+)
 from store.records import Agent
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
@@ -53,9 +57,22 @@ def test_an_agent_may_hang_up_unless_it_is_told_not_to() -> None:
     assert not engine_settings(replace(AGENT, built_in_config={"hang_up": False})).can_hang_up
 
 
-def test_a_setting_the_engine_would_refuse_is_named() -> None:
-    with pytest.raises(AgentSettingsError, match="frame_activation_threshold"):
-        engine_settings(replace(AGENT, vad_settings={"frame_activation_threshold": 7}))
+def test_the_stored_settings_reach_the_engine_with_their_units() -> None:
+    settings = engine_settings(
+        replace(
+            AGENT,
+            greeting_settings={"first_speaker": "FIRST_SPEAKER_USER", "text": "Hello?", "delay_ms": 2500},
+            inactivity_messages=(
+                {"duration_ms": 10_000, "message": "Still there?", "end_behavior": "END_BEHAVIOR_HANG_UP"},
+            ),
+            vad_settings={"turn_endpoint_delay_ms": 512, "frame_activation_threshold": 0.2},
+        )
+    )
+    assert settings.greeting == Greeting(FirstSpeaker.USER, "Hello?", 2500)
+    assert settings.inactivity_messages == (
+        InactivityMessage(10_000, "Still there?", EndBehavior.HANG_UP_SOFT),
+    )
+    assert settings.vad == VadSettings(turn_endpoint_delay_ms=512, frame_activation_threshold=0.2)
 
 
 def test_the_engine_waits_longer_than_the_phone_rings() -> None:
