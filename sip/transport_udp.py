@@ -53,6 +53,7 @@ class UdpFlow:
     transport = "udp"
     reliable = False
     alive = True
+    accepted = False
 
     def __init__(self, transport: UdpTransport, host: str, port: int, local_authority: str) -> None:
         self._transport = transport

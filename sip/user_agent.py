@@ -218,6 +218,7 @@ class _NoFlow:
 
     reliable = False
     alive = False
+    accepted = False
     local_authority = ""
 
     def __init__(self, target: OutboundTarget) -> None:
