@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from sip.body import SDP_CONTENT_TYPE
 from sip.call import Call, dialog_headers
 from sip.call_context import CallContext
@@ -79,7 +77,7 @@ class OutgoingCall(Call):
         """No way to the target exists: 503."""
         self._invite.on_transport_error(now)
 
-    def build_invite(self, extra: Sequence[tuple[str, str]]) -> tuple[Request, Flow]:
+    def build_invite(self) -> tuple[Request, Flow]:
         """The INVITE, outside of any dialog (RFC 3261 section 8.1.1)."""
         target = self.target
         self._cseq += 1
@@ -89,7 +87,7 @@ class OutgoingCall(Call):
         request.add("To", f"<{target.to_uri}>")
         request.add("Call-ID", self.call_id)
         request.add("CSeq", f"{self._cseq} INVITE")
-        for name, value in (*self.dialog_headers, *self.context.user_agent_headers, *target.headers, *extra):
+        for name, value in (*self.dialog_headers, *self.context.user_agent_headers, *target.headers):
             request.add(name, value)
         if SUPPORTED_EXTENSIONS:
             request.add(*SUPPORTED_HEADER)
