@@ -21,14 +21,23 @@ SCENARIOS = Path(__file__).parent / "sipp"
 LOG_FIELD = re.compile(r"(\S+?)=\[?([^\s\]]*)\]?(?=\s|$)")
 
 
-def free_udp_port(host: str = "127.0.0.1") -> int:
-    """An even UDP port that nobody held a moment ago (even, because RTP wants it so)."""
+def free_udp_port(span: int = 1, host: str = "127.0.0.1") -> int:
+    """An even UDP port that nobody held a moment ago, and neither the `span` - 1 ports above it."""
     while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.bind((host, 0))
-            port: int = probe.getsockname()[1]
-            if port % 2 == 0:
-                return port
+        with contextlib.ExitStack() as stack:
+            probes = [
+                stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in range(span)
+            ]
+            probes[0].bind((host, 0))
+            port: int = probes[0].getsockname()[1]
+            if port % 2:
+                continue
+            try:
+                for offset, probe in enumerate(probes[1:], 1):
+                    probe.bind((host, port + offset))
+            except OSError:
+                continue
+            return port
 
 
 class SippFailed(AssertionError):
@@ -81,7 +90,7 @@ class SippRun:
             source.write_text(text.replace(*replace))
         command = ["sipp", "-sf", str(source), "-i", "127.0.0.1", "-mi", "127.0.0.1"]
         command += ["-p", str(self.port), "-bind_local", "-ci", "127.0.0.1", "-cp", str(free_udp_port())]
-        command += ["-mp", str(free_udp_port())]
+        command += ["-mp", str(free_udp_port(4))]  # audio and video, each with its RTCP
         command += [
             "-m",
             str(calls),

@@ -155,6 +155,19 @@ def test_retransmitted_invite_after_the_200_is_not_a_second_call(parties: Partie
     assert _inbound_total(api) == before + 1
 
 
+def test_caller_whose_ack_was_lost_can_hang_up(parties: Parties, api: ApiClient) -> None:
+    caller = parties.caller("bye_without_ack", hold_ms=200)
+    call_id = _call_of(api, caller.sip.wait_for("answered")["call_id"])
+    caller.sip.finish()
+    assert api.wait_for_status(call_id, "ended", "failed")["end_reason"] in (
+        "contact-hangup",
+        "caller-hangup",
+    )
+    messages = len(caller.sip.messages)
+    time.sleep(0.8)
+    assert len(caller.sip.messages) == messages, "the 200 was repeated after the BYE"
+
+
 def test_invite_without_an_offer_gets_ours_in_the_200(parties: Parties, api: ApiClient) -> None:
     caller = parties.connected_caller(scenario="offerless", hold_ms=2000)
     caller.audio.wait_for_audio()
