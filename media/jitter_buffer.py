@@ -72,7 +72,8 @@ class JitterBuffer:
             extended = self._end
             self._next_sequence = (sequence + 1) & 0xFFFF
             self._entries.append((extended, duration, payload))
-            self._move_end(extended + duration)
+            self._end = end = extended + duration
+            self._next_timestamp = end & 0xFFFFFFFF
         elif not self._put_other(sequence, timestamp, payload, duration):
             return
         self.depth += duration

@@ -39,6 +39,34 @@ DEFAULT_PLAYOUT_MS = 30_000
 class Leg:
     """The audio of one call. `emit` takes events; it must not call back into the leg."""
 
+    # Slots, since instances with more than 30 attributes are slow otherwise; the same holds for `RtpSession`.
+    __slots__ = (
+        "_agent_heard",
+        "_align",
+        "_drain_deadline",
+        "_emit",
+        "_frames",
+        "_gate_deadline",
+        "_gate_frame",
+        "_gate_open",
+        "_mute_agent",
+        "_mute_caller",
+        "_only_agent",
+        "_playback",
+        "_player",
+        "_playout",
+        "_recorder",
+        "_recording",
+        "_take_agent",
+        "_timeout",
+        "call_id",
+        "engine",
+        "leg_id",
+        "rtp",
+        "slot",
+        "sockets",
+    )
+
     def __init__(
         self,
         created: messages.CreateLeg,
@@ -64,6 +92,7 @@ class Leg:
         self.engine = EngineLink(
             created.leg_id, self._playout, SAMPLE_RATE, config.caller_ring_ms, emit, self._media_ms
         )
+        self._take_agent = self._playout.take
         self._timeout = MediaTimeout(created.first_packet_timeout_ms, created.media_timeout_ms)
         self._frames = 0
         self._gate_deadline: float | None = None  # set once the gate may open
@@ -72,6 +101,7 @@ class Leg:
         self._agent_heard = False
         self._mute_caller = False
         self._mute_agent = False
+        self._only_agent = True  # neither muted nor replaced by a file
         self._drain_deadline: float | None = None
         self._recording: Recording | None = None
         self._playback: FilePlayback | None = None
@@ -86,12 +116,12 @@ class Leg:
         self.engine.deliver(None if self._mute_caller else caller)
         agent: bytes | bytearray | None = None
         if self._gate_deadline is not None:
-            if not self._gate_open and (rtp.last_packet_at is not None or now >= self._gate_deadline):
-                self._gate_open = True
-                self._playout.held = False
-                self._gate_frame = self._frames
-            if self._gate_open and not rtp.sending_digits:
-                agent = self._next_agent_frame()
+            if not self._gate_open:
+                self._approach_gate(now, self._gate_deadline)
+            if self._only_agent and self._gate_open and not rtp.sending_digits:
+                agent = self._take_agent()
+            elif self._gate_open:
+                agent = self._other_frame()
             if rtp.send(agent) and agent is not None and not self._agent_heard:
                 self._agent_heard = True
                 self._emit(messages.FirstAudioSent(leg_id=self.leg_id))
@@ -100,8 +130,18 @@ class Leg:
         if self._frames % HOUSEKEEPING_FRAMES == 0:
             self._housekeeping(now)
 
-    def _next_agent_frame(self) -> bytes | bytearray | None:
+    def _approach_gate(self, now: float, deadline: float) -> None:
+        """The call stands, but the caller may not hear yet: silence flows, and opens the way through NAT."""
+        if self.rtp.last_packet_at is not None or now >= deadline:
+            self._gate_open = True
+            self._gate_frame = self._frames
+            self._playout.held = False
+
+    def _other_frame(self) -> bytes | bytearray | None:
+        """What the far party hears when it is not simply the agent: keys, a file, a muted agent."""
         frame: bytes | bytearray | None
+        if self.rtp.sending_digits:
+            return None
         if self._playback is not None:
             frame = self._playback.take()
             if self._playback.finished:
@@ -164,6 +204,7 @@ class Leg:
             case messages.SetMute():
                 self._mute_caller = command.caller
                 self._mute_agent = command.agent
+                self._only_agent = self._playback is None and not self._mute_agent
             case messages.StartRecording():
                 self._start_recording(command)
             case messages.StopRecording():
@@ -193,9 +234,11 @@ class Leg:
         if self._playback is not None:
             self._end_playback(complete=False)
         self._playback = self._player.play(command.play_id, command.path, SAMPLE_RATE)
+        self._only_agent = False
 
     def _end_playback(self, *, complete: bool) -> None:
         playback, self._playback = self._playback, None
+        self._only_agent = not self._mute_agent
         if playback is not None:
             self._emit(
                 messages.PlayFinished(
@@ -241,6 +284,11 @@ class Leg:
         self.rtp.goodbye(now)
         return self.statistics()
 
+    @property
+    def playout(self) -> Playout:
+        """The agent's audio on its way to the far party."""
+        return self._playout
+
     # --- counters ---
 
     def statistics(self) -> LegStatistics:
@@ -265,7 +313,7 @@ class Leg:
             round_trip_ms=rtp.rtcp.round_trip_ms,
             remote_loss_fraction=rtp.rtcp.remote_loss_fraction,
             engine_frames_sent=self.engine.frames_sent,
-            engine_bytes_received=self.engine.bytes_received,
+            engine_bytes_received=self._playout.received_bytes,
             playout_dropped_ms=self._playout.dropped_ms,
             playout_underruns=self._playout.underruns,
             barge_ins=self.engine.barge_ins,

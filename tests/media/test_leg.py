@@ -119,7 +119,7 @@ def is_loud(frame: Samples) -> bool:
 def test_before_the_gate_nothing_is_sent_and_the_greeting_waits_whole(bench: Bench) -> None:
     bench.negotiate()
     greeting = tone(500, 200)
-    bench.leg.engine.audio(greeting.tobytes())
+    bench.leg.playout.put(greeting.tobytes())
     bench.say(silence(20))
     bench.tick(50)
     assert bench.heard() == []
@@ -133,7 +133,7 @@ def test_before_the_gate_nothing_is_sent_and_the_greeting_waits_whole(bench: Ben
 def test_after_the_ack_silence_flows_until_the_caller_is_heard_then_the_greeting(bench: Bench) -> None:
     bench.negotiate()
     bench.do(messages.OpenGate(leg_id=LEG, wait_ms=1000))
-    bench.leg.engine.audio(tone(500, 200).tobytes())
+    bench.leg.playout.put(tone(500, 200).tobytes())
     bench.tick(10)
     waiting = bench.heard()
     assert len(waiting) == 10
@@ -147,7 +147,7 @@ def test_after_the_ack_silence_flows_until_the_caller_is_heard_then_the_greeting
 def test_a_caller_who_never_sends_hears_the_greeting_after_the_wait(bench: Bench) -> None:
     bench.negotiate()
     bench.do(messages.OpenGate(leg_id=LEG, wait_ms=1000))
-    bench.leg.engine.audio(tone(500, 200).tobytes())
+    bench.leg.playout.put(tone(500, 200).tobytes())
     bench.tick(49)
     assert not any(map(is_loud, bench.heard()))
     bench.tick(2)
@@ -156,14 +156,14 @@ def test_a_caller_who_never_sends_hears_the_greeting_after_the_wait(bench: Bench
 
 def test_a_stream_of_50_packets_a_second_flows_whether_the_agent_speaks_or_not(bench: Bench) -> None:
     bench.answered()
-    bench.leg.engine.audio(tone(500, 300).tobytes())
+    bench.leg.playout.put(tone(500, 300).tobytes())
     bench.tick(50)
     assert len(bench.heard()) == 50
 
 
 def test_barge_in_silences_the_wire_within_one_frame(bench: Bench) -> None:
     bench.answered()
-    bench.leg.engine.audio(tone(500, 5000).tobytes())
+    bench.leg.playout.put(tone(500, 5000).tobytes())
     bench.tick(10)
     bench.heard()
     bench.leg.engine.message({"type": "playback_clear_buffer"})
@@ -175,7 +175,7 @@ def test_barge_in_silences_the_wire_within_one_frame(bench: Bench) -> None:
 
 def test_drained_is_told_when_the_last_frame_has_left(bench: Bench) -> None:
     bench.answered()
-    bench.leg.engine.audio(tone(500, 200).tobytes())
+    bench.leg.playout.put(tone(500, 200).tobytes())
     bench.do(messages.DrainPlayout(leg_id=LEG))
     bench.tick(9)
     assert "PlayoutDrained" not in bench.kinds()
@@ -185,7 +185,7 @@ def test_drained_is_told_when_the_last_frame_has_left(bench: Bench) -> None:
 
 def test_draining_ends_with_its_time(bench: Bench) -> None:
     bench.answered()
-    bench.leg.engine.audio(tone(500, 5000).tobytes())
+    bench.leg.playout.put(tone(500, 5000).tobytes())
     bench.do(messages.DrainPlayout(leg_id=LEG, timeout_ms=1000))
     bench.tick(55)
     event = bench.events[-1]
@@ -218,7 +218,7 @@ def test_silence_in_mid_call_is_told_but_not_on_hold(bench: Bench) -> None:
 
 def test_the_agent_muted_is_silent_on_the_wire_and_its_time_goes_on(bench: Bench) -> None:
     bench.answered()
-    bench.leg.engine.audio(tone(500, 400).tobytes())
+    bench.leg.playout.put(tone(500, 400).tobytes())
     bench.do(messages.SetMute(leg_id=LEG, agent=True))
     bench.tick(10)
     bench.do(messages.SetMute(leg_id=LEG))
@@ -229,7 +229,7 @@ def test_the_agent_muted_is_silent_on_the_wire_and_its_time_goes_on(bench: Bench
 
 def test_digits_wait_for_nothing_and_the_agent_waits_for_them(bench: Bench) -> None:
     bench.answered()
-    bench.leg.engine.audio(tone(500, 200).tobytes())
+    bench.leg.playout.put(tone(500, 200).tobytes())
     bench.do(messages.SendDigits(leg_id=LEG, digits="1", tone_ms=100, gap_ms=80))
     bench.tick(40)
     assert messages.DigitsSent(leg_id=LEG, digits="1") in bench.events
@@ -253,7 +253,7 @@ def test_without_telephone_event_no_digits_are_sent(bench: Bench) -> None:
 def test_a_file_is_played_in_place_of_the_agent(bench: Bench, tmp_path: Path) -> None:
     write_wav(tmp_path / "a.wav", tone(900, 100))
     bench.answered()
-    bench.leg.engine.audio(tone(500, 100).tobytes())
+    bench.leg.playout.put(tone(500, 100).tobytes())
     bench.do(messages.Play(leg_id=LEG, play_id="p", path=str(tmp_path / "a.wav")))
     bench.files.close(5.0)
     bench.tick(5)
@@ -286,7 +286,7 @@ async def test_a_recording_has_the_caller_left_and_the_agent_right(bench: Bench,
     bench.tick()
     bench.do(messages.StartRecording(leg_id=LEG, path=str(tmp_path / "a.wav")))
     caller, agent = tone(400, 300), tone(900, 200)
-    bench.leg.engine.audio(agent.tobytes())
+    bench.leg.playout.put(agent.tobytes())
     for at in range(0, len(caller), 160):
         bench.say(caller[at : at + 160])
         bench.tick()
