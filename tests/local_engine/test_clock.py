@@ -1,3 +1,4 @@
+import asyncio
 import math
 
 from local_engine.clock import Clock, Ticked
@@ -56,3 +57,20 @@ async def test_an_error_of_one_session_reaches_the_handler_and_not_the_others() 
     clock.stop()
     assert failures == [broken]
     assert sound.ticks == [1.0]
+
+
+async def test_a_clock_with_nothing_to_serve_rests_until_something_comes() -> None:
+    clock = Clock()
+    clock.start()
+    fired = asyncio.Event()
+    clock.call_at(clock.now(), fired.set)
+    await asyncio.wait_for(fired.wait(), 2)
+    async with asyncio.timeout(2):
+        while clock.ticking:
+            await asyncio.sleep(0)
+    fired.clear()
+    clock.call_at(clock.now(), fired.set)
+    assert clock.ticking
+    await asyncio.wait_for(fired.wait(), 2)
+    clock.stop()
+    assert not clock.ticking

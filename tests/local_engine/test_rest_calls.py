@@ -133,7 +133,7 @@ async def test_a_recorded_call_holds_both_sides(client: EngineClient) -> None:
     path = f"/api/calls/{call['callId']}/recording"
     assert (await client.fetch(path))[0] == 404
     async with client.join(call) as socket:
-        await socket.say(tone((600.0,), 200, 8000) + silence(900, 8000))
+        await socket.say(tone((600.0,), 200, 8000) + silence(500, 8000))
         await socket.closed()
     status, data = await client.fetch(path)
     assert status == 200
