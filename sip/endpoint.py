@@ -146,7 +146,7 @@ class Endpoint:
     # From the owner
 
     def prepare_call(self, target: OutboundTarget, flow: Flow, listener: CallListener) -> OutgoingCall:
-        """A call that is not sent yet. Raises ParseError when a URI of `target` is malformed."""
+        """A call that is not sent yet. Raises SipError when a URI or header of `target` is malformed."""
         call = OutgoingCall(self, target, flow, listener)
         self._calls.add(call)
         return call
