@@ -9,11 +9,11 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
-from gateway.config import Config, parse_endpoint, parse_port_range
+from gateway.config import parse_endpoint, parse_port_range
 from gateway.config_sources import load_config
 from gateway.errors import ConfigurationError
 from gateway.follow_call import follow_call
@@ -23,7 +23,6 @@ from gateway.serve import OpenHttp, serve
 
 DEMO_SIP = "127.0.0.1:5060"
 DEMO_HTTP = "127.0.0.1:8080"
-DEMO_RTP_PORTS = "20000-29999"
 
 
 def run(arguments: Sequence[str], open_http: OpenHttp) -> int:
@@ -41,20 +40,23 @@ def run(arguments: Sequence[str], open_http: OpenHttp) -> int:
         return 0
     configure_logging(config.logging)
     if command == "serve":
-        return _run_loop(serve(config, open_http, demo=options.demo), config)
+        return _run_loop(serve(config, open_http, demo=options.demo))
     if command == "route-test":
-        query = {"to": options.to, "from_": options.from_number, "source": options.source}
-        return _run_loop(route_test(config, **query), config)
+        try:
+            return _run_loop(
+                route_test(config, to=options.to, from_=options.from_number, source=options.source)
+            )
+        except ConfigurationError as error:
+            print(f"trunkline: {error.message}", file=sys.stderr)
+            return 1
     return _run_loop(
         follow_call(
             options.api, options.key, agent_id=options.agent, to=options.to, from_number=options.from_number
-        ),
-        config,
+        )
     )
 
 
-def _run_loop(coroutine: Any, config: Config) -> int:
-    del config
+def _run_loop(coroutine: Coroutine[Any, Any, int]) -> int:
     try:
         import uvloop
     except ImportError:

@@ -8,9 +8,10 @@ is lost.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any, Protocol
 
 import msgspec
@@ -23,7 +24,7 @@ from gateway.engine_request import ENGINE_RATE_HZ
 from gateway.failure_reasons import EndReason, FailureReason, end_of_engine_reason
 from gateway.metrics import GatewayMetrics
 from media import messages as m
-from media.plane import MediaPlane, UnknownLegError
+from media.plane import MediaCapacityError, MediaPlane, UnknownLegError
 from media.ultravox.call_request import EngineCallRequest
 from media.ultravox.errors import EngineApiError
 from media.ultravox.rest import EngineCall, UltravoxClient
@@ -33,6 +34,7 @@ log = structlog.get_logger(__name__)
 
 CLOSE_TIMEOUT_S = 5.0
 END_REASON_TIMEOUT_S = 1.0
+STEADY_S = 10.0  # an engine that stood so long has recovered; one lost sooner uses up the same attempts
 
 
 class ConversationListener(Protocol):
@@ -83,6 +85,8 @@ class Conversation:
         self._reopened: asyncio.Future[bool] | None = None
         self._drained: asyncio.Future[bool] | None = None
         self._task: asyncio.Task[None] | None = None
+        self._opened_at = 0.0
+        self._attempts = 0  # at recovery, since the engine last stood for a while
         self._answered = False
         self._ending = False
         self._closed = False
@@ -92,16 +96,20 @@ class Conversation:
 
     async def open_leg(self) -> m.LegCreated:
         """Reserve the leg's ports. Raises `MediaCapacityError`."""
-        created = await self._services.plane.create_leg(
-            m.CreateLeg(
-                leg_id=self._leg_id,
-                call_id=self._call.id,
-                first_packet_timeout_ms=int(self._services.first_packet_timeout_s * 1000),
-                media_timeout_ms=int(self._services.silence_timeout_s * 1000),
-            ),
-            self._on_event,
-        )
-        self._has_leg = True
+        self._has_leg = True  # from the request on: the call may end while we wait for the leg
+        try:
+            created = await self._services.plane.create_leg(
+                m.CreateLeg(
+                    leg_id=self._leg_id,
+                    call_id=self._call.id,
+                    first_packet_timeout_ms=int(self._services.first_packet_timeout_s * 1000),
+                    media_timeout_ms=int(self._services.silence_timeout_s * 1000),
+                ),
+                self._on_event,
+            )
+        except MediaCapacityError:
+            self._has_leg = False
+            raise
         self._call.step("leg-created", port=created.port)
         return created
 
@@ -135,7 +143,8 @@ class Conversation:
     async def create_engine_call(self) -> None:
         """Ask the engine for its side of the call. Raises a subclass of `EngineApiError`."""
         timeout = self._services.engine_config.create_timeout
-        self._engine_call = await self._services.engine.create_call(self._request, deadline_s=timeout)
+        with self._services.metrics.engine_create.time():
+            self._engine_call = await self._services.engine.create_call(self._request, deadline_s=timeout)
         self._call.update(engine_call_id=self._engine_call.call_id)
         self._call.step("engine-created", engine_call_id=self._engine_call.call_id)
 
@@ -156,10 +165,19 @@ class Conversation:
         self._answered = True
         self._send(m.OpenGate(leg_id=self._leg_id))
         if self._recording is not None:
-            self._recording.parent.mkdir(parents=True, exist_ok=True)
-            self._send(m.StartRecording(leg_id=self._leg_id, path=str(self._recording)))
-            self._call.update(recording_path=str(self._recording))
-            self._call.step("recording-started")
+            self._record(self._recording)
+
+    def _record(self, file: Path) -> None:
+        """A recording that cannot be made does not cost the call."""
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            log.error("recording_failed", call_id=self._call.id, error=str(error))
+            self._call.step("recording-failed", error=error.strerror)
+            return
+        self._send(m.StartRecording(leg_id=self._leg_id, path=str(file)))
+        self._call.update(recording_path=str(file))
+        self._call.step("recording-started")
 
     async def close(self) -> m.LegStatistics | None:
         """End leg and engine socket at once; the leg's last counters, if there was a leg."""
@@ -201,6 +219,7 @@ class Conversation:
     def _on_engine_opened(self, event: m.EngineOpened) -> None:
         self._call.step("engine-open", connect_ms=round(event.connect_ms, 1))
         self._services.metrics.engine_connect.observe(event.connect_ms / 1000)
+        self._opened_at = monotonic()
         if self._reopened is None:
             self._listener.on_engine_open()
         else:
@@ -214,9 +233,9 @@ class Conversation:
             _settle(self._reopened, False)
         elif event.normal and event.opened:
             self._ending = True
-            self._task = asyncio.create_task(self._say_farewell())
+            self._start(self._say_farewell())
         elif self._answered and event.opened:
-            self._task = asyncio.create_task(self._recover())
+            self._start(self._recover())
         else:
             self._lose(FailureReason.AGENT_ERROR, f"engine socket closed with {event.code}")
 
@@ -260,10 +279,21 @@ class Conversation:
 
     def _on_leg_failed(self, event: m.LegFailed) -> None:
         self._call.step("leg-failed", error=event.error)
-        self._has_leg = False
         self._lose(FailureReason.GATEWAY_ERROR, event.error)
 
     # --- the ends ---------------------------------------------------------------------------------
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        self._task = asyncio.create_task(self._guarded(work))
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        """A fault of ours ends the call, which would otherwise go on in silence."""
+        try:
+            await work
+        except Exception:
+            log.exception("conversation_crashed", call_id=self._call.id)
+            self._ending = True
+            self._listener.on_conversation_lost(FailureReason.GATEWAY_ERROR, "internal error")
 
     async def _say_farewell(self) -> None:
         """The engine closed in good order: play what is queued, meanwhile ask it why, then tell the
@@ -294,9 +324,12 @@ class Conversation:
         history.
         """
         config = self._services.engine_config
+        if monotonic() - self._opened_at >= STEADY_S:
+            self._attempts = 0
         try:
             async with asyncio.timeout(config.recover_timeout):
-                for attempt in range(1, config.recover_attempts + 1):
+                while self._attempts < config.recover_attempts:
+                    self._attempts = attempt = self._attempts + 1
                     self._call.step("engine-recovering", attempt=attempt)
                     self._services.metrics.engine_recoveries.inc()
                     if await self._recover_once(config.recover_timeout):
