@@ -112,7 +112,7 @@ class InProcessMediaPlane:
             align=clock.align,
         )
         self._legs[command.leg_id] = (leg, port, listener)
-        self._poller.add(sockets[0], leg.rtp.readable)
+        self._poller.add(sockets[0], leg.rtp.receiver.readable)
         self._poller.add(sockets[1], leg.rtp.rtcp_readable)
         clock.add(leg)
         return LegCreated(leg_id=command.leg_id, port=port, rtcp_port=port + 1)

@@ -39,7 +39,6 @@ DEFAULT_PLAYOUT_MS = 30_000
 class Leg:
     """The audio of one call. `emit` takes events; it must not call back into the leg."""
 
-    # Slots, since instances with more than 30 attributes are slow otherwise; the same holds for `RtpSession`.
     __slots__ = (
         "_agent_heard",
         "_align",
@@ -55,9 +54,10 @@ class Leg:
         "_playback",
         "_player",
         "_playout",
+        "_receiver",
         "_recorder",
         "_recording",
-        "_take_agent",
+        "_sender",
         "_timeout",
         "call_id",
         "engine",
@@ -88,11 +88,11 @@ class Leg:
         self._recorder = recorder
         self._player = player
         self.rtp = RtpSession(sockets, config, now, self._first_packet, self._digit)
+        self._receiver, self._sender = self.rtp.receiver, self.rtp.sender
         self._playout = Playout(SAMPLE_RATE, DEFAULT_PLAYOUT_MS)
         self.engine = EngineLink(
             created.leg_id, self._playout, SAMPLE_RATE, config.caller_ring_ms, emit, self._media_ms
         )
-        self._take_agent = self._playout.take
         self._timeout = MediaTimeout(created.first_packet_timeout_ms, created.media_timeout_ms)
         self._frames = 0
         self._gate_deadline: float | None = None  # set once the gate may open
@@ -111,18 +111,20 @@ class Leg:
     def tick(self, now: float) -> None:
         """Serve one frame each way."""
         self._frames += 1
-        rtp = self.rtp
-        caller = rtp.frame()
+        sender = self._sender
+        caller = self._receiver.frame()
         self.engine.deliver(None if self._mute_caller else caller)
         agent: bytes | bytearray | None = None
         if self._gate_deadline is not None:
             if not self._gate_open:
                 self._approach_gate(now, self._gate_deadline)
-            if self._only_agent and self._gate_open and not rtp.sending_digits:
-                agent = self._take_agent()
-            elif self._gate_open:
-                agent = self._other_frame()
-            if rtp.send(agent) and agent is not None and not self._agent_heard:
+            if self._gate_open:
+                if self._only_agent and not sender.sending_digits:
+                    agent = self._playout.take()
+                else:
+                    agent = self._other_frame()
+            sent = sender.send(agent)
+            if not self._agent_heard and sent and agent is not None:
                 self._agent_heard = True
                 self._emit(messages.FirstAudioSent(leg_id=self.leg_id))
         if self._recording is not None:
@@ -140,7 +142,7 @@ class Leg:
     def _other_frame(self) -> bytes | bytearray | None:
         """What the far party hears when it is not simply the agent: keys, a file, a muted agent."""
         frame: bytes | bytearray | None
-        if self.rtp.sending_digits:
+        if self._sender.sending_digits:
             return None
         if self._playback is not None:
             frame = self._playback.take()
@@ -153,10 +155,10 @@ class Leg:
     def _housekeeping(self, now: float) -> None:
         rtp = self.rtp
         rtp.housekeeping(now)
-        if rtp.digits_sent:
-            for digits in rtp.digits_sent:
+        if self._sender.digits_sent:
+            for digits in self._sender.digits_sent:
                 self._emit(messages.DigitsSent(leg_id=self.leg_id, digits=digits))
-            rtp.digits_sent.clear()
+            self._sender.digits_sent.clear()
         silent = self._timeout.check(rtp.last_packet_at, now)
         if silent is not None:
             kind, silent_ms = silent
@@ -225,7 +227,7 @@ class Leg:
 
     def _send_digits(self, command: messages.SendDigits) -> None:
         try:
-            self.rtp.send_digits(command.digits, command.tone_ms, command.gap_ms)
+            self._sender.send_digits(command.digits, command.tone_ms, command.gap_ms)
         except DigitsError as error:
             log.warning("digits_not_sent", leg_id=self.leg_id, call_id=self.call_id, reason=str(error))
             self._emit(messages.DigitsSent(leg_id=self.leg_id, digits=""))
@@ -293,23 +295,23 @@ class Leg:
 
     def statistics(self) -> LegStatistics:
         rtp = self.rtp
-        received, inbound, settled = rtp.received, rtp.inbound, rtp.negotiated
-        source = rtp.latch.source
-        buffer = inbound.buffer if inbound is not None else None
+        received, stream = self._receiver.received, self._sender.stream
+        inbound, settled = self._receiver.inbound, rtp.negotiated
+        source, buffer = rtp.latch.source, inbound.buffer
         return LegStatistics(
             codec=settled.codec if settled is not None else None,
             remote_address=_spell(source) if source is not None else None,
-            packets_received=received.packets if received is not None else 0,
-            bytes_received=received.octets if received is not None else 0,
-            packets_sent=rtp.stream.packets,
-            bytes_sent=rtp.stream.octets,
-            packets_lost=received.lost if received is not None else 0,
-            packets_late=buffer.late + buffer.overflowed if buffer is not None else 0,
-            packets_duplicate=buffer.duplicate if buffer is not None else 0,
-            packets_out_of_order=buffer.out_of_order if buffer is not None else 0,
+            packets_received=received.packets,
+            bytes_received=received.octets,
+            packets_sent=stream.packets,
+            bytes_sent=stream.octets,
+            packets_lost=received.lost,
+            packets_late=buffer.late + buffer.overflowed,
+            packets_duplicate=buffer.duplicate,
+            packets_out_of_order=buffer.out_of_order,
             packets_ignored=rtp.ignored,
-            frames_concealed=inbound.frames_concealed if inbound is not None else 0,
-            jitter_ms=round(received.jitter_ms, 3) if received is not None else 0.0,
+            frames_concealed=inbound.frames_concealed,
+            jitter_ms=round(received.jitter_ms, 3),
             round_trip_ms=rtp.rtcp.round_trip_ms,
             remote_loss_fraction=rtp.rtcp.remote_loss_fraction,
             engine_frames_sent=self.engine.frames_sent,

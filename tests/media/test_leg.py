@@ -81,7 +81,7 @@ class Bench:
         self.sequence += 1
         packet = RtpPacket(0, self.sequence, self.sequence * 160, 1, False, payload)
         self.peer.sendto(packet.serialize(), self.sockets[0].getsockname())
-        self.leg.rtp.readable(self.now)
+        self.leg.rtp.receiver.readable(self.now)
 
     def tick(self, frames: int = 1) -> None:
         for _ in range(frames):

@@ -70,7 +70,7 @@ class Peer:
         stamp = sequence * 160 if timestamp is None else timestamp
         packet = RtpPacket(payload_type, sequence, stamp, ssrc, False, payload).serialize()
         (source or self.rtp).sendto(packet, self.ours[0].getsockname())
-        self.session.readable(now)
+        self.session.receiver.readable(now)
 
     def heard(self) -> list[RtpPacket]:
         packets = []
@@ -107,11 +107,11 @@ def is_loud(frame: bytes | None) -> bool:
 
 def test_audio_is_heard_in_order_and_the_first_packet_is_told_once(peer: Peer) -> None:
     peer.negotiate()
-    assert peer.session.frame() is None
+    assert peer.session.receiver.frame() is None
     peer.say(1)
     peer.say(2)
-    assert is_loud(peer.session.frame())
-    assert is_loud(peer.session.frame())
+    assert is_loud(peer.session.receiver.frame())
+    assert is_loud(peer.session.receiver.frame())
     assert peer.first_packets == [peer.rtp.getsockname()]
 
 
@@ -119,7 +119,7 @@ def test_packets_before_the_answer_are_dropped(peer: Peer) -> None:
     peer.say(1)
     peer.negotiate()
     assert peer.session.last_packet_at is None
-    assert peer.session.frame() is None
+    assert peer.session.receiver.frame() is None
 
 
 def test_a_stranger_is_not_heard_and_gets_nothing(peer: Peer) -> None:
@@ -128,7 +128,7 @@ def test_a_stranger_is_not_heard_and_gets_nothing(peer: Peer) -> None:
     peer.say(1)
     peer.say(2, source=stranger, ssrc=9)
     assert peer.session.ignored == 1
-    peer.session.send(None)
+    peer.session.sender.send(None)
     assert len(peer.heard()) == 1
     assert receive(stranger) is None
     stranger.close()
@@ -138,7 +138,7 @@ def test_a_phone_behind_nat_gets_its_audio_where_it_sends_from(peer: Peer) -> No
     nat = udp()
     peer.negotiate()
     peer.say(1, source=nat)
-    peer.session.send(None)
+    peer.session.sender.send(None)
     assert receive(nat) is not None
     assert peer.heard() == []
     nat.close()
@@ -149,9 +149,9 @@ def test_garbage_does_not_latch(peer: Peer) -> None:
     peer.negotiate()
     for data in (b"hello", bytes(12), bytes((0x80, 96)) + bytes(170)):
         stranger.sendto(data, peer.ours[0].getsockname())
-        peer.session.readable(0.0)
+        peer.session.receiver.readable(0.0)
     assert peer.session.latch.source is None
-    assert (peer.session.malformed, peer.session.wrong_payload_type) == (2, 1)
+    assert (peer.session.receiver.malformed, peer.session.receiver.wrong_payload_type) == (2, 1)
     stranger.close()
 
 
@@ -159,7 +159,7 @@ def test_audio_goes_out_every_frame_with_a_running_clock(peer: Peer) -> None:
     peer.negotiate()
     pcm = tone(500, 20).tobytes()
     for frame in (pcm, None, pcm):
-        assert peer.session.send(frame)
+        assert peer.session.sender.send(frame)
     packets = peer.heard()
     assert [len(packet.payload) for packet in packets] == [160] * 3
     assert packets[1].payload == SILENT
@@ -177,7 +177,7 @@ def test_the_packet_time_the_peer_asked_for_is_kept(peer: Peer, ptime_ms: int, s
     peer.negotiate(ptime_ms=ptime_ms)
     audio = tone(500, 60)
     for at in range(0, 480, 160):
-        peer.session.send(audio[at : at + 160].tobytes())
+        peer.session.sender.send(audio[at : at + 160].tobytes())
     packets = peer.heard()
     assert [len(packet.payload) for packet in packets] == sizes
     whole = b"".join(packet.payload for packet in packets)
@@ -187,8 +187,8 @@ def test_the_packet_time_the_peer_asked_for_is_kept(peer: Peer, ptime_ms: int, s
 def test_a_law_speaks_a_law(peer: Peer) -> None:
     peer.negotiate(codec="PCMA", payload_type=8)
     peer.say(1, Law.PCMA.encode(tone(400, 20)), payload_type=8)
-    assert is_loud(peer.session.frame())
-    peer.session.send(None)
+    assert is_loud(peer.session.receiver.frame())
+    peer.session.sender.send(None)
     assert peer.heard()[0].payload == b"\xd5" * 160
 
 
@@ -205,12 +205,12 @@ def test_a_name_instead_of_an_address_is_refused(peer: Peer) -> None:
 @pytest.mark.parametrize("direction", [Direction.RECVONLY, Direction.INACTIVE])
 def test_on_hold_nothing_is_sent_and_the_clock_runs_on(peer: Peer, direction: Direction) -> None:
     peer.negotiate()
-    peer.session.send(None)
+    peer.session.sender.send(None)
     peer.negotiate(direction=direction)
     for _ in range(5):
-        assert not peer.session.send(None)
+        assert not peer.session.sender.send(None)
     peer.negotiate()
-    peer.session.send(None)
+    peer.session.sender.send(None)
     before, after = peer.heard()
     assert (after.sequence - before.sequence) & 0xFFFF == 1
     assert (after.timestamp - before.timestamp) & 0xFFFFFFFF == 6 * 160
@@ -220,7 +220,7 @@ def test_on_hold_nothing_is_sent_and_the_clock_runs_on(peer: Peer, direction: Di
 def test_hold_in_the_old_spelling_sends_nothing_anywhere(peer: Peer) -> None:
     peer.negotiate()
     peer.negotiate(remote_host="0.0.0.0")
-    assert not peer.session.send(None)
+    assert not peer.session.sender.send(None)
     assert peer.heard() == []
 
 
@@ -228,7 +228,7 @@ def test_hold_in_the_old_spelling_sends_nothing_anywhere(peer: Peer) -> None:
 def test_who_was_told_not_to_send_is_not_heard(peer: Peer, direction: Direction) -> None:
     peer.negotiate(direction=direction)
     peer.say(1)
-    assert peer.session.frame() is None
+    assert peer.session.receiver.frame() is None
 
 
 def press(peer: Peer, code: int, sequence: int, *, ends: int = 3) -> None:
@@ -244,14 +244,13 @@ def press(peer: Peer, code: int, sequence: int, *, ends: int = 3) -> None:
 def test_a_key_is_told_once_and_its_sound_is_not_heard(peer: Peer) -> None:
     peer.negotiate()
     peer.say(1)
-    assert is_loud(peer.session.frame())
+    assert is_loud(peer.session.receiver.frame())
     press(peer, 5, 2, ends=0)
     peer.say(5, LOUD)  # some send the tone as audio as well
-    assert peer.session.frame() is None
+    assert peer.session.receiver.frame() is None
     press(peer, 5, 6)
     assert peer.digits == [Digit("5", 60)]
-    assert peer.session.received is not None
-    assert peer.session.received.lost == 0
+    assert peer.session.receiver.received.lost == 0
 
 
 def test_a_key_whose_end_is_lost_is_found_by_housekeeping(peer: Peer) -> None:
@@ -265,20 +264,20 @@ def test_comfort_noise_is_a_sign_of_life_and_no_audio(peer: Peer) -> None:
     peer.negotiate()
     peer.say(1, b"\x40", payload_type=13, now=3.0)
     assert peer.session.last_packet_at == 3.0
-    assert not is_loud(peer.session.frame())
+    assert not is_loud(peer.session.receiver.frame())
     assert peer.session.ignored == 0
 
 
 def test_keys_are_sent_in_place_of_audio_and_audio_resumes_in_time(peer: Peer) -> None:
     peer.negotiate()
     pcm = tone(500, 20).tobytes()
-    peer.session.send(pcm)
-    peer.session.send_digits("12", 100, 80)
+    peer.session.sender.send(pcm)
+    peer.session.sender.send_digits("12", 100, 80)
     frames = 1
-    while peer.session.sending_digits:
-        peer.session.send(None)
+    while peer.session.sender.sending_digits:
+        peer.session.sender.send(None)
         frames += 1
-    peer.session.send(pcm)
+    peer.session.sender.send(pcm)
     packets = peer.heard()
     receiver = DtmfReceiver(8000)
     digits = [
@@ -288,7 +287,7 @@ def test_keys_are_sent_in_place_of_audio_and_audio_resumes_in_time(peer: Peer) -
         for digit in receiver.receive(packet.payload, packet.timestamp, 0.0)
     ]
     assert digits == ["1", "2"]
-    assert peer.session.digits_sent == ["12"]
+    assert peer.session.sender.digits_sent == ["12"]
     assert [(b.sequence - a.sequence) & 0xFFFF for a, b in itertools.pairwise(packets)] == [1] * (
         len(packets) - 1
     )
@@ -299,17 +298,16 @@ def test_keys_are_sent_in_place_of_audio_and_audio_resumes_in_time(peer: Peer) -
 def test_a_new_stream_of_the_same_party_is_taken_over(peer: Peer) -> None:
     peer.negotiate()
     peer.say(40000)
-    peer.session.frame()
+    peer.session.receiver.frame()
     peer.say(5, ssrc=2, timestamp=77)
-    assert is_loud(peer.session.frame())
-    assert peer.session.inbound is not None
-    assert peer.session.inbound.buffer.late == 0
+    assert is_loud(peer.session.receiver.frame())
+    assert peer.session.receiver.inbound.buffer.late == 0
 
 
 def test_reports_go_to_the_rtcp_port_and_their_answers_are_read(peer: Peer) -> None:
     peer.negotiate()
     peer.say(1)
-    peer.session.send(None)
+    peer.session.sender.send(None)
     peer.session.housekeeping(100.0)
     data = receive(peer.rtcp)
     assert data is not None
@@ -333,7 +331,7 @@ def test_reports_share_the_port_when_that_was_settled(peer: Peer) -> None:
     assert data is not None
     assert isinstance(rtcp.parse(data)[0], rtcp.ReceiverReport)
     peer.rtp.sendto(rtcp.serialize(rtcp.SenderReport(1, 1 << 40, 0, 1, 1)), peer.ours[0].getsockname())
-    peer.session.readable(100.1)
+    peer.session.receiver.readable(100.1)
     assert peer.session.rtcp.reports_received == 1
 
 
@@ -349,7 +347,7 @@ def test_the_end_is_told_by_a_goodbye(peer: Peer) -> None:
     peer.negotiate()
     peer.session.goodbye(0.0)
     assert receive(peer.rtcp) is None, "who never sent has nothing to end"
-    peer.session.send(None)
+    peer.session.sender.send(None)
     peer.session.goodbye(0.0)
     data = receive(peer.rtcp)
     assert data is not None
