@@ -6,6 +6,7 @@ It keeps watch over the input's clock and applies the faults that concern the wi
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -18,7 +19,7 @@ from local_engine.data_messages import ClientMessage, MalformedMessage, UnknownM
 from local_engine.errors import SpeechQueueFull
 from local_engine.input_watch import InputWatch
 from local_engine.recorder import Recorder
-from local_engine.records import CallBook, CallRecord, EndReason, HistoryMessage
+from local_engine.records import MAX_CLEARS, CallBook, CallRecord, EndReason, HistoryMessage
 from local_engine.resample import StreamResampler, resample
 from local_engine.scenario import Scenario
 from local_engine.speech import Speech, SpeechKey, SpeechService
@@ -251,6 +252,8 @@ class MediaSession:
             message["callId"] = self.record.call_id
         elif kind == "playback_clear_buffer":
             self._counters.clears_sent += 1
+            self._counters.cleared_at.append(time.time())
+            del self._counters.cleared_at[:-MAX_CLEARS]
         data = _ENCODER.encode(message)
         if self._held_back():
             self._stall.hold(data, text=True)

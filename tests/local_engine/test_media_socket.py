@@ -124,6 +124,8 @@ async def test_barge_in_clears_and_nothing_follows(client: EngineClient) -> None
         cleared = [kind for _, kind in socket.times].index("playback_clear_buffer")
         await socket.say(tone((500.0,), 200, 8000))
         assert "audio" not in [kind for _, kind in socket.times[cleared:]]
+        (cleared_at,) = (await client.inspect(call))["clearedAt"]
+        assert 0 <= time.time() - cleared_at < 5
         (cut,) = socket.finals()
         assert "Hello! How can I help you today?".startswith(cut)
         assert len(cut) < 20

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from local_engine.actions import HangUp, Keypad, Pause, Play, Say, SendMessage, Silence, Tone, UseTool
+from local_engine.actions import Chirp, HangUp, Keypad, Pause, Play, Say, SendMessage, Silence, Tone, UseTool
 from local_engine.call_settings import CallSettings
 from local_engine.errors import InvalidRequest
 from local_engine.scenario import ToolOutcome, UserTurn
@@ -35,6 +35,7 @@ def test_every_step_becomes_its_action() -> None:
         [
             {"say": "a", "uninterruptible": True},
             {"tone": 440, "ms": 200},
+            {"chirp": [300, 3000], "ms": 250},
             {"silence": 100},
             {"keypad": "1#"},
             {"pause": 50},
@@ -47,6 +48,7 @@ def test_every_step_becomes_its_action() -> None:
     assert list(script.joined()) == [
         Say("a", True),
         Tone(440.0, 200.0),
+        Chirp(300.0, 3000.0, 250.0),
         Silence(100.0),
         Keypad("1#"),
         Pause(50.0),
@@ -94,6 +96,8 @@ def test_a_tool_may_be_waited_for() -> None:
         "5",
         '[{"dance": 1}]',
         '[{"tone": "high"}]',
+        '[{"tone": 440, "ms": -1}]',
+        '[{"silence": 1e9}]',
         "[5]",
         '[{"wait": "rain"}]',
         '[{"say": "x"}, {"repeat": true}]',

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from local_engine.tones import keypad, silence, tone
+from local_engine.tones import chirp, keypad, silence, tone
 from tests.support.audio import dominant_tone, tone_level_dbfs
 
 
@@ -19,6 +19,14 @@ def test_a_tone_begins_and_ends_softly() -> None:
     heard = samples(tone((1000.0,), 500, 8000))
     assert abs(int(heard[0])) < 200
     assert abs(int(heard[-1])) < 200
+
+
+def test_a_chirp_rises_and_is_the_same_every_time() -> None:
+    heard = samples(chirp(300, 3000, 500, 8000))
+    assert len(heard) == 4000
+    assert dominant_tone(heard[:400])[0] < 700
+    assert dominant_tone(heard[-400:])[0] > 2600
+    assert chirp(300, 3000, 500, 8000) == heard.astype("<i2").tobytes()
 
 
 def test_silence_is_zero() -> None:
