@@ -40,6 +40,7 @@ class RtpReceiver:
         "_put",
         "_receive_from",
         "_ssrc",
+        "frame",
         "inbound",
         "malformed",
         "received",
@@ -72,6 +73,8 @@ class RtpReceiver:
         self.received = RtpReceiveStatistics(8000)
         self.inbound = InboundAudio(create_codec("PCMU", 8000), jitter_max_ms)
         self._put = self.inbound.put
+        # The far party's next 20 ms as PCM, None for silence; to be called every 20 ms.
+        self.frame: Callable[[], bytes | None] = self._unheard_frame
         self.malformed = 0
         self.wrong_payload_type = 0
 
@@ -81,6 +84,7 @@ class RtpReceiver:
             self.received = RtpReceiveStatistics(codec.clock_rate)
         self.inbound = InboundAudio(codec, self._jitter_max_ms)
         self._put = self.inbound.put
+        self._choose_path()
 
     def set_payload_types(self, audio: int, event: int | None, event_clock_rate: int) -> None:
         """What packets are called; `event` is telephone-event (RFC 4733)."""
@@ -90,8 +94,9 @@ class RtpReceiver:
             self._digits = DtmfReceiver(event_clock_rate)
 
     def set_expecting(self, expecting: bool) -> None:
-        """Whether the far party may send: otherwise its packets are signs of life and nothing more."""
+        """Whether the far party's audio is meant for us; else its packets are but signs of life."""
         self._expecting = expecting
+        self._choose_path()
 
     def readable(self, now: float) -> None:
         """Read one datagram."""
@@ -156,8 +161,13 @@ class RtpReceiver:
         if payload_type == self._event_type:
             for digit in self._digits.receive(payload, timestamp, now):
                 self._digit(digit)
-            self._key_held = self._digits.active
+            self._hold_key(self._digits.active)
         return None
+
+    def _hold_key(self, held: bool) -> None:
+        if held != self._key_held:
+            self._key_held = held
+            self._choose_path()
 
     def _begin_stream(self, ssrc: int, sequence: int) -> None:
         self._ssrc = ssrc
@@ -165,17 +175,21 @@ class RtpReceiver:
         self._digits.reset()
         self.inbound.reset()
         self.received.begin(ssrc, sequence)
+        self._choose_path()
 
-    def frame(self) -> bytes | None:
-        """The far party's next 20 ms as PCM; None for silence. To be called every 20 ms."""
-        if self._ssrc < 0:
-            return None
-        frame = self.inbound.frame()
-        return None if self._key_held or not self._expecting else frame
+    def _choose_path(self) -> None:
+        """Whether `frame` may go straight to the buffer, as it does most of the time."""
+        hears = self._expecting and not self._key_held and self._ssrc >= 0
+        self.frame = self.inbound.frame if hears else self._unheard_frame
+
+    def _unheard_frame(self) -> None:
+        """Silence, while what comes passes unheard."""
+        if self._ssrc >= 0:
+            self.inbound.frame()
 
     def housekeeping(self, now: float) -> None:
         """Find keys whose end was lost."""
         if self._key_held:
             for digit in self._digits.poll(now):
                 self._digit(digit)
-            self._key_held = self._digits.active
+            self._hold_key(self._digits.active)

@@ -74,7 +74,8 @@ class RtpSession:
                 settled.telephone_event_payload_type,
                 settled.telephone_event_clock_rate,
             )
-        self.receiver.set_expecting(settled.direction in (Direction.SENDRECV, Direction.RECVONLY))
+        # Who holds us may play music, which is not for the agent's ear.
+        self.receiver.set_expecting(settled.direction is Direction.SENDRECV)
         may_send = settled.direction in (Direction.SENDRECV, Direction.SENDONLY)
         self.sender.set_pacing(settled.ptime_ms, may_send and not on_hold)
         if not on_hold:

@@ -224,8 +224,8 @@ def test_hold_in_the_old_spelling_sends_nothing_anywhere(peer: Peer) -> None:
     assert peer.heard() == []
 
 
-@pytest.mark.parametrize("direction", [Direction.SENDONLY, Direction.INACTIVE])
-def test_who_was_told_not_to_send_is_not_heard(peer: Peer, direction: Direction) -> None:
+@pytest.mark.parametrize("direction", [Direction.SENDONLY, Direction.RECVONLY, Direction.INACTIVE])
+def test_on_hold_neither_music_nor_the_room_is_heard(peer: Peer, direction: Direction) -> None:
     peer.negotiate(direction=direction)
     peer.say(1)
     assert peer.session.receiver.frame() is None
