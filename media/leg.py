@@ -6,6 +6,7 @@ the poller or of the engine's socket. Nothing here waits, and nothing here makes
 
 from __future__ import annotations
 
+import audioop
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +24,7 @@ from media.latching import Source
 from media.media_timeout import MediaTimeout
 from media.messages import Direction, Event, LegStatistics
 from media.playback import FilePlayback, Player
-from media.playout import Playout
+from media.playout import QUIET_RMS, Playout
 from media.recorder import Recorder, Recording
 from media.rtp_session import RtpSession
 
@@ -125,12 +126,17 @@ class Leg:
                     agent = self._other_frame()
             sent = sender.send(agent)
             if not self._agent_heard and sent and agent is not None:
-                self._agent_heard = True
-                self._emit(messages.FirstAudioSent(leg_id=self.leg_id))
+                self._first_audio(agent)
         if self._recording is not None:
             self._recording.write(caller, agent)
         if self._frames % HOUSEKEEPING_FRAMES == 0:
             self._housekeeping(now)
+
+    def _first_audio(self, frame: bytes | bytearray) -> None:
+        """Audio left us for the first time, unless it is the silence some engines send while they listen."""
+        if audioop.rms(frame, 2) > QUIET_RMS:
+            self._agent_heard = True
+            self._emit(messages.FirstAudioSent(leg_id=self.leg_id))
 
     def _approach_gate(self, now: float, deadline: float) -> None:
         """The call stands, but the caller may not hear yet: silence flows, and opens the way through NAT."""

@@ -154,6 +154,17 @@ def test_a_caller_who_never_sends_hears_the_greeting_after_the_wait(bench: Bench
     assert any(map(is_loud, bench.heard()))
 
 
+def test_silence_of_the_engine_is_not_its_first_audio(bench: Bench) -> None:
+    bench.answered()
+    bench.tick()
+    bench.leg.playout.put(bytes(640))
+    bench.tick(2)
+    assert "FirstAudioSent" not in bench.kinds()
+    bench.leg.playout.put(tone(500, 20).tobytes())
+    bench.tick()
+    assert bench.kinds()[-1] == "FirstAudioSent"
+
+
 def test_a_stream_of_50_packets_a_second_flows_whether_the_agent_speaks_or_not(bench: Bench) -> None:
     bench.answered()
     bench.leg.playout.put(tone(500, 300).tobytes())
