@@ -139,6 +139,50 @@ def test_first_and_last_200_ms_of_the_utterance_arrive_whole(
     assert abs(last_at - whole_at - 1000 * seconds(utterance) + 200) < 1
 
 
+def test_agent_is_silent_until_the_callers_audio_arrives(
+    parties: Parties, api: ApiClient, engine: EngineView
+) -> None:
+    """A path that is not open yet swallows the first word: the agent waits for the caller's first packet."""
+    number = parties.inbound_number(engine.script({"tone": AGENT_HZ, "ms": 1000}))
+    caller = parties.caller(number=number, hold_ms=2500)
+    answered = caller.sip.wait_for("answered")
+    time.sleep(0.5)
+    assert not caller.audio.audible_packets()
+    opened = time.time()
+    caller.audio.send_to(answered["remote_rtp_port"])
+    assert caller.audio.wait_for_audio() - opened < 0.15
+    caller.sip.finish()
+    assert abs(seconds(loud_part(caller.audio.heard())) - 1.0) <= 0.03
+
+
+def test_agent_speaks_after_a_second_to_a_caller_who_sends_nothing(
+    parties: Parties, api: ApiClient, engine: EngineView
+) -> None:
+    number = parties.inbound_number(engine.script({"tone": AGENT_HZ, "ms": 1000}))
+    caller = parties.caller(number=number, hold_ms=2500)
+    caller.sip.wait_for("answered")
+    answered = time.time()
+    assert 0.8 < caller.audio.wait_for_audio() - answered < 1.2
+    caller.sip.finish()
+    assert abs(seconds(loud_part(caller.audio.heard())) - 1.0) <= 0.03
+
+
+def test_stranger_can_neither_be_heard_nor_take_the_call_over(
+    parties: Parties, api: ApiClient, engine: EngineView
+) -> None:
+    number = parties.inbound_number(engine.script({"tone": AGENT_HZ, "ms": 2500}, {"wait": "text"}))
+    caller = parties.connected_caller(number=number, hold_ms=3500)
+    caller.audio.wait_for_audio()
+    with PartyAudio() as stranger:
+        stranger.send_to(caller.sip.wait_for("answered")["remote_rtp_port"])
+        stranger.speak(tone(CALLER_HZ, 1500))
+        stranger.wait_until_said()
+        assert stranger.packets == [], "the agent's audio went to a stranger"
+    caller.sip.finish()
+    assert abs(seconds(loud_part(caller.audio.heard())) - 2.5) <= 0.03
+    assert level_dbfs(engine.input_of(_timeline(api, caller))) < -55, "the engine heard the stranger"
+
+
 def test_farewell_is_played_whole_before_bye(parties: Parties, api: ApiClient, engine: EngineView) -> None:
     """The engine closes its socket as soon as it has sent the farewell, seconds before it has been played."""
     steps: list[Json] = [{"tone": AGENT_HZ, "ms": 3000}, {"hang_up": True}]
