@@ -30,7 +30,10 @@ LONGEST_PAUSE_S = 60.0
 class AgentSync:
     """One task that works off the directory's agents that the engine does not know yet."""
 
-    def __init__(self, directory: Directory, engine: UltravoxClient) -> None:
+    def __init__(
+        self, directory: Directory, engine: UltravoxClient, *, first_pause_s: float = FIRST_PAUSE_S
+    ) -> None:
+        self._first_pause_s = first_pause_s
         self._directory = directory
         self._engine = engine
         self._task: asyncio.Task[None] | None = None
@@ -49,7 +52,7 @@ class AgentSync:
             self._task = None
 
     async def _run(self) -> None:
-        pause = FIRST_PAUSE_S
+        pause = self._first_pause_s
         while True:
             self._wake.clear()
             failed = False
@@ -60,7 +63,7 @@ class AgentSync:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_S)
             else:
-                pause = FIRST_PAUSE_S
+                pause = self._first_pause_s
                 await self._wake.wait()
 
     async def _offer_safely(self, agent: Agent) -> bool:

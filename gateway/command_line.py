@@ -10,6 +10,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from gateway.config import parse_endpoint, parse_port_range
 from gateway.config_sources import load_config
 from gateway.errors import ConfigurationError
 from gateway.follow_call import follow_call
+from gateway.free_port import free_sip_port
 from gateway.logs import configure_logging
 from gateway.route_test import route_test
 from gateway.serve import OpenHttp, serve
@@ -115,6 +117,16 @@ def _endpoint(text: str) -> str:
     return text
 
 
+def _with_port(endpoint: str) -> str:
+    """The endpoint with a port number of its own when it has 0, so that UDP and TCP get the same one."""
+    host, port = parse_endpoint(endpoint)
+    if port:
+        return endpoint
+    with suppress(OSError):  # an address that is not ours is told when it is bound
+        port = free_sip_port(host)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def _port_range(text: str) -> str:
     try:
         parse_port_range(text)
@@ -134,6 +146,7 @@ def _overrides(options: argparse.Namespace) -> dict[str, Any]:
     sip = options.sip or (DEMO_SIP if demo else None)
     http = options.http or (DEMO_HTTP if demo else None)
     if sip is not None:
+        sip = _with_port(sip)
         overrides["sip.listen"] = (f"udp:{sip}", f"tcp:{sip}")
     if http is not None:
         overrides["http.listen"] = http
