@@ -8,7 +8,7 @@ is lost.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -233,9 +233,9 @@ class Conversation:
             _settle(self._reopened, False)
         elif event.normal and event.opened:
             self._ending = True
-            self._start(self._say_farewell())
+            self._start(self._say_farewell)
         elif self._answered and event.opened:
-            self._start(self._recover())
+            self._start(self._recover)
         else:
             self._lose(FailureReason.AGENT_ERROR, f"engine socket closed with {event.code}")
 
@@ -283,13 +283,13 @@ class Conversation:
 
     # --- the ends ---------------------------------------------------------------------------------
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, work: Callable[[], Awaitable[None]]) -> None:
         self._task = asyncio.create_task(self._guarded(work))
 
-    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
         """A fault of ours ends the call, which would otherwise go on in silence."""
         try:
-            await work
+            await work()
         except Exception:
             log.exception("conversation_crashed", call_id=self._call.id)
             self._ending = True
