@@ -1,7 +1,8 @@
 """One call's audio: the far party's RTP on one side, the engine on the other, and what lies between them.
 
-The media clock calls `tick` once every 20 ms; everything else is a command of the gateway, or a callback of
-the poller or of the engine's socket. Nothing here waits, and nothing here makes a task or a timer.
+The media clock calls `listen` and `speak` once every 20 ms; everything else is a command of the gateway, or a
+callback of the poller or of the engine's socket. Nothing here waits, and nothing here makes a task or a
+timer.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ class Leg:
     __slots__ = (
         "_agent_heard",
         "_align",
+        "_caller",
         "_drain_deadline",
         "_emit",
         "_frames",
@@ -100,6 +102,7 @@ class Leg:
         self._gate_open = False
         self._gate_frame = 0
         self._agent_heard = False
+        self._caller: bytes | None = None  # the far party's frame of this tick
         self._mute_caller = False
         self._mute_agent = False
         self._only_agent = True  # neither muted nor replaced by a file
@@ -109,12 +112,15 @@ class Leg:
 
     # --- the clock ---
 
-    def tick(self, now: float) -> None:
-        """Serve one frame each way."""
+    def listen(self, now: float) -> None:
+        """Pass one frame of the far party on to the engine."""
+        self._caller = caller = self._receiver.frame()
+        self.engine.deliver(None if self._mute_caller else caller)
+
+    def speak(self, now: float) -> None:
+        """Send one frame to the far party; to be called after `listen`."""
         self._frames += 1
         sender = self._sender
-        caller = self._receiver.frame()
-        self.engine.deliver(None if self._mute_caller else caller)
         agent: bytes | bytearray | None = None
         if self._gate_deadline is not None:
             if not self._gate_open:
@@ -128,7 +134,7 @@ class Leg:
             if not self._agent_heard and sent and agent is not None:
                 self._first_audio(agent)
         if self._recording is not None:
-            self._recording.write(caller, agent)
+            self._recording.write(self._caller, agent)
         if self._frames % HOUSEKEEPING_FRAMES == 0:
             self._housekeeping(now)
 

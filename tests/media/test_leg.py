@@ -86,7 +86,8 @@ class Bench:
     def tick(self, frames: int = 1) -> None:
         for _ in range(frames):
             self.now += FRAME_S
-            self.leg.tick(self.now)
+            self.leg.listen(self.now)
+            self.leg.speak(self.now)
 
     def heard(self) -> list[Samples]:
         """The audio of the packets that arrived since the last call, one array each."""
