@@ -102,7 +102,7 @@ class CallService:
                 key: value for key, value in asdict(request.settings).items() if value is not None
             },
         )
-        await self._writer.insert(record)
+        await self._store.calls.insert(record)
         call = Call(record, self._writer.put)
         call.step("created", by="api")
         call.step("routed", trunk_id=record.trunk_id, from_number=record.from_number)
