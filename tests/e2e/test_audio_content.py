@@ -4,6 +4,7 @@ on the wire.
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -108,7 +109,7 @@ def test_agents_tone_reaches_the_caller_whole_and_at_its_level(
 
 @pytest.mark.parametrize("ends_with", ["agent", "caller"])
 def test_first_and_last_200_ms_of_the_utterance_arrive_whole(
-    start_gateway: StartGateway, tmp_path: Path, ends_with: str
+    start_gateway: StartGateway, demo_data: Path, tmp_path: Path, ends_with: str
 ) -> None:
     """Speech starts as soon as the socket stands; once the agent hangs up right behind its last word."""
     utterance = loud_part(spoken("Seven grey geese gathered by the gate."), -50)
@@ -120,7 +121,7 @@ def test_first_and_last_200_ms_of_the_utterance_arrive_whole(
         SippRun(
             scenario,
             tmp_path,
-            remote=_gateway_with(engine, start_gateway, tmp_path).sip,
+            remote=_gateway_with(engine, start_gateway, demo_data, tmp_path).sip,
             keys={"rtp_port": audio.port},
             hold_ms=4000,
         ) as caller,
@@ -195,15 +196,17 @@ def test_farewell_is_played_whole_before_bye(parties: Parties, api: ApiClient, e
     assert api.wait_for_status(_call_id(api, caller), "ended")["end_reason"] == "agent-hangup"
 
 
-def test_barge_in_silences_the_wire_within_40_ms(start_gateway: StartGateway, tmp_path: Path) -> None:
+def test_barge_in_silences_the_wire_within_40_ms(
+    start_gateway: StartGateway, demo_data: Path, tmp_path: Path
+) -> None:
     """From the moment the engine says `playback_clear_buffer` to the arrival of the agent's last packet.
 
     The engine is ahead of the playout by many seconds, so that stopping to send would not be enough.
     """
-    with fixed_speech_engine(tone(AGENT_HZ, 12_000), clear_after_s=1.5) as engine:
-        gateway = _gateway_with(engine, start_gateway, tmp_path)
+    with fixed_speech_engine(tone(AGENT_HZ, 12_000), clear_after_s=1.0) as engine:
+        gateway = _gateway_with(engine, start_gateway, demo_data, tmp_path)
         late = []
-        for _ in range(5):
+        for _ in range(4):
             with (
                 PartyAudio() as audio,
                 SippRun(
@@ -211,7 +214,7 @@ def test_barge_in_silences_the_wire_within_40_ms(start_gateway: StartGateway, tm
                     tmp_path,
                     remote=gateway.sip,
                     keys={"rtp_port": audio.port},
-                    hold_ms=2500,
+                    hold_ms=1600,
                 ) as caller,
             ):
                 audio.send_to(caller.wait_for("answered")["remote_rtp_port"])
@@ -273,7 +276,7 @@ def test_echo_number_returns_the_callers_audio(parties: Parties, api: ApiClient)
 
 def test_receptionist_repeats_what_it_heard(parties: Parties, api: ApiClient) -> None:
     """The demo's own promise: greeting, then the caller's words back to the caller."""
-    caller = parties.connected_caller(hold_ms=16_000, seconds=30)
+    caller = parties.connected_caller(hold_ms=9000)
     caller.audio.wait_for_audio()
     words = np.concatenate([tone(frequency, 300) for frequency in (600, 1000, 800)])
     caller.audio.speak(words)
@@ -299,15 +302,25 @@ def test_packets_leave_every_20_ms_one_after_the_other(parties: Parties, api: Ap
     assert abs((len(packets) - 1) / span - 50) < 0.5, "50 packets a second"
 
 
-def _gateway_with(engine: FixedSpeechEngine, start_gateway: StartGateway, directory: Path) -> Gateway:
+@pytest.fixture(scope="module")
+def demo_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory with the demonstration's numbers, agents and trunk."""
+    data = tmp_path_factory.mktemp("seeded") / "data"
+    Gateway(data).stop()
+    return data
+
+
+def _gateway_with(
+    engine: FixedSpeechEngine, start_gateway: StartGateway, data: Path, directory: Path
+) -> Gateway:
     """A gateway with the demonstration's numbers, but with another engine behind it."""
-    start_gateway(data=directory / "data").stop()  # makes numbers, agents and the trunk
+    copy = shutil.copytree(data, directory / "data")
     environment = {
         "TRUNKLINE_ENGINE_BASE_URL": engine.url,
         "TRUNKLINE_ENGINE_API_KEY": "unused",
         "TRUNKLINE_MEDIA_BIND_HOST": "127.0.0.1",
     }
-    return start_gateway(demo=False, data=directory / "data", environment=environment)
+    return start_gateway(demo=False, data=copy, environment=environment)
 
 
 def _call_id(api: ApiClient, party: Party) -> str:
