@@ -11,8 +11,8 @@ import pytest
 
 TESTS = Path(__file__).parent
 END_TO_END = TESTS / "e2e"
-# These hold real sockets to tens of milliseconds, and a shared machine stands still for longer now and then. A fault
-# of ours fails them every time.
+# These hold real sockets to tens of milliseconds, and a shared machine stands still for longer now and then.
+# A fault of ours fails them every time.
 REAL_TIME = (
     END_TO_END,
     TESTS / "bench",
