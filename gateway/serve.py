@@ -24,6 +24,9 @@ from gateway.errors import ConfigurationError
 
 SETTLE_TIMEOUT_S = 5.0  # how long an engine that does not answer may hold up the ready line
 
+# A call makes some hundred containers that reference counting frees by itself: look for cycles less often.
+COLLECT_AFTER = (20_000, 20, 20)
+
 log = structlog.get_logger(__name__)
 
 
@@ -51,6 +54,7 @@ async def serve(config: Config, open_http: OpenHttp, *, demo: bool) -> int:
             gateway = starting.result()
             gc.collect()
             gc.freeze()  # what lives from the start on need not be looked at again in every collection
+            gc.set_threshold(*COLLECT_AFTER)
             await signals.first.wait()
             await _ended_before(
                 asyncio.create_task(gateway.drain(config.calls.drain_timeout)), signals.second
