@@ -1,5 +1,4 @@
-"""Runs the real `sipp` with the scenarios of `tests/e2e/sipp/`: bounded in time, on ports chosen by the
-system, reaped.
+"""Runs the real `sipp` with the scenarios of `tests/e2e/sipp/`: bounded in time, on free ports, reaped.
 
 A scenario speaks to the test through its `<log>` lines (`event key=value ...`), which `SippRun.wait_for`
 follows while the call is going on.
@@ -8,6 +7,7 @@ follows while the call is going on.
 from __future__ import annotations
 
 import contextlib
+import random
 import re
 import shutil
 import socket
@@ -22,18 +22,17 @@ LOG_FIELD = re.compile(r"(\S+?)=\[?([^\s\]]*)\]?(?=\s|$)")
 
 
 def free_udp_port(span: int = 1, host: str = "127.0.0.1") -> int:
-    """An even UDP port that nobody held a moment ago, and neither the `span` - 1 ports above it."""
+    """An even UDP port that nobody holds, and neither the `span` - 1 ports above it.
+
+    Drawn from below the range that the system gives out by itself, so that no socket opened meanwhile takes
+    it before the program it is meant for.
+    """
     while True:
+        port = random.randrange(10_000, 20_000 - span, 2)
         with contextlib.ExitStack() as stack:
-            probes = [
-                stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in range(span)
-            ]
-            probes[0].bind((host, 0))
-            port: int = probes[0].getsockname()[1]
-            if port % 2:
-                continue
             try:
-                for offset, probe in enumerate(probes[1:], 1):
+                for offset in range(span):
+                    probe = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
                     probe.bind((host, port + offset))
             except OSError:
                 continue

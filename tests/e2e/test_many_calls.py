@@ -93,7 +93,7 @@ def _run(
 
 
 def _total(api: ApiClient, **query: str) -> int:
-    page = api.http.get("/calls", params={"limit": 1} | query).json()
+    page = api.http.get("/calls", params={"limit": "1", **query}).json()
     return int(page["pagination"]["total"])
 
 
