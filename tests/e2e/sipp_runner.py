@@ -77,9 +77,9 @@ class SippRun:
         self.seconds = seconds
         self._directory = directory / f"{scenario}-{self.port}"
         self._directory.mkdir(parents=True, exist_ok=True)
-        keywords: dict[str, str | int] = {"caller": "+15557654321", "rtp_port": free_udp_port()} | (
-            keys or {}
-        )
+        keywords: dict[str, str | int] = {"caller": "+15557654321"}
+        keywords["rtp_port"] = free_udp_port()
+        keywords.update(keys or {})
         self.rtp_port = int(keywords["rtp_port"])
         source = SCENARIOS / f"{scenario}.xml"
         if replace:

@@ -34,18 +34,14 @@ def test_callers_tone_reaches_the_engine_whole_and_at_its_level(
     parties: Parties, api: ApiClient, engine: EngineView
 ) -> None:
     number = parties.inbound_number(engine.script({"wait": "text"}))
-
-    def attempt() -> ToneReport:
-        caller = parties.connected_caller(number=number, hold_ms=4500)
-        time.sleep(0.3)
-        caller.audio.speak(tone(CALLER_HZ, 3000))
-        caller.sip.finish()
-        part = loud_part(engine.input_of(_timeline(api, caller)))
-        assert abs(seconds(part) - 3.0) <= 0.03
-        assert abs(level_dbfs(part[FRAME:-FRAME]) + 12) < 0.5, "the level changed"
-        return examine_tone(part[FRAME:-FRAME], CALLER_HZ)
-
-    assert _steady(attempt)
+    caller = parties.connected_caller(number=number, hold_ms=4500)
+    time.sleep(0.3)
+    caller.audio.speak(tone(CALLER_HZ, 3000))
+    caller.sip.finish()
+    part = loud_part(engine.input_of(_timeline(api, caller)))
+    assert abs(seconds(part) - 3.0) <= 0.03
+    assert abs(level_dbfs(part[FRAME:-FRAME]) + 12) < 0.5, "the level changed"
+    _assert_flawless(examine_tone(part[FRAME:-FRAME], CALLER_HZ))
 
 
 def test_engine_hears_a_continuous_stream_while_the_caller_sends_nothing(
@@ -95,16 +91,12 @@ def test_agents_tone_reaches_the_caller_whole_and_at_its_level(
     parties: Parties, api: ApiClient, engine: EngineView
 ) -> None:
     number = parties.inbound_number(engine.script({"tone": AGENT_HZ, "ms": 2000}))
-
-    def attempt() -> ToneReport:
-        caller = parties.connected_caller(number=number, hold_ms=3500)
-        caller.audio.wait_for_audio()
-        caller.sip.finish()
-        part = loud_part(caller.audio.heard())
-        assert abs(seconds(part) - 2.0) <= 0.03
-        return examine_tone(part[FRAME:-FRAME], AGENT_HZ)
-
-    assert _steady(attempt)
+    caller = parties.connected_caller(number=number, hold_ms=3500)
+    caller.audio.wait_for_audio()
+    caller.sip.finish()
+    part = loud_part(caller.audio.heard())
+    assert abs(seconds(part) - 2.0) <= 0.03
+    _assert_flawless(examine_tone(part[FRAME:-FRAME], AGENT_HZ))
 
 
 @pytest.mark.parametrize("ends_with", ["agent", "caller"])
@@ -302,17 +294,9 @@ def test_packets_leave_every_20_ms_one_after_the_other(parties: Parties, api: Ap
     assert abs((len(packets) - 1) / span - 50) < 0.5, "50 packets a second"
 
 
-def _steady(attempt: Callable[[], ToneReport]) -> bool:
-    """Whether one of three attempts gives a tone without any flaw.
-
-    A machine that stands still for longer than the jitter buffer is deep spoils one; a fault spoils all.
-    """
-    for _ in range(3):
-        report = attempt()
-        if report.purity > 0.98 and (report.phase_jumps, report.dips) == (0, 0):
-            return True
-        print(report)
-    return False
+def _assert_flawless(report: ToneReport) -> None:
+    assert report.purity > 0.98, report
+    assert (report.phase_jumps, report.dips) == (0, 0), report
 
 
 @pytest.fixture(scope="module")
