@@ -56,9 +56,10 @@ def test_thousand_short_calls_leave_nothing_behind(busy_gateway: Gateway, tmp_pa
         lambda: busy_gateway.metrics()["trunkline_rtp_ports_free"] == free_ports, "every port is free again"
     )
 
-    after = _memory_and_files(busy_gateway)
-    assert after[1] <= before[1] + 3, f"open files: {before[1]}, then {after[1]}"
-    assert after[0] - before[0] < 60 << 20, f"memory grew by {(after[0] - before[0]) >> 20} MB"
+    # Pooled connections to the engine are kept for a while: as many as were busy at once.
+    _wait(lambda: _memory_and_files(busy_gateway)[1] <= before[1] + 3, "open files as before", seconds=40)
+    grown = _memory_and_files(busy_gateway)[0] - before[0]
+    assert grown < 60 << 20, f"memory grew by {grown >> 20} MB"
 
 
 @pytest.mark.timeout(300)
