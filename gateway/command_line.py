@@ -14,11 +14,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from gateway.config import parse_endpoint, parse_port_range
+from gateway.config import Config, parse_endpoint, parse_port_range
 from gateway.config_sources import load_config
-from gateway.errors import ConfigurationError
+from gateway.errors import ConfigurationError, NotFoundError
 from gateway.follow_call import follow_call
 from gateway.free_port import free_sip_port
+from gateway.key_commands import create_key, list_keys, revoke_key
 from gateway.logs import configure_logging
 from gateway.route_test import route_test
 from gateway.serve import OpenHttp, serve
@@ -43,12 +44,10 @@ def run(arguments: Sequence[str], open_http: OpenHttp) -> int:
     configure_logging(config.logging)
     if command == "serve":
         return _run_loop(serve(config, open_http, demo=options.demo))
-    if command == "route-test":
+    if command in ("route-test", "keys"):
         try:
-            return _run_loop(
-                route_test(config, to=options.to, from_=options.from_number, source=options.source)
-            )
-        except ConfigurationError as error:
+            return _run_loop(_on_the_store(config, options))
+        except (ConfigurationError, NotFoundError) as error:
             print(f"trunkline: {error.message}", file=sys.stderr)
             return 1
     return _run_loop(
@@ -56,6 +55,17 @@ def run(arguments: Sequence[str], open_http: OpenHttp) -> int:
             options.api, options.key, agent_id=options.agent, to=options.to, from_number=options.from_number
         )
     )
+
+
+def _on_the_store(config: Config, options: argparse.Namespace) -> Coroutine[Any, Any, int]:
+    """The commands that read or change the store directly."""
+    if options.command == "route-test":
+        return route_test(config, to=options.to, from_=options.from_number, source=options.source)
+    if options.action == "create":
+        return create_key(config, organization=options.organization, name=options.name)
+    if options.action == "list":
+        return list_keys(config)
+    return revoke_key(config, key_id=options.id)
 
 
 def _run_loop(coroutine: Coroutine[Any, Any, int]) -> int:
@@ -98,6 +108,8 @@ def _parser() -> argparse.ArgumentParser:
     testing.add_argument("--from", dest="from_number", metavar="NUMBER")
     testing.add_argument("--source", metavar="IP", help="the address the INVITE would come from")
 
+    _add_keys(commands, configured)
+
     calling = commands.add_parser("call", help="place a call through a running gateway and follow it")
     calling.add_argument("--agent", required=True, metavar="ID")
     calling.add_argument("--to", required=True, metavar="NUMBER")
@@ -107,6 +119,21 @@ def _parser() -> argparse.ArgumentParser:
         "--key", default=os.environ.get("TRUNKLINE_KEY"), help="API key; default: the variable TRUNKLINE_KEY"
     )
     return parser
+
+
+def _add_keys(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], configured: argparse.ArgumentParser
+) -> None:
+    keys = commands.add_parser("keys", help="make, list and revoke API keys")
+    actions = keys.add_subparsers(dest="action", required=True, metavar="ACTION")
+    creating = actions.add_parser("create", parents=[configured], help="make a key and show it, this once")
+    creating.add_argument("--name", default="default", help="what the key is for")
+    creating.add_argument(
+        "--organization", default="Default", metavar="NAME", help="whose it is; made when there is none"
+    )
+    actions.add_parser("list", parents=[configured], help="show the keys there are, without their secrets")
+    revoking = actions.add_parser("revoke", parents=[configured], help="make a key good for nothing")
+    revoking.add_argument("--id", required=True, metavar="ID")
 
 
 def _endpoint(text: str) -> str:

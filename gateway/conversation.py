@@ -354,6 +354,7 @@ class Conversation:
             self._call.step("engine-refused", error=str(error))
             return False
         self._call.update(engine_call_id=self._engine_call.call_id)
+        self._call.step("engine-created", engine_call_id=self._engine_call.call_id)
         self._call.transcript.continue_after_new_engine_call()
         self._reopened = asyncio.get_running_loop().create_future()
         self.attach_engine()

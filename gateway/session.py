@@ -147,6 +147,8 @@ class Session:
         reason = _peer_reason(request)
         self.call.step("sip-terminated", by=by, reason=reason)
         if by == "remote":
+            if self.direction is CallDirection.INBOUND and self.call.status is CallStatus.RINGING:
+                self.call.answer()  # its BYE proves that the caller had our 200, though the ACK was lost
             self.finish(lambda: self._end_or_fail(EndReason.CONTACT_HANGUP, FailureReason.CALLER_HANGUP))
         elif by == "local":
             # Our own BYE: the end has begun already, unless the stack gave the call up because we raised.

@@ -2,6 +2,7 @@
 
 import argparse
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -56,9 +57,18 @@ def _value(text: str) -> object:
     return tuple(re.findall(r'"([^"]+)"', text)) if text.startswith("[") else text
 
 
+def _options(parser: argparse.ArgumentParser) -> Iterator[str]:
+    """The options of a command and of its actions."""
+    for action in parser._actions:
+        yield from action.option_strings
+        if isinstance(action, argparse._SubParsersAction):
+            for below in action.choices.values():
+                yield from _options(below)
+
+
 def test_every_command_and_option_is_on_the_page() -> None:
     (commands,) = (a for a in _parser()._actions if isinstance(a, argparse._SubParsersAction))
     for name, parser in commands.choices.items():
         (row,) = re.findall(rf"^\| `python -m gateway {name} ?(.*?)` \|", PAGE, re.MULTILINE)
-        options = {option for action in parser._actions for option in action.option_strings}
+        options = set(_options(parser))
         assert options - {"-h", "--help"} == set(re.findall(r"--[a-z-]+", row)), name

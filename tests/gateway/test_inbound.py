@@ -97,7 +97,9 @@ async def test_a_bye_before_the_ack_is_the_callers_hang_up(scene: Scene) -> None
     call, session = await scene.answered(sdp=b"")
     await call.bye()
     record = await scene.over()
-    assert (record.status, record.failure_reason) == (CallStatus.FAILED, "caller-hangup")
+    assert (record.status, record.end_reason) == (CallStatus.ENDED, "contact-hangup")
+    assert record.started_at is not None, "the BYE proves that the caller had our 200"
+    assert record.duration_ms is not None
     assert "status-refused" not in kinds(session)
 
 
