@@ -54,14 +54,15 @@ class NegotiateLeg(Message, frozen=True):
     remote_host: str
     remote_port: int
     remote_rtcp_port: int
-    codec: str  # encoding name as in the RTP/AVP registry: PCMU, PCMA
-    clock_rate: int
+    codec: str  # encoding name as in the RTP/AVP registry: PCMU, PCMA, G722, OPUS, L16
+    clock_rate: int  # of the RTP timestamp
     payload_type: int  # what we send and expect
     telephone_event_payload_type: int | None = None
     telephone_event_clock_rate: int = 8000
     ptime_ms: int = 20  # what the peer asked us to send
     direction: Direction = Direction.SENDRECV
     rtcp_mux: bool = False
+    fmtp: str = ""  # the codec's format parameters as the peer wrote them: how it wants to be sent to
 
 
 class AttachEngine(Message, frozen=True):

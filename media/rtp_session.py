@@ -64,7 +64,8 @@ class RtpSession:
         self._ptime_ms = FRAME_MS
         self._ptime_bytes = 0
         self._ticks_per_frame = 0
-        self._silent_payload = b""
+        self._silent_payload: bytes | None = None
+        self._silent_pcm = b""
         self._outgoing = bytearray()
         self._repacks = False  # the far party wants another packet time than our frame
         self._rtcp_source: Source | None = None
@@ -85,16 +86,15 @@ class RtpSession:
         if settled == before:
             return
         codec = self._codec
-        if (
-            codec is None
-            or before is None
-            or (before.codec, before.clock_rate) != (settled.codec, settled.clock_rate)
-        ):
-            codec = create_codec(settled.codec, settled.clock_rate)
+        if codec is None or before is None or _coding(before) != _coding(settled):
+            codec = create_codec(settled.codec, settled.clock_rate, settled.fmtp)
             self._codec = codec
+            self._silent_pcm = bytes(codec.sample_rate * FRAME_MS // 1000 * 2)
             self._inbound = InboundAudio(codec, self._config.jitter_max_ms)
             if self._received is None:
                 self._received = RtpReceiveStatistics(settled.clock_rate)
+            else:
+                self._received.set_clock_rate(settled.clock_rate)
         self._negotiated = settled
         self._payload_type = self._stream.payload_type = settled.payload_type
         event_type = settled.telephone_event_payload_type
@@ -121,6 +121,11 @@ class RtpSession:
     @property
     def negotiated(self) -> NegotiateLeg | None:
         return self._negotiated
+
+    @property
+    def sample_rate(self) -> int | None:
+        """Hz of the PCM that goes in and out; None before the first negotiation."""
+        return self._codec.sample_rate if self._codec is not None else None
 
     @property
     def expecting(self) -> bool:
@@ -230,6 +235,8 @@ class RtpSession:
         if self._repacks or self.sending_digits:
             return self._send_repacked(pcm, codec, target)
         payload = self._silent_payload if pcm is None else codec.encode(pcm)
+        if not payload and not (payload := self._unusual_payload(pcm, codec)):
+            return True
         try:
             self._send_to(stream.packet(payload, self._ticks_per_frame), target)
         except OSError:
@@ -237,20 +244,35 @@ class RtpSession:
             return False
         return True
 
+    def _unusual_payload(self, pcm: bytes | bytearray | None, codec: Codec) -> bytes:
+        """A payload where none is at hand: silence of a codec that has to encode it. Empty when the codec
+        keeps silent (DTX): time goes on, and the marker tells where speech begins (RFC 3551, section 4.1).
+        """
+        payload = codec.encode(self._silent_pcm) if pcm is None else b""
+        if not payload:
+            self._stream.advance(self._ticks_per_frame)
+            self._stream.pause()
+        return payload
+
     def _send_repacked(self, pcm: bytes | bytearray | None, codec: Codec, target: Source) -> bool:
         """The same for another packet time than ours, and while keys are sent."""
         outgoing = self._outgoing
-        outgoing += bytes(codec.sample_rate * FRAME_MS // 1000 * 2) if pcm is None else pcm
+        outgoing += self._silent_pcm if pcm is None else pcm
         ticks = codec.clock_rate * self._ptime_ms // 1000
         sent = False
         while len(outgoing) >= self._ptime_bytes:
             audio = bytes(outgoing[: self._ptime_bytes])
             del outgoing[: self._ptime_bytes]
             packet = self._event_packet() if self.sending_digits else None
-            if packet is None:
-                packet = self._stream.packet(codec.encode(audio), ticks)
+            if packet is not None:
+                self._stream.advance(ticks)
+            elif payload := codec.encode(audio):
+                packet = self._stream.packet(payload, ticks)
             else:
                 self._stream.advance(ticks)
+                self._stream.pause()
+                sent = True
+                continue
             try:
                 self._send_to(packet, target)
                 sent = True
@@ -326,3 +348,8 @@ class RtpSession:
     def ignored(self) -> int:
         """Datagrams that were no audio of this call."""
         return self._latch.strangers + self.malformed + self.wrong_payload_type
+
+
+def _coding(settled: NegotiateLeg) -> tuple[str, int, str]:
+    """What makes another codec of it."""
+    return settled.codec, settled.clock_rate, settled.fmtp

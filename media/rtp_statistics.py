@@ -45,6 +45,13 @@ class RtpReceiveStatistics:
         self._jitter = 0.0
         self._begin(0)
 
+    def set_clock_rate(self, clock_rate: int) -> None:
+        """Another codec was negotiated; jitter goes on as the same time on another clock."""
+        if clock_rate != self._clock_rate:
+            self._jitter *= clock_rate / self._clock_rate
+            self._transit = float("-inf")
+            self._clock_rate = clock_rate
+
     def _begin(self, sequence: int) -> None:
         self._base = sequence
         self._next = (sequence + 1) & 0xFFFF
