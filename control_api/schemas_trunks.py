@@ -32,7 +32,7 @@ Address = Annotated[str, Field(min_length=1, max_length=260, examples=["sip.exam
 Host = Annotated[str, Field(min_length=1, max_length=255)]
 Credential = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_check_printable)]
 Country = Annotated[str, Field(pattern=r"^[A-Za-z]{2}$", description="ISO 3166-1 alpha-2.", examples=["US"])]
-Codec = Literal["PCMU", "PCMA"]
+Codec = Literal["PCMU", "PCMA", "G722", "OPUS", "L16"]
 
 
 class TrunkInboundIn(RequestModel):
@@ -65,7 +65,7 @@ class TrunkCreate(RequestModel):
         default=NumberFormat.E164, description="How numbers are written on this trunk's wire."
     )
     default_country: Country | None = Field(default=None, description="Needed with `national`.")
-    codecs: tuple[Codec, ...] = Field(default=("PCMU", "PCMA"), min_length=1, max_length=2)
+    codecs: tuple[Codec, ...] = Field(default=("PCMU", "PCMA"), min_length=1, max_length=5)
     enabled: StrictBool = True
 
     def to_new(self) -> NewTrunk:

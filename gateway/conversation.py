@@ -19,7 +19,6 @@ import structlog
 from gateway.call import Call
 from gateway.config import CallsSection, EngineSection
 from gateway.digit_batch import DigitBatch
-from gateway.engine_request import ENGINE_RATE_HZ
 from gateway.failure_reasons import EndReason, FailureReason, end_of_engine_reason
 from gateway.metrics import GatewayMetrics
 from media import messages as m
@@ -129,8 +128,13 @@ class Conversation:
                 ptime_ms=audio.ptime_ms,
                 direction=m.Direction(audio.direction),
                 rtcp_mux=audio.rtcp_mux,
+                fmtp=audio.fmtp,
             )
         )
+
+    def run_at(self, sample_rate: int) -> None:
+        """Ask the engine for this rate (Hz) when its call is created; it stays for the whole call."""
+        self._request = msgspec.structs.replace(self._request, sample_rate=sample_rate)
 
     async def create_engine_call(self) -> None:
         """Ask the engine for its side of the call. Raises a subclass of `EngineApiError`."""
@@ -146,7 +150,7 @@ class Conversation:
             m.AttachEngine(
                 leg_id=self._leg_id,
                 join_url=self._engine_call.join_url,
-                sample_rate=ENGINE_RATE_HZ,
+                sample_rate=self._request.sample_rate,
                 connect_timeout_ms=int(self._services.engine_config.connect_timeout * 1000),
             )
         )

@@ -18,9 +18,9 @@ from media.ultravox.agent_settings import (
     VadSettings,
 )
 from media.ultravox.call_request import EngineCallRequest
+from sip.audio_codecs import NARROW_BAND_HZ
 from store.records import Agent
 
-ENGINE_RATE_HZ = 8000  # G.711 legs: the engine is asked for the leg's own rate, so that nothing is resampled
 JOIN_MARGIN_S = 30.0  # the engine waits for our socket this much longer than the phone rings
 
 
@@ -77,8 +77,12 @@ def engine_request(
     metadata: Mapping[str, Any],
     max_duration_s: float,
     ring_timeout_s: float,
+    sample_rate: int = NARROW_BAND_HZ,
 ) -> EngineCallRequest:
-    """The request for one call; `metadata` values that are not text stay with our own call object."""
+    """The request for one call; `metadata` values that are not text stay with our own call object.
+
+    `sample_rate` (Hz) should be the leg's own, so that nothing is resampled.
+    """
     texts = {
         key: value
         for key, value in metadata.items()
@@ -86,7 +90,7 @@ def engine_request(
     }
     return EngineCallRequest(
         agent=engine_settings(agent, greeting_text=settings.greeting, max_duration_s=max_duration_s),
-        sample_rate=ENGINE_RATE_HZ,
+        sample_rate=sample_rate,
         variables=variables,
         metadata=texts | {"call_id": call_id, "direction": direction},
         join_timeout_ms=int((ring_timeout_s + JOIN_MARGIN_S) * 1000),

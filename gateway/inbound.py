@@ -28,6 +28,7 @@ from routing.decisions import Refusal
 from routing.explain import explain_text
 from routing.inbound import InboundQuery, InboundRoute, decide_inbound
 from routing.table import RoutingTable
+from sip.audio_codecs import best_sample_rate
 from sip.errors import NotAcceptableError, SdpError, SipError
 from sip.headers import NameAddr
 from sip.message import Request
@@ -188,6 +189,7 @@ class InboundSession(Session):
             self._refuse(500, FailureReason.GATEWAY_ERROR, "internal error")
 
     def _negotiate_offer(self, port: int, rtcp_port: int) -> None:
+        assert self._conversation is not None
         host = self._inbound.media_address.for_peer(self._invite.source_host)
         self._audio = AudioSession(
             LocalAudio(host=host, port=port, rtcp_port=rtcp_port, codecs=self._codecs),
@@ -195,8 +197,10 @@ class InboundSession(Session):
         )
         if self._invite.offer is None:
             self._answer = self._audio.offer()  # the INVITE had no offer: ours goes into the 200
+            self._conversation.run_at(best_sample_rate(self._codecs))
             return
         self._answer, parameters = self._audio.answer(self._invite.offer)
+        self._conversation.run_at(parameters.sample_rate)
         self._apply(parameters)
 
     def on_engine_open(self) -> None:

@@ -26,6 +26,7 @@ from gateway.session import Session, SessionServices, new_session_id
 from media.plane import MediaCapacityError
 from media.ultravox.errors import EngineApiError
 from routing.outbound import OutboundRoute
+from sip.audio_codecs import best_sample_rate
 from sip.errors import NotAcceptableError, SdpError
 from sip.message import Response
 from sip.offer_answer import AudioSession, LocalAudio
@@ -112,6 +113,8 @@ class OutboundSession(Session):
                     metadata=record.metadata,
                     max_duration_s=self._max_duration_s,
                     ring_timeout_s=self._ring_timeout_s,
+                    # The answer is not known yet; the leg converts if it is not the best that we offer.
+                    sample_rate=best_sample_rate(self._route.trunk.codecs),
                 ),
                 self,
                 self._services.conversation,

@@ -30,6 +30,7 @@ class Latch:
         "_silence_s",
         "changes",
         "last_heard",
+        "last_stranger",
         "source",
         "strangers",
     )
@@ -44,6 +45,7 @@ class Latch:
         self.source: Source | None = None
         self.changes = 0
         self.strangers = 0
+        self.last_stranger: Source | None = None
 
     def signalled(self, host: str, port: int, now: float) -> None:
         """The address of an offer or answer. The same address again changes nothing."""
@@ -88,6 +90,7 @@ class Latch:
         if self.source is not None and now - self.last_heard >= silence:
             return self._take(source, now)
         self.strangers += 1
+        self.last_stranger = source
         return False
 
     def _take(self, source: Source, now: float) -> bool:

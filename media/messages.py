@@ -134,6 +134,28 @@ class DrainPlayout(Message, frozen=True):
     timeout_ms: int = 10_000
 
 
+class StartAmd(Message, frozen=True):
+    """Find out from now on whether a person or a machine has answered; `AmdResult` follows within `decide_ms`,
+    and for a machine `BeepDetected` or `GreetingEnded`, unless `listen_ms` pass without either.
+    """
+
+    decide_ms: int = 8_000
+    listen_ms: int = 45_000
+
+
+class WatchSilence(Message, frozen=True):
+    """Watch for an agent that owes an answer and for a caller who says nothing; `SilenceNoticed` follows.
+
+    A limit of 0 never comes. `agent_speaks_first`: the agent owes a greeting from the answer on.
+    """
+
+    agent_prompt_ms: int = 0
+    agent_end_ms: int = 0
+    caller_prompt_ms: int = 0
+    caller_end_ms: int = 0
+    agent_speaks_first: bool = False
+
+
 class CloseLeg(Message, frozen=True):
     """End the leg at once; the port rests before it is used again. `LegClosed` is the answer."""
 
@@ -152,6 +174,8 @@ Command: TypeAlias = (
     | StartRecording
     | StopRecording
     | DrainPlayout
+    | StartAmd
+    | WatchSilence
     | CloseLeg
 )
 
@@ -247,6 +271,45 @@ class MediaTimedOut(Message, frozen=True):
     silent_ms: int
 
 
+class TurnMeasured(Message, frozen=True):
+    """`turn`: from the end of the caller's speech to the agent's first audible packet; `barge-in`: from the
+    begin of the caller's speech to the agent's silence.
+    """
+
+    what: str  # turn, barge-in
+    took_ms: int
+
+
+class SilenceNoticed(Message, frozen=True):
+    """A watchdog's limit has come; each is told once for one silence."""
+
+    party: str  # agent, caller
+    stage: str  # prompt, end
+    silent_ms: int
+
+
+class AmdResult(Message, frozen=True):
+    """Who answered. Times count from `StartAmd`, `speech_ms` is what was said until the decision."""
+
+    answered_by: str  # human, machine, unknown
+    reason: str
+    decided_ms: int
+    speech_ms: int
+
+
+class BeepDetected(Message, frozen=True):
+    """The machine's beep is over: it records from now on."""
+
+    frequency_hz: int
+    duration_ms: int
+
+
+class GreetingEnded(Message, frozen=True):
+    """The machine has been silent for so long that it records, although no beep was heard."""
+
+    silent_ms: int
+
+
 class LegStatistics(msgspec.Struct, frozen=True, kw_only=True):
     """Counters of one leg. `rx` is what the far party sent."""
 
@@ -270,6 +333,27 @@ class LegStatistics(msgspec.Struct, frozen=True, kw_only=True):
     playout_dropped_ms: int = 0
     playout_underruns: int = 0
     barge_ins: int = 0
+    # What the caller's sound is like (media.quality); shares are 0 to 1.
+    loss_gaps: int = 0  # runs of lost packets
+    jitter_max_ms: float = 0.0
+    jitter_buffer_ms: float = 0.0
+    jitter_buffer_max_ms: float = 0.0
+    r_factor: float | None = None
+    mos: float | None = None  # of the last five seconds
+    mos_min: float | None = None
+    mos_average: float | None = None
+    silence_share: float | None = None
+    clipping_share: float | None = None
+    # What the conversation is like.
+    first_audio_ms: int | None = None  # from the answer to the agent's first audible packet
+    turns: int = 0
+    turn_latency_p50_ms: int | None = None
+    turn_latency_p95_ms: int | None = None
+    barge_in_p50_ms: int | None = None
+    barge_in_p95_ms: int | None = None
+    # What is wrong, if anything is: a name and a line of words.
+    diagnosis: str | None = None
+    diagnosis_text: str | None = None
 
 
 class LegFailed(Message, frozen=True):
@@ -298,6 +382,11 @@ Event: TypeAlias = (
     | PlayFinished
     | RecordingFinished
     | MediaTimedOut
+    | TurnMeasured
+    | SilenceNoticed
+    | AmdResult
+    | BeepDetected
+    | GreetingEnded
     | LegFailed
     | LegClosed
 )

@@ -76,6 +76,7 @@ class RtpSession:
         self.last_packet_at: float | None = None
         self.malformed = 0
         self.wrong_payload_type = 0
+        self.last_wrong_payload_type: int | None = None
         self.send_errors = 0
 
     # --- signalling ---
@@ -162,6 +163,7 @@ class RtpSession:
                 self._rtcp_received(data, source, now)
             else:
                 self.wrong_payload_type += 1
+                self.last_wrong_payload_type = payload_type
             return
         latch = self._latch
         if source == latch.source:

@@ -28,6 +28,7 @@ class RtpReceiveStatistics:
         "_next",
         "_received",
         "_transit",
+        "gaps",
         "octets",
         "out_of_order",
         "ssrc",
@@ -39,6 +40,7 @@ class RtpReceiveStatistics:
         self.ssrc: int = _NONE
         self.octets = 0
         self.out_of_order = 0
+        self.gaps = 0  # runs of missing packets, whether or not some of them came late
         self.ssrc_changes = 0
         self._earlier_lost = 0
         self._earlier_received = 0
@@ -99,6 +101,7 @@ class RtpReceiveStatistics:
         """Anything but the next packet (A.1). False when the packet must not be counted."""
         ahead = (sequence - self._next) & 0xFFFF
         if ahead < MAX_DROPOUT:
+            self.gaps += 1
             if sequence < self._next:
                 self._cycles += _MODULUS
             self._go_to(sequence)

@@ -19,6 +19,7 @@ from media.ultravox.agent_settings import AgentSettings
 from media.ultravox.call_request import EngineCallRequest
 from media.ultravox.errors import EngineUnreachableError
 from media.ultravox.rest import EngineCall, EngineCallStatus, UltravoxClient
+from sip.offer_answer import AudioSession, LocalAudio
 from store.records import CallDirection, CallRecord, CallStatus
 
 
@@ -67,6 +68,7 @@ class ScriptedEngine(UltravoxClient):
         super().__init__("http://127.0.0.1:1", "key")
         self.answers = list(answers)
         self.prior: list[str | None] = []
+        self.rates: list[int] = []
         self.end_reason: str | None = "agent_hangup"
 
     async def create_call(
@@ -78,6 +80,7 @@ class ScriptedEngine(UltravoxClient):
         deadline_s: float | None = None,
     ) -> EngineCall:
         self.prior.append(prior_call_id)
+        self.rates.append(request.sample_rate)
         assert enable_greeting_prompt is (prior_call_id is None)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
@@ -298,3 +301,28 @@ async def test_closing_gives_the_counters_once_and_later_events_are_ignored(make
     assert await scene.conversation.close() is None
     scene.engine_closed(code=1006, normal=False)
     assert scene.heard.lost == []
+
+
+async def test_engine_is_asked_for_the_rate_of_the_codec_and_keeps_it_when_it_is_replaced(
+    make_scene: SceneMaker,
+) -> None:
+    scene = make_scene(engine_call("first"), engine_call("second"))
+    scene.conversation.run_at(16000)
+    await scene.in_progress()
+    scene.engine_closed(code=1006, normal=False)
+    await until(lambda: len(scene.plane.sent(m.AttachEngine)) == 2)
+    assert scene.engine.rates == [16000, 16000]
+    assert [command.sample_rate for command in scene.plane.sent(m.AttachEngine)] == [16000, 16000]
+
+
+async def test_leg_is_told_the_format_parameters_of_the_peer(make_scene: SceneMaker) -> None:
+    scene = make_scene()
+    await scene.conversation.open_leg()
+    audio = AudioSession(LocalAudio("127.0.0.1", 4000, 4001, codecs=("OPUS",)), 1)
+    offer = (
+        b"v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 5000 RTP/AVP 96\r\n"
+        b"a=rtpmap:96 opus/48000/2\r\na=fmtp:96 useinbandfec=1;usedtx=1\r\n"
+    )
+    scene.conversation.negotiate(audio.answer(offer)[1])
+    (command,) = scene.plane.sent(m.NegotiateLeg)
+    assert (command.codec, command.clock_rate, command.fmtp) == ("OPUS", 48000, "useinbandfec=1;usedtx=1")

@@ -90,7 +90,7 @@ def test_stereo_from_the_peer_becomes_mono() -> None:
     assert len(made.decode(payload)) == 640
 
 
-def test_half_of_lost_packets_come_back_from_their_successors_better_than_by_guessing() -> None:
+def test_a_lost_packet_comes_back_from_its_successor_better_than_by_guessing() -> None:
     audio = spoken("Seven wizards make a vexing brew for nine lazy dogs.", RATE)
     packets = sent(audio)
     intact = [samples(pcm) for pcm in map(codec().decode, packets)]
