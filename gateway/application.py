@@ -24,14 +24,13 @@ from gateway.inbound import InboundCalls, InboundServices
 from gateway.live_calls import LiveCalls
 from gateway.loop_watch import LoopWatch
 from gateway.media_address import MediaAddress
+from gateway.media_plane import open_media_plane
 from gateway.metrics import GatewayMetrics
 from gateway.outbound import OutboundServices
 from gateway.session import SessionServices
 from gateway.sweep import fail_orphans
-from media.config import MediaConfig
-from media.in_process import InProcessMediaPlane
-from media.plane import MediaPlane
 from media.ultravox.rest import UltravoxClient
+from media.worker.supervisor import WorkerPool
 from routing.explain import explain_data
 from routing.inbound import InboundQuery, decide_inbound
 from routing.outbound import OutboundQuery, decide_outbound
@@ -71,7 +70,7 @@ class Gateway:
         self._engine = UltravoxClient(
             config.engine.base_url, config.engine.api_key or "", timeout_s=config.engine.create_timeout
         )
-        self._plane: MediaPlane = InProcessMediaPlane(_media_config(config))
+        self._plane = open_media_plane(config)
         self._user_agent = UserAgent(
             UserAgentConfig(
                 listen=tuple(Listen(*endpoint) for endpoint in config.sip.endpoints()),
@@ -145,7 +144,9 @@ class Gateway:
         return gateway
 
     async def start(self) -> Addresses:
-        """Take calls. Raises `OSError` when an address cannot be bound."""
+        """Take calls. Raises `OSError` when an address cannot be bound, `MediaStartError` when a media worker
+        does not come up.
+        """
         self._writer.start()
         await fail_orphans(self.store)
         await self._plane.start()
@@ -189,7 +190,7 @@ class Gateway:
     def health(self) -> Health:
         checks = {
             "sip": "ok" if self._started else "not listening",
-            "media": "ok" if self._plane.ports_free > 0 else "no RTP port is free",
+            "media": self._plane.state,
             "engine": self._engine_watch.state,
             "store": "ok" if self._writer.healthy else "the database cannot be written",
         }
@@ -217,7 +218,7 @@ class Gateway:
 
     def _answer_options(self) -> OptionsReply:
         """OPTIONS is how trunks probe us: 200 when we would take a call, 503 with Retry-After otherwise."""
-        if self._draining or self._live.full(CallDirection.INBOUND):
+        if self._draining or self._live.full(CallDirection.INBOUND) or self._plane.state != "ok":
             return OptionsReply(503, max(1, round(self.config.calls.retry_after)))
         return OptionsReply(200, None)
 
@@ -230,6 +231,8 @@ class Gateway:
         gauge("calls_live", "Calls that are not over, queued ones included.", lambda: len(self._live))
         gauge("calls_queued", "Outbound calls that wait for a place.", lambda: len(self._queue))
         gauge("media_legs", "Media legs now.", lambda: self._plane.legs)
+        if isinstance(self._plane, WorkerPool):
+            self.metrics.watch_workers(self._plane)
         gauge("rtp_ports_free", "Legs that could still be created.", lambda: self._plane.ports_free)
         gauge(
             "store_calls_waiting", "Calls whose newest state is not stored yet.", lambda: self._writer.waiting
@@ -247,10 +250,3 @@ class Gateway:
 
     def _sip_statistic(self, field: str) -> float:
         return float(getattr(self._user_agent.statistics, field))
-
-
-def _media_config(config: Config) -> MediaConfig:
-    low, high = config.media.port_range()
-    return MediaConfig(
-        bind_host=config.media.bind_host, port_low=low, port_high=high, port_rest_s=config.media.port_rest
-    )

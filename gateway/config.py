@@ -7,6 +7,7 @@ explains each key.
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Literal
@@ -101,6 +102,8 @@ class MediaSection(Section):
     bind_host: str = "0.0.0.0"
     public_host: str | None = None
     rtp_ports: str = "20000-29999"
+    workers: int | None = Field(default=None, ge=0, le=256)  # processes; 0 = in the gateway's own
+    worker_cpu_limit: float = Field(default=0.8, gt=0, le=1)
     port_rest: Duration = 30.0
     first_packet_timeout: Duration = 15.0
     silence_timeout: Duration = 60.0
@@ -111,8 +114,25 @@ class MediaSection(Section):
         parse_port_range(value)
         return value
 
+    @model_validator(mode="after")
+    def _ports_for_all_workers(self) -> MediaSection:
+        if (self.workers or 0) > self._port_pairs():
+            raise ValueError(f"rtp_ports holds {self._port_pairs()} pairs, fewer than workers")
+        return self
+
     def port_range(self) -> tuple[int, int]:
         return parse_port_range(self.rtp_ports)
+
+    def worker_count(self) -> int:
+        """How many media workers to start: what was set, else one for each processor core we may use."""
+        if self.workers is not None:
+            return self.workers
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return max(1, min(cores, self._port_pairs()))
+
+    def _port_pairs(self) -> int:
+        low, high = self.port_range()
+        return (high + 1 - low - low % 2) // 2
 
 
 class EngineSection(Section):

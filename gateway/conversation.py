@@ -78,6 +78,7 @@ class Conversation:
         self._recording = recording
         self._leg_id = call.id
         self._has_leg = False
+        self._leg_failed = False
         self._engine_call: EngineCall | None = None
         self._reopened: asyncio.Future[bool] | None = None
         self._drained: asyncio.Future[bool] | None = None
@@ -178,6 +179,8 @@ class Conversation:
         try:
             closed = await asyncio.wait_for(self._services.plane.close_leg(self._leg_id), CLOSE_TIMEOUT_S)
         except (UnknownLegError, TimeoutError) as error:
+            if self._leg_failed:
+                return None  # it went with its worker; one that failed alone is closed here like any other
             log.error("leg_not_closed", call_id=self._call.id, error=repr(error))
             return None
         return closed.statistics
@@ -264,7 +267,7 @@ class Conversation:
 
     def _on_leg_failed(self, event: m.LegFailed) -> None:
         self._call.step("leg-failed", error=event.error)
-        self._has_leg = False
+        self._leg_failed = True
         self._lose(FailureReason.GATEWAY_ERROR, event.error)
 
     # --- the ends ---------------------------------------------------------------------------------

@@ -174,8 +174,8 @@ class InboundSession(Session):
             self._negotiate_offer(created.port, created.rtcp_port)
             await self._conversation.create_engine_call()
             self._conversation.attach_engine()
-        except MediaCapacityError:
-            self._refuse(503, FailureReason.CAPACITY, "no RTP port is free", retry_after=True)
+        except MediaCapacityError as error:
+            self._refuse(503, FailureReason.CAPACITY, str(error), retry_after=True)
         except NotAcceptableError as error:
             self._refuse(488, FailureReason.MEDIA_NEGOTIATION_FAILED, str(error))
         except SdpError as error:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
+from media.worker.supervisor import WorkerPool, WorkerStatus
 from store.records import CallRecord
 
 SHORT_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -68,6 +71,10 @@ class GatewayMetrics:
             "trunkline_barge_ins", "Times a caller interrupted the agent.", registry=registry
         )
 
+    def watch_workers(self, pool: WorkerPool) -> None:
+        """A gauge or counter for each figure of each media worker, read at each scrape."""
+        self.registry.register(_WorkerFigures(pool))
+
     def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
         """A gauge whose value is read at each scrape."""
         Gauge(f"trunkline_{name}", text, registry=self.registry).set_function(read)
@@ -84,3 +91,53 @@ class GatewayMetrics:
             )
         if record.duration_ms is not None:
             self.call_duration.labels(record.direction).observe(record.duration_ms / 1000)
+
+
+_Figure = tuple[str, str, Callable[[WorkerStatus], float]]
+
+_WORKER_GAUGES: tuple[_Figure, ...] = (
+    ("up", "1 while the media worker serves.", lambda worker: worker.up),
+    ("accepting", "1 while it takes new calls.", lambda worker: worker.state == "ok"),
+    ("legs", "Its media legs now.", lambda worker: worker.legs),
+    ("ports_free", "Legs for which it has ports.", lambda worker: worker.ports_free),
+    ("cpu_share", "Processor cores it uses, over the last seconds.", lambda worker: worker.cpu_share),
+    ("leg_cpu_share", "What one leg counts for its admission.", lambda worker: worker.leg_share),
+    ("lag_seconds", "How late its clock was at worst in half a second.", lambda w: w.worst_lateness_s),
+    (
+        "collection_seconds",
+        "Its longest garbage collection in half a second.",
+        lambda w: w.longest_collection_s,
+    ),
+    ("memory_bytes", "Its resident memory.", lambda worker: worker.rss_bytes),
+)
+# Of the process that serves now: they begin anew when it is replaced, which Prometheus reckons with.
+_WORKER_COUNTERS: tuple[_Figure, ...] = (
+    ("late_ticks", "Ticks of its clock more than 5 ms late.", lambda worker: worker.late_ticks),
+    ("messages_dropped", "Messages dropped since its link was full.", lambda worker: worker.messages_dropped),
+    ("recording_frames_dropped", "Frames not recorded: slow disk.", lambda w: w.recording_frames_dropped),
+    ("restarts", "Times it was replaced.", lambda worker: worker.restarts),
+    ("stalls", "Times it was ended since it did not answer.", lambda worker: worker.stalls),
+)
+
+
+class _WorkerFigures(Collector):
+    """The figures of all workers, one label for the worker."""
+
+    def __init__(self, pool: WorkerPool) -> None:
+        self._pool = pool
+
+    def describe(self) -> Iterator[Metric]:
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        workers = self._pool.workers
+        families: tuple[tuple[type[GaugeMetricFamily | CounterMetricFamily], tuple[_Figure, ...]], ...] = (
+            (GaugeMetricFamily, _WORKER_GAUGES),
+            (CounterMetricFamily, _WORKER_COUNTERS),
+        )
+        for family, figures in families:
+            for name, text, read in figures:
+                metric = family(f"trunkline_media_worker_{name}", text, labels=["worker"])
+                for worker in workers:
+                    metric.add_metric([str(worker.index)], float(read(worker)))
+                yield metric

@@ -124,8 +124,8 @@ class OutboundSession(Session):
             await self._conversation.create_engine_call()
             peer_host = await _resolve(target_endpoint(self._route.target.address)[0])
             self._invite(peer_host, created.port, created.rtcp_port)
-        except MediaCapacityError:
-            self._fail(FailureReason.CAPACITY, "no RTP port is free")
+        except MediaCapacityError as error:
+            self._fail(FailureReason.CAPACITY, str(error))
         except EngineApiError as error:
             self._fail(FailureReason.AGENT_ERROR, str(error))
         except OSError as error:

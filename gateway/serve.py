@@ -20,6 +20,7 @@ from gateway.application import Addresses, Gateway
 from gateway.config import Config, parse_endpoint
 from gateway.demo import DemoSetup, LocalEngine, seed_demo
 from gateway.errors import ConfigurationError
+from media.plane import MediaStartError
 
 log = structlog.get_logger(__name__)
 
@@ -69,6 +70,9 @@ async def _run(gateway: Gateway, config: Config, open_http: OpenHttp, setup: Dem
         try:
             addresses = await gateway.start()
             http_host, http_port = await http.start()
+        except MediaStartError as error:
+            print(f"trunkline: {error}", file=sys.stderr)
+            return 1
         except OSError as error:
             print(f"trunkline: cannot listen: {error}", file=sys.stderr)
             return 1

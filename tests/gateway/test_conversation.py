@@ -14,7 +14,7 @@ from gateway.conversation import Conversation, ConversationServices
 from gateway.failure_reasons import EndReason, FailureReason
 from gateway.metrics import GatewayMetrics
 from media import messages as m
-from media.plane import EventListener, MediaPlane
+from media.plane import EventListener, MediaPlane, UnknownLegError
 from media.ultravox.agent_settings import AgentSettings
 from media.ultravox.call_request import EngineCallRequest
 from media.ultravox.errors import EngineUnreachableError
@@ -56,6 +56,10 @@ class RecordingPlane(MediaPlane):
     @property
     def ports_free(self) -> int:
         return 1
+
+    @property
+    def state(self) -> str:
+        return "ok"
 
     def sent(self, kind: type[m.Command]) -> list[m.Command]:
         return [command for command in self.commands if isinstance(command, kind)]
@@ -326,3 +330,28 @@ async def test_leg_is_told_the_format_parameters_of_the_peer(make_scene: SceneMa
     scene.conversation.negotiate(audio.answer(offer)[1])
     (command,) = scene.plane.sent(m.NegotiateLeg)
     assert (command.codec, command.clock_rate, command.fmtp) == ("OPUS", 48000, "useinbandfec=1;usedtx=1")
+
+
+async def test_a_failed_leg_ends_the_conversation_and_is_closed_with_its_last_counters(
+    make_scene: SceneMaker,
+) -> None:
+    scene = make_scene()
+    await scene.conversation.open_leg()
+    scene.plane.listener(m.LegFailed(leg_id=scene.call.id, error="out of luck"))
+    assert scene.heard.lost == [FailureReason.GATEWAY_ERROR]
+    statistics = await scene.conversation.close()
+    assert scene.plane.closed, "the media plane may still hold its port"
+    assert statistics is not None
+    assert statistics.packets_received == 7
+
+
+async def test_a_leg_that_went_with_its_worker_has_no_last_counters(make_scene: SceneMaker) -> None:
+    scene = make_scene()
+
+    async def unknown(leg_id: str) -> m.LegClosed:
+        raise UnknownLegError(leg_id)
+
+    await scene.conversation.open_leg()
+    scene.plane.close_leg = unknown  # type: ignore[method-assign]
+    scene.plane.listener(m.LegFailed(leg_id=scene.call.id, error="the worker died"))
+    assert await scene.conversation.close() is None
