@@ -12,7 +12,7 @@ import socket
 import time
 from collections.abc import Callable
 
-from media import rtp
+from media import comfort_noise, rtp
 from media.codecs import Codec, create_codec
 from media.config import MediaConfig
 from media.dtmf import Digit, DtmfReceiver
@@ -24,7 +24,6 @@ from media.rtcp_session import RtcpSession
 from media.rtp_statistics import RtpReceiveStatistics
 from media.sockets import MAX_DATAGRAM
 
-COMFORT_NOISE = 13  # RFC 3389
 MIN_PTIME_MS = 10
 MAX_PTIME_MS = 60
 _unpack = rtp.HEADER.unpack_from
@@ -100,7 +99,7 @@ class RtpSession:
         self._payload_type = self._stream.payload_type = settled.payload_type
         event_type = settled.telephone_event_payload_type
         self._event_type = -1 if event_type is None else event_type
-        self._accepted_types = (self._payload_type, self._event_type, COMFORT_NOISE)
+        self._accepted_types = (self._payload_type, self._event_type, comfort_noise.PAYLOAD_TYPE)
         if before is None or before.telephone_event_clock_rate != settled.telephone_event_clock_rate:
             self._digits_in = DtmfReceiver(settled.telephone_event_clock_rate)
             self._digits_out = DtmfSender(settled.telephone_event_clock_rate)
@@ -178,10 +177,11 @@ class RtpSession:
         if payload_type == self._payload_type:
             if not inbound.put(sequence, timestamp, payload):
                 self.malformed += 1
-        else:
+        elif payload_type == self._event_type:
             inbound.skip(sequence)
-            if payload_type == self._event_type:
-                self._event_received(payload, timestamp, now)
+            self._event_received(payload, timestamp, now)
+        else:
+            inbound.comfort_noise(sequence, payload)
         if self.last_packet_at is None:
             self._first_packet(source, now)
         self.last_packet_at = now

@@ -190,3 +190,15 @@ def test_any_order_within_the_depth_loses_nothing(order: list[int]) -> None:
         put(jitter, index + 1)
     assert take_all(jitter) == [bytes((index,)) for index in range(9)]
     assert (jitter.late, jitter.duplicate) == (0, 0)
+
+
+def test_what_is_next_can_be_looked_at_before_it_is_taken() -> None:
+    buffer = JitterBuffer(8000, 200)
+    assert buffer.peek() is None
+    buffer.put(0, 0, b"first", 160)
+    buffer.put(2, 320, b"third", 160)
+    assert buffer.take() == b"first"
+    assert buffer.take() == 160
+    assert buffer.peek() == b"third"
+    assert buffer.take() == b"third"
+    assert buffer.peek() is None
