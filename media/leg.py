@@ -24,6 +24,8 @@ from media.media_timeout import MediaTimeout
 from media.messages import Direction, Event, LegStatistics
 from media.playback import FilePlayback, Player
 from media.playout import Playout
+from media.quality.leg_monitor import LegMonitor
+from media.quality.leg_report import leg_statistics, spell
 from media.recorder import Recorder, Recording
 from media.rtp_session import RtpSession
 
@@ -60,9 +62,15 @@ class Leg:
         self._recorder = recorder
         self._player = player
         self.rtp = RtpSession(sockets, config, now, self._first_packet, self._digit)
+        self._monitor = LegMonitor(created.leg_id, self.rtp, now, emit)
         self._playout = Playout(SAMPLE_RATE, DEFAULT_PLAYOUT_MS)
         self.engine = EngineLink(
-            created.leg_id, self._playout, SAMPLE_RATE, config.caller_ring_ms, emit, self._media_ms
+            created.leg_id,
+            self._playout,
+            SAMPLE_RATE,
+            config.caller_ring_ms,
+            self._monitor.from_engine,
+            self._media_ms,
         )
         self._timeout = MediaTimeout(created.first_packet_timeout_ms, created.media_timeout_ms)
         self._frames = 0
@@ -95,6 +103,7 @@ class Leg:
             if rtp.send(agent) and agent is not None and not self._agent_heard:
                 self._agent_heard = True
                 self._emit(messages.FirstAudioSent(leg_id=self.leg_id))
+        self._monitor.listen(caller, agent, now)
         if self._recording is not None:
             self._recording.write(caller, agent)
         if self._frames % HOUSEKEEPING_FRAMES == 0:
@@ -123,6 +132,9 @@ class Leg:
             self._emit(messages.MediaTimedOut(leg_id=self.leg_id, kind=kind, silent_ms=silent_ms))
         if self._drain_deadline is not None:
             self._check_drained(now)
+        self._monitor.housekeeping(
+            now, muted=self._mute_caller or self._mute_agent or self._playback is not None
+        )
 
     def _media_ms(self) -> int:
         return (self._frames - self._gate_frame) * FRAME_MS if self._gate_open else 0
@@ -130,10 +142,11 @@ class Leg:
     # --- from the RTP side ---
 
     def _first_packet(self, source: Source, now: float) -> None:
-        self._emit(messages.FirstPacketReceived(leg_id=self.leg_id, source=_spell(source)))
+        self._emit(messages.FirstPacketReceived(leg_id=self.leg_id, source=spell(source)))
         self._align(self, now)
 
     def _digit(self, digit: Digit) -> None:
+        self._monitor.key_pressed()
         self._emit(
             messages.DigitReceived(leg_id=self.leg_id, digit=digit.digit, duration_ms=digit.duration_ms)
         )
@@ -152,6 +165,7 @@ class Leg:
             case messages.OpenGate():
                 if self._gate_deadline is None:
                     self._gate_deadline = now + command.wait_ms / 1000
+                    self._monitor.answered(now)
             case messages.SendEngineMessage():
                 self.engine.send_message(command.message)
             case messages.SendDigits():
@@ -170,6 +184,10 @@ class Leg:
                 self._stop_recording()
             case messages.DrainPlayout():
                 self._drain_deadline = now + command.timeout_ms / 1000
+            case messages.StartAmd():
+                self._monitor.start_amd(command)
+            case messages.WatchSilence():
+                self._monitor.watch_silence(command)
             case _:
                 log.error("media_command_unknown", leg_id=self.leg_id, command=type(command).__name__)
 
@@ -244,34 +262,4 @@ class Leg:
     # --- counters ---
 
     def statistics(self) -> LegStatistics:
-        rtp = self.rtp
-        received, inbound, settled = rtp.received, rtp.inbound, rtp.negotiated
-        source = rtp.latch.source
-        buffer = inbound.buffer if inbound is not None else None
-        return LegStatistics(
-            codec=settled.codec if settled is not None else None,
-            remote_address=_spell(source) if source is not None else None,
-            packets_received=received.packets if received is not None else 0,
-            bytes_received=received.octets if received is not None else 0,
-            packets_sent=rtp.stream.packets,
-            bytes_sent=rtp.stream.octets,
-            packets_lost=received.lost if received is not None else 0,
-            packets_late=buffer.late + buffer.overflowed if buffer is not None else 0,
-            packets_duplicate=buffer.duplicate if buffer is not None else 0,
-            packets_out_of_order=buffer.out_of_order if buffer is not None else 0,
-            packets_ignored=rtp.ignored,
-            frames_concealed=inbound.frames_concealed if inbound is not None else 0,
-            jitter_ms=round(received.jitter_ms, 3) if received is not None else 0.0,
-            round_trip_ms=rtp.rtcp.round_trip_ms,
-            remote_loss_fraction=rtp.rtcp.remote_loss_fraction,
-            engine_frames_sent=self.engine.frames_sent,
-            engine_bytes_received=self.engine.bytes_received,
-            playout_dropped_ms=self._playout.dropped_ms,
-            playout_underruns=self._playout.underruns,
-            barge_ins=self.engine.barge_ins,
-        )
-
-
-def _spell(source: Source) -> str:
-    host, port = source[0], source[1]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return leg_statistics(self.rtp, self.engine, self._playout, self._monitor)

@@ -86,8 +86,8 @@ def _nothing_received(leg: Symptoms, settled: NegotiateLeg) -> Diagnosis | None:
         if leg.strangers:
             return Diagnosis(
                 "stranger-packets",
-                f"no packet from {named} since answer, but {leg.strangers} from {leg.stranger}, which was not "
-                "accepted",
+                f"no packet from {named} since answer, but {leg.strangers} from {leg.stranger}, which was "
+                "not accepted",
             )
         if leg.malformed:
             return Diagnosis(
@@ -147,7 +147,8 @@ def _sound(leg: Symptoms, settled: NegotiateLeg) -> Diagnosis | None:
         )
     if leg.answered_s > ONE_WAY_S and leg.silent_share is not None and leg.silent_share >= SILENT_SHARE:
         return Diagnosis(
-            "one-way-in", f"packets come from {leg.source}, but all of them are silence: the caller is not heard"
+            "one-way-in",
+            f"packets come from {leg.source}, but all of them are silence: the caller is not heard",
         )
     return None
 
@@ -166,11 +167,15 @@ def _network(leg: Symptoms) -> Diagnosis | None:
                 "too late to be played",
             )
     if leg.remote_loss is not None and leg.remote_loss >= HIGH_LOSS:
-        return Diagnosis("high-loss-out", f"the far party reports that {leg.remote_loss:.1%} of ours are lost")
+        return Diagnosis(
+            "high-loss-out", f"the far party reports that {leg.remote_loss:.1%} of ours are lost"
+        )
     if leg.round_trip_ms is not None and leg.round_trip_ms >= HIGH_ROUND_TRIP_MS:
         return Diagnosis("high-delay", f"a packet takes {leg.round_trip_ms:.0f} ms there and back")
     if leg.clipping_share >= HIGH_CLIPPING:
-        return Diagnosis("clipping", f"the far party's sound is too loud: {leg.clipping_share:.1%} is clipped")
+        return Diagnosis(
+            "clipping", f"the far party's sound is too loud: {leg.clipping_share:.1%} is clipped"
+        )
     if leg.mos is not None and leg.mos < LOW_MOS:
         return Diagnosis("low-quality", f"bad stretches: the mean opinion score fell to {leg.mos:.1f}")
     if leg.strangers > MIN_PACKETS:

@@ -31,8 +31,8 @@ AGENT_PAUSE_S = 0.3
 MIN_LATENCY_S = 0.06
 # A barge-in whose speech began longer ago than this was not the speech that stopped the agent.
 MAX_BARGE_IN_S = 3.0
-# A level of which a clipped sample can be part, and the sample value that counts as clipped: the topmost codes
-# of both G.711 laws are above it, all others below.
+# A level of which a clipped sample can be part, and the sample value that counts as clipped: the topmost
+# codes of both G.711 laws are above it, all others below.
 CLIPPING_RMS = 4_000
 CLIPPED = 32_000
 # Figures kept for the percentiles; in a longer call the oldest go.
