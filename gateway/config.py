@@ -169,6 +169,30 @@ class CallsSection(Section):
     drain_timeout: Duration = 30.0
 
 
+class AmdSection(Section):
+    """Answering machine detection on outbound calls."""
+
+    decide_timeout: Duration = 8.0
+    beep_timeout: Duration = 30.0
+    message_timeout: Duration = 60.0
+    voicemail_prompt: str = (
+        "You have reached an answering machine, and it is recording now. Leave a short message: who is calling, "
+        "why, and how to call back. Nobody will answer; say goodbye when you are done."
+    )
+
+
+class WatchdogsSection(Section):
+    """What happens when one side of a conversation falls silent; a time of 0 switches it off."""
+
+    agent_prompt_after: Duration = 15.0
+    agent_prompt: str = "One moment, please."
+    agent_end_after: Duration = 30.0
+    caller_prompt_after: Duration = 0.0
+    caller_prompt: str = "Are you still there?"
+    caller_end_after: Duration = 0.0
+    caller_farewell: str = "I cannot hear you, so I will hang up now. Goodbye."
+
+
 class LoggingSection(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["text", "json"] = "text"
@@ -184,6 +208,8 @@ class Config(Section):
     engine: EngineSection = EngineSection()
     store: StoreSection = StoreSection()
     calls: CallsSection = CallsSection()
+    amd: AmdSection = AmdSection()
+    watchdogs: WatchdogsSection = WatchdogsSection()
     logging: LoggingSection = LoggingSection()
 
     @model_validator(mode="after")

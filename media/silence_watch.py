@@ -1,5 +1,5 @@
-"""The two watchdogs of a conversation: an agent that owes an answer and does not give it, a caller who does not
-say anything. Each has two stages, first something to be said, then the end.
+"""The two watchdogs of a conversation: an agent that owes an answer and does not give it, a caller who says
+nothing. Each has two stages, first something to be said, then the end.
 
 No clock, no audio: who speaks is judged by `media.quality.turn_latency`, times are monotonic seconds. A stage
 is told once; what resets it is speech of the party that was silent. Comfort noise is no speech.
@@ -50,8 +50,8 @@ class SilentAgent:
         self._stages = _Stages(prompt_s, end_s)
 
     def check(self, owed_since: float | None, now: float) -> tuple[Stage, int] | None:
-        """`owed_since`: when the caller began to wait, None while nothing is owed. The stage that has come and
-        the milliseconds of silence.
+        """`owed_since`: when the caller began to wait, None while nothing is owed. The stage that has come
+        and the milliseconds of silence.
         """
         if owed_since is None:
             self._stages.reset()
@@ -73,8 +73,8 @@ class SilentCaller:
     def check(
         self, resting_since: float | None, last_word: float | None, now: float
     ) -> tuple[Stage, int] | None:
-        """`resting_since`: when both fell silent, None while one speaks; `last_word`: the caller's last sign of
-        life.
+        """`resting_since`: when both fell silent, None while one speaks; `last_word`: the caller's last sign
+        of life.
         """
         if self._since is not None and last_word != self._word:
             self._since = None

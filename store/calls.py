@@ -171,6 +171,7 @@ def _row(record: CallRecord) -> Row:
         record.sip_from,
         record.engine_call_id,
         to_json_or_none(record.statistics),
+        record.answered_by,
     )
 
 
@@ -205,6 +206,7 @@ def _record(row: sa.Row[Any]) -> CallRecord:
         sip_from=row.sip_from,
         engine_call_id=row.engine_call_id,
         statistics=from_json_or_none(row.statistics),
+        answered_by=row.answered_by,
     )
 
 

@@ -209,6 +209,7 @@ class CallRecord:
     sip_from: str | None = None
     engine_call_id: str | None = None
     statistics: dict[str, Any] | None = None
+    answered_by: str | None = None  # human, machine or unknown; None when nobody looked
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,6 +164,7 @@ calls = sa.Table(
     sa.Column("sip_from", sa.Text),
     sa.Column("engine_call_id", sa.Text),
     sa.Column("statistics", sa.Text),
+    sa.Column("answered_by", sa.String(16)),
     sa.Index(None, "organization_id", "created_at", "id"),
     sa.Index(None, "organization_id", "status", "created_at", "id"),
     sa.Index(None, "organization_id", "agent_id", "created_at", "id"),
