@@ -49,9 +49,10 @@ class WorkerLoad:
         beats.append(beat)
         while len(beats) > 2 and beat.at - beats[1].at >= WINDOW_S:
             beats.popleft()
-        legs = self._mean_legs
-        if legs >= MEASURABLE_LEGS and len(beats) > 1:
-            self._leg_share = self.cpu_share / legs
+        counts = [one.legs for one in beats]
+        # While their number jumps, what the legs used cannot be told from how many they were.
+        if min(counts) >= max(MEASURABLE_LEGS, max(counts) / 2) and len(beats) > 1:
+            self._leg_share = self.cpu_share / self._mean_legs
 
     @property
     def cpu_share(self) -> float:
