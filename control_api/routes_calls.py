@@ -1,4 +1,4 @@
-"""`/calls`: place, read, list, hang up, cancel, and the timeline."""
+"""`/calls`: place, read, list, hang up, cancel, the timeline and the quality."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from control_api.schemas_calls import (
     render_call,
     render_timeline_event,
 )
+from control_api.schemas_quality import CallQualityOut, render_quality
 from control_api.schemas_shared import Envelope, ListEnvelope, PhoneNumberQuery, UuidIn
 from control_api.services import CallService
 from store.records import CallDirection, CallFilter
@@ -96,6 +97,17 @@ def calls_router(prefix: str, calls: CallService) -> APIRouter:
         """Every step of the call so far, in order."""
         events = await calls.timeline(organization_of(request), path_id(call_id, "call"))
         return single(request, [render_timeline_event(event) for event in events])
+
+    @router.get(
+        "/{call_id}/quality",
+        operation_id="get_call_quality",
+        response_model=Envelope[CallQualityOut],
+        responses=answers(Answers.PLAIN, 404),
+    )
+    async def get_call_quality(request: Request, call_id: str) -> Response:
+        """Network, sound and conversation of each leg, live while the call is up, and what is wrong."""
+        quality = await calls.quality(organization_of(request), path_id(call_id, "call"))
+        return single(request, render_quality(quality))
 
     @router.post(
         "/{call_id}/hangup",

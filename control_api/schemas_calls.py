@@ -69,6 +69,12 @@ class CallSettingsIn(RequestModel):
         default=None, description='Longest call from answer on, such as "3600s".'
     )
     join_timeout: RingTime | None = Field(default=None, description='How long to let it ring, such as "30s".')
+    detect_answering_machine: StrictBool | None = Field(
+        default=None, description="Find out who answers; on by itself when the agent leaves voicemail."
+    )
+    voicemail_message: Annotated[str, Field(min_length=1, max_length=2_000)] | None = Field(
+        default=None, description="What to say after the beep, word for word; else the agent finds its words."
+    )
 
 
 class CallCreate(RequestModel):
@@ -101,6 +107,8 @@ class CallCreate(RequestModel):
                 greeting=settings.greeting,
                 max_duration_ms=settings.max_duration,
                 join_timeout_ms=settings.join_timeout,
+                detect_answering_machine=settings.detect_answering_machine,
+                voicemail_message=settings.voicemail_message,
             ),
         )
 
@@ -133,6 +141,7 @@ class CallOut(ResponseModel):
     recording_url: str | None
     cost_cents: int | None
     outcome: str | None
+    answered_by: str | None = Field(description="`human`, `machine`, `unknown`; null when nobody looked.")
     variables: dict[str, Any]
     metadata: dict[str, Any]
     failure_reason: str | None = Field(description="Null unless the call failed.")
@@ -182,6 +191,7 @@ def render_call(call: CallRecord) -> dict[str, Any]:
         "recording_url": None,
         "cost_cents": call.cost_cents,
         "outcome": call.outcome,
+        "answered_by": call.answered_by,
         "variables": call.variables,
         "metadata": call.metadata,
         "failure_reason": call.failure_reason if call.status is CallStatus.FAILED else None,

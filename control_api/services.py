@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from prometheus_client import CollectorRegistry
 
 from control_api.idempotency import IdempotencyStore
+from gateway.call_quality import CallQuality
 from gateway.directory import Directory
 from gateway.health import Health
 from gateway.new_call import NewCall
@@ -28,6 +29,8 @@ class CallService(Protocol):
     async def hang_up(self, organization_id: str, call_id: str, /) -> CallRecord: ...
 
     async def cancel(self, organization_id: str, call_id: str, /) -> CallRecord: ...
+
+    async def quality(self, organization_id: str, call_id: str, /) -> CallQuality: ...
 
     async def timeline(self, organization_id: str, call_id: str, /) -> Sequence[TimelineEvent]: ...
 

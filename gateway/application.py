@@ -93,6 +93,8 @@ class Gateway:
                 metrics=self.metrics,
                 first_packet_timeout_s=config.media.first_packet_timeout,
                 silence_timeout_s=config.media.silence_timeout,
+                amd_config=config.amd,
+                watchdogs_config=config.watchdogs,
             ),
             default_max_duration_s=config.calls.max_duration,
             default_ring_timeout_s=config.calls.ring_timeout,

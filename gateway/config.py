@@ -176,8 +176,8 @@ class AmdSection(Section):
     beep_timeout: Duration = 30.0
     message_timeout: Duration = 60.0
     voicemail_prompt: str = (
-        "You have reached an answering machine, and it is recording now. Leave a short message: who is calling, "
-        "why, and how to call back. Nobody will answer; say goodbye when you are done."
+        "You have reached an answering machine, and it is recording now. Leave a short message: who is "
+        "calling, why, and how to call back. Nobody will answer; say goodbye when you are done."
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,7 +17,8 @@ import msgspec
 import structlog
 
 from gateway.call import Call
-from gateway.config import CallsSection, EngineSection
+from gateway.config import AmdSection, CallsSection, EngineSection, WatchdogsSection
+from gateway.conversation_care import ConversationCare, ConversationOptions
 from gateway.digit_batch import DigitBatch
 from gateway.failure_reasons import EndReason, FailureReason, end_of_engine_reason
 from gateway.metrics import GatewayMetrics
@@ -32,6 +33,8 @@ log = structlog.get_logger(__name__)
 
 CLOSE_TIMEOUT_S = 5.0
 END_REASON_TIMEOUT_S = 1.0
+# How long the engine may take to say goodbye after it was asked to end the call.
+GOODBYE_TIMEOUT_S = 20.0
 
 
 class ConversationListener(Protocol):
@@ -58,6 +61,8 @@ class ConversationServices:
     metrics: GatewayMetrics
     first_packet_timeout_s: float
     silence_timeout_s: float
+    amd_config: AmdSection = field(default_factory=AmdSection)
+    watchdogs_config: WatchdogsSection = field(default_factory=WatchdogsSection)
 
 
 class Conversation:
@@ -70,6 +75,7 @@ class Conversation:
         listener: ConversationListener,
         services: ConversationServices,
         recording: Path | None = None,
+        options: ConversationOptions = ConversationOptions(),  # noqa: B008 - frozen
     ) -> None:
         self._call = call
         self._request = request
@@ -87,6 +93,11 @@ class Conversation:
         self._ending = False
         self._closed = False
         self._digits = DigitBatch(self._send_digits_to_engine)
+        self._care = ConversationCare(
+            call, self, services.metrics, services.amd_config, services.watchdogs_config, options
+        )
+        self._why: EndReason | None = None  # why the engine ends the call, when we know better than it
+        self._goodbye: asyncio.TimerHandle | None = None
 
     # --- what the session asks for ----------------------------------------------------------------
 
@@ -160,11 +171,20 @@ class Conversation:
         """Signalling says that the call stands: the agent may be heard, and is recorded if that is wanted."""
         self._answered = True
         self._send(m.OpenGate(leg_id=self._leg_id))
+        for command in self._care.at_answer():
+            self._send(command)
         if self._recording is not None:
             self._recording.parent.mkdir(parents=True, exist_ok=True)
             self._send(m.StartRecording(leg_id=self._leg_id, path=str(self._recording)))
             self._call.update(recording_path=str(self._recording))
             self._call.step("recording-started")
+
+    async def statistics(self) -> m.LegStatistics | None:
+        """The leg's figures so far; None when there is no leg."""
+        try:
+            return await self._services.plane.statistics(self._leg_id)
+        except UnknownLegError:
+            return None
 
     async def close(self) -> m.LegStatistics | None:
         """End leg and engine socket at once; the leg's last counters, if there was a leg."""
@@ -172,6 +192,9 @@ class Conversation:
             return None
         self._closed = True
         self._digits.close()
+        self._care.close()
+        if self._goodbye is not None:
+            self._goodbye.cancel()
         if self._task is not None:
             self._task.cancel()
         if not self._has_leg:
@@ -193,6 +216,8 @@ class Conversation:
         handler = _HANDLERS.get(type(event))
         if handler is not None:
             handler(self, event)
+        else:
+            self._care.take(event)
 
     def _on_first_packet(self, event: m.FirstPacketReceived) -> None:
         self._call.step("first-rtp-received", source=event.source)
@@ -225,7 +250,7 @@ class Conversation:
         elif self._answered and event.opened:
             self._task = asyncio.create_task(self._recover())
         else:
-            self._lose(FailureReason.AGENT_ERROR, f"engine socket closed with {event.code}")
+            self.lose(FailureReason.AGENT_ERROR, f"engine socket closed with {event.code}")
 
     def _on_transcript(self, event: m.TranscriptReceived) -> None:
         self._call.transcript.add(
@@ -240,7 +265,7 @@ class Conversation:
     def _on_tool(self, event: m.ToolInvoked) -> None:
         """No client tool is offered yet, so that one that is invoked all the same is told to be unknown."""
         self._call.step("tool-unknown", tool=event.tool_name)
-        self._send_to_engine(
+        self.tell_engine(
             type="client_tool_result",
             invocationId=event.invocation_id,
             errorType="undefined",
@@ -263,23 +288,43 @@ class Conversation:
 
     def _on_media_timeout(self, event: m.MediaTimedOut) -> None:
         self._call.step("media-timeout", what=event.kind, silent_ms=event.silent_ms)
-        self._lose(FailureReason.MEDIA_TIMEOUT, f"no packet for {event.silent_ms} ms ({event.kind})")
+        self.lose(FailureReason.MEDIA_TIMEOUT, f"no packet for {event.silent_ms} ms ({event.kind})")
 
     def _on_leg_failed(self, event: m.LegFailed) -> None:
         self._call.step("leg-failed", error=event.error)
         self._leg_failed = True
-        self._lose(FailureReason.GATEWAY_ERROR, event.error)
+        self.lose(FailureReason.GATEWAY_ERROR, event.error)
 
     # --- the ends ---------------------------------------------------------------------------------
 
+    def end_after_playout(self, reason: EndReason) -> None:
+        """Let what is queued be played, then end the call."""
+        if self._ending:
+            return
+        self._ending = True
+        if self._task is not None:
+            self._task.cancel()
+        self._why = reason
+        self._task = asyncio.create_task(self._say_farewell())
+
+    def engine_ends(self, reason: EndReason) -> None:
+        """When the engine ends the call from now on, this is why."""
+        self._why = reason
+
+    def ask_engine_to_end(self, reason: EndReason, farewell: str) -> None:
+        """Let the engine say goodbye and end the call; it is ended without it when it does not."""
+        self.engine_ends(reason)
+        self.tell_engine(type="hang_up", message=farewell)
+        self._goodbye = asyncio.get_running_loop().call_later(
+            GOODBYE_TIMEOUT_S, self.end_after_playout, reason
+        )
+
     async def _say_farewell(self) -> None:
-        """The engine closed in good order: play what is queued, meanwhile ask it why, then tell the
-        session.
-        """
+        """Play what is queued, meanwhile ask the engine why it ended the call, then tell the session."""
         timeout = self._services.calls_config.farewell_timeout
         drained = self._drained = asyncio.get_running_loop().create_future()
         self._send(m.DrainPlayout(leg_id=self._leg_id, timeout_ms=int(timeout * 1000)))
-        reason = await self._engine_end_reason()
+        reason = self._why or await self._engine_end_reason()
         try:
             await asyncio.wait_for(drained, timeout + CLOSE_TIMEOUT_S)
         except TimeoutError:
@@ -313,7 +358,7 @@ class Conversation:
             pass
         finally:
             self._reopened = None
-        self._lose(FailureReason.AGENT_ERROR, "the engine was lost in mid-call and did not come back")
+        self.lose(FailureReason.AGENT_ERROR, "the engine was lost in mid-call and did not come back")
 
     async def _recover_once(self, deadline_s: float) -> bool:
         assert self._engine_call is not None
@@ -333,7 +378,8 @@ class Conversation:
         self.attach_engine()
         return await self._reopened
 
-    def _lose(self, reason: FailureReason, detail: str) -> None:
+    def lose(self, reason: FailureReason, detail: str) -> None:
+        """The conversation cannot go on."""
         if not self._ending:
             self._ending = True
             self._listener.on_conversation_lost(reason, detail)
@@ -344,14 +390,19 @@ class Conversation:
         if not self._closed:
             self._services.plane.send(command)
 
-    def _send_to_engine(self, **message: Any) -> None:
+    def mute(self, *, caller: bool, agent: bool) -> None:
+        """`caller`: the engine hears silence; `agent`: the far party hears silence."""
+        self._send(m.SetMute(leg_id=self._leg_id, caller=caller, agent=agent))
+
+    def tell_engine(self, **message: Any) -> None:
+        """Send one data message to the engine."""
         self._send(m.SendEngineMessage(leg_id=self._leg_id, message=message))
 
     def _send_digits_to_engine(self, digits: str) -> None:
         """As the engine's own telephony mediums do it: the bare digits as the user's text, answered at
         once.
         """
-        self._send_to_engine(type="user_text_message", text=digits, urgency="immediate")
+        self.tell_engine(type="user_text_message", text=digits, urgency="immediate")
 
 
 def _settle(future: asyncio.Future[bool], value: bool) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from gateway.conversation_care import ConversationOptions
 from gateway.new_call import CallSettings
 from media.ultravox.agent_settings import (
     AgentSettings,
@@ -19,7 +20,7 @@ from media.ultravox.agent_settings import (
 )
 from media.ultravox.call_request import EngineCallRequest
 from sip.audio_codecs import NARROW_BAND_HZ
-from store.records import Agent
+from store.records import Agent, CallDirection
 
 JOIN_MARGIN_S = 30.0  # the engine waits for our socket this much longer than the phone rings
 
@@ -94,6 +95,23 @@ def engine_request(
         variables=variables,
         metadata=texts | {"call_id": call_id, "direction": direction},
         join_timeout_ms=int((ring_timeout_s + JOIN_MARGIN_S) * 1000),
+    )
+
+
+def conversation_options(
+    agent: Agent, settings: CallSettings, direction: CallDirection
+) -> ConversationOptions:
+    """How a call with this agent is to be looked after. Machines answer only when we call."""
+    outbound = direction is CallDirection.OUTBOUND
+    leaves = outbound and bool((agent.built_in_config or {}).get("leave_voicemail", False))
+    detects = settings.detect_answering_machine
+    greeting = _greeting(agent.greeting_settings, settings.greeting)
+    return ConversationOptions(
+        detect_answering_machine=outbound and (leaves if detects is None else detects),
+        leave_voicemail=leaves and detects is not False,
+        voicemail_message=settings.voicemail_message,
+        # Without a setting the engine lets the agent begin.
+        agent_speaks_first=greeting is None or greeting.first_speaker is FirstSpeaker.AGENT,
     )
 
 

@@ -17,7 +17,7 @@ import structlog
 
 from gateway.call import Call, ChangeSink
 from gateway.conversation import Conversation
-from gateway.engine_request import engine_request, longest_call_s
+from gateway.engine_request import conversation_options, engine_request, longest_call_s
 from gateway.failure_reasons import FailureReason
 from gateway.media_address import MediaAddress
 from gateway.new_call import CallSettings
@@ -158,6 +158,7 @@ class InboundSession(Session):
             self,
             services.session.conversation,
             services.recordings / f"{call.id}.wav" if agent.recording_enabled else None,
+            conversation_options(agent, settings, CallDirection.INBOUND),
         )
         self._occupy()
 

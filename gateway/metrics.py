@@ -9,9 +9,14 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from media.messages import LegStatistics
 from media.worker.supervisor import WorkerPool, WorkerStatus
 from store.records import CallRecord
 
+MOS = (1.0, 1.5, 2.0, 2.5, 3.0, 3.3, 3.6, 3.8, 4.0, 4.1, 4.2, 4.3, 4.4, 4.5)
+JITTER_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2)
+LOSS = (0.0, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5)
+TURN_S = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0)
 SHORT_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 LONG_S = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 
@@ -67,6 +72,49 @@ class GatewayMetrics:
             "Attempts to go on after the engine was lost in mid-call.",
             registry=registry,
         )
+        self.mos = Histogram(
+            "trunkline_call_mos",
+            "Average mean opinion score (E-model) of what calls sent us.",
+            ["codec"],
+            buckets=MOS,
+            registry=registry,
+        )
+        self.jitter = Histogram(
+            "trunkline_call_jitter_seconds",
+            "Interarrival jitter of calls when they ended.",
+            buckets=JITTER_S,
+            registry=registry,
+        )
+        self.loss = Histogram(
+            "trunkline_call_loss_ratio",
+            "Share of a call's packets that never reached us.",
+            buckets=LOSS,
+            registry=registry,
+        )
+        self.turn_latency = Histogram(
+            "trunkline_turn_latency_seconds",
+            "From the end of the caller's speech to the agent's first audible packet.",
+            buckets=TURN_S,
+            registry=registry,
+        )
+        self.barge_in = Histogram(
+            "trunkline_barge_in_seconds",
+            "From the begin of the caller's speech to the agent's silence.",
+            buckets=TURN_S,
+            registry=registry,
+        )
+        self.answered_by = Counter(
+            "trunkline_answered_by",
+            "Who answered outbound calls, as far as the detector could tell.",
+            ["answered_by"],
+            registry=registry,
+        )
+        self.diagnoses = Counter(
+            "trunkline_call_diagnoses",
+            "Calls that ended with a fault, by its name.",
+            ["diagnosis"],
+            registry=registry,
+        )
         self.barge_ins = Counter(
             "trunkline_barge_ins", "Times a caller interrupted the agent.", registry=registry
         )
@@ -82,6 +130,21 @@ class GatewayMetrics:
     def observe_first_audio(self, record: CallRecord) -> None:
         if record.started_at is not None:
             self.first_audio.observe((datetime.now(UTC) - record.started_at).total_seconds())
+
+    def observe_turn(self, what: str, took_ms: int) -> None:
+        """A measured turn or barge-in."""
+        (self.turn_latency if what == "turn" else self.barge_in).observe(took_ms / 1000)
+
+    def observe_leg(self, statistics: LegStatistics) -> None:
+        """A leg's last figures."""
+        if statistics.mos_average is not None:
+            self.mos.labels(statistics.codec or "").observe(statistics.mos_average)
+        expected = statistics.packets_received + statistics.packets_lost
+        if expected:
+            self.jitter.observe(statistics.jitter_ms / 1000)
+            self.loss.observe(statistics.packets_lost / expected)
+        if statistics.diagnosis is not None:
+            self.diagnoses.labels(statistics.diagnosis).inc()
 
     def observe_end(self, record: CallRecord) -> None:
         self.calls_total.labels(record.direction, record.status, record.failure_reason or "").inc()

@@ -18,7 +18,7 @@ import structlog
 from gateway.call import Call
 from gateway.conversation import Conversation
 from gateway.dial_queue import DialQueue
-from gateway.engine_request import engine_request, longest_call_s, longest_ring_s
+from gateway.engine_request import conversation_options, engine_request, longest_call_s, longest_ring_s
 from gateway.failure_reasons import FailureReason, failure_of_status
 from gateway.media_address import MediaAddress
 from gateway.new_call import CallSettings
@@ -119,6 +119,7 @@ class OutboundSession(Session):
                 self,
                 self._services.conversation,
                 self._outbound.recordings / f"{self.call.id}.wav" if recording else None,
+                conversation_options(self._agent, self._settings, CallDirection.OUTBOUND),
             )
             created = await self._conversation.open_leg()
             await self._conversation.create_engine_call()

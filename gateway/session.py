@@ -85,6 +85,10 @@ class Session:
             "shutdown",
         )
 
+    async def statistics(self) -> LegStatistics | None:
+        """The leg's figures so far; None when there is no leg, or no longer."""
+        return await self._conversation.statistics() if self._conversation is not None else None
+
     async def wait_settled(self, timeout: float) -> bool:  # noqa: ASYNC109
         """Wait for the terminal status, at most `timeout` seconds; false when it did not come."""
         with suppress(TimeoutError):
@@ -222,7 +226,10 @@ class Session:
             if self._conversation is not None:
                 statistics = await self._conversation.close()
                 if statistics is not None:
-                    self.call.update(statistics=_as_dict(statistics))
+                    self._services.metrics.observe_leg(statistics)
+                    if statistics.diagnosis is not None:
+                        self.call.step("diagnosis", what=statistics.diagnosis, text=statistics.diagnosis_text)
+                    self.call.update(statistics=as_dict(statistics))
         finally:
             if not self.call.terminal:
                 settle()
@@ -257,7 +264,8 @@ def new_session_id() -> int:
     return secrets.randbits(62) + 1
 
 
-def _as_dict(statistics: LegStatistics) -> dict[str, object]:
+def as_dict(statistics: LegStatistics) -> dict[str, object]:
+    """Figures as they are stored and shown."""
     return {name: getattr(statistics, name) for name in statistics.__struct_fields__}
 
 

@@ -15,6 +15,7 @@ OPERATIONS = {
     ("GET", "/calls"),
     ("GET", "/calls/{call_id}"),
     ("GET", "/calls/{call_id}/timeline"),
+    ("GET", "/calls/{call_id}/quality"),
     ("POST", "/calls/{call_id}/hangup"),
     ("POST", "/calls/{call_id}/cancel"),
     ("POST", "/agents"),
