@@ -26,13 +26,14 @@ from media.playback import FilePlayback, Player
 from media.playout import Playout
 from media.quality.leg_monitor import LegMonitor
 from media.quality.leg_report import leg_statistics, spell
+from media.rate_bridge import RateBridge
 from media.recorder import Recorder, Recording
 from media.rtp_session import RtpSession
 
 log = structlog.get_logger(__name__)
 
-# All codecs so far are narrowband, and so is what the engine is asked for.
-SAMPLE_RATE = 8000
+# What a leg may run at (Hz): G.711 needs no more than the first, G.722 and Opus bring the second.
+SAMPLE_RATES = (8000, 16000)
 # Time-outs, reports and ends of digits are looked at in every so many frames.
 HOUSEKEEPING_FRAMES = 5
 DEFAULT_PLAYOUT_MS = 30_000
@@ -63,11 +64,14 @@ class Leg:
         self._player = player
         self.rtp = RtpSession(sockets, config, now, self._first_packet, self._digit)
         self._monitor = LegMonitor(created.leg_id, self.rtp, now, emit)
-        self._playout = Playout(SAMPLE_RATE, DEFAULT_PLAYOUT_MS)
+        self.sample_rate = SAMPLE_RATES[0]
+        self._rate_is_fixed = False
+        self._bridge: RateBridge | None = None  # while the codec has another rate than the leg
+        self._playout = Playout(self.sample_rate, DEFAULT_PLAYOUT_MS)
         self.engine = EngineLink(
             created.leg_id,
             self._playout,
-            SAMPLE_RATE,
+            self.sample_rate,
             config.caller_ring_ms,
             self._monitor.from_engine,
             self._media_ms,
@@ -90,7 +94,8 @@ class Leg:
         """Serve one frame each way."""
         self._frames += 1
         rtp = self.rtp
-        caller = rtp.frame()
+        bridge = self._bridge
+        caller = rtp.frame() if bridge is None else bridge.inward(rtp.frame())
         self.engine.deliver(None if self._mute_caller else caller)
         agent: bytes | bytearray | None = None
         if self._gate_deadline is not None:
@@ -100,7 +105,8 @@ class Leg:
                 self._gate_frame = self._frames
             if self._gate_open and not rtp.sending_digits:
                 agent = self._next_agent_frame()
-            if rtp.send(agent) and agent is not None and not self._agent_heard:
+            outgoing = agent if bridge is None else bridge.outward(agent)
+            if rtp.send(outgoing) and agent is not None and not self._agent_heard:
                 self._agent_heard = True
                 self._emit(messages.FirstAudioSent(leg_id=self.leg_id))
         self._monitor.listen(caller, agent, now)
@@ -159,7 +165,7 @@ class Leg:
             case messages.NegotiateLeg():
                 self._negotiate(command, now)
             case messages.AttachEngine():
-                self.engine.attach(command)
+                self._attach(command)
             case messages.DetachEngine():
                 self.engine.detach()
             case messages.OpenGate():
@@ -197,8 +203,45 @@ class Leg:
         except (UnknownCodecError, ValueError) as error:
             self._emit(messages.LegFailed(leg_id=self.leg_id, error=f"cannot negotiate: {error}"))
             return
+        self._fit_codec()
         # On hold the far party may send or not; nobody has gone away.
         self._timeout.expect(command.direction is Direction.SENDRECV, now)
+
+    # --- the sample rate ---
+    #
+    # One rate for all that lies between the far party and the engine. It follows the codec until something
+    # depends on it: the engine's call, which has one rate to its end, a recording or a file that is played.
+    # From then on it stays, and a codec of another rate is converted at the border.
+
+    def _fit_codec(self) -> None:
+        rate = self.rtp.sample_rate
+        if rate is None:
+            return
+        if not self._rate_is_fixed:
+            self._run_at(rate)
+        if rate == self.sample_rate:
+            self._bridge = None
+        elif self._bridge is None:
+            self._bridge = RateBridge(rate, self.sample_rate)
+
+    def _attach(self, command: messages.AttachEngine) -> None:
+        if not self._rate_is_fixed and command.sample_rate in SAMPLE_RATES:
+            self._run_at(command.sample_rate)
+        self._rate_is_fixed = True
+        self._fit_codec()
+        self.engine.attach(command)
+
+    def _run_at(self, rate: int) -> None:
+        """Change the rate while nothing is queued yet."""
+        if rate == self.sample_rate:
+            return
+        self.sample_rate = rate
+        held = self._playout.held
+        self._playout = Playout(rate, DEFAULT_PLAYOUT_MS)
+        self._playout.held = held
+        self.engine.run_at(rate, self._playout)
+
+    # --- commands, one by one ---
 
     def _send_digits(self, command: messages.SendDigits) -> None:
         try:
@@ -210,7 +253,8 @@ class Leg:
     def _play(self, command: messages.Play) -> None:
         if self._playback is not None:
             self._end_playback(complete=False)
-        self._playback = self._player.play(command.play_id, command.path, SAMPLE_RATE)
+        self._rate_is_fixed = True
+        self._playback = self._player.play(command.play_id, command.path, self.sample_rate)
 
     def _end_playback(self, *, complete: bool) -> None:
         playback, self._playback = self._playback, None
@@ -226,7 +270,8 @@ class Leg:
 
     def _start_recording(self, command: messages.StartRecording) -> None:
         self._stop_recording()
-        self._recording = self._recorder.start(Path(command.path), SAMPLE_RATE)
+        self._rate_is_fixed = True
+        self._recording = self._recorder.start(Path(command.path), self.sample_rate)
 
     def _stop_recording(self) -> None:
         recording, self._recording = self._recording, None

@@ -15,7 +15,7 @@ from media.messages import Direction, Event
 from media.playback import Player
 from media.recorder import Recorder
 from media.rtp import RtpPacket
-from tests.support.audio import Samples, read_wav, silence, tone, write_wav
+from tests.support.audio import Samples, dominant_tone, read_wav, silence, tone, write_wav
 
 LEG = "leg-1"
 FRAME_S = 0.02
@@ -332,3 +332,68 @@ def test_statistics_tell_what_passed(bench: Bench) -> None:
 
 def test_a_leg_that_never_spoke_has_empty_statistics(bench: Bench) -> None:
     assert bench.leg.close(0.0) == messages.LegStatistics()
+
+
+def negotiate_l16(bench: Bench, rate: int) -> None:
+    bench.do(
+        messages.NegotiateLeg(
+            leg_id=LEG,
+            remote_host="127.0.0.1",
+            remote_port=bench.peer.getsockname()[1],
+            remote_rtcp_port=bench.rtcp.getsockname()[1],
+            codec="L16",
+            clock_rate=rate,
+            payload_type=112,
+        )
+    )
+
+
+def l16_heard(bench: Bench) -> Samples:
+    payloads = []
+    while True:
+        try:
+            payloads.append(rtp.parse(bench.peer.recv(2048)).payload)
+        except BlockingIOError:
+            return np.frombuffer(b"".join(payloads), dtype=">i2").astype(np.int16)
+
+
+def test_the_leg_follows_the_codec_while_nothing_depends_on_its_rate(bench: Bench) -> None:
+    bench.negotiate()
+    assert bench.leg.sample_rate == 8000
+    negotiate_l16(bench, 16000)
+    assert bench.leg.sample_rate == 16000
+    bench.do(messages.OpenGate(leg_id=LEG, wait_ms=0))
+    bench.leg.engine.audio(tone(5000, 200, rate=16000).tobytes())
+    bench.tick(10)
+    spoken = l16_heard(bench)
+    assert len(spoken) == 3200
+    assert abs(dominant_tone(spoken, 16000)[0] - 5000) < 10
+
+
+async def test_a_file_is_played_and_recorded_at_one_rate_though_the_codec_changes(
+    bench: Bench, tmp_path: Path
+) -> None:
+    write_wav(tmp_path / "tone.wav", tone(1000, 400))
+    bench.answered()
+    bench.tick()
+    bench.do(messages.StartRecording(leg_id=LEG, path=str(tmp_path / "call.wav")))
+    bench.do(messages.Play(leg_id=LEG, play_id="p", path=str(tmp_path / "tone.wav")))
+    bench.files.close(5.0)
+    bench.tick(10)
+    bench.heard()
+    negotiate_l16(bench, 16000)
+    assert bench.leg.sample_rate == 8000
+    bench.tick(10)
+    spoken = l16_heard(bench)
+    assert len(spoken) == 10 * 320
+    assert abs(dominant_tone(spoken[320:], 16000)[0] - 1000) < 10
+    negotiate_l16(bench, 8000)
+    bench.tick()
+    assert len(l16_heard(bench)) == 160, "what no longer needs to be converted is not"
+    bench.do(messages.StopRecording(leg_id=LEG))
+    bench.files.close(5.0)
+    while not any(isinstance(event, messages.RecordingFinished) for event in bench.events):
+        await asyncio.sleep(0)
+    audio, rate = read_wav(tmp_path / "call.wav")
+    assert (len(audio), rate) == (21 * 160, 8000)
+    assert abs(dominant_tone(audio[:3200, 1])[0] - 1000) < 10

@@ -1,6 +1,5 @@
-"""The ITU's test sequences (G.722, Appendix II) may not be passed on, so the vector here is one that the
-reference code behind the codec gave once: it holds the bit stream still. What proves the codec right is the
-audio that comes out, and the independent softphones of the end-to-end tests.
+"""The ITU's test sequences (G.722, Appendix II) may not be passed on. In their place FFmpeg's G.722, which
+was written apart from the library used here, has to agree bit by bit, and one vector is held still.
 """
 
 import hashlib
@@ -11,6 +10,8 @@ import pytest
 
 from media.codecs import create_codec
 from tests.support.audio import Samples, dominant_tone, noise, tone
+from tests.support.wideband_peer import G722 as FFMPEG
+from tests.support.wideband_peer import Encoder, decode
 
 RATE = 16000
 # Analysis and synthesis filter together delay by 22 samples.
@@ -53,14 +54,26 @@ def test_tones_of_the_whole_wide_band_survive(frequency: float, least_db: float)
     assert snr_db(audio, heard) > least_db
 
 
-def test_bit_stream_is_that_of_the_standard() -> None:
-    audio = tone(1000, 200, rate=RATE) // 2 + noise(200, rate=RATE, level_dbfs=-24)
-    payload = create_codec("G722", 8000).encode(pcm(audio.astype(np.int16)))
+def speechlike() -> Samples:
+    return (tone(1000, 200, rate=RATE) // 2 + noise(200, rate=RATE, level_dbfs=-24)).astype(np.int16)
+
+
+def test_an_independent_decoder_hears_the_same_samples() -> None:
+    audio = speechlike()
+    payload = create_codec("G722", 8000).encode(pcm(audio))
+    ours = create_codec("G722", 8000).decode(payload)
+    assert pcm(decode(FFMPEG, [payload])) == ours
+
+
+def test_an_independent_encoder_sends_the_same_bits() -> None:
+    audio = speechlike()
+    assert Encoder(FFMPEG).encode(audio) == create_codec("G722", 8000).encode(pcm(audio))
+
+
+def test_bit_stream_stays_what_it_was() -> None:
+    payload = create_codec("G722", 8000).encode(pcm(speechlike()))
     assert payload[:16].hex() == "ba166cb304a0a020a0b290888dbff3ac"
-    assert (
-        hashlib.sha256(payload).hexdigest()
-        == "06dfd50cd43e2a018d8ae886ef74cff9baeb3ac2d15349981119b9dd440b652c"
-    )
+    assert hashlib.sha256(payload).hexdigest()[:32] == "06dfd50cd43e2a018d8ae886ef74cff9"
 
 
 def test_frames_of_any_length_give_the_same_stream() -> None:

@@ -6,6 +6,8 @@ from media.codecs.libopus import OpusError, has_fec
 from media.codecs.opus import Opus, OpusPreferences
 from tests.support.audio import Samples, dominant_tone, level_dbfs, noise, tone
 from tests.support.speech import spoken
+from tests.support.wideband_peer import OPUS as FFMPEG
+from tests.support.wideband_peer import decode
 
 RATE = 16000
 FRAME = 320
@@ -46,6 +48,13 @@ def test_a_tone_of_the_wide_band_is_heard_as_itself(frequency: float) -> None:
     heard = samples(b"".join(map(decoder.decode, sent(audio))))
     assert len(heard) == len(audio)
     assert abs(dominant_tone(heard[3200:], RATE)[0] - frequency) < 10
+    assert abs(level_dbfs(heard[3200:]) - level_dbfs(audio[3200:])) < 3
+
+
+def test_an_independent_decoder_hears_what_we_send() -> None:
+    audio = tone(3000, 600, rate=RATE)
+    heard = decode(FFMPEG, sent(audio))
+    assert abs(dominant_tone(heard[3200:], RATE)[0] - 3000) < 10
     assert abs(level_dbfs(heard[3200:]) - level_dbfs(audio[3200:])) < 3
 
 
