@@ -310,7 +310,7 @@ async def test_words_that_wait_are_converted_when_the_leg_turns_wide() -> None:
         assert set(connection.audio_frames) == {640}
         heard = np.frombuffer(bytes(connection.audio), dtype="<i2").astype(np.int16)
         assert abs(dominant_tone(heard[640:6000], 16000)[0] - 1000) < 5
-        line.link.audio(bytes(640))
         wide.held = False
+        line.link.audio(tone(500, 20, rate=16000).tobytes())
         assert len(wide.take() or b"") == 640
         line.link.close()
