@@ -25,6 +25,19 @@ HIGH_CLIPPING = 0.02
 # Fewer packets than this prove nothing about shares.
 MIN_PACKETS = 100
 LOW_MOS = 3.6
+# Addresses that mean something only within one network: RFC 1918, 6598, 3927, 4193, 4291.
+PRIVATE = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "100.64.0.0/10",
+        "169.254.0.0/16",
+        "fc00::/7",
+        "fe80::/10",
+    )
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +125,7 @@ def _why(settled: NegotiateLeg) -> str:
         return ": the SDP named no address (0.0.0.0, hold)"
     if address.is_loopback:
         return ": the SDP named a loopback address"
-    if address.is_private:
+    if any(address in network for network in PRIVATE if network.version == address.version):
         return ": the SDP named a private address"
     return ": nothing was sent, or a firewall keeps it from us"
 
