@@ -111,7 +111,7 @@ class Leg:
                 self._emit(messages.FirstAudioSent(leg_id=self.leg_id))
         self._monitor.listen(caller, agent, now)
         if self._recording is not None:
-            self._recording.write(caller, agent)
+            self._recording.write(caller, agent, now)
         if self._frames % HOUSEKEEPING_FRAMES == 0:
             self._housekeeping(now)
 
@@ -188,6 +188,9 @@ class Leg:
                 self._start_recording(command)
             case messages.StopRecording():
                 self._stop_recording()
+            case messages.PauseRecording() | messages.ResumeRecording():
+                if self._recording is not None:
+                    self._recording.paused = isinstance(command, messages.PauseRecording)
             case messages.DrainPlayout():
                 self._drain_deadline = now + command.timeout_ms / 1000
             case messages.StartAmd():

@@ -124,6 +124,14 @@ class StartRecording(Message, frozen=True):
     path: str
 
 
+class PauseRecording(Message, frozen=True):
+    """Write silence from now on, so that what follows keeps its place in time."""
+
+
+class ResumeRecording(Message, frozen=True):
+    """Write what is heard and said again."""
+
+
 class StopRecording(Message, frozen=True):
     """Close the file; `RecordingFinished` follows."""
 
@@ -172,6 +180,8 @@ Command: TypeAlias = (
     | StopPlay
     | SetMute
     | StartRecording
+    | PauseRecording
+    | ResumeRecording
     | StopRecording
     | DrainPlayout
     | StartAmd

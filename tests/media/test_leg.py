@@ -302,6 +302,26 @@ async def test_a_recording_has_the_caller_left_and_the_agent_right(bench: Bench,
     assert np.corrcoef(audio[:1600, 1], agent)[0, 1] > 0.999
 
 
+async def test_a_paused_recording_holds_silence_until_it_is_resumed(bench: Bench, tmp_path: Path) -> None:
+    bench.do(messages.PauseRecording(leg_id=LEG))  # nothing is recorded yet: nothing happens
+    bench.answered()
+    bench.do(messages.StartRecording(leg_id=LEG, path=str(tmp_path / "a.wav")))
+    card_number = tone(400, 600)
+    for index, at in enumerate(range(0, len(card_number), 160)):
+        if index == 10:
+            bench.do(messages.PauseRecording(leg_id=LEG))
+        if index == 20:
+            bench.do(messages.ResumeRecording(leg_id=LEG))
+        bench.say(card_number[at : at + 160])
+        bench.tick()
+    bench.do(messages.StopRecording(leg_id=LEG))
+    bench.files.close(5.0)
+    frames = np.abs(read_wav(tmp_path / "a.wav")[0][:, 0]).reshape(30, 160).max(axis=1)
+    assert (frames[1:10] > 500).all()
+    assert not frames[10:20].any()
+    assert (frames[20:] > 500).all()
+
+
 def test_what_cannot_be_negotiated_fails_the_leg(bench: Bench) -> None:
     bench.do(
         messages.NegotiateLeg(
