@@ -95,6 +95,7 @@ class ConversationCare:
             speech_ms=event.speech_ms,
         )
         self._call.update(answered_by=event.answered_by)
+        self._call.save()
         self._metrics.answered_by.labels(event.answered_by).inc()
         if event.answered_by == MACHINE and self._voicemail is not None:
             self._voicemail.machine_answered()

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from prometheus_client import CollectorRegistry
 
+import gateway.conversation
 from gateway.call import Call
 from gateway.config import CallsSection, EngineSection
 from gateway.conversation import Conversation, ConversationServices
@@ -355,3 +356,61 @@ async def test_a_leg_that_went_with_its_worker_has_no_last_counters(make_scene: 
     scene.plane.close_leg = unknown  # type: ignore[method-assign]
     scene.plane.listener(m.LegFailed(leg_id=scene.call.id, error="the worker died"))
     assert await scene.conversation.close() is None
+
+
+async def test_a_call_we_end_is_over_when_what_is_queued_was_played(make_scene: SceneMaker) -> None:
+    scene = make_scene()
+    await scene.in_progress()
+    scene.conversation.end_after_playout(EndReason.VOICEMAIL)
+    await until(lambda: scene.plane.sent(m.DrainPlayout))
+    scene.engine_closed(code=1006, normal=False)
+    assert scene.heard.over == []
+    scene.tell(m.PlayoutDrained(leg_id="c1", complete=True, remaining_ms=0))
+    await until(lambda: scene.heard.over)
+    assert scene.heard.over == [EndReason.VOICEMAIL]
+    assert scene.heard.lost == []
+
+
+async def test_an_engine_asked_to_say_goodbye_ends_the_call_for_our_reason(make_scene: SceneMaker) -> None:
+    scene = make_scene()
+    await scene.in_progress()
+    scene.conversation.ask_engine_to_end(EndReason.INACTIVITY, "Goodbye.")
+    (sent,) = scene.plane.sent(m.SendEngineMessage)
+    assert isinstance(sent, m.SendEngineMessage)
+    assert sent.message == {"type": "hang_up", "message": "Goodbye."}
+    scene.engine_closed(code=1000, normal=True)
+    await until(lambda: scene.plane.sent(m.DrainPlayout))
+    scene.tell(m.PlayoutDrained(leg_id="c1", complete=True, remaining_ms=0))
+    await until(lambda: scene.heard.over)
+    assert scene.heard.over == [EndReason.INACTIVITY]
+
+
+async def test_an_engine_that_does_not_say_goodbye_is_not_waited_for(
+    make_scene: SceneMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway.conversation, "GOODBYE_TIMEOUT_S", 0.01)
+    scene = make_scene()
+    await scene.in_progress()
+    scene.conversation.ask_engine_to_end(EndReason.INACTIVITY, "Goodbye.")
+    await until(lambda: scene.plane.sent(m.DrainPlayout))
+    scene.tell(m.PlayoutDrained(leg_id="c1", complete=True, remaining_ms=0))
+    await until(lambda: scene.heard.over)
+    assert scene.heard.over == [EndReason.INACTIVITY]
+
+
+async def test_the_watchdogs_are_set_at_the_answer_and_a_silent_engine_fails_the_call(
+    make_scene: SceneMaker,
+) -> None:
+    scene = make_scene()
+    await scene.in_progress()
+    assert len(scene.plane.sent(m.WatchSilence)) == 1
+    scene.tell(m.SilenceNoticed(leg_id="c1", party="agent", stage="prompt", silent_ms=15_000))
+    assert len(scene.plane.sent(m.SendEngineMessage)) == 1
+    scene.tell(m.SilenceNoticed(leg_id="c1", party="agent", stage="end", silent_ms=30_000))
+    assert scene.heard.lost == [FailureReason.AGENT_ERROR]
+
+
+async def test_figures_can_be_read_while_the_call_goes_on(make_scene: SceneMaker) -> None:
+    scene = make_scene()
+    await scene.in_progress()
+    assert await scene.conversation.statistics() == m.LegStatistics()
