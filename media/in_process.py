@@ -65,7 +65,9 @@ class InProcessMediaPlane:
         self._legs: dict[str, tuple[Leg, int, EventListener]] = {}
         self._files = FileThread()
         self._recorder = Recorder(self._files, config.recording_queue_bytes)
-        self._player = Player(self._files, config.play_max_s)
+        # Decoding takes seconds, for which no recording should wait.
+        self._decoding = FileThread("media-decoding")
+        self._player = Player(self._decoding, config.play_max_s)
         self._poller: SocketPoller | None = None
         self._clock: MediaClock | None = None
         self._events: deque[tuple[EventListener, Event]] = deque()
@@ -93,7 +95,8 @@ class InProcessMediaPlane:
         if self._clock is not None:
             self._clock.close()
             self._clock = None
-        await asyncio.get_running_loop().run_in_executor(None, self._files.close, FILE_THREAD_CLOSE_S)
+        for thread in (self._decoding, self._files):
+            await asyncio.get_running_loop().run_in_executor(None, thread.close, FILE_THREAD_CLOSE_S)
         await asyncio.sleep(0)  # what the file thread has told is passed on
         self._dispatch()
         if self._poller is not None:

@@ -16,10 +16,13 @@ from media import messages
 from media.codecs import UnknownCodecError
 from media.config import MediaConfig
 from media.dtmf import Digit
+from media.dtmf_detector import DtmfDetector
 from media.dtmf_sender import DigitsError
+from media.dtmf_tones import tones
 from media.engine_link import EngineLink
 from media.inbound_audio import FRAME_MS
 from media.latching import Source
+from media.listen_tap import ListenTap
 from media.media_timeout import MediaTimeout
 from media.messages import Direction, Event, LegStatistics
 from media.playback import FilePlayback, Player
@@ -87,6 +90,11 @@ class Leg:
         self._drain_deadline: float | None = None
         self._recording: Recording | None = None
         self._playback: FilePlayback | None = None
+        self._tones: FilePlayback | None = None  # keys that are sent as sound; `play_id` holds them
+        self._hold: FilePlayback | None = None  # the music while the far party is on hold
+        self._direction = Direction.SENDRECV
+        self._detector: DtmfDetector | None = None
+        self._tap: ListenTap | None = None
 
     # --- the clock ---
 
@@ -96,7 +104,9 @@ class Leg:
         rtp = self.rtp
         bridge = self._bridge
         caller = rtp.frame() if bridge is None else bridge.inward(rtp.frame())
-        self.engine.deliver(None if self._mute_caller else caller)
+        if self._detector is not None:
+            caller = self._without_tones(self._detector, caller)
+        self.engine.deliver(None if self._mute_caller or self._hold is not None else caller)
         agent: bytes | bytearray | None = None
         if self._gate_deadline is not None:
             if not self._gate_open and (rtp.last_packet_at is not None or now >= self._gate_deadline):
@@ -112,11 +122,21 @@ class Leg:
         self._monitor.listen(caller, agent, now)
         if self._recording is not None:
             self._recording.write(caller, agent, now)
+        if self._tap is not None:
+            self._tap.write(caller, agent)
         if self._frames % HOUSEKEEPING_FRAMES == 0:
             self._housekeeping(now)
 
     def _next_agent_frame(self) -> bytes | bytearray | None:
         frame: bytes | bytearray | None
+        if self._tones is not None:
+            frame = self._tones.take()
+            if self._tones.finished:
+                self._end_tones()
+            return frame
+        if self._hold is not None:
+            self._playout.take()  # words for nobody: they must not be heard afterwards
+            return self._hold.take()
         if self._playback is not None:
             frame = self._playback.take()
             if self._playback.finished:
@@ -138,9 +158,11 @@ class Leg:
             self._emit(messages.MediaTimedOut(leg_id=self.leg_id, kind=kind, silent_ms=silent_ms))
         if self._drain_deadline is not None:
             self._check_drained(now)
-        self._monitor.housekeeping(
-            now, muted=self._mute_caller or self._mute_agent or self._playback is not None
-        )
+        if self._hold is not None and self._hold.error is not None:
+            log.warning("hold_music_unplayable", leg_id=self.leg_id, reason=self._hold.error)
+            self._hold = self._player.hold_music(None, self.sample_rate)
+        replaced = self._playback is not None or self._hold is not None
+        self._monitor.housekeeping(now, muted=self._mute_caller or self._mute_agent or replaced)
 
     def _media_ms(self) -> int:
         return (self._frames - self._gate_frame) * FRAME_MS if self._gate_open else 0
@@ -156,6 +178,19 @@ class Leg:
         self._emit(
             messages.DigitReceived(leg_id=self.leg_id, digit=digit.digit, duration_ms=digit.duration_ms)
         )
+
+    def _without_tones(self, detector: DtmfDetector, caller: bytes | None) -> bytes | None:
+        """The caller's frame, None where it holds the tones of a key: they are no speech."""
+        if caller is not None and len(caller) != detector.frame_bytes:
+            detector = self._detector = DtmfDetector(self.sample_rate)
+        for digit in detector.take(caller):
+            self._monitor.key_pressed()
+            self._emit(
+                messages.DigitReceived(
+                    leg_id=self.leg_id, digit=digit.digit, duration_ms=digit.duration_ms, by="inband"
+                )
+            )
+        return None if detector.tone else caller
 
     # --- commands ---
 
@@ -184,6 +219,15 @@ class Leg:
             case messages.SetMute():
                 self._mute_caller = command.caller
                 self._mute_agent = command.agent
+            case messages.SetHold():
+                self._set_hold(command, now)
+            case messages.DetectTones():
+                self._detector = DtmfDetector(self.sample_rate) if command.enabled else None
+            case messages.StartListening():
+                self._rate_is_fixed = True
+                self._tap = ListenTap(self.leg_id, self.sample_rate, self._emit)
+            case messages.StopListening():
+                self._tap = None
             case messages.StartRecording():
                 self._start_recording(command)
             case messages.StopRecording():
@@ -207,8 +251,12 @@ class Leg:
             self._emit(messages.LegFailed(leg_id=self.leg_id, error=f"cannot negotiate: {error}"))
             return
         self._fit_codec()
+        self._direction = command.direction
+        self._expect_packets(now)
+
+    def _expect_packets(self, now: float) -> None:
         # On hold the far party may send or not; nobody has gone away.
-        self._timeout.expect(command.direction is Direction.SENDRECV, now)
+        self._timeout.expect(self._direction is Direction.SENDRECV and self._hold is None, now)
 
     # --- the sample rate ---
     #
@@ -248,16 +296,47 @@ class Leg:
 
     def _send_digits(self, command: messages.SendDigits) -> None:
         try:
-            self.rtp.send_digits(command.digits, command.tone_ms, command.gap_ms)
+            if self.rtp.takes_digits:
+                self.rtp.send_digits(command.digits, command.tone_ms, command.gap_ms)
+            else:
+                self._send_tones(command)
         except DigitsError as error:
             log.warning("digits_not_sent", leg_id=self.leg_id, call_id=self.call_id, reason=str(error))
             self._emit(messages.DigitsSent(leg_id=self.leg_id, digits=""))
+
+    def _send_tones(self, command: messages.SendDigits) -> None:
+        """Keys as sound; those that are ordered while others sound are refused."""
+        if self.rtp.negotiated is None:
+            raise DigitsError("nothing was negotiated yet")
+        if self._tones is not None:
+            raise DigitsError("tones are being sent")
+        self._rate_is_fixed = True
+        sound = tones(command.digits, command.tone_ms, command.gap_ms, self.sample_rate)
+        self._tones = FilePlayback(command.digits, self.sample_rate, audio=sound)
+
+    def _end_tones(self) -> None:
+        sent, self._tones = self._tones, None
+        if sent is not None:
+            self._emit(messages.DigitsSent(leg_id=self.leg_id, digits=sent.play_id))
+
+    def _set_hold(self, command: messages.SetHold, now: float) -> None:
+        if command.held == (self._hold is not None):
+            return
+        if command.held:
+            self._rate_is_fixed = True
+            self._hold = self._player.hold_music(command.music_path, self.sample_rate)
+        else:
+            self._hold = None
+            self._playout.clear()
+        self._expect_packets(now)
 
     def _play(self, command: messages.Play) -> None:
         if self._playback is not None:
             self._end_playback(complete=False)
         self._rate_is_fixed = True
-        self._playback = self._player.play(command.play_id, command.path, self.sample_rate)
+        self._playback = self._player.play(
+            command.play_id, command.path, self.sample_rate, loop=command.loop, volume=command.volume
+        )
 
     def _end_playback(self, *, complete: bool) -> None:
         playback, self._playback = self._playback, None

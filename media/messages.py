@@ -91,7 +91,9 @@ class SendEngineMessage(Message, frozen=True):
 
 
 class SendDigits(Message, frozen=True):
-    """Send keys as RFC 4733 events: 0-9 * # A-D, and `w` for a pause of half a second."""
+    """Send keys: 0-9 * # A-D, and `w` for a pause of half a second; as RFC 4733 events, or as tones where
+    those were not negotiated. `DigitsSent` follows.
+    """
 
     digits: str
     tone_ms: int = 160
@@ -99,12 +101,14 @@ class SendDigits(Message, frozen=True):
 
 
 class Play(Message, frozen=True):
-    """Play a WAV file (8 or 16 kHz, mono, 16 bit) to the leg, in place of the agent; `PlayFinished`
-    follows.
+    """Play a sound file (WAV, MP3) to the leg, in place of the agent, whose words wait meanwhile;
+    `PlayFinished` follows.
     """
 
     play_id: str
     path: str
+    loop: bool = False  # until it is stopped
+    volume: float = 1.0  # a factor
 
 
 class StopPlay(Message, frozen=True):
@@ -116,6 +120,29 @@ class SetMute(Message, frozen=True):
 
     caller: bool = False
     agent: bool = False
+
+
+class SetHold(Message, frozen=True):
+    """Hold: the leg hears music, the engine silence, what the agent says is dropped, and no packets are
+    expected. Ended by `held` false.
+    """
+
+    held: bool
+    music_path: str | None = None  # a sound file; None for a tone of our own
+
+
+class DetectTones(Message, frozen=True):
+    """Listen for keys in the far party's audio itself, or stop to."""
+
+    enabled: bool
+
+
+class StartListening(Message, frozen=True):
+    """Pass on what the leg hears and says, as `AudioHeard`, from now on."""
+
+
+class StopListening(Message, frozen=True):
+    """Nobody listens any more."""
 
 
 class StartRecording(Message, frozen=True):
@@ -143,8 +170,8 @@ class DrainPlayout(Message, frozen=True):
 
 
 class StartAmd(Message, frozen=True):
-    """Find out from now on whether a person or a machine has answered; `AmdResult` follows within `decide_ms`,
-    and for a machine `BeepDetected` or `GreetingEnded`, unless `listen_ms` pass without either.
+    """Find out from now on whether a person or a machine has answered; `AmdResult` follows within
+    `decide_ms`, and for a machine `BeepDetected` or `GreetingEnded`, unless `listen_ms` pass without either.
     """
 
     decide_ms: int = 8_000
@@ -179,6 +206,10 @@ Command: TypeAlias = (
     | Play
     | StopPlay
     | SetMute
+    | SetHold
+    | DetectTones
+    | StartListening
+    | StopListening
     | StartRecording
     | PauseRecording
     | ResumeRecording
@@ -204,8 +235,11 @@ class FirstAudioSent(Message, frozen=True):
 
 
 class DigitReceived(Message, frozen=True):
+    """A key that was pressed and let go; the same press may be told once for each way it came."""
+
     digit: str
     duration_ms: int
+    by: str = "rfc4733"  # or inband
 
 
 class DigitsSent(Message, frozen=True):
@@ -268,6 +302,16 @@ class PlayFinished(Message, frozen=True):
     play_id: str
     complete: bool
     error: str | None = None
+
+
+class AudioHeard(Message, frozen=True):
+    """Some frames of both sides while somebody listens: s16le, two channels, left the far party, right what
+    it hears. A gap in `sequence` is audio that was dropped on the way.
+    """
+
+    sequence: int
+    sample_rate: int
+    audio: bytes
 
 
 class RecordingFinished(Message, frozen=True):
@@ -390,6 +434,7 @@ Event: TypeAlias = (
     | PlaybackCleared
     | PlayoutDrained
     | PlayFinished
+    | AudioHeard
     | RecordingFinished
     | MediaTimedOut
     | TurnMeasured

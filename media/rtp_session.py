@@ -217,6 +217,11 @@ class RtpSession:
 
     # --- to the far party ---
 
+    @property
+    def takes_digits(self) -> bool:
+        """Whether keys can go out as telephone events."""
+        return self._event_type >= 0
+
     def send_digits(self, digits: str, tone_ms: int, gap_ms: int) -> None:
         """Queue keys. Raises `DigitsError`."""
         if self._event_type < 0:

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from media.in_process import InProcessMediaPlane
-from media.messages import EngineMessageReceived, EngineStateChanged, Event
+from media.messages import AudioHeard, EngineMessageReceived, EngineStateChanged, Event
 from media.plane import MediaCapacityError, UnknownLegError
 from media.worker import protocol as p
 from media.worker.collector_watch import CollectorWatch
@@ -26,7 +26,7 @@ HELLO_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 6.0
 EXIT_OK, EXIT_MISMATCH, EXIT_NO_HELLO = 0, 3, 4
 # A gateway that does not read loses these first: nothing waits for them.
-DISPENSABLE = (EngineMessageReceived, EngineStateChanged)
+DISPENSABLE = (AudioHeard, EngineMessageReceived, EngineStateChanged)
 
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 

@@ -17,9 +17,11 @@ def _espeak() -> Espeak:
     return Espeak()
 
 
-def spoken(text: str, rate: int = RATE) -> Samples:
-    """`text` in the default voice, at `rate` Hz. No two calls give the same samples: keep what you got."""
+def spoken(text: str, rate: int = RATE, voice_name: str | None = None) -> Samples:
+    """`text` in the default voice or that of the catalogue's name, at `rate` Hz. No two calls give the same
+    samples: keep what you got.
+    """
     espeak = _espeak()
-    voice = speaking_voice(None, None, espeak.languages)
+    voice = speaking_voice(voice_name, None, espeak.languages)
     speech = make_speech(SpeechKey(text, voice, rate), espeak.synthesize(text, voice.language, voice.variant))
     return np.frombuffer(speech.pcm, dtype="<i2").astype(np.int16)

@@ -24,6 +24,7 @@ SIMPLE: dict[type[inspect.Type], st.SearchStrategy[Any]] = {
     inspect.IntType: NUMBERS,
     inspect.FloatType: st.floats(allow_nan=False),
     inspect.BoolType: st.booleans(),
+    inspect.BytesType: st.binary(max_size=64),
     inspect.NoneType: st.none(),
     inspect.AnyType: JSON,
 }
