@@ -25,6 +25,9 @@ from media.worker.protocol import Heartbeat, WorkerSettings
 
 log = structlog.get_logger(__name__)
 
+# Workers whose shares differ by less are told apart by their calls: so small a difference is noise.
+SAME_LOAD = 0.05
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolSettings:
@@ -239,9 +242,9 @@ class WorkerPool:
         return min(fit, key=self._load_key, default=None)
 
     @staticmethod
-    def _load_key(worker: _Worker) -> tuple[float, int]:
+    def _load_key(worker: _Worker) -> tuple[int, int]:
         legs = worker.plane.legs if worker.plane is not None else 0
-        return worker.load.projected(legs + 1), legs
+        return int(worker.load.projected(legs + 1) / SAME_LOAD), legs
 
     def _state(self, worker: _Worker) -> str:
         plane = worker.plane
