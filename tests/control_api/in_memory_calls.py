@@ -93,9 +93,7 @@ class InMemoryCalls:
         live = not record.status.terminal
         if record.statistics is None:
             return CallQuality(call_id, live, record.answered_by, ())
-        return CallQuality(
-            call_id, live, record.answered_by, (LegQuality(CONTACT_LEG, record.statistics),)
-        )
+        return CallQuality(call_id, live, record.answered_by, (LegQuality(CONTACT_LEG, record.statistics),))
 
     async def timeline(self, organization_id: str, call_id: str) -> list[TimelineEvent]:
         return self.events.get((await self.get(organization_id, call_id)).id, [])
