@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 from gateway.agent_sync import AgentSync
 from gateway.calls import CallService
 from gateway.config import Config
-from gateway.conversation import ConversationServices
+from gateway.conversation_services import ConversationServices
 from gateway.dial_queue import DialQueue
 from gateway.directory import Directory
 from gateway.engine_watch import EngineWatch

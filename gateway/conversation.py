@@ -9,24 +9,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 import structlog
 
 from gateway.call import Call
-from gateway.config import AmdSection, CallsSection, EngineSection, WatchdogsSection
 from gateway.conversation_care import ConversationCare, ConversationOptions
+from gateway.conversation_services import ConversationListener, ConversationServices
 from gateway.digit_batch import DigitBatch
 from gateway.failure_reasons import EndReason, FailureReason, end_of_engine_reason
-from gateway.metrics import GatewayMetrics
 from media import messages as m
-from media.plane import MediaPlane, UnknownLegError
+from media.plane import UnknownLegError
 from media.ultravox.call_request import EngineCallRequest
 from media.ultravox.errors import EngineApiError
-from media.ultravox.rest import EngineCall, UltravoxClient
+from media.ultravox.rest import EngineCall
 from sip.offer_answer import AudioParameters
 
 log = structlog.get_logger(__name__)
@@ -35,34 +33,6 @@ CLOSE_TIMEOUT_S = 5.0
 END_REASON_TIMEOUT_S = 1.0
 # How long the engine may take to say goodbye after it was asked to end the call.
 GOODBYE_TIMEOUT_S = 20.0
-
-
-class ConversationListener(Protocol):
-    """The session that owns the conversation."""
-
-    def on_engine_open(self) -> None:
-        """The engine's socket stands."""
-
-    def on_conversation_over(self, reason: EndReason) -> None:
-        """The agent ended the conversation and everything it said was played."""
-
-    def on_conversation_lost(self, reason: FailureReason, detail: str) -> None:
-        """The conversation cannot go on."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConversationServices:
-    """What every conversation shares."""
-
-    plane: MediaPlane
-    engine: UltravoxClient
-    engine_config: EngineSection
-    calls_config: CallsSection
-    metrics: GatewayMetrics
-    first_packet_timeout_s: float
-    silence_timeout_s: float
-    amd_config: AmdSection = field(default_factory=AmdSection)
-    watchdogs_config: WatchdogsSection = field(default_factory=WatchdogsSection)
 
 
 class Conversation:

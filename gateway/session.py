@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import structlog
 
 from gateway.call import Call
-from gateway.conversation import Conversation, ConversationServices
+from gateway.conversation import Conversation
+from gateway.conversation_services import ConversationServices
 from gateway.failure_reasons import EndReason, FailureReason
 from gateway.live_calls import LiveCalls
 from gateway.metrics import GatewayMetrics

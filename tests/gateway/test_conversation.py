@@ -11,7 +11,8 @@ from prometheus_client import CollectorRegistry
 import gateway.conversation
 from gateway.call import Call
 from gateway.config import CallsSection, EngineSection
-from gateway.conversation import Conversation, ConversationServices
+from gateway.conversation import Conversation
+from gateway.conversation_services import ConversationServices
 from gateway.failure_reasons import EndReason, FailureReason
 from gateway.metrics import GatewayMetrics
 from media import messages as m
