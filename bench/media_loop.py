@@ -27,6 +27,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
+import uvloop
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_create_server
 
 from media import messages
@@ -229,10 +231,7 @@ def _summary(calls: list[Call], start: float, end: float, seconds: float) -> dic
     for call in calls:
         arrivals = [arrival for arrival in call.arrivals if start <= arrival < end]
         rates.append(len(arrivals) / seconds)
-        deviations += [
-            abs(after - before - FRAME_S) * 1000
-            for before, after in itertools.pairwise(arrivals)
-        ]
+        deviations += [abs(after - before - FRAME_S) * 1000 for before, after in itertools.pairwise(arrivals)]
         round_trips += [trip * 1000 for sent, trip in call.round_trips if start <= sent < end]
         lost += sum(1 for sent in call.sent_at.values() if start <= sent < end - 0.5)
     first_half = [t * 1000 for c in calls for s, t in c.round_trips if start <= s < (start + end) / 2]
@@ -343,8 +342,8 @@ def main() -> None:
     if arguments.role == "generator":
         _tell(measure(arguments))
         return
-    import uvloop
-
+    # Standard output is for the answers; warnings of the plane go beside it.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     uvloop.run(run_echo() if arguments.role == "echo" else run_plane(arguments))
 
 

@@ -30,11 +30,15 @@ LONGEST_PAUSE_S = 60.0
 class AgentSync:
     """One task that works off the directory's agents that the engine does not know yet."""
 
-    def __init__(self, directory: Directory, engine: UltravoxClient) -> None:
+    def __init__(
+        self, directory: Directory, engine: UltravoxClient, *, first_pause_s: float = FIRST_PAUSE_S
+    ) -> None:
+        self._first_pause_s = first_pause_s
         self._directory = directory
         self._engine = engine
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
+        self.offered = asyncio.Event()  # set once each agent was offered, with success or without
 
     def start(self) -> None:
         self._directory.on_agent_changed = self._wake.set
@@ -48,18 +52,27 @@ class AgentSync:
             self._task = None
 
     async def _run(self) -> None:
-        pause = FIRST_PAUSE_S
+        pause = self._first_pause_s
         while True:
             self._wake.clear()
             failed = False
             for agent in self._directory.agents_to_sync():
-                failed = not await self.offer(agent) or failed
+                failed = not await self._offer_safely(agent) or failed
+            self.offered.set()
             if failed:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_S)
             else:
-                pause = FIRST_PAUSE_S
+                pause = self._first_pause_s
                 await self._wake.wait()
+
+    async def _offer_safely(self, agent: Agent) -> bool:
+        """Whatever goes wrong with one agent, a store that is away included, must not end the task."""
+        try:
+            return await self.offer(agent)
+        except Exception:
+            log.exception("agent_sync_failed", agent_id=agent.id)
+            return False
 
     async def offer(self, agent: Agent) -> bool:
         """Offer one agent to the engine; false when it is worth another try."""

@@ -5,6 +5,8 @@ This is what the HTTP API holds on to, and what `serve` runs.
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -26,6 +28,7 @@ from gateway.loop_watch import LoopWatch
 from gateway.media_address import MediaAddress
 from gateway.media_plane import open_media_plane
 from gateway.metrics import GatewayMetrics
+from gateway.open_store import open_store
 from gateway.outbound import OutboundServices
 from gateway.session import SessionServices
 from gateway.sweep import fail_orphans
@@ -41,7 +44,9 @@ from store.writer import CallWriter
 
 log = structlog.get_logger(__name__)
 
-STRAGGLER_TIMEOUT_S = 5.0  # after the drain: how long the last BYEs may take
+STRAGGLER_TIMEOUT_S = 5.0  # after the drain: how long legs and recordings may take to close
+SIGNALLING_TIMEOUT_S = 2.0  # how long the answers to the last BYEs are waited for
+SIGNALLING_LOOK_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,25 +144,41 @@ class Gateway:
 
     @classmethod
     async def open(cls, config: Config) -> Gateway:
-        """Open the store and load the routing table; nothing listens yet."""
-        store = await Store.open(config.database_url())
-        gateway = cls(config, store)
-        await gateway.directory.load()
+        """Open the store and load the routing table; nothing listens yet. Raises `ConfigurationError` when
+        the database cannot be used.
+        """
+        store = await open_store(config)
+        try:
+            gateway = cls(config, store)
+            await gateway.directory.load()
+        except BaseException:
+            await store.close()
+            raise
         return gateway
 
     async def start(self) -> Addresses:
         """Take calls. Raises `OSError` when an address cannot be bound, `MediaStartError` when a media worker
         does not come up.
         """
+        orphans = await self.store.calls.unfinished()
         self._writer.start()
-        await fail_orphans(self.store)
         await self._plane.start()
-        self._engine_watch.start()
-        self._agent_sync.start()
         self._loop_watch.start()
         await self._user_agent.start()
         self._started = True
+        await fail_orphans(self.store, orphans)
+        self._engine_watch.start()
+        self._agent_sync.start()
         return Addresses(sip=tuple(self._user_agent.addresses))
+
+    async def wait_settled(self, timeout_s: float) -> None:
+        """Wait until the engine was asked how it is and was offered every agent it does not know yet, so that
+        whoever is told that we are ready can call at once; at most `timeout_s` seconds.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._engine_watch.asked.wait()
+                await self._agent_sync.offered.wait()
 
     async def drain(self, timeout_s: float) -> None:
         """Take no new call, let live ones go on for up to `timeout_s` seconds, then end them with BYE."""
@@ -174,18 +195,28 @@ class Gateway:
             session.shut_down()
 
     async def close(self) -> None:
-        """Release everything. Calls still live are ended first."""
+        """Release everything. Calls still live are ended first. A part that cannot be closed does not keep
+        the others open.
+        """
         self._draining = True
         self.end_calls()
         await self._live.wait_until_empty(STRAGGLER_TIMEOUT_S)
-        await self._agent_sync.close()
-        await self._engine_watch.close()
-        await self._loop_watch.close()
-        await self._user_agent.close()
-        await self._plane.close()
-        await self._engine.close()
-        await self._writer.close()
-        await self.store.close()
+        await self._signalling_done(SIGNALLING_TIMEOUT_S)
+        self._started = False
+        for part in (
+            self._agent_sync,
+            self._engine_watch,
+            self._loop_watch,
+            self._user_agent,
+            self._plane,
+            self._engine,
+            self._writer,
+            self.store,
+        ):
+            try:
+                await part.close()
+            except Exception:
+                log.exception("not_closed", part=type(part).__name__)
 
     # --- what the API asks ------------------------------------------------------------------------
 
@@ -214,6 +245,17 @@ class Gateway:
         return explain_data(decide_outbound(self.directory.table, query))
 
     # --- inside -----------------------------------------------------------------------------------
+
+    async def _signalling_done(self, timeout_s: float) -> None:
+        """Let the last BYEs and CANCELs be answered, and repeated where they were lost: a peer that missed
+        its own would stay in a call with nobody.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while self._started and (  # noqa: ASYNC110 - the stack tells nobody that it is idle
+                    self._user_agent.statistics.calls or self._user_agent.statistics.dialogs
+                ):
+                    await asyncio.sleep(SIGNALLING_LOOK_S)
 
     def _take_invite(self, invite: IncomingCall) -> None:
         self._inbound.on_invite(invite)

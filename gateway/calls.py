@@ -176,6 +176,8 @@ class CallService:
             _owned(session, organization_id)
             if not session.over and not session.call.terminal:
                 return session
+            # The end has begun: the answer tells how it ended.
+            await session.wait_settled(SETTLE_TIMEOUT_S)
             record = session.call.record
         else:
             record = await self._stored(organization_id, call_id)

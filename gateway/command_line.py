@@ -9,21 +9,22 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from gateway.config import Config, parse_endpoint, parse_port_range
+from gateway.config import parse_endpoint, parse_port_range
 from gateway.config_sources import load_config
 from gateway.errors import ConfigurationError
 from gateway.follow_call import follow_call
+from gateway.free_port import free_sip_port
 from gateway.logs import configure_logging
 from gateway.route_test import route_test
 from gateway.serve import OpenHttp, serve
 
 DEMO_SIP = "127.0.0.1:5060"
 DEMO_HTTP = "127.0.0.1:8080"
-DEMO_RTP_PORTS = "20000-29999"
 
 
 def run(arguments: Sequence[str], open_http: OpenHttp) -> int:
@@ -41,20 +42,23 @@ def run(arguments: Sequence[str], open_http: OpenHttp) -> int:
         return 0
     configure_logging(config.logging)
     if command == "serve":
-        return _run_loop(serve(config, open_http, demo=options.demo), config)
+        return _run_loop(serve(config, open_http, demo=options.demo))
     if command == "route-test":
-        query = {"to": options.to, "from_": options.from_number, "source": options.source}
-        return _run_loop(route_test(config, **query), config)
+        try:
+            return _run_loop(
+                route_test(config, to=options.to, from_=options.from_number, source=options.source)
+            )
+        except ConfigurationError as error:
+            print(f"trunkline: {error.message}", file=sys.stderr)
+            return 1
     return _run_loop(
         follow_call(
             options.api, options.key, agent_id=options.agent, to=options.to, from_number=options.from_number
-        ),
-        config,
+        )
     )
 
 
-def _run_loop(coroutine: Any, config: Config) -> int:
-    del config
+def _run_loop(coroutine: Coroutine[Any, Any, int]) -> int:
     try:
         import uvloop
     except ImportError:
@@ -120,6 +124,16 @@ def _endpoint(text: str) -> str:
     return text
 
 
+def _with_port(endpoint: str) -> str:
+    """The endpoint with a port number of its own when it has 0, so that UDP and TCP get the same one."""
+    host, port = parse_endpoint(endpoint)
+    if port:
+        return endpoint
+    with suppress(OSError):  # an address that is not ours is told when it is bound
+        port = free_sip_port(host)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def _port_range(text: str) -> str:
     try:
         parse_port_range(text)
@@ -145,6 +159,7 @@ def _overrides(options: argparse.Namespace) -> dict[str, Any]:
     sip = options.sip or (DEMO_SIP if demo else None)
     http = options.http or (DEMO_HTTP if demo else None)
     if sip is not None:
+        sip = _with_port(sip)
         overrides["sip.listen"] = (f"udp:{sip}", f"tcp:{sip}")
     if http is not None:
         overrides["http.listen"] = http

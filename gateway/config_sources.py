@@ -17,6 +17,7 @@ from gateway.config import Config
 from gateway.errors import ConfigurationError
 
 PREFIX = "TRUNKLINE_"
+NOT_SETTINGS = frozenset({"TRUNKLINE_KEY"})  # read by the `call` command
 
 Overrides = Mapping[str, Any]  # dotted key -> value, for example {"sip.listen": ("udp:127.0.0.1:0",)}
 
@@ -36,7 +37,7 @@ def load_config(
     faults: list[str] = []
     known = _known_keys()
     for name, text in environment.items():
-        if not name.startswith(PREFIX):
+        if not name.startswith(PREFIX) or name in NOT_SETTINGS:
             continue
         setting = known.get(name)
         if setting is None:

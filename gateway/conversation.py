@@ -8,8 +8,9 @@ is lost.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import msgspec
@@ -21,7 +22,7 @@ from gateway.conversation_services import ConversationListener, ConversationServ
 from gateway.digit_batch import DigitBatch
 from gateway.failure_reasons import EndReason, FailureReason, end_of_engine_reason
 from media import messages as m
-from media.plane import UnknownLegError
+from media.plane import MediaCapacityError, UnknownLegError
 from media.ultravox.call_request import EngineCallRequest
 from media.ultravox.errors import EngineApiError
 from media.ultravox.rest import EngineCall
@@ -31,6 +32,7 @@ log = structlog.get_logger(__name__)
 
 CLOSE_TIMEOUT_S = 5.0
 END_REASON_TIMEOUT_S = 1.0
+STEADY_S = 10.0  # an engine that stood so long has recovered; one lost sooner uses up the same attempts
 # How long the engine may take to say goodbye after it was asked to end the call.
 GOODBYE_TIMEOUT_S = 20.0
 
@@ -59,6 +61,8 @@ class Conversation:
         self._reopened: asyncio.Future[bool] | None = None
         self._drained: asyncio.Future[bool] | None = None
         self._task: asyncio.Task[None] | None = None
+        self._opened_at = 0.0
+        self._attempts = 0  # at recovery, since the engine last stood for a while
         self._answered = False
         self._ending = False
         self._closed = False
@@ -73,16 +77,20 @@ class Conversation:
 
     async def open_leg(self) -> m.LegCreated:
         """Reserve the leg's ports. Raises `MediaCapacityError`."""
-        created = await self._services.plane.create_leg(
-            m.CreateLeg(
-                leg_id=self._leg_id,
-                call_id=self._call.id,
-                first_packet_timeout_ms=int(self._services.first_packet_timeout_s * 1000),
-                media_timeout_ms=int(self._services.silence_timeout_s * 1000),
-            ),
-            self._on_event,
-        )
-        self._has_leg = True
+        self._has_leg = True  # from the request on: the call may end while we wait for the leg
+        try:
+            created = await self._services.plane.create_leg(
+                m.CreateLeg(
+                    leg_id=self._leg_id,
+                    call_id=self._call.id,
+                    first_packet_timeout_ms=int(self._services.first_packet_timeout_s * 1000),
+                    media_timeout_ms=int(self._services.silence_timeout_s * 1000),
+                ),
+                self._on_event,
+            )
+        except MediaCapacityError:
+            self._has_leg = False
+            raise
         self._call.step("leg-created", port=created.port)
         return created
 
@@ -121,7 +129,8 @@ class Conversation:
     async def create_engine_call(self) -> None:
         """Ask the engine for its side of the call. Raises a subclass of `EngineApiError`."""
         timeout = self._services.engine_config.create_timeout
-        self._engine_call = await self._services.engine.create_call(self._request, deadline_s=timeout)
+        with self._services.metrics.engine_create.time():
+            self._engine_call = await self._services.engine.create_call(self._request, deadline_s=timeout)
         self._call.update(engine_call_id=self._engine_call.call_id)
         self._call.step("engine-created", engine_call_id=self._engine_call.call_id)
 
@@ -144,10 +153,19 @@ class Conversation:
         for command in self._care.at_answer():
             self._send(command)
         if self._recording is not None:
-            self._recording.parent.mkdir(parents=True, exist_ok=True)
-            self._send(m.StartRecording(leg_id=self._leg_id, path=str(self._recording)))
-            self._call.update(recording_path=str(self._recording))
-            self._call.step("recording-started")
+            self._record(self._recording)
+
+    def _record(self, file: Path) -> None:
+        """A recording that cannot be made does not cost the call."""
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            log.error("recording_failed", call_id=self._call.id, error=str(error))
+            self._call.step("recording-failed", error=error.strerror)
+            return
+        self._send(m.StartRecording(leg_id=self._leg_id, path=str(file)))
+        self._call.update(recording_path=str(file))
+        self._call.step("recording-started")
 
     async def statistics(self) -> m.LegStatistics | None:
         """The leg's figures so far; None when there is no leg."""
@@ -203,6 +221,7 @@ class Conversation:
     def _on_engine_opened(self, event: m.EngineOpened) -> None:
         self._call.step("engine-open", connect_ms=round(event.connect_ms, 1))
         self._services.metrics.engine_connect.observe(event.connect_ms / 1000)
+        self._opened_at = monotonic()
         if self._reopened is None:
             self._listener.on_engine_open()
         else:
@@ -216,9 +235,9 @@ class Conversation:
             _settle(self._reopened, False)
         elif event.normal and event.opened:
             self._ending = True
-            self._task = asyncio.create_task(self._say_farewell())
+            self._start(self._say_farewell)
         elif self._answered and event.opened:
-            self._task = asyncio.create_task(self._recover())
+            self._start(self._recover)
         else:
             self.lose(FailureReason.AGENT_ERROR, f"engine socket closed with {event.code}")
 
@@ -275,7 +294,7 @@ class Conversation:
         if self._task is not None:
             self._task.cancel()
         self._why = reason
-        self._task = asyncio.create_task(self._say_farewell())
+        self._start(self._say_farewell)
 
     def engine_ends(self, reason: EndReason) -> None:
         """When the engine ends the call from now on, this is why."""
@@ -288,6 +307,18 @@ class Conversation:
         self._goodbye = asyncio.get_running_loop().call_later(
             GOODBYE_TIMEOUT_S, self.end_after_playout, reason
         )
+
+    def _start(self, work: Callable[[], Awaitable[None]]) -> None:
+        self._task = asyncio.create_task(self._guarded(work))
+
+    async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
+        """A fault of ours ends the call, which would otherwise go on in silence."""
+        try:
+            await work()
+        except Exception:
+            log.exception("conversation_crashed", call_id=self._call.id)
+            self._ending = True
+            self._listener.on_conversation_lost(FailureReason.GATEWAY_ERROR, "internal error")
 
     async def _say_farewell(self) -> None:
         """Play what is queued, meanwhile ask the engine why it ended the call, then tell the session."""
@@ -316,9 +347,12 @@ class Conversation:
         history.
         """
         config = self._services.engine_config
+        if monotonic() - self._opened_at >= STEADY_S:
+            self._attempts = 0
         try:
             async with asyncio.timeout(config.recover_timeout):
-                for attempt in range(1, config.recover_attempts + 1):
+                while self._attempts < config.recover_attempts:
+                    self._attempts = attempt = self._attempts + 1
                     self._call.step("engine-recovering", attempt=attempt)
                     self._services.metrics.engine_recoveries.inc()
                     if await self._recover_once(config.recover_timeout):

@@ -23,6 +23,7 @@ class EngineWatch:
         self._engine = engine
         self._task: asyncio.Task[None] | None = None
         self.state = "not asked yet"
+        self.asked = asyncio.Event()  # set once there is an answer, good or bad
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="engine-watch")
@@ -40,6 +41,7 @@ class EngineWatch:
             if state != self.state:
                 (log.info if state == "ok" else log.warning)("engine_state", state=state)
                 self.state = state
+            self.asked.set()
             await asyncio.sleep(INTERVAL_S if state == "ok" else INTERVAL_WHEN_AWAY_S)
 
     async def _ask(self) -> str:
@@ -47,4 +49,7 @@ class EngineWatch:
             await self._engine.ping()
         except EngineApiError as error:
             return str(error) or type(error).__name__
+        except Exception as error:
+            log.exception("engine_watch_failed")
+            return type(error).__name__
         return "ok"

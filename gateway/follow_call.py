@@ -12,6 +12,10 @@ POLL_S = 0.5
 TERMINAL = ("ended", "failed", "cancelled")
 
 
+class _ApiError(Exception):
+    """The API said no; the text is for the user."""
+
+
 async def follow_call(api: str, key: str | None, *, agent_id: str, to: str, from_number: str | None) -> int:
     """0 when the call was answered and ended, 1 otherwise."""
     if not key:
@@ -21,13 +25,11 @@ async def follow_call(api: str, key: str | None, *, agent_id: str, to: str, from
     base = f"{api.rstrip('/')}/api/public/v1"
     try:
         async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"}) as session:
-            created = await _json(session.post(f"{base}/calls", json=body))
-            if "error" in created:
-                print(
-                    f"trunkline: {created['error']['code']}: {created['error']['message']}", file=sys.stderr
-                )
-                return 1
-            return await _follow(session, base, created["data"]["id"])
+            created = await _data(session.post(f"{base}/calls", json=body))
+            return await _follow(session, base, created["id"])
+    except _ApiError as error:
+        print(f"trunkline: {error}", file=sys.stderr)
+        return 1
     except (aiohttp.ClientError, TimeoutError) as error:
         print(f"trunkline: {api}: {error}", file=sys.stderr)
         return 1
@@ -37,8 +39,8 @@ async def _follow(session: aiohttp.ClientSession, base: str, call_id: str) -> in
     print(f"call {call_id}")
     told = 0
     while True:
-        call = (await _json(session.get(f"{base}/calls/{call_id}")))["data"]
-        timeline = (await _json(session.get(f"{base}/calls/{call_id}/timeline")))["data"]
+        call = await _data(session.get(f"{base}/calls/{call_id}"))
+        timeline = await _data(session.get(f"{base}/calls/{call_id}/timeline"))
         for event in timeline[told:]:
             detail = " ".join(f"{name}={value}" for name, value in event["detail"].items())
             print(f"{event['t_ms'] / 1000:8.3f}  {event['kind']:<20} {detail}")
@@ -50,10 +52,17 @@ async def _follow(session: aiohttp.ClientSession, base: str, call_id: str) -> in
         await asyncio.sleep(POLL_S)
 
 
-async def _json(request: Any) -> dict[str, Any]:
+async def _data(request: Any) -> Any:
+    """What the API answers under `data`. Raises `_ApiError` for an error, or for what is no answer of it."""
     async with request as response:
         try:
-            answer: dict[str, Any] = await response.json(content_type=None)
+            answer = await response.json(content_type=None)
         except ValueError:
-            return {"error": {"code": response.status, "message": "the answer is not JSON"}}
-        return answer
+            answer = None
+    if isinstance(answer, dict):
+        if "data" in answer:
+            return answer["data"]
+        error = answer.get("error")
+        if isinstance(error, dict):
+            raise _ApiError(f"{error.get('code')}: {error.get('message')}")
+    raise _ApiError(f"HTTP status {response.status} with an answer that is not the API's")

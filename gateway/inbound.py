@@ -23,6 +23,8 @@ from gateway.media_address import MediaAddress
 from gateway.new_call import CallSettings
 from gateway.session import Session, SessionServices, new_session_id
 from media.plane import MediaCapacityError
+from media.ultravox.agent_settings import AgentSettingsError
+from media.ultravox.call_request import CallRequestError
 from media.ultravox.errors import EngineApiError, EngineBusyError
 from routing.decisions import Refusal
 from routing.explain import explain_text
@@ -32,7 +34,7 @@ from sip.audio_codecs import best_sample_rate
 from sip.errors import NotAcceptableError, SdpError, SipError
 from sip.headers import NameAddr
 from sip.message import Request
-from sip.offer_answer import AudioSession, LocalAudio
+from sip.offer_answer import AudioParameters, AudioSession, LocalAudio
 from sip.user_agent import Call as SipCall
 from sip.user_agent import IncomingCall
 from store.identifiers import uuid7
@@ -116,7 +118,6 @@ class InboundSession(Session):
     def __init__(
         self, invite: IncomingCall, route: InboundRoute, agent: Agent, services: InboundServices
     ) -> None:
-        settings = CallSettings()
         trunk = route.trunk
         record = CallRecord(
             id=uuid7(),
@@ -131,35 +132,22 @@ class InboundSession(Session):
             sip_call_id=invite.call_id,
             sip_from=invite.request.get("From"),
         )
-        max_duration_s = longest_call_s(agent, settings, services.session.default_max_duration_s)
         call = Call(record, services.save)
-        super().__init__(call, services.session, max_duration_s)
+        super().__init__(
+            call,
+            services.session,
+            longest_call_s(agent, CallSettings(), services.session.default_max_duration_s),
+        )
         self._invite = invite
         self._agent = agent
         self._codecs = trunk.codecs if trunk else DEFAULT_CODECS
         self._inbound = services
         self._answer: bytes | None = None
+        self._agreed: AudioParameters | None = None
         self._sip = invite
         invite.listener = self
         call.step("invite-received", source=f"{invite.source_host}:{invite.source_port}")
         call.step("routed", trunk_id=record.trunk_id, phone_number=record.from_number, agent_id=agent.id)
-        self._conversation = Conversation(
-            call,
-            engine_request(
-                agent,
-                settings,
-                call_id=call.id,
-                direction=str(CallDirection.INBOUND),
-                variables={},
-                metadata={},
-                max_duration_s=max_duration_s,
-                ring_timeout_s=0.0,
-            ),
-            self,
-            services.session.conversation,
-            services.recordings / f"{call.id}.wav" if agent.recording_enabled else None,
-            conversation_options(agent, settings, CallDirection.INBOUND),
-        )
         self._occupy()
 
     def start(self) -> None:
@@ -169,12 +157,12 @@ class InboundSession(Session):
         self._setup = asyncio.create_task(self._prepare())
 
     async def _prepare(self) -> None:
-        assert self._conversation is not None
         try:
-            created = await self._conversation.open_leg()
+            conversation = self._conversation = self._new_conversation()
+            created = await conversation.open_leg()
             self._negotiate_offer(created.port, created.rtcp_port)
-            await self._conversation.create_engine_call()
-            self._conversation.attach_engine()
+            await conversation.create_engine_call()
+            conversation.attach_engine()
         except MediaCapacityError as error:
             self._refuse(503, FailureReason.CAPACITY, str(error), retry_after=True)
         except NotAcceptableError as error:
@@ -183,11 +171,32 @@ class InboundSession(Session):
             self._refuse(400, FailureReason.MEDIA_NEGOTIATION_FAILED, str(error))
         except EngineBusyError as error:
             self._refuse(503, FailureReason.AGENT_ERROR, str(error), retry_after=True)
-        except EngineApiError as error:
+        except (EngineApiError, AgentSettingsError, CallRequestError) as error:
             self._refuse(500, FailureReason.AGENT_ERROR, str(error))
         except Exception:
             log.exception("inbound_call_crashed", call_id=self.call.id)
             self._refuse(500, FailureReason.GATEWAY_ERROR, "internal error")
+
+    def _new_conversation(self) -> Conversation:
+        """Raises `AgentSettingsError` for an agent that the engine would refuse."""
+        call, agent = self.call, self._agent
+        return Conversation(
+            call,
+            engine_request(
+                agent,
+                CallSettings(),
+                call_id=call.id,
+                direction=str(CallDirection.INBOUND),
+                variables={},
+                metadata={},
+                max_duration_s=self._max_duration_s,
+                ring_timeout_s=0.0,
+            ),
+            self,
+            self._services.conversation,
+            self._inbound.recordings / f"{call.id}.wav" if agent.recording_enabled else None,
+            conversation_options(agent, CallSettings(), CallDirection.INBOUND),
+        )
 
     def _negotiate_offer(self, port: int, rtcp_port: int) -> None:
         assert self._conversation is not None
@@ -200,12 +209,15 @@ class InboundSession(Session):
             self._answer = self._audio.offer()  # the INVITE had no offer: ours goes into the 200
             self._conversation.run_at(best_sample_rate(self._codecs))
             return
-        self._answer, parameters = self._audio.answer(self._invite.offer)
-        self._conversation.run_at(parameters.sample_rate)
-        self._apply(parameters)
+        self._answer, self._agreed = self._audio.answer(self._invite.offer)
+        self._conversation.run_at(self._agreed.sample_rate)
 
     def on_engine_open(self) -> None:
         if not self.over and self._answer is not None:
+            if self._agreed is not None:
+                # Not earlier: before our answer the caller does not know where to send its audio to, and
+                # the leg begins to miss packets when it is negotiated.
+                self._apply(self._agreed)
             self.call.step("answered", sip_status=200)
             self.call.update(sip_status=200, sip_reason="OK")
             self._invite.answer(self._answer)
@@ -225,9 +237,8 @@ class InboundSession(Session):
             self._apply(self._audio.accept_answer(sdp))
         except (SdpError, NotAcceptableError) as error:
             self.call.step("answer-refused", error=str(error))
-            self.finish(
-                lambda: self.call.fail(FailureReason.MEDIA_NEGOTIATION_FAILED), "media-negotiation-failed"
-            )
+            failure = FailureReason.MEDIA_NEGOTIATION_FAILED
+            self.finish(lambda: self.call.fail(failure), failure)
             return False
         return True
 
@@ -237,10 +248,23 @@ class InboundSession(Session):
         self.finish(lambda: self.call.fail(FailureReason.CALLER_HANGUP))
 
     def on_conversation_lost(self, reason: FailureReason, detail: str) -> None:
-        if self.call.record.started_at is None and self.call.record.sip_status is None:
+        if self._unanswered:
             self._refuse(500, reason, detail)
         else:
             super().on_conversation_lost(reason, detail)
+
+    def shut_down(self) -> None:
+        if self._unanswered and not self.over:
+            self.call.step("shutdown")
+            message = "the gateway is shutting down"
+            self._refuse(503, FailureReason.GATEWAY_ERROR, message, retry_after=True)
+        else:
+            super().shut_down()
+
+    @property
+    def _unanswered(self) -> bool:
+        """The INVITE has had no final answer."""
+        return self.call.record.sip_status is None
 
     def _refuse(self, status: int, reason: FailureReason, detail: str, *, retry_after: bool = False) -> None:
         """Give up before the answer, with a status that tells the carrier what to do."""

@@ -42,6 +42,12 @@ class GatewayMetrics:
             buckets=SHORT_S + LONG_S[2:5],
             registry=registry,
         )
+        self.queue_wait = Histogram(
+            "trunkline_queue_wait_seconds",
+            "From the creation of an outbound call to the moment it is dialled.",
+            buckets=SHORT_S + LONG_S[2:5],
+            registry=registry,
+        )
         self.call_duration = Histogram(
             "trunkline_call_duration_seconds",
             "From answer to end.",
@@ -126,6 +132,9 @@ class GatewayMetrics:
     def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
         """A gauge whose value is read at each scrape."""
         Gauge(f"trunkline_{name}", text, registry=self.registry).set_function(read)
+
+    def observe_dialled(self, record: CallRecord) -> None:
+        self.queue_wait.observe((datetime.now(UTC) - record.created_at).total_seconds())
 
     def observe_first_audio(self, record: CallRecord) -> None:
         if record.started_at is not None:

@@ -24,10 +24,13 @@ from gateway.media_address import MediaAddress
 from gateway.new_call import CallSettings
 from gateway.session import Session, SessionServices, new_session_id
 from media.plane import MediaCapacityError
+from media.ultravox.agent_settings import AgentSettingsError
+from media.ultravox.call_request import CallRequestError
 from media.ultravox.errors import EngineApiError
 from routing.outbound import OutboundRoute
 from sip.audio_codecs import best_sample_rate
-from sip.errors import NotAcceptableError, SdpError
+from sip.body import session_description
+from sip.errors import NotAcceptableError, SdpError, SipError
 from sip.message import Response
 from sip.offer_answer import AudioSession, LocalAudio
 from sip.user_agent import Call as SipCall
@@ -83,6 +86,7 @@ class OutboundSession(Session):
     def dial(self) -> None:
         """A place is free: begin. Called by the queue, once."""
         self._occupy()
+        self._services.metrics.observe_dialled(self.call.record)
         self._setup = asyncio.create_task(self._prepare())
 
     def expire(self) -> None:
@@ -91,10 +95,11 @@ class OutboundSession(Session):
         self.finish(lambda: self.call.fail(FailureReason.CAPACITY))
 
     def cancel(self) -> None:
-        """Take the call back before it is answered."""
-        self.call.step("cancel-requested")
-        self._cancelling = True
-        self._give_up(lambda: self.call.cancel())
+        """Take the call back before it is answered; once is enough."""
+        if not self._cancelling:
+            self.call.step("cancel-requested")
+            self._cancelling = True
+            self._give_up(lambda: self.call.cancel())
 
     async def _prepare(self) -> None:
         recording = self._settings.recording_enabled
@@ -127,9 +132,9 @@ class OutboundSession(Session):
             self._invite(peer_host, created.port, created.rtcp_port)
         except MediaCapacityError as error:
             self._fail(FailureReason.CAPACITY, str(error))
-        except EngineApiError as error:
+        except (EngineApiError, AgentSettingsError, CallRequestError) as error:
             self._fail(FailureReason.AGENT_ERROR, str(error))
-        except OSError as error:
+        except (OSError, SipError) as error:
             self._fail(FailureReason.TRUNK_UNAVAILABLE, f"{self._route.target.address}: {error}")
         except Exception:
             log.exception("outbound_call_crashed", call_id=self.call.id)
@@ -180,7 +185,7 @@ class OutboundSession(Session):
         self.call.step("answered", sip_status=response.status)
         self.call.update(sip_status=response.status, sip_reason=response.reason)
         try:
-            self._apply(self._audio.accept_answer(response.body))
+            self._apply(self._audio.accept_answer(session_description(response) or b""))
         except (SdpError, NotAcceptableError) as error:
             self._fail(FailureReason.MEDIA_NEGOTIATION_FAILED, str(error))
             return
@@ -190,7 +195,14 @@ class OutboundSession(Session):
 
     def on_failure(self, call: SipCall, status: int, reason: str, response: Response | None) -> None:
         peer = response is not None
-        self.call.step("refused", sip_status=status, reason=reason, by="peer" if peer else "gateway")
+        self.call.step(
+            "refused",
+            sip_status=status,
+            reason=reason,
+            by="peer" if peer else "gateway",
+            # RFC 3326: carriers tell the Q.850 cause here.
+            reason_header=response.get("Reason") if response is not None else None,
+        )
         self.call.update(sip_status=status, sip_reason=reason)
         if self._cancelling:
             self.finish(lambda: self.call.cancel())
@@ -217,17 +229,12 @@ class OutboundSession(Session):
 
     def _fail(self, reason: FailureReason, detail: str) -> None:
         self.call.step("failed", reason=str(reason), detail=detail)
-        self.finish(lambda: self.call.fail(reason), str(reason))
+        self.finish(lambda: self.call.fail(reason), reason)
 
     def _stop_timers(self) -> None:
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
-
-    def _fail_unanswered(self) -> bool:
-        if self._cancelling:
-            return self.call.cancel()
-        return self.call.fail(FailureReason.NO_ANSWER)
 
     def on_released(self) -> None:
         if self._queue is not None:

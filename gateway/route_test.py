@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from gateway.config import Config
 from gateway.directory import Directory
+from gateway.open_store import open_store
 from routing.decisions import Refusal
 from routing.explain import explain_text
 from routing.inbound import InboundQuery, decide_inbound
-from store.database import Store
 
 
 async def route_test(config: Config, *, to: str, from_: str | None, source: str | None) -> int:
-    """Print the decision; 0 when the INVITE would be routed, 1 when it would be refused."""
-    store = await Store.open(config.database_url())
+    """Print the decision; 0 when the INVITE would be routed, 1 when it would be refused.
+
+    Raises `ConfigurationError` when the database cannot be used.
+    """
+    store = await open_store(config)
     try:
         directory = Directory(store)
         await directory.load()

@@ -12,7 +12,8 @@ import ipaddress
 import signal
 import sys
 from collections.abc import Callable
-from typing import Protocol
+from contextlib import AsyncExitStack
+from typing import Any, Protocol
 
 import structlog
 
@@ -21,6 +22,11 @@ from gateway.config import Config, parse_endpoint
 from gateway.demo import DemoSetup, LocalEngine, seed_demo
 from gateway.errors import ConfigurationError
 from media.plane import MediaStartError
+
+SETTLE_TIMEOUT_S = 5.0  # how long an engine that does not answer may hold up the ready line
+
+# A call makes some hundred containers that reference counting frees by itself: look for cycles less often.
+COLLECT_AFTER = (20_000, 20, 20)
 
 log = structlog.get_logger(__name__)
 
@@ -39,57 +45,79 @@ OpenHttp = Callable[[Gateway, str, int], HttpSide]
 
 async def serve(config: Config, open_http: OpenHttp, *, demo: bool) -> int:
     """Run a gateway until it is told to stop; the exit code."""
-    engine: LocalEngine | None = None
+    signals = _Signals()
     try:
-        if demo:
-            _require_loopback(config)
-            engine = LocalEngine()
-            await engine.start()
-            config = config.model_copy(
-                update={
-                    "engine": config.engine.model_copy(
-                        update={"base_url": engine.base_url, "api_key": engine.api_key}
-                    )
-                }
+        async with AsyncExitStack() as running:
+            # A task, so that a signal can end a start that takes its time; what was started is then stopped.
+            starting = asyncio.create_task(_start(running, config, open_http, demo=demo))
+            if not await _ended_before(starting, signals.first):
+                return 0
+            gateway = starting.result()
+            gc.collect()
+            gc.freeze()  # what lives from the start on need not be looked at again in every collection
+            gc.set_threshold(*COLLECT_AFTER)
+            await signals.first.wait()
+            await _ended_before(
+                asyncio.create_task(gateway.drain(config.calls.drain_timeout)), signals.second
             )
-        gateway = await Gateway.open(config)
-        setup = await seed_demo(gateway.directory) if demo else None
-        return await _run(gateway, config, open_http, setup)
+        return 0
     except ConfigurationError as error:
         print(f"trunkline: {error.message}", file=sys.stderr)
         return 1
     finally:
-        if engine is not None:
-            await engine.stop()
-
-
-async def _run(gateway: Gateway, config: Config, open_http: OpenHttp, setup: DemoSetup | None) -> int:
-    signals = _Signals()
-    http = open_http(gateway, *parse_endpoint(config.http.listen))
-    try:
-        try:
-            addresses = await gateway.start()
-            http_host, http_port = await http.start()
-        except MediaStartError as error:
-            print(f"trunkline: {error}", file=sys.stderr)
-            return 1
-        except OSError as error:
-            print(f"trunkline: cannot listen: {error}", file=sys.stderr)
-            return 1
-        gc.collect()
-        gc.freeze()  # what lives from the start on need not be looked at again in every collection
-        _announce(addresses, http_host, http_port, setup)
-        await signals.first.wait()
-        drain = asyncio.create_task(gateway.drain(config.calls.drain_timeout))
-        second = asyncio.create_task(signals.second.wait())
-        await asyncio.wait({drain, second}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (drain, second):
-            task.cancel()
-        return 0
-    finally:
-        await http.stop()
-        await gateway.close()
         signals.close()
+
+
+async def _start(running: AsyncExitStack, config: Config, open_http: OpenHttp, *, demo: bool) -> Gateway:
+    """Start everything; `running` gets what has to be stopped, in the end or after a failure.
+
+    Raises `ConfigurationError`.
+    """
+    if demo:
+        _require_loopback(config)
+        engine = LocalEngine()
+        running.push_async_callback(engine.stop)
+        await engine.start()
+        own_engine = {"base_url": engine.base_url, "api_key": engine.api_key}
+        config = config.model_copy(update={"engine": config.engine.model_copy(update=own_engine)})
+    gateway = await Gateway.open(config)
+    running.push_async_callback(gateway.close)
+    setup = await seed_demo(gateway.directory) if demo else None
+    try:
+        addresses = await gateway.start()
+    except MediaStartError as error:
+        raise ConfigurationError(str(error)) from error
+    except OSError as error:
+        raise _cannot_listen("SIP", ", ".join(config.sip.listen), error) from error
+    http = open_http(gateway, *parse_endpoint(config.http.listen))
+    running.push_async_callback(http.stop)
+    try:
+        http_host, http_port = await http.start()
+    except OSError as error:
+        raise _cannot_listen("HTTP", config.http.listen, error) from error
+    await gateway.wait_settled(SETTLE_TIMEOUT_S)
+    _announce(addresses, http_host, http_port, setup)
+    return gateway
+
+
+def _cannot_listen(what: str, where: str, error: OSError) -> ConfigurationError:
+    return ConfigurationError(f"cannot listen for {what} on {where}: {error.strerror or error}")
+
+
+async def _ended_before(task: asyncio.Task[Any], event: asyncio.Event) -> bool:
+    """Wait for the task's end, or cancel it when the event comes first. What the task raises is raised."""
+    waiting = asyncio.create_task(event.wait())
+    try:
+        await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task})
+    if task.cancelled():
+        return False
+    task.result()
+    return True
 
 
 class _Signals:

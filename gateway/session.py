@@ -26,7 +26,7 @@ from sip.message import Request, Response
 from sip.offer_answer import AudioParameters, AudioSession
 from sip.user_agent import Call as SipCall
 from sip.user_agent import OfferedRequest
-from store.records import CallDirection
+from store.records import CallDirection, CallStatus
 
 log = structlog.get_logger(__name__)
 
@@ -76,15 +76,15 @@ class Session:
     def hang_up(self) -> None:
         """End an answered call at somebody's request over the API."""
         self.call.step("hangup-requested")
-        self.finish(lambda: self.call.end(EndReason.API_HANGUP), "api-hangup")
+        self.finish(lambda: self.call.end(EndReason.API_HANGUP), EndReason.API_HANGUP)
 
     def shut_down(self) -> None:
         """End the call because the gateway stops: `ended` when it was answered, `failed` otherwise."""
-        self.call.step("shutdown")
-        self.finish(
-            lambda: self.call.end(EndReason.SHUTDOWN) or self.call.fail(FailureReason.GATEWAY_ERROR),
-            "shutdown",
-        )
+        if not self.over:
+            self.call.step("shutdown")
+            self.finish(
+                lambda: self._end_or_fail(EndReason.SHUTDOWN, FailureReason.GATEWAY_ERROR), EndReason.SHUTDOWN
+            )
 
     async def statistics(self) -> LegStatistics | None:
         """The leg's figures so far; None when there is no leg, or no longer."""
@@ -152,14 +152,12 @@ class Session:
         reason = _peer_reason(request)
         self.call.step("sip-terminated", by=by, reason=reason)
         if by == "remote":
-            self.finish(lambda: self.call.end(EndReason.CONTACT_HANGUP) or self._fail_unanswered())
+            self.finish(lambda: self._end_or_fail(EndReason.CONTACT_HANGUP, FailureReason.CALLER_HANGUP))
         elif by == "local":
-            return  # our own BYE: the end has begun already
+            # Our own BYE: the end has begun already, unless the stack gave the call up because we raised.
+            self.finish(lambda: self.call.fail(FailureReason.GATEWAY_ERROR))
         else:
             self.finish(lambda: self.call.fail(FailureReason.TRUNK_UNAVAILABLE))
-
-    def _fail_unanswered(self) -> bool:
-        return self.call.fail(FailureReason.CALLER_HANGUP)
 
     # --- the conversation -------------------------------------------------------------------------
 
@@ -167,11 +165,11 @@ class Session:
         """Overridden where something waits for it."""
 
     def on_conversation_over(self, reason: EndReason) -> None:
-        self.finish(lambda: self.call.end(reason) or self.call.fail(FailureReason.AGENT_ERROR), str(reason))
+        self.finish(lambda: self._end_or_fail(reason, FailureReason.AGENT_ERROR), reason)
 
     def on_conversation_lost(self, reason: FailureReason, detail: str) -> None:
         log.warning("conversation_lost", call_id=self.call.id, reason=str(reason), detail=detail)
-        self.finish(lambda: self.call.fail(reason), str(reason))
+        self.finish(lambda: self.call.fail(reason), reason)
 
     # --- the common steps of both directions ------------------------------------------------------
 
@@ -194,7 +192,7 @@ class Session:
 
     def _exceeded(self) -> None:
         self.call.step("max-duration", seconds=self._max_duration_s)
-        self.finish(lambda: self.call.end(EndReason.MAX_DURATION), "max-duration")
+        self.finish(lambda: self.call.end(EndReason.MAX_DURATION), EndReason.MAX_DURATION)
 
     def _after(self, seconds: float, act: Callable[[], None]) -> None:
         self._timers.append(asyncio.get_running_loop().call_later(seconds, act))
@@ -205,7 +203,7 @@ class Session:
 
     # --- the end ----------------------------------------------------------------------------------
 
-    def finish(self, settle: Callable[[], bool], why: str | None = None) -> None:
+    def finish(self, settle: Callable[[], bool], why: EndReason | FailureReason | None = None) -> None:
         """Begin the end; only the first caller has a say in how the call ends.
 
         `settle` sets the terminal status once leg and socket are closed; `why` goes into the Reason header of
@@ -213,14 +211,19 @@ class Session:
         """
         if self._closing is not None:
             return
+        # First of all, so that whatever the rest does, the call gives back what it holds.
+        self._closing = asyncio.create_task(self._close(settle))
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
-        if self._sip is not None:
-            self._sip.hang_up(f'SIP;cause=200;text="{why}"' if why else None)
         if self._setup is not None and self._setup is not asyncio.current_task():
             self._setup.cancel()
-        self._closing = asyncio.create_task(self._close(settle))
+        if self._sip is not None:
+            self._sip.hang_up(_q850(why))
+
+    def _end_or_fail(self, end: EndReason, failure: FailureReason) -> bool:
+        """Answered calls end, others fail."""
+        return self.call.end(end) if self.call.status is CallStatus.IN_PROGRESS else self.call.fail(failure)
 
     async def _close(self, settle: Callable[[], bool]) -> None:
         try:
@@ -268,6 +271,15 @@ def new_session_id() -> int:
 def as_dict(statistics: LegStatistics) -> dict[str, object]:
     """Figures as they are stored and shown."""
     return {name: getattr(statistics, name) for name in statistics.__struct_fields__}
+
+
+def _q850(why: EndReason | FailureReason | None) -> str | None:
+    """A Reason header (RFC 3326): 16 is normal clearing, 41 a temporary failure. Not `SIP;cause=200`, which
+    in a CANCEL means that somebody else has answered.
+    """
+    if why is None:
+        return None
+    return f'Q.850;cause={16 if isinstance(why, EndReason) else 41};text="{why}"'
 
 
 def _peer_reason(request: Request | None) -> str | None:

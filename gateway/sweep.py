@@ -1,10 +1,13 @@
 """After a crash: calls that the store still believes to be live are told to have failed.
 
-No call of a gateway that ended without saying so can be alive, because the audio went through it.
+No call of a gateway that ended without saying so can be alive, because the audio went through it. They are
+looked up before we listen, so that none of our own is among them, and told to have failed only when we do:
+a gateway started by mistake beside a running one finds its ports taken, and must not touch the other's calls.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -12,16 +15,15 @@ import structlog
 
 from gateway.failure_reasons import FailureReason
 from store.database import Store
-from store.records import CallStatus
+from store.records import CallRecord, CallStatus
 
 log = structlog.get_logger(__name__)
 
 
-async def fail_orphans(store: Store) -> int:
-    """Give every unfinished call of the store its terminal status; returns how many there were."""
-    orphans = await store.calls.unfinished()
+async def fail_orphans(store: Store, orphans: Sequence[CallRecord]) -> None:
+    """Give the unfinished calls of an earlier run (`store.calls.unfinished`) their terminal status."""
     if not orphans:
-        return 0
+        return
     now = datetime.now(UTC)
     reason = str(FailureReason.GATEWAY_ERROR)
     await store.calls.save_batch(
@@ -32,4 +34,3 @@ async def fail_orphans(store: Store) -> int:
         [],
     )
     log.warning("orphaned_calls_failed", count=len(orphans))
-    return len(orphans)

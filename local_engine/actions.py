@@ -34,6 +34,15 @@ class Tone:
 
 
 @dataclass(frozen=True, slots=True)
+class Chirp:
+    """Play a sine that rises from `low` to `high` Hz: it can be found in a recording to the sample."""
+
+    low: float
+    high: float
+    duration_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class Keypad:
     """Play keypad tones into the audio (the built-in `playDtmfSounds`)."""
 
@@ -83,5 +92,5 @@ class HangUp:
     end_reason: str = "agent_hangup"
 
 
-Audible = Say | Play | Tone | Keypad | Silence
+Audible = Say | Play | Tone | Chirp | Keypad | Silence
 Action = Audible | Pause | UseTool | SendMessage | HangUp

@@ -35,6 +35,7 @@ class Clock:
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._handle: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._next = 0.0
         self._on_error: Callable[[Ticked, Exception], None] | None = None
         self.late_ticks = 0
@@ -42,18 +43,25 @@ class Clock:
     def start(self, on_error: Callable[[Ticked, Exception], None] | None = None) -> None:
         """Begin ticking. An exception of one session goes to `on_error` and hurts no other."""
         self._on_error = on_error
-        self._next = self.now() + TICK_S
-        self._arm()
+        self._loop = asyncio.get_running_loop()
+        self._wake()
 
     def stop(self) -> None:
         """No further tick."""
+        self._loop = None
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
 
+    @property
+    def ticking(self) -> bool:
+        """Whether a tick is due: not while there is nothing to serve."""
+        return self._handle is not None
+
     def add(self, session: Ticked) -> None:
         """Serve `session` from the next tick on."""
         self._sessions[session] = None
+        self._wake()
 
     def remove(self, session: Ticked) -> None:
         """Serve it no longer."""
@@ -65,6 +73,7 @@ class Clock:
         There is no taking back: it must check for itself.
         """
         heapq.heappush(self._timers, (when, next(self._order), callback))
+        self._wake()
 
     def tick(self, now: float) -> None:
         """Serve everything that is due at `now`."""
@@ -79,6 +88,12 @@ class Clock:
                     raise
                 self._on_error(session, error)
 
+    def _wake(self) -> None:
+        """Begin ticking again after a time with nothing to serve."""
+        if self._handle is None and self._loop is not None:
+            self._next = self.now() + TICK_S
+            self._arm()
+
     def _run(self) -> None:
         now = self.now()
         self._next += TICK_S
@@ -86,9 +101,12 @@ class Clock:
             missed = int((now - self._next) / TICK_S) + 1
             self.late_ticks += missed
             self._next += missed * TICK_S
-        self._arm()
+        if self._sessions or self._timers:
+            self._arm()
+        else:
+            self._handle = None
         self.tick(now)
 
     def _arm(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._handle = loop.call_later(max(0.0, self._next - self.now()), self._run)
+        if self._loop is not None:
+            self._handle = self._loop.call_later(max(0.0, self._next - self.now()), self._run)

@@ -111,7 +111,8 @@ class Espeak:
     def synthesize(self, text: str, language: str, variant: str) -> Synthesis:
         """Speak `text`. `language` is one of `languages`, `variant` a voice variant such as `"f3"`.
 
-        Raises `SpeechUnavailable` when the library refuses the voice or the text.
+        The library carries the phase of its voice along from text to text, so that the same text spoken twice
+        sounds alike but differs in its samples. Raises `SpeechUnavailable` when it refuses the voice or text.
         """
         name = f"{self._voices.get(language, language)}+{variant}"
         if self._library.espeak_SetVoiceByName(name.encode()) != 0:

@@ -6,6 +6,7 @@ It keeps watch over the input's clock and applies the faults that concern the wi
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -18,7 +19,7 @@ from local_engine.data_messages import ClientMessage, MalformedMessage, UnknownM
 from local_engine.errors import SpeechQueueFull
 from local_engine.input_watch import InputWatch
 from local_engine.recorder import Recorder
-from local_engine.records import CallBook, CallRecord, EndReason, HistoryMessage
+from local_engine.records import MAX_CLEARS, CallBook, CallRecord, EndReason, HistoryMessage
 from local_engine.resample import StreamResampler, resample
 from local_engine.scenario import Scenario
 from local_engine.speech import Speech, SpeechKey, SpeechService
@@ -251,20 +252,20 @@ class MediaSession:
             message["callId"] = self.record.call_id
         elif kind == "playback_clear_buffer":
             self._counters.clears_sent += 1
+            self._counters.cleared_at.append(time.time())
+            del self._counters.cleared_at[:-MAX_CLEARS]
         data = _ENCODER.encode(message)
-        if self._stall.holds(self._now):
+        if self._held_back():
             self._stall.hold(data, text=True)
         else:
             self._connection.send_text(data)
 
     def send_audio(self, frame: bytes | memoryview) -> None:
         """One binary frame to the client."""
-        if self._stall.holds(self._now):
+        if self._held_back():
             self._stall.hold(bytes(frame), text=False)
-            return
-        self._counters.frames_sent += 1
-        self._counters.bytes_sent += len(frame)
-        self._connection.send_binary(frame)
+        else:
+            self._send_now(frame)
 
     def writable(self) -> bool:
         """Whether the client keeps up reading."""
@@ -357,17 +358,28 @@ class MediaSession:
         for start in range(0, len(pcm), max(size, 1)):
             self.send_audio(pcm[start : start + size])
 
+    def _send_now(self, frame: bytes | memoryview) -> None:
+        self._counters.frames_sent += 1
+        self._counters.bytes_sent += len(frame)
+        if self.recorder is not None:
+            self.recorder.add_output(bytes(frame))
+        self._connection.send_binary(frame)
+
     def _count_received(self, kind: str) -> None:
         received = self._counters.messages_received
         received[kind] = received.get(kind, 0) + 1
+
+    def _held_back(self) -> bool:
+        """Whether output waits now; once a stall is over, what waited leaves before anything new."""
+        if self._now >= self._stall.ends_at:
+            self._release()
+        return self._stall.holds(self._now)
 
     def _release(self) -> None:
         for held in self._stall.release():
             if held.text:
                 self._connection.send_text(held.data)
             else:
-                self._counters.frames_sent += 1
-                self._counters.bytes_sent += len(held.data)
-                self._connection.send_binary(held.data)
+                self._send_now(held.data)
         self._counters.frames_dropped += self._stall.lost
         self._stall.lost = 0

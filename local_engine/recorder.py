@@ -33,7 +33,18 @@ class Recorder:
     With `conversation`, also where the agent's utterances were heard, for a mixed recording.
     """
 
-    __slots__ = ("_agent", "_agent_bytes", "_kept", "_limit", "_parts", "_total", "conversation", "rate")
+    __slots__ = (
+        "_agent",
+        "_agent_bytes",
+        "_kept",
+        "_limit",
+        "_output",
+        "_output_kept",
+        "_parts",
+        "_total",
+        "conversation",
+        "rate",
+    )
 
     def __init__(self, rate: int, *, keep_s: int = KEEP_INPUT_S, conversation: bool = False) -> None:
         self.rate = rate
@@ -44,6 +55,8 @@ class Recorder:
         self._total = 0
         self._agent: list[tuple[int, bytes]] = []
         self._agent_bytes = 0
+        self._output: deque[bytes] = deque()
+        self._output_kept = 0
 
     @property
     def input_ms(self) -> float:
@@ -53,7 +66,7 @@ class Recorder:
     @property
     def kept_bytes(self) -> int:
         """How much memory the audio takes."""
-        return self._kept + self._agent_bytes
+        return self._kept + self._agent_bytes + self._output_kept
 
     def add_input(self, pcm: bytes) -> None:
         """Append what the caller said; the oldest audio goes when the limit is passed."""
@@ -78,6 +91,17 @@ class Recorder:
                 break
             position = begin
         return b"".join(reversed(pieces))
+
+    def add_output(self, pcm: bytes) -> None:
+        """Append what was sent to the client; the oldest audio goes when the limit is passed."""
+        self._output.append(pcm)
+        self._output_kept += len(pcm)
+        while self._output_kept > self._limit:
+            self._output_kept -= len(self._output.popleft())
+
+    def output_pcm(self) -> bytes:
+        """All audio sent, as far as it is kept, without the pauses in between."""
+        return b"".join(self._output)
 
     def add_agent(self, pcm: bytes, rate: int, began_ms: float) -> None:
         """The agent was heard from `began_ms` of the input's clock on."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 MAX_MESSAGES = 2000
 MAX_EVENTS = 500
+MAX_CLEARS = 100
 # Ended calls whose audio is kept, however short they were.
 MAX_WITH_AUDIO = 200
 
@@ -88,6 +89,8 @@ class Counters:
     messages_received: dict[str, int] = field(default_factory=dict)
     messages_sent: dict[str, int] = field(default_factory=dict)
     clears_sent: int = 0
+    cleared_at: list[float] = field(default_factory=list)
+    """Unix times of the last clear messages, taken just before each was written."""
     interruptions: int = 0
     second_clients: int = 0
     close_code_received: int | None = None

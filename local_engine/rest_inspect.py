@@ -84,6 +84,13 @@ async def input_wav(request: web.Request) -> web.Response:
     return web.Response(body=wav_file(recorder.input_pcm(), recorder.rate), content_type="audio/wav")
 
 
+@routes.get("/inspect/calls/{call_id}/output.wav")
+async def output_wav(request: web.Request) -> web.Response:
+    recorder = _recorder(request)
+    rate = request.app[ENGINE].book.get(request.match_info["call_id"]).settings.socket.output_rate
+    return web.Response(body=wav_file(recorder.output_pcm(), rate), content_type="audio/wav")
+
+
 @routes.get("/inspect")
 async def inspect(request: web.Request) -> web.Response:
     engine = request.app[ENGINE]

@@ -5,6 +5,7 @@ marker. Each step is an object with one key (and its options):
 
     {"say": "text", "uninterruptible": true}   {"tone": 440, "ms": 500}      {"silence": 200}
     {"keypad": "12#"}                          {"pause": 300}                {"send": {"type": "..."}}
+    {"chirp": [300, 3000], "ms": 500}
     {"tool": "name", "arguments": {}}          {"hang_up": true, "soft": false}
     {"wait": "user"}  {"wait": "text"}  {"wait": "any"}  {"wait": "tool"}    {"repeat": true}
 
@@ -21,6 +22,7 @@ from typing import Any
 
 from local_engine.actions import (
     Action,
+    Chirp,
     HangUp,
     Keypad,
     Pause,
@@ -37,6 +39,7 @@ from local_engine.scenario import ToolOutcome, UserTurn
 
 _WAITS = ("user", "text", "any", "tool")
 MAX_STEPS = 1000
+MAX_DURATION_MS = 600_000.0
 
 
 def script_steps(settings: CallSettings) -> list[dict[str, Any]]:
@@ -66,6 +69,14 @@ def script_steps(settings: CallSettings) -> list[dict[str, Any]]:
     return source
 
 
+def _duration(value: Any) -> float:
+    """A step's duration in ms. Raises `ValueError` for one that makes no sense."""
+    duration = float(value)
+    if not 0 <= duration <= MAX_DURATION_MS:
+        raise ValueError(f"a duration from 0 to {MAX_DURATION_MS:.0f} ms, not {value!r}")
+    return duration
+
+
 def _action(step: Mapping[str, Any], heard: bytes) -> Action | None:
     """The action of one step; `None` for those that steer the script.
 
@@ -75,13 +86,15 @@ def _action(step: Mapping[str, Any], heard: bytes) -> Action | None:
         case {"say": text}:
             return Say(str(text), bool(step.get("uninterruptible", False)))
         case {"tone": frequency}:
-            return Tone(float(frequency), float(step.get("ms", 500)))
+            return Tone(float(frequency), _duration(step.get("ms", 500)))
+        case {"chirp": [low, high]}:
+            return Chirp(float(low), float(high), _duration(step.get("ms", 500)))
         case {"silence": duration}:
-            return Silence(float(duration))
+            return Silence(_duration(duration))
         case {"keypad": digits}:
             return Keypad(str(digits))
         case {"pause": duration}:
-            return Pause(float(duration))
+            return Pause(_duration(duration))
         case {"tool": name}:
             return UseTool(str(name), dict(step.get("arguments", {})), str(step.get("id", "")))
         case {"send": message}:

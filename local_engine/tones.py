@@ -27,6 +27,15 @@ def tone(frequencies: tuple[float, ...], duration_ms: float, rate: int, peak: in
     return wave.astype("<i2").tobytes()
 
 
+def chirp(low: float, high: float, duration_ms: float, rate: int, peak: int = 10000) -> bytes:
+    """A sine that rises evenly from `low` to `high` Hz."""
+    count = round(duration_ms * rate / 1000)
+    at = np.arange(count) / rate
+    sweep = (high - low) * 1000 / max(duration_ms, 1.0)
+    wave = peak * np.sin(2 * np.pi * (low * at + sweep * at**2 / 2))
+    return wave.astype("<i2").tobytes()
+
+
 def silence(duration_ms: float, rate: int) -> bytes:
     """Zero samples."""
     return bytes(2 * round(duration_ms * rate / 1000))

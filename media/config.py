@@ -17,8 +17,8 @@ class MediaConfig:
     port_high: int = 29_999
     # Late packets of an ended call must never reach a new one.
     port_rest_s: float = 30.0
-    # Calls are served in 20 ms / slot_ms groups. Shorter slots read packets sooner and wake up more often; 4
-    # ms was the best of 1, 2, 4, 5 and 10 (docs/performance.md).
+    # Calls are served in 20 ms / slot_ms groups, and packets are read once a slot. Measured at 200 calls: 1
+    # ms takes some 15 % more CPU than 4 ms; 10 ms saves about 10 % for 5 ms more delay and coarser jitter.
     slot_ms: int = 4
     # A stall longer than this is skipped instead of being sent as one burst.
     catch_up_ms: int = 200

@@ -31,18 +31,18 @@ class DtmfReceiver:
     """
 
     __slots__ = (
-        "_clock_rate",
         "_duration",
         "_earlier",
         "_ended",
         "_event",
         "_heard_at",
         "_timestamp",
+        "clock_rate",
         "ignored",
     )
 
     def __init__(self, clock_rate: int) -> None:
-        self._clock_rate = clock_rate
+        self.clock_rate = clock_rate
         self.ignored = 0
         self.reset()
 
@@ -106,4 +106,4 @@ class DtmfReceiver:
             return []
         self._ended = True
         ticks = self._earlier + self._duration
-        return [Digit(EVENTS[self._event], ticks * 1000 // self._clock_rate)]
+        return [Digit(EVENTS[self._event], ticks * 1000 // self.clock_rate)]

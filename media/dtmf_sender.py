@@ -45,7 +45,7 @@ class DtmfSender:
     """The keys one leg has to send. Call `packet` once each packet time while `busy`."""
 
     def __init__(self, clock_rate: int) -> None:
-        self._clock_rate = clock_rate
+        self.clock_rate = clock_rate
         self._jobs: deque[_Job] = deque()
         self._place = 0
         self._elapsed_ms = 0
@@ -98,7 +98,7 @@ class DtmfSender:
                 duration_ms = self._elapsed_ms
         else:
             duration_ms = self._elapsed_ms
-        duration = min(duration_ms * self._clock_rate // 1000, MAX_DURATION)
+        duration = min(duration_ms * self.clock_rate // 1000, MAX_DURATION)
         payload = PAYLOAD.pack(event, (END if ended else 0) | VOLUME, duration)
         return EventPacket(payload, self._started, first)
 

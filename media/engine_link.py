@@ -32,6 +32,21 @@ NORMAL_CLOSE_CODES = frozenset({1000, 1005})
 class EngineLink:
     """The line of one leg. `emit` takes events; `media_ms` tells the leg's audio clock."""
 
+    __slots__ = (
+        "_connection",
+        "_converts",
+        "_emit",
+        "_frame_silence",
+        "_leg_id",
+        "_media_ms",
+        "_open",
+        "_playout",
+        "_ring",
+        "_sample_rate",
+        "barge_ins",
+        "frames_sent",
+    )
+
     def __init__(
         self,
         leg_id: str,
@@ -52,7 +67,6 @@ class EngineLink:
         self._converts = False
         self._frame_silence = bytes(sample_rate * FRAME_MS // 1000 * 2)
         self.frames_sent = 0
-        self.bytes_received = 0
         self.barge_ins = 0
 
     def run_at(self, sample_rate: int, playout: Playout) -> None:
@@ -77,7 +91,7 @@ class EngineLink:
         self._abandon()
         self._converts = command.sample_rate != self._sample_rate
         self._playout.set_limit(command.buffer_ms + PLAYOUT_SLACK_MS)
-        self._connection = _Connection(self, command)
+        self._connection = _Connection(self, command, self._playout, self._sample_rate)
         self._connection.socket.start()
 
     def detach(self) -> None:
@@ -136,9 +150,14 @@ class EngineLink:
         connection, self._connection = self._connection, None
         self._open = None
         if connection is not None:
+            connection.silence()
             connection.socket.close()
 
-    # --- called by the current connection only ---
+    # --- called by the connection ---
+
+    def hears(self, connection: _Connection) -> bool:
+        """Whether this is the present connection and not one that was left."""
+        return connection is self._connection
 
     def opened(self, connection: _Connection, connect_ms: float) -> None:
         ring = self._ring
@@ -146,10 +165,6 @@ class EngineLink:
             ring.popleft()
         self._open = connection.socket
         self._emit(messages.EngineOpened(leg_id=self._leg_id, connect_ms=connect_ms))
-
-    def audio(self, data: memoryview | bytes) -> None:
-        self.bytes_received += len(data)
-        self._playout.put(data)
 
     def closed(self, code: int, reason: str, opened: bool) -> None:
         self._connection = None
@@ -210,18 +225,24 @@ class EngineLink:
 class _Connection:
     """Hears one socket; once the link has another one it is deaf."""
 
-    def __init__(self, link: EngineLink, command: AttachEngine) -> None:
+    __slots__ = ("_down", "_engine_rate", "_leg_rate", "_link", "_odd", "_put", "_up", "opened", "socket")
+
+    def __init__(self, link: EngineLink, command: AttachEngine, playout: Playout, leg_rate: int) -> None:
         self._link = link
         self.opened = False
-        self._leg_rate = link._sample_rate
+        self._leg_rate = leg_rate
         self._engine_rate = command.sample_rate
-        self.resamples = self._leg_rate != self._engine_rate
         self._up: Any = None
         self._down: Any = None
         self._odd = b""
+        self._put: Callable[[memoryview | bytes], None] | None = playout.put
         self.socket = EngineSocket(
             command.join_url, self, connect_timeout_s=command.connect_timeout_ms / 1000
         )
+
+    def silence(self) -> None:
+        """Hear nothing any more."""
+        self._put = None
 
     def upward(self, frame: bytes) -> bytes:
         """A frame at the engine's rate."""
@@ -230,25 +251,31 @@ class _Connection:
 
     def on_open(self, connect_ms: float) -> None:
         self.opened = True
-        if self._link._connection is self:
+        if self._link.hears(self):
             self._link.opened(self, connect_ms)
 
     def on_audio(self, data: memoryview | bytes) -> None:
-        if self._link._connection is not self:
+        put = self._put
+        if put is None:
             return
-        if self.resamples:
-            # A piece may end in the middle of a sample.
-            whole = self._odd + bytes(data)
-            self._odd = whole[len(whole) & ~1 :]
-            data, self._down = audioop.ratecv(
-                whole[: len(whole) & ~1], 2, 1, self._engine_rate, self._leg_rate, self._down
-            )
-        self._link.audio(data)
+        if self._engine_rate != self._leg_rate:
+            data = self._downward(data)
+        put(data)
+
+    def _downward(self, data: memoryview | bytes) -> bytes:
+        """A piece at the leg's rate; it may begin or end in the middle of a sample."""
+        whole = self._odd + bytes(data)
+        even = len(whole) & ~1
+        self._odd = whole[even:]
+        converted, self._down = audioop.ratecv(
+            whole[:even], 2, 1, self._engine_rate, self._leg_rate, self._down
+        )
+        return converted
 
     def on_message(self, message: dict[str, Any]) -> None:
-        if self._link._connection is self:
+        if self._link.hears(self):
             self._link.message(message)
 
     def on_close(self, code: int, reason: str, opened: bool) -> None:
-        if self._link._connection is self:
+        if self._link.hears(self):
             self._link.closed(code, reason, opened)

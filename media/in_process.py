@@ -27,7 +27,7 @@ from media.messages import (
     LegFailed,
     LegStatistics,
 )
-from media.plane import EventListener, MediaCapacityError, UnknownLegError
+from media.plane import EventListener, MediaCapacityError, MediaPlane, UnknownLegError
 from media.playback import Player
 from media.ports import PortPool
 from media.recorder import Recorder
@@ -56,7 +56,7 @@ class PlaneStatistics:
     recording_frames_dropped: int
 
 
-class InProcessMediaPlane:
+class InProcessMediaPlane(MediaPlane):
     """A `MediaPlane` on the event loop of its caller."""
 
     def __init__(self, config: MediaConfig) -> None:
@@ -125,7 +125,7 @@ class InProcessMediaPlane:
             align=clock.align,
         )
         self._legs[command.leg_id] = (leg, port, listener)
-        self._poller.add(sockets[0], leg.rtp.readable)
+        self._poller.add(sockets[0], leg.rtp.receiver.readable)
         self._poller.add(sockets[1], leg.rtp.rtcp_readable)
         clock.add(leg)
         return LegCreated(leg_id=command.leg_id, port=port, rtcp_port=port + 1)
@@ -160,7 +160,7 @@ class InProcessMediaPlane:
             self._emit(listener, LegFailed(leg_id=leg.leg_id, error=f"{type(command).__name__}: {error}"))
 
     async def close_leg(self, leg_id: str) -> LegClosed:
-        """End a leg; its `LegClosed` is also the last event of its listener."""
+        """End a leg. Its listener hears `LegClosed` too; only `RecordingFinished` may follow."""
         if leg_id not in self._legs:
             raise UnknownLegError(leg_id)
         listener = self._legs[leg_id][2]

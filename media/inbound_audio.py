@@ -30,24 +30,23 @@ class InboundAudio:
         "_frame_bytes",
         "_frame_ticks",
         "_pending",
-        "_put",
         "_remember",
         "_standing",
         "_take",
-        "_usual_bytes",
-        "_usual_ticks",
         "frames_skipped",
+        "put",
     )
 
     def __init__(self, codec: Codec, max_depth_ms: int) -> None:
         self._codec = codec
         self._frame_bytes = codec.sample_rate * FRAME_MS // 1000 * 2
-        self._buffer = JitterBuffer(codec.clock_rate, max_depth_ms)
-        self._put = self._buffer.put
+        self._buffer = JitterBuffer(
+            codec.clock_rate, max_depth_ms, codec.ticks, constant_rate=codec.constant_rate
+        )
+        # sequence, timestamp, payload; False when the payload cannot be of this codec
+        self.put = self._buffer.put
         self._take = self._buffer.take
         self._decode = codec.decode
-        self._usual_bytes = -1  # length and duration of most packets, where the one tells the other
-        self._usual_ticks = 0
         self._concealer: PitchConcealer | CodecConcealer = (
             CodecConcealer(codec, codec.sample_rate)
             if isinstance(codec, SelfConcealing)
@@ -75,19 +74,6 @@ class InboundAudio:
     def frames_concealed(self) -> int:
         return self._concealer.frames_concealed
 
-    def put(self, sequence: int, timestamp: int, payload: bytes) -> bool:
-        """Keep one packet. False when its payload cannot be of this codec."""
-        if len(payload) == self._usual_bytes:
-            ticks = self._usual_ticks
-        else:
-            ticks = self._codec.ticks(payload)
-            if ticks <= 0:
-                return False
-            if self._codec.constant_rate:
-                self._usual_bytes, self._usual_ticks = len(payload), ticks
-        self._put(sequence, timestamp, payload, ticks)
-        return True
-
     def skip(self, sequence: int) -> None:
         """A packet of this sequence came that holds no audio (a key, comfort noise): it is not missing."""
         self._buffer.skip(sequence)
@@ -107,11 +93,12 @@ class InboundAudio:
         """The next 20 ms as PCM; silence when nothing came."""
         if self._pending:
             return self._reframed()
-        payload = self._take()
+        take, decode = self._take, self._decode
+        payload = take()
         if not isinstance(payload, bytes):
             self._fill(payload)
             return self._reframed()
-        pcm = self._decode(payload)
+        pcm = decode(payload)
         if len(pcm) != self._frame_bytes or self._concealer.faded:
             self._append(pcm)
             return self._reframed()

@@ -11,6 +11,7 @@ that is there.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeAlias
 
 # A jump of the timestamp further than this is a new time base, not a loss to be filled.
@@ -25,6 +26,8 @@ class JitterBuffer:
     """The packets of one SSRC. All durations are in units of the RTP timestamp ("ticks")."""
 
     __slots__ = (
+        "_constant_rate",
+        "_duration_of",
         "_end",
         "_entries",
         "_expected",
@@ -35,6 +38,8 @@ class JitterBuffer:
         "_next_timestamp",
         "_resync",
         "_starved",
+        "_usual_bytes",
+        "_usual_duration",
         "depth",
         "duplicate",
         "late",
@@ -43,7 +48,16 @@ class JitterBuffer:
         "resyncs",
     )
 
-    def __init__(self, clock_rate: int, max_depth_ms: int) -> None:
+    def __init__(
+        self, clock_rate: int, max_depth_ms: int, duration_of: Callable[[bytes], int], *, constant_rate: bool
+    ) -> None:
+        """`duration_of` tells how long a payload lasts, 0 when it is not valid; with a `constant_rate`
+        payloads of one length all last equally long.
+        """
+        self._duration_of = duration_of
+        self._constant_rate = constant_rate
+        self._usual_bytes = -1  # length and duration of the last payload measured
+        self._usual_duration = 0
         self._max_depth = clock_rate * max_depth_ms // 1000
         self._resync = clock_rate * RESYNC_MS // 1000
         self.late = 0
@@ -65,19 +79,33 @@ class JitterBuffer:
         self._far_off = 0
         self.depth = 0  # ticks buffered
 
-    def put(self, sequence: int, timestamp: int, payload: bytes, duration: int) -> None:
-        """Keep one packet of `duration` ticks."""
+    def put(self, sequence: int, timestamp: int, payload: bytes) -> bool:
+        """Keep one packet. False when its payload is not valid."""
+        if len(payload) == self._usual_bytes:
+            duration = self._usual_duration
+        else:
+            duration = self._measure(payload)
+            if duration <= 0:
+                return False
         if timestamp == self._next_timestamp and sequence == self._next_sequence:
             # In order and without a gap, as nearly all are.
             extended = self._end
+            self._end = end = extended + duration
+            self._next_timestamp = end & 0xFFFFFFFF
             self._next_sequence = (sequence + 1) & 0xFFFF
             self._entries.append((extended, duration, payload))
-            self._move_end(extended + duration)
         elif not self._put_other(sequence, timestamp, payload, duration):
-            return
-        self.depth += duration
-        if self.depth > self._max_depth:
+            return True
+        self.depth = depth = self.depth + duration
+        if depth > self._max_depth:
             self._overflow()
+        return True
+
+    def _measure(self, payload: bytes) -> int:
+        duration = self._duration_of(payload)
+        if self._constant_rate and duration > 0:
+            self._usual_bytes, self._usual_duration = len(payload), duration
+        return duration
 
     def _move_end(self, end: int) -> None:
         self._end = end

@@ -29,10 +29,12 @@ class Latch:
         "_signalled",
         "_silence_s",
         "changes",
+        "ever_heard",
         "last_heard",
         "last_stranger",
         "source",
         "strangers",
+        "target",
     )
 
     def __init__(self, *, silence_s: float, relatch_silence_s: float) -> None:
@@ -42,7 +44,9 @@ class Latch:
         self._renegotiated_at = float("-inf")
         self.last_heard = float("-inf")
         self._left: Source | None = None  # the source before a re-negotiation
-        self.source: Source | None = None
+        self.source: Source | None = None  # the latched one
+        self.target: Source | None = None  # where to send: the latched source, else the signalled address
+        self.ever_heard = False
         self.changes = 0
         self.strangers = 0
         self.last_stranger: Source | None = None
@@ -56,11 +60,8 @@ class Latch:
             if self.source is not None and self.source[:2] != (host, port):
                 self._left, self.source = self.source, None
         self._signalled = (host, port)
-
-    @property
-    def target(self) -> Source | None:
-        """Where to send: the latched source, else the signalled address."""
-        return self.source if self.source is not None else self._signalled
+        if self.source is None:
+            self.target = self._signalled
 
     def heard(self, source: Source, now: float) -> bool:
         """A packet came from `source`: True when it belongs to the call, False for a stranger's.
@@ -96,7 +97,8 @@ class Latch:
     def _take(self, source: Source, now: float) -> bool:
         if self.source is not None or self._left is not None:
             self.changes += 1
-        self.source = source
+        self.source = self.target = source
+        self.ever_heard = True
         self._left = None
         self.last_heard = now
         return True

@@ -1,11 +1,13 @@
 """One call's audio: the far party's RTP on one side, the engine on the other, and what lies between them.
 
-The media clock calls `tick` once every 20 ms; everything else is a command of the gateway, or a callback of
-the poller or of the engine's socket. Nothing here waits, and nothing here makes a task or a timer.
+The media clock calls `listen` and `speak` once every 20 ms; everything else is a command of the gateway, or a
+callback of the poller or of the engine's socket. Nothing here waits, and nothing here makes a task or a
+timer.
 """
 
 from __future__ import annotations
 
+import audioop
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +28,7 @@ from media.listen_tap import ListenTap
 from media.media_timeout import MediaTimeout
 from media.messages import Direction, Event, LegStatistics
 from media.playback import FilePlayback, Player
-from media.playout import Playout
+from media.playout import QUIET_RMS, Playout
 from media.quality.leg_monitor import LegMonitor
 from media.quality.leg_report import leg_statistics, spell
 from media.rate_bridge import RateBridge
@@ -44,6 +46,44 @@ DEFAULT_PLAYOUT_MS = 30_000
 
 class Leg:
     """The audio of one call. `emit` takes events; it must not call back into the leg."""
+
+    __slots__ = (
+        "_agent_heard",
+        "_align",
+        "_bridge",
+        "_caller",
+        "_detector",
+        "_direction",
+        "_drain_deadline",
+        "_emit",
+        "_frames",
+        "_gate_deadline",
+        "_gate_frame",
+        "_gate_open",
+        "_hold",
+        "_monitor",
+        "_mute_agent",
+        "_mute_caller",
+        "_only_agent",
+        "_playback",
+        "_player",
+        "_playout",
+        "_rate_is_fixed",
+        "_receiver",
+        "_recorder",
+        "_recording",
+        "_sender",
+        "_tap",
+        "_timeout",
+        "_tones",
+        "call_id",
+        "engine",
+        "leg_id",
+        "rtp",
+        "sample_rate",
+        "slot",
+        "sockets",
+    )
 
     def __init__(
         self,
@@ -66,6 +106,7 @@ class Leg:
         self._recorder = recorder
         self._player = player
         self.rtp = RtpSession(sockets, config, now, self._first_packet, self._digit)
+        self._receiver, self._sender = self.rtp.receiver, self.rtp.sender
         self._monitor = LegMonitor(created.leg_id, self.rtp, now, emit)
         self.sample_rate = SAMPLE_RATES[0]
         self._rate_is_fixed = False
@@ -85,8 +126,10 @@ class Leg:
         self._gate_open = False
         self._gate_frame = 0
         self._agent_heard = False
+        self._caller: bytes | None = None  # the far party's frame of this tick
         self._mute_caller = False
         self._mute_agent = False
+        self._only_agent = True  # neither muted nor replaced by keys, a file or music
         self._drain_deadline: float | None = None
         self._recording: Recording | None = None
         self._playback: FilePlayback | None = None
@@ -98,37 +141,63 @@ class Leg:
 
     # --- the clock ---
 
-    def tick(self, now: float) -> None:
-        """Serve one frame each way."""
-        self._frames += 1
-        rtp = self.rtp
-        bridge = self._bridge
-        caller = rtp.frame() if bridge is None else bridge.inward(rtp.frame())
+    def listen(self, now: float) -> None:
+        """Pass one frame of the far party on to the engine."""
+        caller = self._receiver.frame()
+        if self._bridge is not None:
+            caller = self._bridge.inward(caller)
         if self._detector is not None:
             caller = self._without_tones(self._detector, caller)
+        self._caller = caller
         self.engine.deliver(None if self._mute_caller or self._hold is not None else caller)
+
+    def speak(self, now: float) -> None:
+        """Send one frame to the far party; to be called after `listen`."""
+        self._frames += 1
+        sender = self._sender
         agent: bytes | bytearray | None = None
         if self._gate_deadline is not None:
-            if not self._gate_open and (rtp.last_packet_at is not None or now >= self._gate_deadline):
-                self._gate_open = True
-                self._playout.held = False
-                self._gate_frame = self._frames
-            if self._gate_open and not rtp.sending_digits:
-                agent = self._next_agent_frame()
-            outgoing = agent if bridge is None else bridge.outward(agent)
-            if rtp.send(outgoing) and agent is not None and not self._agent_heard:
-                self._agent_heard = True
-                self._emit(messages.FirstAudioSent(leg_id=self.leg_id))
-        self._monitor.listen(caller, agent, now)
+            if not self._gate_open:
+                self._approach_gate(now, self._gate_deadline)
+            if self._gate_open:
+                if self._only_agent and not sender.sending_digits:
+                    agent = self._playout.take()
+                else:
+                    agent = self._other_frame()
+            sent = sender.send(agent if self._bridge is None else self._bridge.outward(agent))
+            if not self._agent_heard and sent and agent is not None:
+                self._first_audio(agent)
+        self._monitor.listen(self._caller, agent, now)
         if self._recording is not None:
-            self._recording.write(caller, agent, now)
+            self._recording.write(self._caller, agent, now)
         if self._tap is not None:
-            self._tap.write(caller, agent)
+            self._tap.write(self._caller, agent)
         if self._frames % HOUSEKEEPING_FRAMES == 0:
             self._housekeeping(now)
 
-    def _next_agent_frame(self) -> bytes | bytearray | None:
+    def _first_audio(self, frame: bytes | bytearray) -> None:
+        """Audio left us for the first time, unless it is the silence some engines send while they listen."""
+        if audioop.rms(frame, 2) > QUIET_RMS:
+            self._agent_heard = True
+            self._emit(messages.FirstAudioSent(leg_id=self.leg_id))
+
+    def _approach_gate(self, now: float, deadline: float) -> None:
+        """The call stands, but the caller may not hear yet: silence flows, and opens the way through NAT."""
+        if self.rtp.last_packet_at is not None or now >= deadline:
+            self._gate_open = True
+            self._gate_frame = self._frames
+            self._playout.held = False
+
+    def _choose_speaker(self) -> None:
+        """Whether the far party simply hears the agent, as it does most of the time."""
+        replaced = self._tones is not None or self._hold is not None or self._playback is not None
+        self._only_agent = not replaced and not self._mute_agent
+
+    def _other_frame(self) -> bytes | bytearray | None:
+        """What the far party hears when it is not simply the agent: keys, a file, a muted agent."""
         frame: bytes | bytearray | None
+        if self._sender.sending_digits:
+            return None
         if self._tones is not None:
             frame = self._tones.take()
             if self._tones.finished:
@@ -148,10 +217,10 @@ class Leg:
     def _housekeeping(self, now: float) -> None:
         rtp = self.rtp
         rtp.housekeeping(now)
-        if rtp.digits_sent:
-            for digits in rtp.digits_sent:
+        if self._sender.digits_sent:
+            for digits in self._sender.digits_sent:
                 self._emit(messages.DigitsSent(leg_id=self.leg_id, digits=digits))
-            rtp.digits_sent.clear()
+            self._sender.digits_sent.clear()
         silent = self._timeout.check(rtp.last_packet_at, now)
         if silent is not None:
             kind, silent_ms = silent
@@ -219,6 +288,7 @@ class Leg:
             case messages.SetMute():
                 self._mute_caller = command.caller
                 self._mute_agent = command.agent
+                self._choose_speaker()
             case messages.SetHold():
                 self._set_hold(command, now)
             case messages.DetectTones():
@@ -296,8 +366,8 @@ class Leg:
 
     def _send_digits(self, command: messages.SendDigits) -> None:
         try:
-            if self.rtp.takes_digits:
-                self.rtp.send_digits(command.digits, command.tone_ms, command.gap_ms)
+            if self._sender.takes_digits:
+                self._sender.send_digits(command.digits, command.tone_ms, command.gap_ms)
             else:
                 self._send_tones(command)
         except DigitsError as error:
@@ -313,9 +383,11 @@ class Leg:
         self._rate_is_fixed = True
         sound = tones(command.digits, command.tone_ms, command.gap_ms, self.sample_rate)
         self._tones = FilePlayback(command.digits, self.sample_rate, audio=sound)
+        self._choose_speaker()
 
     def _end_tones(self) -> None:
         sent, self._tones = self._tones, None
+        self._choose_speaker()
         if sent is not None:
             self._emit(messages.DigitsSent(leg_id=self.leg_id, digits=sent.play_id))
 
@@ -328,6 +400,7 @@ class Leg:
         else:
             self._hold = None
             self._playout.clear()
+        self._choose_speaker()
         self._expect_packets(now)
 
     def _play(self, command: messages.Play) -> None:
@@ -337,9 +410,11 @@ class Leg:
         self._playback = self._player.play(
             command.play_id, command.path, self.sample_rate, loop=command.loop, volume=command.volume
         )
+        self._choose_speaker()
 
     def _end_playback(self, *, complete: bool) -> None:
         playback, self._playback = self._playback, None
+        self._choose_speaker()
         if playback is not None:
             self._emit(
                 messages.PlayFinished(
@@ -385,6 +460,11 @@ class Leg:
         self._stop_recording()
         self.rtp.goodbye(now)
         return self.statistics()
+
+    @property
+    def playout(self) -> Playout:
+        """The agent's audio on its way to the far party."""
+        return self._playout
 
     # --- counters ---
 

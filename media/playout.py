@@ -47,6 +47,7 @@ class Playout:
         "dropped_bytes",
         "frames_skipped",
         "held",
+        "received_bytes",
         "underruns",
     )
 
@@ -67,6 +68,7 @@ class Playout:
         self._standing = StandingDelay(
             keep=self._frame_bytes, ceiling=REAL_TIME_CEILING_MS * self._bytes_per_ms
         )
+        self.received_bytes = 0
         self.dropped_bytes = 0
         self.underruns = 0
         self.frames_skipped = 0
@@ -91,6 +93,7 @@ class Playout:
 
     def put(self, data: memoryview | bytes) -> None:
         """Queue audio in a piece of any size; the part beyond the limit is refused."""
+        self.received_bytes += len(data)
         queue = self._queue
         queued = len(queue)
         if (self.held or queued > self._ahead) and self._is_idle_silence(data, queued):

@@ -87,7 +87,7 @@ def is_rtcp(data: bytes) -> bool:
 class RtpStream:
     """What we send with one SSRC. The timestamp follows the media clock also while nothing is sent."""
 
-    __slots__ = ("_marker", "octets", "packets", "payload_type", "sequence", "ssrc", "timestamp")
+    __slots__ = ("_first", "_second", "_sequence", "octets", "ssrc", "timestamp")
 
     def __init__(
         self,
@@ -98,44 +98,44 @@ class RtpStream:
         timestamp: int | None = None,
     ) -> None:
         """Values not given are random (RFC 3550, section 5.1)."""
-        self.payload_type = payload_type
+        self._second = payload_type | _MARKER  # the header's second byte of the next audio packet
         self.ssrc = secrets.randbits(32) if ssrc is None else ssrc
-        self.sequence = secrets.randbits(16) if sequence is None else sequence
+        # Extended: it does not wrap here.
+        self._first = self._sequence = secrets.randbits(16) if sequence is None else sequence
         self.timestamp = secrets.randbits(32) if timestamp is None else timestamp
-        self.packets = 0
         self.octets = 0
-        self._marker = _MARKER
+
+    @property
+    def packets(self) -> int:
+        """Packets sent so far."""
+        return self._sequence - self._first
+
+    def set_payload_type(self, payload_type: int) -> None:
+        self._second = self._second & _MARKER | payload_type
 
     def packet(self, payload: bytes, ticks: int) -> bytes:
         """The next audio packet; the media clock then runs on by `ticks`, which the payload lasts."""
-        sequence = self.sequence
-        timestamp = self.timestamp
-        self.sequence = (sequence + 1) & 0xFFFF
+        sequence, timestamp, second = self._sequence, self.timestamp, self._second
+        self._sequence = sequence + 1
         self.timestamp = (timestamp + ticks) & 0xFFFFFFFF
-        self.packets += 1
         self.octets += len(payload)
-        second = self.payload_type
-        if self._marker:
-            second |= self._marker
-            self._marker = 0
-        return _pack(PLAIN, second, sequence, timestamp, self.ssrc) + payload
+        if second >= _MARKER:
+            self._second = second & 0x7F
+        return _pack(PLAIN, second, sequence & 0xFFFF, timestamp, self.ssrc) + payload
 
     def event_packet(self, payload: bytes, payload_type: int, timestamp: int, *, marker: bool) -> bytes:
-        """A packet of another payload type in the same sequence (RFC 4733); audio resumes with the marker
-        set.
-        """
-        sequence = self.sequence
-        self.sequence = (sequence + 1) & 0xFFFF
-        self.packets += 1
+        """A packet of another payload type in the same sequence (RFC 4733); audio resumes with the marker."""
+        sequence = self._sequence
+        self._sequence = sequence + 1
         self.octets += len(payload)
-        self._marker = _MARKER
+        self.pause()
         second = payload_type | (_MARKER if marker else 0)
-        return _pack(PLAIN, second, sequence, timestamp, self.ssrc) + payload
+        return _pack(PLAIN, second, sequence & 0xFFFF, timestamp, self.ssrc) + payload
 
-    def advance(self, samples: int) -> None:
-        """Let the media clock run on by so many samples of the RTP clock."""
-        self.timestamp = (self.timestamp + samples) & 0xFFFFFFFF
+    def advance(self, ticks: int) -> None:
+        """Let the media clock run on without a packet."""
+        self.timestamp = (self.timestamp + ticks) & 0xFFFFFFFF
 
     def pause(self) -> None:
         """Nothing was sent for a while: the next packet begins a talkspurt and bears the marker."""
-        self._marker = _MARKER
+        self._second |= _MARKER

@@ -55,42 +55,45 @@ class RtpReceiveStatistics:
             self._clock_rate = clock_rate
 
     def _begin(self, sequence: int) -> None:
-        self._base = sequence
-        self._next = (sequence + 1) & 0xFFFF
-        self._cycles = 0 if self._next else _MODULUS  # those of the next sequence number
+        self._base = self._next = sequence
+        self._cycles = 0  # those of the next sequence number
         self._received = 0
         self._bad_sequence = _NONE
         self._interval_expected = 0
         self._interval_received = 0
         self._transit = float("-inf")
 
-    def received(self, ssrc: int, sequence: int, timestamp: int, octets: int, now: float) -> None:
-        """Count one packet of `octets` payload bytes that arrived at `now` (seconds, any origin)."""
-        self.octets += octets
-        if ssrc != self.ssrc:
-            self._new_source(ssrc, sequence)
-        elif sequence == self._next:
-            self._next = (sequence + 1) & 0xFFFF
-            if sequence == 0xFFFF:
-                self._cycles += _MODULUS
-        elif not self._accept(sequence):
-            return
-        self._received += 1
-        transit = now * self._clock_rate - timestamp
-        deviation = transit - self._transit
-        self._transit = transit
-        if deviation < 0:
-            deviation = -deviation
-        # More than a second is a pause of the sender or a new timestamp base, no jitter of the network.
-        if deviation < self._clock_rate:
-            self._jitter += (deviation - self._jitter) / 16
-
-    def _new_source(self, ssrc: int, sequence: int) -> None:
+    def begin(self, ssrc: int, sequence: int) -> None:
+        """A new stream; `sequence` is that of its first packet, which is counted by `received` as all are."""
         if self.ssrc != _NONE:
             self.ssrc_changes += 1
             self._close_account()
         self.ssrc = ssrc
         self._begin(sequence)
+
+    def received(self, sequence: int, timestamp: int, octets: int, now: float) -> None:
+        """Count one packet of the present stream with `octets` bytes of payload that arrived at `now`
+        (seconds).
+        """
+        if sequence == self._next:
+            if sequence == 0xFFFF:
+                self._cycles += _MODULUS
+                self._next = 0
+            else:
+                self._next = sequence + 1
+        elif not self._accept(sequence):
+            return
+        self.octets += octets
+        self._received += 1
+        rate = self._clock_rate
+        transit = now * rate - timestamp
+        deviation = transit - self._transit
+        self._transit = transit
+        # More than a second is a pause of the sender or a new timestamp base, no jitter of the network.
+        if 0 <= deviation < rate:
+            self._jitter += (deviation - self._jitter) / 16
+        elif -rate < deviation < 0:
+            self._jitter -= (deviation + self._jitter) / 16
 
     def _close_account(self) -> None:
         """A stream is over; its totals stay."""
@@ -112,6 +115,7 @@ class RtpReceiveStatistics:
             # Two in a row: the sender has started anew without telling.
             self._close_account()
             self._begin(sequence)
+            self._go_to(sequence)
         else:
             self.out_of_order += 1
         return True

@@ -6,9 +6,11 @@ from __future__ import annotations
 
 # A queue is judged over so many frames (one second): shorter would take away what jitter needs.
 WINDOW_FRAMES = 50
-# An excess is dropped in quiet frames. Only when none has come for so many windows may speech be cut, one
-# frame in each window: a voice pauses sooner than that.
+# An excess is dropped in quiet frames. Only when none has come for so many windows may speech be cut: a voice
+# pauses sooner than that.
 STUBBORN_WINDOWS = 3
+# Then one frame of so many goes (a divisor of the window): 10 % faster, which remains intelligible.
+SPEECH_FRAMES_PER_CUT = 10
 
 
 class StandingDelay:
@@ -65,7 +67,7 @@ class StandingDelay:
             self._rested = not self._rested
             if not self._rested:
                 return False
-        elif self._stubborn <= STUBBORN_WINDOWS or self.watching != 0:
+        elif self._stubborn <= STUBBORN_WINDOWS or self.watching % SPEECH_FRAMES_PER_CUT:
             return False
         self.excess = max(0, self.excess - size)
         return True

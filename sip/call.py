@@ -5,6 +5,7 @@ A call has one listener and one dialog. Whatever its listener does wrong stays i
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,7 @@ def reason_headers(reason: str | None) -> Sequence[tuple[str, str]]:
     return () if reason is None else (("Reason", " ".join(reason.split())),)
 
 
-class Call:
+class Call(ABC):
     """One call, of either direction. Set `listener` to hear of it."""
 
     owns_call_id = False
@@ -71,12 +72,12 @@ class Call:
         """Our Contact value in this call."""
         return self.dialog_headers[0][1]
 
+    @abstractmethod
     def hang_up(self, reason: str | None = None) -> None:
         """End the call whatever its state is; `reason` is the value of a Reason header (RFC 3326).
 
         `on_terminated` or `on_failure` follow later, never from inside this call.
         """
-        raise NotImplementedError
 
     def re_invite(self, offer: bytes, on_result: ResultHandler | None = None) -> None:
         """Offer a change of the session; only in an established call.

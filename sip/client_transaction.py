@@ -8,6 +8,7 @@ own.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from enum import Enum, auto
 from typing import Protocol
 
@@ -58,7 +59,7 @@ class ClientTransactionOwner(Protocol):
         ...
 
 
-class ClientTransaction:
+class ClientTransaction(ABC):
     """What both machines share: the request's bytes, one repetition timer and one that ends the state."""
 
     __slots__ = ("_data", "_interval", "_owner", "_repeat", "_timeout", "flow", "key", "state", "user")
@@ -94,9 +95,9 @@ class ClientTransaction:
         if not self.flow.reliable:
             self._repeat = owner.timers.schedule(now + self._interval, self._retransmit)
 
+    @abstractmethod
     def receive(self, response: Response, now: float) -> None:
         """Take an answer that matched this transaction."""
-        raise NotImplementedError
 
     def transport_failed(self, now: float) -> None:
         """The flow broke (RFC 3261 section 17.1.4); without effect once there is a final answer."""
@@ -146,8 +147,9 @@ class ClientTransaction:
         self._repeat = self._owner.timers.schedule(now + self._interval, self._retransmit)
         self._send_again(self._data, now)
 
+    @abstractmethod
     def _next_interval(self) -> float:
-        raise NotImplementedError
+        """Seconds until the next repetition."""
 
     def _send_again(self, data: bytes, now: float) -> None:
         try:

@@ -159,15 +159,15 @@ class Dialog:
             # A strict router of RFC 2543 takes the Request-URI for itself and finds the target last.
             request_uri = first.uri_text
             routes = (*self.route_set[1:], f"<{self.remote_target}>")
-        request = Request(method, request_uri)
-        for route in routes:
-            request.add("Route", route)
-        request.add("Max-Forwards", MAX_FORWARDS)
-        request.add("From", self.local_address)
-        request.add("To", self.remote_address)
-        request.add("Call-ID", self.id.call_id)
-        request.add("CSeq", f"{number} {method}")
-        return request
+        headers = [("Route", route) for route in routes]
+        headers += (
+            ("Max-Forwards", MAX_FORWARDS),
+            ("From", self.local_address),
+            ("To", self.remote_address),
+            ("Call-ID", self.id.call_id),
+            ("CSeq", f"{number} {method}"),
+        )
+        return Request(method, request_uri, headers)
 
 
 def dialog_id_of_request(request: Request) -> DialogId:

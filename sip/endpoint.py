@@ -18,7 +18,7 @@ from sip.call import Call
 from sip.call_listener import CallListener, OutboundTarget
 from sip.capabilities import OPTIONS_HEADERS
 from sip.dialog import Dialog, DialogId, dialog_id_of_request
-from sip.errors import ParseError
+from sip.errors import ParseError, SipError
 from sip.flow import Flow, FlowFactory, TransportError
 from sip.identifiers import new_tag
 from sip.incoming_call import IncomingCall
@@ -124,7 +124,7 @@ class Endpoint:
         try:
             response = response_to(request, error.status, error.reason, to_tag=new_tag())
             flow.send(response.serialise(), response)
-        except (TransportError, ParseError):
+        except (TransportError, SipError):
             return False
         return True
 
@@ -146,7 +146,7 @@ class Endpoint:
     # From the owner
 
     def prepare_call(self, target: OutboundTarget, flow: Flow, listener: CallListener) -> OutgoingCall:
-        """A call that is not sent yet. Raises ParseError when a URI of `target` is malformed."""
+        """A call that is not sent yet. Raises SipError when a URI or header of `target` is malformed."""
         call = OutgoingCall(self, target, flow, listener)
         self._calls.add(call)
         return call
@@ -182,10 +182,11 @@ class Endpoint:
     def flow_for(self, dialog: Dialog, current: Flow) -> Flow:
         """The way to the dialog's next hop (section 12.2.1.1).
 
-        An open connection is kept: the peer may not be listening where its Contact says. A next hop that
-        makes no sense, or asks for a transport we do not have, is taken to be where the last message went.
+        A connection that the peer opened is kept while it lives: the peer may not be listening where its
+        Contact says. A next hop that makes no sense, or asks for a transport we do not have, is taken to be
+        where the last message went.
         """
-        if current.reliable and current.alive:
+        if current.accepted and current.alive:
             return current
         try:
             uri = dialog.next_hop

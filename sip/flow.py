@@ -45,6 +45,11 @@ class Flow(Protocol):
         ...
 
     @property
+    def accepted(self) -> bool:
+        """Whether the peer opened the connection: it may then not be reachable in any other way."""
+        ...
+
+    @property
     def carrier(self) -> object:
         """What really carries the messages, for telling which flow broke: the flow itself, or what it
         stands for."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from sip.call_context import CallContext, via_value
 from sip.call_listener import Credentials
-from sip.challenge import answer_challenge
+from sip.challenge import Authenticator
 from sip.dialog import Dialog
 from sip.flow import Flow
 from sip.identifiers import new_branch
@@ -20,15 +20,13 @@ class InDialogRequest:
     """One request and, when it is challenged, its repetition with credentials; `on_final` is called once."""
 
     __slots__ = (
-        "_challenged",
+        "_authenticator",
         "_context",
-        "_credentials",
         "_dialog",
         "_flow",
         "_headers",
         "_method",
         "_on_final",
-        "_uri",
     )
 
     def __init__(
@@ -42,31 +40,25 @@ class InDialogRequest:
         self._context = context
         self._dialog = dialog
         self._flow = flow
-        self._credentials = credentials
+        self._authenticator = Authenticator(credentials)
         self._on_final = on_final
         self._method = ""
-        self._uri = ""
         self._headers: Sequence[tuple[str, str]] = ()
-        self._challenged = False
 
     def send(self, method: str, now: float, headers: Sequence[tuple[str, str]] = ()) -> None:
         """Send the request with `headers` added."""
         self._method = method
         self._headers = headers
-        self._transmit(None, now)
+        self._transmit(now)
 
     def on_response(self, response: Response, now: float) -> None:
-        """Provisional answers say nothing here; a challenge is answered once."""
-        status = response.status
-        if status < 200:
+        """Provisional answers say nothing here; a challenge is answered."""
+        if response.status < 200:
             return
-        if status in (401, 407) and not self._challenged and self._credentials is not None:
-            self._challenged = True
-            authorization = answer_challenge(response, self._credentials, self._method, self._uri)
-            if authorization is not None:
-                self._transmit(authorization, now)
-                return
-        self._on_final(status, response, now)
+        if self._authenticator.take(response):
+            self._transmit(now)
+        else:
+            self._on_final(response.status, response, now)
 
     def on_timeout(self, now: float) -> None:
         """Timer F."""
@@ -76,14 +68,11 @@ class InDialogRequest:
         """Not sendable."""
         self._on_final(503, None, now)
 
-    def _transmit(self, authorization: tuple[str, str] | None, now: float) -> None:
+    def _transmit(self, now: float) -> None:
         flow = self._context.flow_for(self._dialog, self._flow)
         request = self._dialog.new_request(self._method)
-        for name, value in self._headers:
+        for name, value in (*self._headers, *self._authenticator.headers(self._method, request.uri)):
             request.add(name, value)
-        if authorization is not None:
-            request.add(*authorization)
         branch = new_branch()
         request.insert_first("Via", via_value(flow, branch))
-        self._uri = request.uri
         self._context.transactions.send_request(request, branch, flow, self, now)

@@ -7,12 +7,11 @@ of CANCEL.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol
 
 from sip.call_context import CallContext, via_value
 from sip.call_listener import Credentials
-from sip.challenge import answer_challenge
+from sip.challenge import Authenticator
 from sip.client_transaction import ClientTransaction
 from sip.dialog import MAX_FORWARDS, Dialog
 from sip.errors import ParseError
@@ -31,9 +30,8 @@ _VIA_SIZE = 100
 class InviteClientUser(Protocol):
     """Who places the INVITE."""
 
-    def build_invite(self, extra: Sequence[tuple[str, str]]) -> tuple[Request, Flow]:
-        """A new INVITE with the next CSeq number, `extra` headers and no Via, and its flow. Called per
-        attempt."""
+    def build_invite(self) -> tuple[Request, Flow]:
+        """A new INVITE with the next CSeq number and no Via, and its flow. Called per attempt."""
         ...
 
     def invite_dialog(self, request: Request, response: Response) -> Dialog:
@@ -58,15 +56,14 @@ class InviteClient:
 
     __slots__ = (
         "_acks",
+        "_authenticator",
         "_cancel_reason",
         "_cancel_sent",
         "_cancel_timer",
         "_cancelled",
-        "_challenged",
         "_context",
         "_credentials",
         "_done",
-        "_extra",
         "_flow",
         "_moved_to_tcp",
         "_proceeding",
@@ -84,10 +81,9 @@ class InviteClient:
         self._flow: Flow | None = None
         self._transaction: ClientTransaction | None = None
         self._acks: dict[str, tuple[Flow, bytes]] = {}
-        self._extra: Sequence[tuple[str, str]] = ()
         self._moved_to_tcp = False
         self._stay_on_udp = False
-        self._challenged = False
+        self._authenticator = Authenticator(credentials)
         self._proceeding = False
         self._cancelled = False
         self._cancel_sent = False
@@ -107,7 +103,7 @@ class InviteClient:
 
     def start(self, now: float) -> None:
         """Send the INVITE."""
-        self._send((), now)
+        self._send(now)
 
     def cancel(self, reason: str | None, now: float) -> None:
         """Give up; the user hears a failure with 487 (or the final answer that was under way).
@@ -130,7 +126,10 @@ class InviteClient:
             self._receive_provisional(response, now)
         elif status < 300:
             self._receive_success(response, now)
-        elif not (status in (401, 407) and self._retry_with_credentials(response, now)):
+        elif not self._cancelled and self._authenticator.take(response):
+            # Section 22.2: again, with the same Call-ID and From tag.
+            self._send(now)
+        else:
             self._fail(status, response.reason, response, now)
 
     def on_timeout(self, now: float) -> None:
@@ -145,16 +144,17 @@ class InviteClient:
         if self._moved_to_tcp and not self._proceeding and not self._cancelled and self._user is not None:
             self._moved_to_tcp = False
             self._stay_on_udp = True
-            self._send(self._extra, now)
+            self._send(now)
             return
         self._fail(503, "Service Unavailable", None, now)
 
-    def _send(self, extra: Sequence[tuple[str, str]], now: float) -> None:
+    def _send(self, now: float) -> None:
         user = self._user
         if user is None:
             return
-        self._extra = extra
-        request, flow = user.build_invite(extra)
+        request, flow = user.build_invite()
+        for name, value in self._authenticator.headers("INVITE", request.uri, request.body):
+            request.add(name, value)
         if flow.transport == "udp" and not self._stay_on_udp and _size(request) > LARGE_REQUEST:
             larger = self._context.flow_for_large(flow)
             self._moved_to_tcp = larger is not None
@@ -232,17 +232,6 @@ class InviteClient:
         data = ack.serialise()
         self._acks[response.to_tag or ""] = (flow, data)
         _transmit(flow, data, ack)
-
-    def _retry_with_credentials(self, response: Response, now: float) -> bool:
-        """Section 22.2: once, with the same Call-ID and From tag; False when it is to count as a failure."""
-        if self._challenged or self._cancelled or self._credentials is None or self._request is None:
-            return False
-        self._challenged = True
-        authorization = answer_challenge(response, self._credentials, "INVITE", self._request.uri)
-        if authorization is None:
-            return False
-        self._send((authorization,), now)
-        return True
 
     def _send_cancel(self, now: float) -> None:
         """Section 9.1: the INVITE's own path and branch; if no final answer follows within 64*T1, that is

@@ -82,7 +82,7 @@ class InviteServer:
         if self._request is None or self._transaction is None:
             return
         self.provisional_status = status
-        response = self._dialog_response(self._request, status, None, sdp)
+        response = self._dialog_response(self._request, status, sdp)
         self._last_provisional = response
         self._transaction.respond(response, now)
         if self._repeat is not None:
@@ -96,7 +96,7 @@ class InviteServer:
             return
         self.final_status = 200
         self._end_provisional()
-        transaction.respond(self._dialog_response(request, 200, None, sdp, headers), now)
+        transaction.respond(self._dialog_response(request, 200, sdp, headers), now)
         self._interval = self._timing.t1
         self._repeat = self._timers.schedule(now + self._interval, self._repeat_success)
         self._give_up = self._timers.schedule(now + self._timing.transaction_timeout, self._ack_missing)
@@ -146,7 +146,6 @@ class InviteServer:
         self,
         request: Request,
         status: int,
-        reason: str | None,
         sdp: bytes | None,
         headers: Sequence[tuple[str, str]] = (),
     ) -> Response:
@@ -154,7 +153,6 @@ class InviteServer:
         return response_to(
             request,
             status,
-            reason,
             to_tag=self.local_tag,
             headers=(*self._headers, *headers),
             body=sdp or b"",

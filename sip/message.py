@@ -10,6 +10,7 @@ Text that was not UTF-8 is carried as surrogate escapes and written back as the 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
 from sip.errors import HeaderInjectionError, ParseError
@@ -27,7 +28,7 @@ Header = tuple[str, str]
 _MAXIMUM_FORWARDS = 255
 
 
-class Message:
+class Message(ABC):
     """What requests and responses share. Header names may be given in any case and in compact form."""
 
     def __init__(self, headers: Iterable[Header] = (), body: bytes = b"") -> None:
@@ -36,9 +37,9 @@ class Message:
         self._first: dict[str, str] | None = None
         self._indexed = 0
 
+    @abstractmethod
     def start_line(self) -> str:
         """The first line without its line end."""
-        raise NotImplementedError
 
     def blame(self, error: ParseError) -> None:
         """Note on `error`, the fault of a typed view, the request to answer; a response has none."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from sip.body import SDP_CONTENT_TYPE
 from sip.call import Call, dialog_headers
 from sip.call_context import CallContext
@@ -31,12 +29,14 @@ class OutgoingCall(Call):
     def __init__(
         self, context: CallContext, target: OutboundTarget, flow: Flow, listener: CallListener
     ) -> None:
-        """Raises ParseError when a URI of `target` is malformed."""
+        """Raises ParseError when a URI of `target` is malformed, HeaderInjectionError when a header is."""
+        for uri in (target.request_uri, target.to_uri):
+            SipUri.parse(uri)
         self._user = SipUri.parse(target.from_uri).user or ""
         super().__init__(context, new_call_id(), flow, self._user, target.credentials)
         self.listener = listener
         self.target = target
-        self._local_address = _local_address(target)
+        self._own_headers = self._headers_of_target()
         self._cseq = 0
         self._early: dict[str, Dialog] = {}
         self._invite = InviteClient(context, self, target.credentials)
@@ -79,24 +79,12 @@ class OutgoingCall(Call):
         """No way to the target exists: 503."""
         self._invite.on_transport_error(now)
 
-    def build_invite(self, extra: Sequence[tuple[str, str]]) -> tuple[Request, Flow]:
+    def build_invite(self) -> tuple[Request, Flow]:
         """The INVITE, outside of any dialog (RFC 3261 section 8.1.1)."""
         target = self.target
         self._cseq += 1
-        request = Request("INVITE", target.request_uri)
-        request.add("Max-Forwards", MAX_FORWARDS)
-        request.add("From", self._local_address)
-        request.add("To", f"<{target.to_uri}>")
-        request.add("Call-ID", self.call_id)
-        request.add("CSeq", f"{self._cseq} INVITE")
-        for name, value in (*self.dialog_headers, *self.context.user_agent_headers, *target.headers, *extra):
-            request.add(name, value)
-        if SUPPORTED_EXTENSIONS:
-            request.add(*SUPPORTED_HEADER)
-        if target.offer is not None:
-            request.add("Content-Type", SDP_CONTENT_TYPE)
-            request.body = target.offer
-        return request, self.flow
+        headers = (*self._own_headers, ("CSeq", f"{self._cseq} INVITE"), *self.dialog_headers)
+        return Request("INVITE", target.request_uri, headers, target.offer or b""), self.flow
 
     def invite_dialog(self, request: Request, response: Response) -> Dialog:
         """Confirm the early dialog of this To tag, or make the dialog anew."""
@@ -136,6 +124,24 @@ class OutgoingCall(Call):
         else:
             super().receive_request(request, transaction, now)
 
+    def _headers_of_target(self) -> list[tuple[str, str]]:
+        """What every attempt says alike, looked over once: a fault has to show before anything is sent."""
+        target = self.target
+        name = f"{quote(target.from_display)} " if target.from_display else ""
+        headers = [
+            ("Max-Forwards", MAX_FORWARDS),
+            ("From", f"{name}<{target.from_uri}>;tag={new_tag()}"),
+            ("To", f"<{target.to_uri}>"),
+            ("Call-ID", self.call_id),
+            *self.context.user_agent_headers,
+            *target.headers,
+        ]
+        if SUPPORTED_EXTENSIONS:
+            headers.append(SUPPORTED_HEADER)
+        if target.offer is not None:
+            headers.append(("Content-Type", SDP_CONTENT_TYPE))
+        return Request("INVITE", target.request_uri, headers).headers
+
     def _add_early_dialog(self, tag: str, response: Response) -> None:
         if len(self._early) >= MAXIMUM_EARLY_DIALOGS or self._invite.request is None:
             return
@@ -151,8 +157,3 @@ class OutgoingCall(Call):
         for dialog in self._early.values():
             self.context.dialog_ended(dialog)
         self._early.clear()
-
-
-def _local_address(target: OutboundTarget) -> str:
-    name = f"{quote(target.from_display)} " if target.from_display else ""
-    return f"{name}<{target.from_uri}>;tag={new_tag()}"

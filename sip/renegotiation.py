@@ -8,7 +8,7 @@ and we get the 491, ours is made again after a random wait.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -95,13 +95,13 @@ class Renegotiation:
             self._call.guard(displaced.on_result, 487, None)
         self._start_next(self._context.clock())
 
-    def build_invite(self, extra: Sequence[tuple[str, str]]) -> tuple[Request, Flow]:
+    def build_invite(self) -> tuple[Request, Flow]:
         """The re-INVITE (see `InviteClientUser`)."""
         call = self._call
         dialog = call.established_dialog
         flow = self._context.flow_for(dialog, call.flow)
         request = dialog.new_request("INVITE")
-        for name, value in (*call.dialog_headers, *extra, ("Content-Type", SDP_CONTENT_TYPE)):
+        for name, value in (*call.dialog_headers, ("Content-Type", SDP_CONTENT_TYPE)):
             request.add(name, value)
         request.body = self._ours.sdp if self._ours is not None else b""
         return request, flow

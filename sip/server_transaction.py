@@ -7,6 +7,7 @@ answer it keeps only the bytes it may have to repeat.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from enum import Enum, auto
 from typing import Protocol
 
@@ -55,7 +56,7 @@ class InviteServerUser(Protocol):
         ...
 
 
-class ServerTransaction:
+class ServerTransaction(ABC):
     """What both machines share: the request, the last answer's bytes and the way back."""
 
     __slots__ = ("_owner", "_response", "_timer", "flow", "key", "merge_key", "request", "state")
@@ -83,13 +84,13 @@ class ServerTransaction:
         """Whether a final answer has been given."""
         return self.state is not ServerState.TRYING and self.state is not ServerState.PROCEEDING
 
+    @abstractmethod
     def receive(self, request: Request, now: float) -> None:
         """Take a repetition of the request (or, for INVITE, the ACK to a refusal)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def respond(self, response: Response, now: float) -> None:
         """Send an answer; a second final answer is ignored, except a repeated 2xx to an INVITE."""
-        raise NotImplementedError
 
     def terminate(self) -> None:
         """End at once: no timer and no message is left behind."""

@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 import structlog
 
 from sip.addresses import LocalAddresses, is_address
-from sip.errors import ParseError
+from sip.errors import ParseError, SipError
 from sip.flow import Flow, TransportError
 from sip.message import Request, Response
 from sip.parser import parse_message
@@ -260,8 +260,6 @@ class TransportLayer:
     def invalid_received(self, error: ParseError, connection: TcpConnection) -> None:
         """An unreadable message of a connection."""
         self.parse_errors += 1
-        if error.request is not None:
-            error.request.stamp_received(connection.host, connection.port)
         if not self._receiver.receive_invalid(error, connection):
             self.unanswerable += 1
 
@@ -285,7 +283,12 @@ class TransportLayer:
         if error.request is None:
             self.unanswerable += 1
             return
-        flow = _answer_flow(error.request, source, transport)
+        try:
+            flow = _answer_flow(error.request, source, transport)
+        except SipError:
+            # A Via that can be read but not be written back.
+            self.unanswerable += 1
+            return
         if not self._receiver.receive_invalid(error, flow):
             self.unanswerable += 1
 
@@ -310,6 +313,7 @@ class DeferredFlow:
     end."""
 
     alive = True
+    accepted = False
 
     def __init__(self, layer: TransportLayer, host: str, port: int, transport: str, fallback: Flow) -> None:
         self.transport = transport

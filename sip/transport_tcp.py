@@ -80,7 +80,7 @@ class TcpConnection(asyncio.Protocol):
         self._queued_bytes = 0
         self._message_began: float | None = None
         self._last_heard = layer.loop.time()
-        self.outgoing = peer is not None
+        self.accepted = peer is None
         self.never_opened = peer is not None
         self.host, self.port = peer or ("", 0)
         self.alive = True
@@ -144,7 +144,7 @@ class TcpConnection(asyncio.Protocol):
         """Open: learn the peer's address, send what waited."""
         self._stream = stream = cast(asyncio.Transport, transport)
         self.never_opened = False
-        if not self.outgoing:
+        if self.accepted:
             name = stream.get_extra_info("peername")
             if name is None or not self._layer.admit(self, (name[0], name[1])):
                 self.alive = False
@@ -282,7 +282,7 @@ class TcpTransport:
 
         False for a request, and for a peer that cannot be reached so: one that named no address of its own.
         """
-        if closed.outgoing or not data.startswith(b"SIP/2.0 "):
+        if not closed.accepted or not data.startswith(b"SIP/2.0 "):
             return False
         response = message or parse_message(data)
         via = response.top_via

@@ -53,6 +53,7 @@ class UdpFlow:
     transport = "udp"
     reliable = False
     alive = True
+    accepted = False
 
     def __init__(self, transport: UdpTransport, host: str, port: int, local_authority: str) -> None:
         self._transport = transport
@@ -91,6 +92,9 @@ class UdpTransport:
             self._socket.setblocking(False)
             for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
                 self._socket.setsockopt(socket.SOL_SOCKET, option, SOCKET_BUFFER)
+            if self.family == socket.AF_INET6:
+                # Peers of IPv4 belong to a socket of their own, where they keep their usual addresses.
+                self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             self._socket.bind((host, port))
         except OSError:
             self._socket.close()

@@ -137,7 +137,7 @@ class UserAgent:
         await self._transports.close()
 
     def call(self, target: OutboundTarget, listener: CallListener) -> OutgoingCall:
-        """Send an INVITE; a host name is looked up first. Raises ParseError for a malformed URI in `target`.
+        """Send an INVITE; a host name is looked up first. Raises SipError for a malformed URI or header.
 
         Everything that happens later, a failure to send included, is told to `listener` and never from
         inside this.
@@ -218,6 +218,7 @@ class _NoFlow:
 
     reliable = False
     alive = False
+    accepted = False
     local_authority = ""
 
     def __init__(self, target: OutboundTarget) -> None:

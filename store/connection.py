@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -27,6 +28,7 @@ from store.migrations import upgrade_to_head
 
 BUSY_TIMEOUT_MS = 5_000  # only another process can make us wait for SQLite's write lock
 POOL_SIZE = 5
+MIGRATION_LOCK = 0x7472_756E_6B6C_6E65  # key of the advisory lock, "trunklne"
 
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
@@ -79,7 +81,9 @@ class Database:
             event.listen(engine.sync_engine, "begin", _begin_sqlite)
         database = cls(engine, anchor)
         try:
-            async with database.transaction() as connection:
+            async with _migration_turn(), database.transaction() as connection:
+                if engine.dialect.name == "postgresql":  # other nodes of a cluster start now, too
+                    await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
                 await connection.run_sync(upgrade_to_head)
         except BaseException:
             await database.close()
@@ -120,6 +124,14 @@ class Database:
         if self.dialect.name == "postgresql":
             return postgresql.insert(table)
         return sqlite.insert(table)
+
+
+_migration_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+
+
+def _migration_turn() -> asyncio.Lock:
+    """One migration at a time in a process: Alembic keeps its context in module globals."""
+    return _migration_turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
 
 
 def _set_pragmas(connection: Any, _record: object) -> None:

@@ -177,10 +177,10 @@ class LegMonitor:
 
     def counters(self) -> StreamCounters | None:
         """The inbound stream so far; None while there is none."""
-        received, inbound, settled = self._rtp.received, self._rtp.inbound, self._rtp.negotiated
-        if received is None or inbound is None or settled is None:
+        received, settled = self._rtp.receiver.received, self._rtp.negotiated
+        if settled is None:
             return None
-        buffer: JitterBuffer = inbound.buffer
+        buffer: JitterBuffer = self._rtp.receiver.inbound.buffer
         return StreamCounters(
             packets=received.packets,
             lost=received.lost,

@@ -22,37 +22,36 @@ def leg_statistics(
     rtp: RtpSession, engine: EngineLink, playout: Playout, monitor: LegMonitor
 ) -> LegStatistics:
     """Everything that is known about a leg now."""
-    received, inbound, settled = rtp.received, rtp.inbound, rtp.negotiated
-    source = rtp.latch.source
-    buffer = inbound.buffer if inbound is not None else None
+    received, inbound, settled = rtp.receiver.received, rtp.receiver.inbound, rtp.negotiated
+    source, buffer, stream = rtp.latch.source, inbound.buffer, rtp.sender.stream
     quality, turns = monitor.quality, monitor.turns
     counters = monitor.counters()
     if counters is not None:
         quality.settle(counters, monitor.impairment())
-    found = _diagnosis(rtp, engine, monitor)
+    found = _diagnosis(rtp, playout, monitor)
     first_agent, answered = turns.first_agent_at, monitor.answered_at
     return LegStatistics(
         codec=settled.codec if settled is not None else None,
         remote_address=spell(source) if source is not None else None,
-        packets_received=received.packets if received is not None else 0,
-        bytes_received=received.octets if received is not None else 0,
-        packets_sent=rtp.stream.packets,
-        bytes_sent=rtp.stream.octets,
-        packets_lost=received.lost if received is not None else 0,
-        packets_late=buffer.late + buffer.overflowed if buffer is not None else 0,
-        packets_duplicate=buffer.duplicate if buffer is not None else 0,
-        packets_out_of_order=buffer.out_of_order if buffer is not None else 0,
+        packets_received=received.packets,
+        bytes_received=received.octets,
+        packets_sent=stream.packets,
+        bytes_sent=stream.octets,
+        packets_lost=received.lost,
+        packets_late=buffer.late + buffer.overflowed,
+        packets_duplicate=buffer.duplicate,
+        packets_out_of_order=buffer.out_of_order,
         packets_ignored=rtp.ignored,
-        frames_concealed=inbound.frames_concealed if inbound is not None else 0,
-        jitter_ms=round(received.jitter_ms, 3) if received is not None else 0.0,
+        frames_concealed=inbound.frames_concealed,
+        jitter_ms=round(received.jitter_ms, 3),
         round_trip_ms=rtp.rtcp.round_trip_ms,
         remote_loss_fraction=rtp.rtcp.remote_loss_fraction,
         engine_frames_sent=engine.frames_sent,
-        engine_bytes_received=engine.bytes_received,
+        engine_bytes_received=playout.received_bytes,
         playout_dropped_ms=playout.dropped_ms,
         playout_underruns=playout.underruns,
         barge_ins=engine.barge_ins,
-        loss_gaps=received.gaps if received is not None else 0,
+        loss_gaps=received.gaps,
         jitter_max_ms=round(quality.jitter_max_ms, 3),
         jitter_buffer_ms=round(counters.buffer_ms, 1) if counters is not None else 0.0,
         jitter_buffer_max_ms=round(quality.buffer_max_ms, 1),
@@ -77,7 +76,7 @@ def leg_statistics(
     )
 
 
-def _diagnosis(rtp: RtpSession, engine: EngineLink, monitor: LegMonitor) -> Diagnosis | None:
+def _diagnosis(rtp: RtpSession, playout: Playout, monitor: LegMonitor) -> Diagnosis | None:
     if monitor.answered_at is None:
         return None
     now, turns, latch = monitor.now, monitor.turns, rtp.latch
@@ -86,14 +85,14 @@ def _diagnosis(rtp: RtpSession, engine: EngineLink, monitor: LegMonitor) -> Diag
         Symptoms(
             answered_s=now - monitor.answered_at,
             packets_received=counters.packets if counters is not None else 0,
-            packets_sent=rtp.stream.packets,
+            packets_sent=rtp.sender.stream.packets,
             packets_lost=counters.lost if counters is not None else 0,
             packets_discarded=counters.discarded if counters is not None else 0,
             strangers=latch.strangers,
             stranger=spell(latch.last_stranger) if latch.last_stranger is not None else None,
-            wrong_payload_type=rtp.wrong_payload_type,
-            last_wrong_payload_type=rtp.last_wrong_payload_type,
-            malformed=rtp.malformed,
+            wrong_payload_type=rtp.receiver.wrong_payload_type,
+            last_wrong_payload_type=rtp.receiver.last_wrong_payload_type,
+            malformed=rtp.receiver.malformed,
             unreachable=rtp.send_errors,
             source=spell(latch.source) if latch.source is not None else None,
             last_packet_age_s=now - rtp.last_packet_at if rtp.last_packet_at is not None else None,
@@ -104,7 +103,7 @@ def _diagnosis(rtp: RtpSession, engine: EngineLink, monitor: LegMonitor) -> Diag
             clipping_share=_share(turns.frames_clipped, turns.frames_judged) or 0.0,
             mos=monitor.quality.mos_min,
             engine_open_s=now - monitor.engine_open_at if monitor.engine_open_at is not None else None,
-            engine_bytes=engine.bytes_received,
+            engine_bytes=playout.received_bytes,
             owed_s=now - turns.owed_since if turns.owed_since is not None else None,
         ),
         rtp.negotiated,

@@ -61,7 +61,7 @@ class BaresipPhone:
         directory.mkdir(parents=True, exist_ok=True)
         self.port = free_udp_port()
         control_port = free_udp_port()
-        rtp_low = free_udp_port()
+        rtp_low = free_udp_port(12)
         (directory / "config").write_text(
             CONFIGURATION.format(
                 sip_port=self.port,

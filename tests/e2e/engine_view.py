@@ -86,9 +86,9 @@ class EngineView:
         """Take back every fault that is still waiting."""
         self.http.delete("/faults").raise_for_status()
 
-    def calls(self) -> list[Json]:
-        """The newest calls as the engine's REST API lists them."""
-        answer = self.http.get("/api/calls", params={"pageSize": 50, "sort": "-created"})
+    def calls_of(self, call_id: str) -> list[Json]:
+        """What the engine knows of its calls that served one call of the gateway, in their order."""
+        answer = self.http.get("/inspect/calls", params={"metadata.call_id": call_id})
         answer.raise_for_status()
         results: list[Json] = answer.json()["results"]
         return results

@@ -1,5 +1,4 @@
-"""Runs the real `sipp` with the scenarios of `tests/e2e/sipp/`: bounded in time, on ports chosen by the
-system, reaped.
+"""Runs the real `sipp` with the scenarios of `tests/e2e/sipp/`: bounded in time, on free ports, reaped.
 
 A scenario speaks to the test through its `<log>` lines (`event key=value ...`), which `SippRun.wait_for`
 follows while the call is going on.
@@ -8,6 +7,7 @@ follows while the call is going on.
 from __future__ import annotations
 
 import contextlib
+import random
 import re
 import shutil
 import socket
@@ -21,14 +21,22 @@ SCENARIOS = Path(__file__).parent / "sipp"
 LOG_FIELD = re.compile(r"(\S+?)=\[?([^\s\]]*)\]?(?=\s|$)")
 
 
-def free_udp_port(host: str = "127.0.0.1") -> int:
-    """An even UDP port that nobody held a moment ago (even, because RTP wants it so)."""
+def free_udp_port(span: int = 1, host: str = "127.0.0.1") -> int:
+    """An even UDP port that nobody holds, and neither the `span` - 1 ports above it.
+
+    Drawn from below the range that the system gives out by itself, so that no socket opened meanwhile takes
+    it before the program it is meant for.
+    """
     while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.bind((host, 0))
-            port: int = probe.getsockname()[1]
-            if port % 2 == 0:
-                return port
+        port = random.randrange(10_000, 20_000 - span, 2)
+        with contextlib.ExitStack() as stack:
+            try:
+                for offset in range(span):
+                    probe = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+                    probe.bind((host, port + offset))
+            except OSError:
+                continue
+            return port
 
 
 class SippFailed(AssertionError):
@@ -81,7 +89,7 @@ class SippRun:
             source.write_text(text.replace(*replace))
         command = ["sipp", "-sf", str(source), "-i", "127.0.0.1", "-mi", "127.0.0.1"]
         command += ["-p", str(self.port), "-bind_local", "-ci", "127.0.0.1", "-cp", str(free_udp_port())]
-        command += ["-mp", str(free_udp_port())]
+        command += ["-mp", str(free_udp_port(4))]  # audio and video, each with its RTCP
         command += [
             "-m",
             str(calls),

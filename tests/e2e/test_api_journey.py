@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.api_client import ApiClient
 from tests.e2e.gateway_process import Gateway
-from tests.e2e.parties import RECEPTIONIST_PROMPT, Parties, new_number
+from tests.e2e.parties import RECEPTIONIST_PROMPT, VOICE, Parties, new_number
 
 
 def test_newcomer_makes_an_agent_a_number_and_a_trunk_and_takes_a_call(
@@ -19,7 +19,7 @@ def test_newcomer_makes_an_agent_a_number_and_a_trunk_and_takes_a_call(
         "/agents",
         {
             "name": "Front desk",
-            "voice_id": "5f0f2a5e-1f1f-4a57-9a3b-0d6e2f0f9a11",
+            "voice_id": VOICE,
             "system_prompt": RECEPTIONIST_PROMPT,
             "greeting_settings": {"first_speaker": "FIRST_SPEAKER_AGENT", "text": "Front desk, good day."},
         },
@@ -144,7 +144,7 @@ def test_bad_bodies_name_the_field(api: ApiClient) -> None:
 
 
 def test_agent_created_twice_with_one_key_is_one_agent(api: ApiClient) -> None:
-    body = {"name": "Once", "voice_id": "5f0f2a5e-1f1f-4a57-9a3b-0d6e2f0f9a11", "system_prompt": "Once only."}
+    body = {"name": "Once", "voice_id": VOICE, "system_prompt": "Once only."}
     first = api.post("/agents", body, key="journey-once")
     second = api.post("/agents", body, key="journey-once")
     assert first["id"] == second["id"]

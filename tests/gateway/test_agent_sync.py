@@ -9,24 +9,10 @@ import pytest
 from gateway.agent_sync import AgentSync
 from gateway.directory import Directory
 from gateway.new_agent import NewAgent
-from media.ultravox.agent_settings import AgentSettings
 from media.ultravox.errors import EngineRefusedError, EngineUnreachableError
-from media.ultravox.rest import EngineAgent, UltravoxClient
 from store.database import Store
 from store.records import Agent, AgentStatus
-
-
-class ScriptedEngine(UltravoxClient):
-    def __init__(self) -> None:
-        super().__init__("http://127.0.0.1:1", "key")
-        self.error: Exception | None = None
-        self.names: list[str] = []
-
-    async def create_agent(self, name: str, agent: AgentSettings) -> EngineAgent:
-        self.names.append(name)
-        if self.error is not None:
-            raise self.error
-        return EngineAgent(agent_id="engine-agent", name=name)
+from tests.gateway.doubles import ScriptedEngine
 
 
 @pytest.fixture
@@ -71,7 +57,7 @@ async def test_a_new_agent_is_offered_at_once_and_becomes_active(directory: Dire
 
 async def test_a_refusal_is_final_and_told(directory: Directory) -> None:
     engine = ScriptedEngine()
-    engine.error = EngineRefusedError(400, "no such voice")
+    engine.fault = EngineRefusedError(400, "no such voice")
     agent = await new_agent(directory)
     assert await AgentSync(directory, engine).offer(agent)
     failed = directory.agent(agent.id)
@@ -83,13 +69,27 @@ async def test_a_refusal_is_final_and_told(directory: Directory) -> None:
 
 async def test_an_engine_that_is_away_leaves_a_draft_to_be_tried_again(directory: Directory) -> None:
     engine = ScriptedEngine()
-    engine.error = EngineUnreachableError("no connection")
+    engine.fault = EngineUnreachableError("no connection")
     agent = await new_agent(directory)
     sync = AgentSync(directory, engine)
     assert not await sync.offer(agent)
     (waiting,) = directory.agents_to_sync()
     assert waiting.status is AgentStatus.DRAFT
     assert "no connection" in (waiting.sync_error or "")
-    engine.error = None
+    engine.fault = None
     assert await sync.offer(waiting)
     assert directory.agents_to_sync() == []
+
+
+async def test_an_unforeseen_fault_with_one_agent_does_not_end_the_task(directory: Directory) -> None:
+    engine = ScriptedEngine()
+    engine.fault = RuntimeError("the store is away")
+    agent = await new_agent(directory)
+    sync = AgentSync(directory, engine, first_pause_s=0)
+    sync.start()
+    try:
+        await asyncio.wait_for(sync.offered.wait(), 5)
+        engine.fault = None
+        await until_status(directory, agent.id, AgentStatus.ACTIVE)
+    finally:
+        await sync.close()

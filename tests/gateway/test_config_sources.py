@@ -77,3 +77,7 @@ def test_every_key_of_every_section_has_an_environment_name() -> None:
     assert names["TRUNKLINE_ENGINE_API_KEY"] == "engine.api_key"
     assert names["TRUNKLINE_DATA_DIR"] == "data_dir"
     assert len(names) == len(set(names.values()))
+
+
+def test_the_key_of_the_call_command_is_no_setting() -> None:
+    assert load_config(None, {"TRUNKLINE_KEY": "truedy_x"}) == load_config(None, {})

@@ -4,97 +4,27 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 import gateway.conversation
 from gateway.call import Call
-from gateway.config import CallsSection, EngineSection
+from gateway.config import AmdSection, CallsSection, EngineSection, WatchdogsSection
 from gateway.conversation import Conversation
 from gateway.conversation_services import ConversationServices
 from gateway.failure_reasons import EndReason, FailureReason
 from gateway.metrics import GatewayMetrics
 from media import messages as m
-from media.plane import EventListener, MediaPlane, UnknownLegError
+from media.plane import UnknownLegError
 from media.ultravox.agent_settings import AgentSettings
 from media.ultravox.call_request import EngineCallRequest
 from media.ultravox.errors import EngineUnreachableError
-from media.ultravox.rest import EngineCall, EngineCallStatus, UltravoxClient
+from media.ultravox.rest import EngineCall
 from sip.offer_answer import AudioSession, LocalAudio
 from store.records import CallDirection, CallRecord, CallStatus
-
-
-class RecordingPlane(MediaPlane):
-    """A media plane that notes what it is told; the test says what it answers."""
-
-    def __init__(self) -> None:
-        self.commands: list[m.Command] = []
-        self.listener: EventListener = lambda event: None
-        self.closed = False
-
-    async def start(self) -> None: ...
-
-    async def close(self) -> None: ...
-
-    async def create_leg(self, command: m.CreateLeg, listener: EventListener) -> m.LegCreated:
-        self.listener = listener
-        return m.LegCreated(leg_id=command.leg_id, port=20000, rtcp_port=20001)
-
-    def send(self, command: m.Command) -> None:
-        self.commands.append(command)
-
-    async def close_leg(self, leg_id: str) -> m.LegClosed:
-        self.closed = True
-        return m.LegClosed(leg_id=leg_id, statistics=m.LegStatistics(packets_received=7))
-
-    async def statistics(self, leg_id: str) -> m.LegStatistics:
-        return m.LegStatistics()
-
-    @property
-    def legs(self) -> int:
-        return 1
-
-    @property
-    def ports_free(self) -> int:
-        return 1
-
-    @property
-    def state(self) -> str:
-        return "ok"
-
-    def sent(self, kind: type[m.Command]) -> list[m.Command]:
-        return [command for command in self.commands if isinstance(command, kind)]
-
-
-class ScriptedEngine(UltravoxClient):
-    """An engine whose answers to create_call are given beforehand."""
-
-    def __init__(self, *answers: EngineCall | Exception) -> None:
-        super().__init__("http://127.0.0.1:1", "key")
-        self.answers = list(answers)
-        self.prior: list[str | None] = []
-        self.rates: list[int] = []
-        self.end_reason: str | None = "agent_hangup"
-
-    async def create_call(
-        self,
-        request: EngineCallRequest,
-        *,
-        prior_call_id: str | None = None,
-        enable_greeting_prompt: bool = True,
-        deadline_s: float | None = None,
-    ) -> EngineCall:
-        self.prior.append(prior_call_id)
-        self.rates.append(request.sample_rate)
-        assert enable_greeting_prompt is (prior_call_id is None)
-        answer = self.answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    async def get_call(self, call_id: str) -> EngineCallStatus:
-        return EngineCallStatus(call_id=call_id, end_reason=self.end_reason)
+from tests.gateway.doubles import RecordingPlane, ScriptedEngine, engine_call, until
 
 
 @dataclass
@@ -115,10 +45,6 @@ class Heard:
         self.lost.append(reason)
 
 
-def engine_call(name: str) -> EngineCall:
-    return EngineCall(call_id=name, join_url=f"ws://127.0.0.1:1/{name}")
-
-
 @dataclass
 class Scene:
     conversation: Conversation
@@ -126,6 +52,7 @@ class Scene:
     engine: ScriptedEngine
     heard: Heard
     call: Call
+    registry: CollectorRegistry
 
     def tell(self, event: m.Event) -> None:
         self.plane.listener(event)
@@ -151,8 +78,8 @@ SceneMaker = Callable[..., Scene]
 async def make_scene() -> AsyncIterator[SceneMaker]:
     scenes: list[Scene] = []
 
-    def make(*answers: EngineCall | Exception, attempts: int = 2) -> Scene:
-        plane, heard = RecordingPlane(), Heard()
+    def make(*answers: EngineCall | Exception, attempts: int = 2, recording: Path | None = None) -> Scene:
+        plane, heard, registry = RecordingPlane(), Heard(), CollectorRegistry()
         engine = ScriptedEngine(*(answers or (engine_call("first"),)))
         record = CallRecord(
             id="c1",
@@ -168,24 +95,22 @@ async def make_scene() -> AsyncIterator[SceneMaker]:
             engine=engine,
             engine_config=EngineSection(recover_attempts=attempts, recover_timeout=0.5),
             calls_config=CallsSection(farewell_timeout=0.2),
-            metrics=GatewayMetrics(CollectorRegistry()),
+            metrics=GatewayMetrics(registry),
             first_packet_timeout_s=1,
             silence_timeout_s=1,
+            amd_config=AmdSection(),
+            watchdogs_config=WatchdogsSection(),
         )
         request = EngineCallRequest(agent=AgentSettings(system_prompt="x"), sample_rate=8000)
-        scene = Scene(Conversation(call, request, heard, services), plane, engine, heard, call)
+        scene = Scene(
+            Conversation(call, request, heard, services, recording), plane, engine, heard, call, registry
+        )
         scenes.append(scene)
         return scene
 
     yield make
     for scene in scenes:
         await scene.conversation.close()
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(2):
-        while not condition():
-            await asyncio.sleep(0)
 
 
 async def test_the_session_hears_when_the_engine_stands(make_scene: SceneMaker) -> None:
@@ -309,6 +234,69 @@ async def test_closing_gives_the_counters_once_and_later_events_are_ignored(make
     assert scene.heard.lost == []
 
 
+async def test_a_leg_that_failed_is_closed_all_the_same_so_that_its_port_comes_back(
+    make_scene: SceneMaker,
+) -> None:
+    scene = make_scene()
+    await scene.in_progress()
+    scene.tell(m.LegFailed(leg_id="c1", error="boom"))
+    assert scene.heard.lost == [FailureReason.GATEWAY_ERROR]
+    await scene.conversation.close()
+    assert scene.plane.closed_legs == ["c1"]
+
+
+async def test_a_leg_asked_for_before_the_end_is_closed_also_when_nobody_waited_for_it(
+    make_scene: SceneMaker,
+) -> None:
+    scene = make_scene()
+    scene.plane.may_create.clear()
+    opening = asyncio.create_task(scene.conversation.open_leg())
+    await until(lambda: scene.plane.legs)
+    opening.cancel()
+    await asyncio.wait({opening})
+    await scene.conversation.close()
+    assert scene.plane.legs == 0
+
+
+async def test_an_engine_that_keeps_falling_over_is_not_called_for_ever(make_scene: SceneMaker) -> None:
+    scene = make_scene(*(engine_call(f"e{number}") for number in range(10)), attempts=3)
+    await scene.in_progress()
+    while not scene.heard.lost:
+        attached = len(scene.plane.sent(m.AttachEngine))
+        scene.engine_closed(code=1006, normal=False)
+        await until(lambda seen=attached: scene.heard.lost or len(scene.plane.sent(m.AttachEngine)) > seen)  # type: ignore[misc]
+        if not scene.heard.lost:
+            scene.engine_opened()
+            await until(lambda: scene.call.timeline[-1].kind == "engine-recovered")
+    assert len(scene.engine.prior) == 4
+
+
+async def test_a_recording_that_cannot_be_made_does_not_cost_the_call(
+    make_scene: SceneMaker, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    scene = make_scene(recording=tmp_path / "file" / "recordings" / "c1.wav")
+    await scene.in_progress()
+    assert scene.plane.sent(m.StartRecording) == []
+    assert scene.call.record.recording_path is None
+    assert "recording-failed" in [event.kind for event in scene.call.timeline]
+
+
+async def test_a_fault_of_ours_in_the_farewell_ends_the_call(make_scene: SceneMaker) -> None:
+    scene = make_scene()
+    await scene.in_progress()
+    scene.engine.fault = RuntimeError("bug")
+    scene.engine_closed(code=1000, normal=True)
+    await until(lambda: scene.heard.lost)
+    assert scene.heard.lost == [FailureReason.GATEWAY_ERROR]
+
+
+async def test_the_creation_of_the_engines_call_is_measured(make_scene: SceneMaker) -> None:
+    scene = make_scene()
+    await scene.in_progress()
+    assert scene.registry.get_sample_value("trunkline_engine_create_seconds_count") == 1
+
+
 async def test_engine_is_asked_for_the_rate_of_the_codec_and_keeps_it_when_it_is_replaced(
     make_scene: SceneMaker,
 ) -> None:
@@ -317,7 +305,7 @@ async def test_engine_is_asked_for_the_rate_of_the_codec_and_keeps_it_when_it_is
     await scene.in_progress()
     scene.engine_closed(code=1006, normal=False)
     await until(lambda: len(scene.plane.sent(m.AttachEngine)) == 2)
-    assert scene.engine.rates == [16000, 16000]
+    assert [request.sample_rate for request in scene.engine.requests] == [16000, 16000]
     assert [command.sample_rate for command in scene.plane.sent(m.AttachEngine)] == [16000, 16000]
 
 
@@ -342,7 +330,7 @@ async def test_a_failed_leg_ends_the_conversation_and_is_closed_with_its_last_co
     scene.plane.listener(m.LegFailed(leg_id=scene.call.id, error="out of luck"))
     assert scene.heard.lost == [FailureReason.GATEWAY_ERROR]
     statistics = await scene.conversation.close()
-    assert scene.plane.closed, "the media plane may still hold its port"
+    assert scene.plane.closed_legs == ["c1"], "the media plane may still hold its port"
     assert statistics is not None
     assert statistics.packets_received == 7
 

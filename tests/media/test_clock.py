@@ -66,11 +66,15 @@ class Member:
 
     def __init__(self, fails: bool = False) -> None:
         self.slot = 0
+        self.heard = 0
         self.served = 0
         self.fails = fails
         self.enough = asyncio.Event()
 
-    def tick(self, now: float) -> None:
+    def listen(self, now: float) -> None:
+        self.heard += 1
+
+    def speak(self, now: float) -> None:
         self.served += 1
         if self.served >= 3:
             self.enough.set()
@@ -100,6 +104,21 @@ async def test_one_member_s_fault_does_not_stop_the_others() -> None:
     await asyncio.wait_for(sound.enough.wait(), 5)
     clock.close()
     assert set(failed) == {broken}
+
+
+async def test_a_member_that_failed_to_listen_and_was_removed_does_not_speak() -> None:
+    class Deaf(Member):
+        def listen(self, now: float) -> None:
+            raise RuntimeError("broken")
+
+    clock = MediaClock(4, 200, before=lambda now: None, failed=lambda member, error: clock.remove(member))
+    deaf, sound = Deaf(), Member()
+    clock.add(deaf)
+    clock.add(sound)
+    await asyncio.wait_for(sound.enough.wait(), 5)
+    clock.close()
+    assert deaf.served == 0
+    assert sound.heard >= sound.served >= 3
 
 
 async def test_a_removed_member_is_not_served_any_more() -> None:

@@ -113,7 +113,7 @@ async def test_agent_audio_goes_to_the_playout_in_pieces_of_any_size() -> None:
         await line.until(lambda: line.has(messages.EngineStateChanged))
         heard = b"".join(bytes(line.playout.take() or b"") for _ in range(5))
         assert heard == audio
-        assert line.link.bytes_received == len(audio)
+        assert line.playout.received_bytes == len(audio)
         line.link.close()
 
 
@@ -195,7 +195,7 @@ async def test_data_messages_become_events(message: dict[str, Any], expected: Ev
 
 async def test_barge_in_empties_the_playout_at_once() -> None:
     line = Line()
-    line.link.audio(tone(400, 1000).tobytes())
+    line.playout.put(tone(400, 1000).tobytes())
     line.playout.take()
     line.link.message({"type": "playback_clear_buffer"})
     assert line.events == [messages.PlaybackCleared(leg_id=LEG, dropped_ms=980)]
@@ -218,7 +218,7 @@ async def test_a_normal_end_leaves_the_farewell_to_be_played() -> None:
     async with engine_server() as server:
         line = Line()
         await opened(line, server.url)
-        line.link.audio(tone(400, 1000).tobytes())
+        line.playout.put(tone(400, 1000).tobytes())
         event = await close_from_engine(line, server.connections[0], WSCloseCode.OK)
         assert (event.code, event.normal, event.opened) == (1000, True, True)
         assert line.playout.queued_ms == 1000
@@ -229,7 +229,7 @@ async def test_a_fault_of_the_engine_drops_what_it_had_said() -> None:
     async with engine_server() as server:
         line = Line()
         await opened(line, server.url)
-        line.link.audio(tone(400, 1000).tobytes())
+        line.playout.put(tone(400, 1000).tobytes())
         event = await close_from_engine(line, server.connections[0], WSCloseCode.INTERNAL_ERROR)
         assert (event.code, event.normal, event.opened) == (1011, False, True)
         assert line.playout.queued_ms == 0
@@ -250,7 +250,7 @@ async def test_a_detach_is_a_normal_end_told_once() -> None:
     async with engine_server() as server:
         line = Line()
         await opened(line, server.url)
-        line.link.audio(tone(400, 1000).tobytes())
+        line.playout.put(tone(400, 1000).tobytes())
         line.link.detach()
         line.link.detach()
         await asyncio.wait_for(server.connections[0].closed.wait(), 5)

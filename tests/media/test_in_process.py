@@ -428,14 +428,14 @@ async def test_one_leg_s_fault_is_told_and_the_others_go_on(
     failed: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
     await plane.create_leg(CreateLeg(leg_id="bad", call_id="c"), failed.set_result)
 
-    sound = Leg.tick
+    sound = Leg.speak
 
-    def tick(leg: Leg, now: float) -> None:
+    def speak(leg: Leg, now: float) -> None:
         if leg.leg_id == "bad":
             raise RuntimeError("out of luck")
         sound(leg, now)
 
-    monkeypatch.setattr(Leg, "tick", tick)
+    monkeypatch.setattr(Leg, "speak", speak)
     event = await asyncio.wait_for(failed, 5)
     assert event == messages.LegFailed(leg_id="bad", error="RuntimeError: out of luck")
     async with engine_server() as engine:

@@ -7,13 +7,13 @@ FRAME = 160
 
 
 def buffer(max_depth_ms: int = 200) -> JitterBuffer:
-    return JitterBuffer(8000, max_depth_ms)
+    return JitterBuffer(8000, max_depth_ms, lambda payload: FRAME, constant_rate=False)
 
 
 def put(into: JitterBuffer, index: int, *, sequence: int | None = None, base: int = 0) -> None:
     """Packet number `index` of a stream of 20 ms packets; its payload is its number."""
     number = index if sequence is None else sequence
-    into.put(number & 0xFFFF, (base + index * FRAME) & 0xFFFFFFFF, bytes((index % 256,)), FRAME)
+    into.put(number & 0xFFFF, (base + index * FRAME) & 0xFFFFFFFF, bytes((index % 256,)))
 
 
 def take_all(from_buffer: JitterBuffer) -> list[bytes | int]:
@@ -119,7 +119,7 @@ def test_sequence_and_timestamp_wrap() -> None:
 def test_a_timestamp_that_jumps_ahead_is_a_new_time_base_not_a_gap() -> None:
     jitter = buffer()
     put(jitter, 0)
-    jitter.put(1, 500_000, b"far", FRAME)
+    jitter.put(1, 500_000, b"far")
     assert take_all(jitter) == [b"\0", b"far"]
     assert jitter.resyncs == 1
 
@@ -163,7 +163,7 @@ def test_a_new_stream_begins_with_nothing_of_the_old() -> None:
     put(jitter, 7)
     jitter.reset()
     assert jitter.take() is None
-    jitter.put(60000, 123, b"new", FRAME)
+    jitter.put(60000, 123, b"new")
     assert take_all(jitter) == [b"new"]
 
 
@@ -192,13 +192,30 @@ def test_any_order_within_the_depth_loses_nothing(order: list[int]) -> None:
     assert (jitter.late, jitter.duplicate) == (0, 0)
 
 
+def test_a_payload_that_is_not_valid_is_refused() -> None:
+    jitter = JitterBuffer(8000, 200, len, constant_rate=True)
+    assert not jitter.put(1, 0, b"")
+    assert jitter.put(1, 0, bytes(FRAME))
+    assert jitter.depth == FRAME
+
+
+def test_payloads_of_any_length_follow_one_another() -> None:
+    jitter = JitterBuffer(8000, 200, len, constant_rate=True)
+    at = 0
+    for sequence, length in enumerate((80, 80, 240, 160)):
+        jitter.put(sequence, at, bytes(length))
+        at += length
+    assert jitter.depth == at
+    assert [len(item) for item in take_all(jitter) if isinstance(item, bytes)] == [80, 80, 240, 160]
+
+
 def test_what_is_next_can_be_looked_at_before_it_is_taken() -> None:
-    buffer = JitterBuffer(8000, 200)
-    assert buffer.peek() is None
-    buffer.put(0, 0, b"first", 160)
-    buffer.put(2, 320, b"third", 160)
-    assert buffer.take() == b"first"
-    assert buffer.take() == 160
-    assert buffer.peek() == b"third"
-    assert buffer.take() == b"third"
-    assert buffer.peek() is None
+    jitter = JitterBuffer(8000, 200, len, constant_rate=True)
+    assert jitter.peek() is None
+    jitter.put(0, 0, b"1" * 160)
+    jitter.put(2, 320, b"3" * 160)
+    assert jitter.take() == b"1" * 160
+    assert jitter.take() == 160
+    assert jitter.peek() == b"3" * 160
+    assert jitter.take() == b"3" * 160
+    assert jitter.peek() is None

@@ -91,12 +91,13 @@ class Bench:
         self.sequence += 1
         packet = RtpPacket(0, self.sequence, self.sequence * 160, 1, False, payload)
         self.peer.sendto(packet.serialize(), self.sockets[0].getsockname())
-        self.leg.rtp.readable(self.now)
+        self.leg.rtp.receiver.readable(self.now)
 
     def tick(self, frames: int = 1) -> None:
         for _ in range(frames):
             self.now += FRAME_S
-            self.leg.tick(self.now)
+            self.leg.listen(self.now)
+            self.leg.speak(self.now)
 
     def heard(self) -> list[Samples]:
         """The audio of the packets that arrived since the last call, one array each."""
@@ -129,7 +130,7 @@ def is_loud(frame: Samples) -> bool:
 def test_before_the_gate_nothing_is_sent_and_the_greeting_waits_whole(bench: Bench) -> None:
     bench.negotiate()
     greeting = tone(500, 200)
-    bench.leg.engine.audio(greeting.tobytes())
+    bench.leg.playout.put(greeting.tobytes())
     bench.say(silence(20))
     bench.tick(50)
     assert bench.heard() == []
@@ -143,7 +144,7 @@ def test_before_the_gate_nothing_is_sent_and_the_greeting_waits_whole(bench: Ben
 def test_after_the_ack_silence_flows_until_the_caller_is_heard_then_the_greeting(bench: Bench) -> None:
     bench.negotiate()
     bench.do(messages.OpenGate(leg_id=LEG, wait_ms=1000))
-    bench.leg.engine.audio(tone(500, 200).tobytes())
+    bench.leg.playout.put(tone(500, 200).tobytes())
     bench.tick(10)
     waiting = bench.heard()
     assert len(waiting) == 10
@@ -157,23 +158,34 @@ def test_after_the_ack_silence_flows_until_the_caller_is_heard_then_the_greeting
 def test_a_caller_who_never_sends_hears_the_greeting_after_the_wait(bench: Bench) -> None:
     bench.negotiate()
     bench.do(messages.OpenGate(leg_id=LEG, wait_ms=1000))
-    bench.leg.engine.audio(tone(500, 200).tobytes())
+    bench.leg.playout.put(tone(500, 200).tobytes())
     bench.tick(49)
     assert not any(map(is_loud, bench.heard()))
     bench.tick(2)
     assert any(map(is_loud, bench.heard()))
 
 
+def test_silence_of_the_engine_is_not_its_first_audio(bench: Bench) -> None:
+    bench.answered()
+    bench.tick()
+    bench.leg.playout.put(bytes(640))
+    bench.tick(2)
+    assert "FirstAudioSent" not in bench.kinds()
+    bench.leg.playout.put(tone(500, 20).tobytes())
+    bench.tick()
+    assert bench.kinds()[-1] == "FirstAudioSent"
+
+
 def test_a_stream_of_50_packets_a_second_flows_whether_the_agent_speaks_or_not(bench: Bench) -> None:
     bench.answered()
-    bench.leg.engine.audio(tone(500, 300).tobytes())
+    bench.leg.playout.put(tone(500, 300).tobytes())
     bench.tick(50)
     assert len(bench.heard()) == 50
 
 
 def test_barge_in_silences_the_wire_within_one_frame(bench: Bench) -> None:
     bench.answered()
-    bench.leg.engine.audio(tone(500, 5000).tobytes())
+    bench.leg.playout.put(tone(500, 5000).tobytes())
     bench.tick(10)
     bench.heard()
     bench.leg.engine.message({"type": "playback_clear_buffer"})
@@ -185,7 +197,7 @@ def test_barge_in_silences_the_wire_within_one_frame(bench: Bench) -> None:
 
 def test_drained_is_told_when_the_last_frame_has_left(bench: Bench) -> None:
     bench.answered()
-    bench.leg.engine.audio(tone(500, 200).tobytes())
+    bench.leg.playout.put(tone(500, 200).tobytes())
     bench.do(messages.DrainPlayout(leg_id=LEG))
     bench.tick(9)
     assert "PlayoutDrained" not in bench.kinds()
@@ -195,7 +207,7 @@ def test_drained_is_told_when_the_last_frame_has_left(bench: Bench) -> None:
 
 def test_draining_ends_with_its_time(bench: Bench) -> None:
     bench.answered()
-    bench.leg.engine.audio(tone(500, 5000).tobytes())
+    bench.leg.playout.put(tone(500, 5000).tobytes())
     bench.do(messages.DrainPlayout(leg_id=LEG, timeout_ms=1000))
     bench.tick(55)
     event = bench.events[-1]
@@ -228,7 +240,7 @@ def test_silence_in_mid_call_is_told_but_not_on_hold(bench: Bench) -> None:
 
 def test_the_agent_muted_is_silent_on_the_wire_and_its_time_goes_on(bench: Bench) -> None:
     bench.answered()
-    bench.leg.engine.audio(tone(500, 400).tobytes())
+    bench.leg.playout.put(tone(500, 400).tobytes())
     bench.do(messages.SetMute(leg_id=LEG, agent=True))
     bench.tick(10)
     bench.do(messages.SetMute(leg_id=LEG))
@@ -239,7 +251,7 @@ def test_the_agent_muted_is_silent_on_the_wire_and_its_time_goes_on(bench: Bench
 
 def test_digits_wait_for_nothing_and_the_agent_waits_for_them(bench: Bench) -> None:
     bench.answered()
-    bench.leg.engine.audio(tone(500, 200).tobytes())
+    bench.leg.playout.put(tone(500, 200).tobytes())
     bench.do(messages.SendDigits(leg_id=LEG, digits="1", tone_ms=100, gap_ms=80))
     bench.tick(40)
     assert messages.DigitsSent(leg_id=LEG, digits="1") in bench.events
@@ -359,7 +371,7 @@ def test_listeners_get_both_sides_only_while_there_are_some(bench: Bench) -> Non
 def test_a_file_is_played_in_place_of_the_agent(bench: Bench, tmp_path: Path) -> None:
     write_wav(tmp_path / "a.wav", tone(900, 100))
     bench.answered()
-    bench.leg.engine.audio(tone(500, 100).tobytes())
+    bench.leg.playout.put(tone(500, 100).tobytes())
     bench.do(messages.Play(leg_id=LEG, play_id="p", path=str(tmp_path / "a.wav")))
     bench.files.close(5.0)
     bench.tick(5)
@@ -392,7 +404,7 @@ async def test_a_recording_has_the_caller_left_and_the_agent_right(bench: Bench,
     bench.tick()
     bench.do(messages.StartRecording(leg_id=LEG, path=str(tmp_path / "a.wav")))
     caller, agent = tone(400, 300), tone(900, 200)
-    bench.leg.engine.audio(agent.tobytes())
+    bench.leg.playout.put(agent.tobytes())
     for at in range(0, len(caller), 160):
         bench.say(caller[at : at + 160])
         bench.tick()

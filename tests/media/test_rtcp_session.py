@@ -32,8 +32,9 @@ def test_a_sender_report_counts_what_was_sent_and_reports_what_came() -> None:
     stream = RtpStream(0, ssrc=42, timestamp=1000)
     stream.packet(b"x" * 160, 160)
     received = RtpReceiveStatistics(8000)
+    received.begin(7, 1)
     for sequence in (1, 2, 4, 5):
-        received.received(7, sequence, sequence * 160, 160, sequence * 0.02)
+        received.received(sequence, sequence * 160, 160, sequence * 0.02)
     report = rtcp.parse(session().report(stream, received, 1.0, WALL))[0]
     assert isinstance(report, rtcp.SenderReport)
     assert (report.packets, report.octets, report.rtp_timestamp) == (1, 160, 1160)
@@ -46,7 +47,8 @@ def test_the_round_trip_is_found_from_our_own_report_coming_back() -> None:
     stream, other = RtpStream(0, ssrc=1), RtpStream(0, ssrc=2)
     stream.packet(b"", 160)
     heard = RtpReceiveStatistics(8000)
-    heard.received(1, 0, 0, 0, 0.0)
+    heard.begin(1, 0)
+    heard.received(0, 0, 0, 0.0)
     theirs.receive(ours.report(stream, None, 0.0, WALL), other, now=50.010, wall_clock=WALL + 0.010)
     back = theirs.report(other, heard, now=50.210, wall_clock=WALL + 0.210)
     ours.receive(back, stream, now=0.220, wall_clock=WALL + 0.220)

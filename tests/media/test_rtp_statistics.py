@@ -6,8 +6,10 @@ from media.rtp_statistics import RtpReceiveStatistics
 def receive(
     statistics: RtpReceiveStatistics, sequences: list[int], *, ssrc: int = 1, start: float = 0.0
 ) -> None:
+    if statistics.ssrc != ssrc:
+        statistics.begin(ssrc, sequences[0])
     for index, sequence in enumerate(sequences):
-        statistics.received(ssrc, sequence, index * 160, 160, start + index * 0.02)
+        statistics.received(sequence, index * 160, 160, start + index * 0.02)
 
 
 def test_loss_is_what_was_expected_less_what_came() -> None:
@@ -61,11 +63,12 @@ def test_even_arrivals_have_no_jitter() -> None:
 
 def test_jitter_follows_the_formula_of_the_standard() -> None:
     statistics = RtpReceiveStatistics(8000)
+    statistics.begin(1, 0)
     expected = 0.0
     arrival = previous = 0.0
     for index in range(50):
         arrival = index * 0.02 + (0.004 if index % 2 else 0.0)
-        statistics.received(1, index, index * 160, 160, arrival)
+        statistics.received(index, index * 160, 160, arrival)
         if index:
             difference = abs((arrival - previous) * 8000 - 160)
             expected += (difference - expected) / 16
@@ -76,10 +79,11 @@ def test_jitter_follows_the_formula_of_the_standard() -> None:
 
 def test_a_pause_of_the_sender_and_a_wrapped_timestamp_are_no_jitter() -> None:
     statistics = RtpReceiveStatistics(8000)
-    statistics.received(1, 0, 0xFFFFFFFF - 159, 160, 0.0)
-    statistics.received(1, 1, 0, 160, 0.02)
-    statistics.received(1, 2, 160, 160, 30.0)
-    statistics.received(1, 3, 320, 160, 30.02)
+    statistics.begin(1, 0)
+    statistics.received(0, 0xFFFFFFFF - 159, 160, 0.0)
+    statistics.received(1, 0, 160, 0.02)
+    statistics.received(2, 160, 160, 30.0)
+    statistics.received(3, 320, 160, 30.02)
     assert statistics.jitter_ms == pytest.approx(0.0, abs=0.01)
 
 

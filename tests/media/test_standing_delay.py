@@ -1,4 +1,6 @@
-from media.standing_delay import STUBBORN_WINDOWS, WINDOW_FRAMES, StandingDelay
+import itertools
+
+from media.standing_delay import SPEECH_FRAMES_PER_CUT, STUBBORN_WINDOWS, WINDOW_FRAMES, StandingDelay
 
 
 def observe(watch: StandingDelay, depths: list[int]) -> None:
@@ -33,15 +35,16 @@ def test_every_other_quiet_frame_is_dropped_until_the_excess_is_gone() -> None:
     assert dropped == [True, False, True, False, True]
 
 
-def test_speech_is_cut_only_when_no_pause_has_come_for_long_and_then_once_a_window() -> None:
+def test_speech_is_cut_only_when_no_pause_has_come_for_long_and_then_gently() -> None:
     watch = StandingDelay(keep=0, ceiling=100)
-    dropped_at = []
-    for frame in range((STUBBORN_WINDOWS + 3) * WINDOW_FRAMES):
-        watch.observe(3)
+    cuts = []
+    for frame in range((STUBBORN_WINDOWS + 2) * WINDOW_FRAMES):
+        watch.observe(30)
         if watch.excess and watch.may_drop(quiet=False, size=1):
-            dropped_at.append(frame)
-    assert dropped_at[0] == (STUBBORN_WINDOWS + 1) * WINDOW_FRAMES - 1
-    assert len(dropped_at) == 3
+            cuts.append(frame)
+    assert cuts[0] == (STUBBORN_WINDOWS + 1) * WINDOW_FRAMES - 1
+    assert min(after - before for before, after in itertools.pairwise(cuts)) >= SPEECH_FRAMES_PER_CUT
+    assert len(cuts) == 6
 
 
 def test_a_reset_forgets_the_window() -> None:

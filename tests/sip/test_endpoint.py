@@ -14,6 +14,7 @@ from tests.support.sip_endpoint_harness import (
     Harness,
     RecordingFlow,
     described,
+    outbound_target,
     peer_request,
     peer_response,
 )
@@ -127,6 +128,18 @@ def test_requests_stay_on_the_connection_of_the_call_while_it_is_open() -> None:
     answered(harness, ("Contact", "<sip:caller@192.0.2.99:5099;transport=tcp>"))
     harness.incoming[0].hang_up()
     assert described(harness.flow) == ["BYE"]
+
+
+def test_connection_of_ours_is_kept_only_for_the_peer_it_leads_to() -> None:
+    harness = Harness(transport="tcp")
+    harness.flow.accepted = False
+    call = harness.call(outbound_target(transport="tcp"))
+    invite = harness.flow.take_request("INVITE")
+    harness.receive(peer_response(invite, 200, contact="<sip:callee@192.0.2.99;transport=tcp>"))
+    assert described(harness.flow) == []
+    assert described(harness.flows[("192.0.2.99", 5060, "tcp")]) == ["ACK"]
+    call.hang_up()
+    assert described(harness.flows[("192.0.2.99", 5060, "tcp")]) == ["BYE"]
 
 
 def test_requests_go_to_the_contact_when_the_connection_is_closed() -> None:

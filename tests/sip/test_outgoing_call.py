@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sip.call_listener import CallState
-from sip.errors import ParseError
+from sip.errors import SipError
 from sip.message import Request
 from sip.outgoing_call import OutgoingCall
 from tests.support.sip_endpoint_harness import (
@@ -157,11 +157,23 @@ def test_bye_that_nobody_answers_still_frees_everything() -> None:
     assert harness.listener.names == ["answer", "terminated"]
 
 
-def test_malformed_target_is_refused_when_the_call_is_made() -> None:
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"from_uri": "not a uri"},
+        {"request_uri": "sip:1@h\r\nInjected: yes"},
+        {"to_uri": "sip:"},
+        {"headers": (("X-Name", "value\r\nInjected: yes"),)},
+        {"headers": (("Bad Name", "value"),)},
+        {"from_display": "Ann\r\nInjected: yes"},
+    ],
+)
+def test_malformed_target_is_refused_when_the_call_is_made(fault: dict[str, object]) -> None:
     harness = Harness()
-    with pytest.raises(ParseError):
-        harness.call(outbound_target(from_uri="not a uri"))
+    with pytest.raises(SipError):
+        harness.call(outbound_target(**fault))
     assert harness.endpoint.call_count == 0
+    assert described(harness.flow) == []
 
 
 def test_call_hung_up_before_its_way_was_known_is_never_sent() -> None:

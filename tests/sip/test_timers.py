@@ -68,7 +68,11 @@ def test_cancelled_timer_lets_go_of_its_callback() -> None:
 def test_timer_scheduled_by_a_timer_fires_in_the_same_run_when_due() -> None:
     queue = TimerQueue()
     fired: list[str] = []
-    queue.schedule(1.0, lambda now: queue.schedule(now, lambda _: fired.append("inner")) and None)
+
+    def schedule_another(now: float) -> None:
+        queue.schedule(now, lambda _: fired.append("inner"))
+
+    queue.schedule(1.0, schedule_another)
     assert queue.run(1.0) == 2
     assert fired == ["inner"]
 
@@ -77,7 +81,12 @@ def test_cancelling_many_timers_from_inside_a_timer_keeps_the_rest() -> None:
     queue = TimerQueue()
     fired: list[str] = []
     doomed = [queue.schedule(2.0, lambda now: fired.append("doomed")) for _ in range(600)]
-    queue.schedule(1.0, lambda now: [timer.cancel() for timer in doomed] and None)
+
+    def cancel_all(now: float) -> None:
+        for timer in doomed:
+            timer.cancel()
+
+    queue.schedule(1.0, cancel_all)
     queue.schedule(2.5, lambda now: fired.append("kept"))
     queue.run(3.0)
     assert fired == ["kept"]

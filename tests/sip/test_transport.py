@@ -6,6 +6,7 @@ import asyncio
 import socket
 import time
 from collections.abc import AsyncIterator
+from random import Random
 from typing import Any
 
 import pytest
@@ -14,7 +15,15 @@ from sip.errors import ParseError
 from sip.flow import Flow, TransportError
 from sip.message import Request, Response
 from sip.transport import DeferredFlow, Listen, TraceEvent, TransportLayer
-from tests.support.sip_endpoint_harness import RecordingFlow, peer_request
+from tests.support.sip_endpoint_harness import (
+    ANSWER,
+    OFFER,
+    PEER_HOST,
+    Harness,
+    RecordingFlow,
+    peer_request,
+    peer_response,
+)
 from tests.support.sip_sockets import WAIT, TcpPeer, UdpPeer
 
 
@@ -268,3 +277,55 @@ async def test_failed_start_leaves_nothing_open() -> None:
             free_again.bind(("127.0.0.1", udp_port))
     with pytest.raises(ValueError, match="sctp"):
         await layer.start((Listen("sctp", "127.0.0.1", 0),))
+
+
+def mutated(data: bytes, random: Random) -> bytes:
+    """A message with a few bytes changed, removed, repeated or cut off."""
+    out = bytearray(data)
+    for _ in range(random.randint(1, 6)):
+        at = random.randrange(len(out))
+        kind = random.randrange(5)
+        if kind == 0:
+            out[at] = random.randrange(256)
+        elif kind == 1:
+            del out[at : at + random.randint(1, 20)]
+        elif kind == 2:
+            out[at:at] = out[at : at + random.randint(1, 40)]
+        elif kind == 3:
+            out[at:at] = random.choice((b"\r\n", b"\0", b'"', b"<", b";", b",", b"\xff", b"\r\n\r\n", b"%"))
+        else:
+            del out[max(at, 20) :]
+        out = out or bytearray(b"x")
+    return bytes(out)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_datagram_whatever_can_raise_past_the_transport_or_disturb_the_endpoint(seed: int) -> None:
+    random = Random(seed)
+    harness = Harness(max_transactions=10_000)
+    harness.at_invite = lambda call: call.answer(ANSWER)
+    layer = TransportLayer(harness.endpoint, clock=lambda: harness.now, public_host=None, observer=None)
+    transport = NowhereTransport(harness)
+    valid = [
+        peer_request(method, body=OFFER, headers=(("Record-Route", "<sip:p;lr>"), ("Require", "x"))[at % 2 :])
+        for at, method in enumerate(("INVITE", "BYE", "ACK", "CANCEL", "OPTIONS", "REGISTER", "UPDATE"))
+    ]
+    messages = [request.serialise() for request in valid]
+    messages += [peer_response(request, status).serialise() for request in valid for status in (180, 200)]
+    for _ in range(2000):
+        data = mutated(random.choice(messages), random)
+        layer.datagram_received(data, (PEER_HOST, 5070), transport)  # type: ignore[arg-type]
+    assert layer.parse_errors > 200
+    assert harness.endpoint.faults == 0
+    harness.listener.actions.clear()
+    harness.assert_nothing_left()
+
+
+class NowhereTransport:
+    """Stands for a UDP socket."""
+
+    def __init__(self, harness: Harness) -> None:
+        self._harness = harness
+
+    def flow_to(self, host: str, port: int) -> RecordingFlow:
+        return self._harness.flow

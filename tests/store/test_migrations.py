@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -38,6 +39,15 @@ async def test_the_migrations_write_the_same_statements_as_the_tables(store: Sto
     assert {name: sorted(sql) for name, sql in migrated.items()} == {
         name: sorted(sql) for name, sql in created.items()
     }
+
+
+async def test_several_may_open_a_fresh_store_at_once(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'x.db'}"
+    stores = await asyncio.gather(*(Store.open(url) for _ in range(4)))
+    await stores[0].organizations.create(Organization(uuid7(), "seen by all", T0))
+    for store in stores:
+        assert len(await store.organizations.list()) == 1
+        await store.close()
 
 
 async def test_opening_a_second_time_keeps_what_is_there(tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ class RecordingFlow:
         self.port = port
         self.reliable = transport != "udp"
         self.alive = True
+        self.accepted = transport == "tcp"
         self.local_authority = OUR_AUTHORITY
         self.broken = False
         self.sent: list[Request | Response] = []

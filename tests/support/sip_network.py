@@ -21,6 +21,7 @@ class NetworkFlow:
     transport = "udp"
     reliable = False
     alive = True
+    accepted = False
 
     def __init__(self, network: Network, local: tuple[str, int], peer: tuple[str, int]) -> None:
         self._network = network

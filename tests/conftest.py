@@ -1,0 +1,31 @@
+"""What all tests share: their order, and a second chance for those that measure real time.
+
+A fault in a part shows in its own fast tests first, then end to end.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+END_TO_END = TESTS / "e2e"
+# These hold real sockets to tens of milliseconds, and a shared machine stands still for longer now and then.
+# A fault of ours fails them every time.
+REAL_TIME = (
+    END_TO_END,
+    TESTS / "bench",
+    TESTS / "support",
+    TESTS / "local_engine",
+    TESTS / "media" / "test_in_process.py",
+)
+ATTEMPTS = 3
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Move the end-to-end tests behind all others; within both groups the order stays."""
+    for item in items:
+        if any(item.path.is_relative_to(place) for place in REAL_TIME):
+            item.add_marker(pytest.mark.flaky(reruns=ATTEMPTS - 1))
+    items.sort(key=lambda item: item.path.is_relative_to(END_TO_END))

@@ -1,0 +1,134 @@
+"""In-memory stand-ins for what the gateway stands between: a media plane without sockets and an engine whose
+answers the test decides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
+from media import messages as m
+from media.plane import EventListener, MediaCapacityError, MediaPlane, UnknownLegError
+from media.ultravox.agent_settings import AgentSettings
+from media.ultravox.call_request import EngineCallRequest, build_call_body
+from media.ultravox.rest import EngineAgent, EngineCall, EngineCallStatus, UltravoxClient
+
+C = TypeVar("C", bound=m.Command)
+
+WAIT_S = 5.0
+
+
+async def until(condition: Callable[[], object], seconds: float = WAIT_S) -> None:
+    """Let the loop run until the condition holds. Raises `TimeoutError`."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+def engine_call(name: str) -> EngineCall:
+    return EngineCall(call_id=name, join_url=f"ws://127.0.0.1:1/{name}")
+
+
+class RecordingPlane(MediaPlane):
+    """A media plane that notes what it is told; the test says what happens in its legs."""
+
+    def __init__(self, ports: int = 100) -> None:
+        self.ports = ports
+        self.commands: list[m.Command] = []
+        self.listeners: dict[str, EventListener] = {}
+        self.listener: EventListener = lambda event: None
+        self.closed_legs: list[str] = []
+        self.may_create = asyncio.Event()  # a leg is made at once unless the test clears this
+        self.may_create.set()
+
+    async def start(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def create_leg(self, command: m.CreateLeg, listener: EventListener) -> m.LegCreated:
+        if self.legs >= self.ports:
+            raise MediaCapacityError("no RTP port is free")
+        self.listeners[command.leg_id] = self.listener = listener
+        await self.may_create.wait()
+        return m.LegCreated(leg_id=command.leg_id, port=20000, rtcp_port=20001)
+
+    def send(self, command: m.Command) -> None:
+        self.commands.append(command)
+
+    async def close_leg(self, leg_id: str) -> m.LegClosed:
+        if leg_id not in self.listeners:
+            raise UnknownLegError(leg_id)
+        del self.listeners[leg_id]
+        self.closed_legs.append(leg_id)
+        return m.LegClosed(leg_id=leg_id, statistics=m.LegStatistics(packets_received=7))
+
+    async def statistics(self, leg_id: str) -> m.LegStatistics:
+        return m.LegStatistics()
+
+    @property
+    def legs(self) -> int:
+        return len(self.listeners)
+
+    @property
+    def ports_free(self) -> int:
+        return self.ports - self.legs
+
+    @property
+    def state(self) -> str:
+        return "ok"
+
+    def sent(self, kind: type[C]) -> list[C]:
+        return [command for command in self.commands if isinstance(command, kind)]
+
+
+class ScriptedEngine(UltravoxClient):
+    """An engine whose answers to create_call are given beforehand; without any it makes calls at will."""
+
+    def __init__(self, *answers: EngineCall | Exception) -> None:
+        super().__init__("http://127.0.0.1:1", "key")
+        self.answers: list[EngineCall | Exception] | None = list(answers) or None
+        self.prior: list[str | None] = []
+        self.requests: list[EngineCallRequest] = []
+        self.end_reason: str | None = "agent_hangup"
+        self.fault: Exception | None = None  # of everything but create_call
+        self.pings = 0
+        self.names: list[str] = []
+        self.may_create = asyncio.Event()
+        self.may_create.set()
+
+    async def create_call(
+        self,
+        request: EngineCallRequest,
+        *,
+        prior_call_id: str | None = None,
+        enable_greeting_prompt: bool = True,
+        deadline_s: float | None = None,
+    ) -> EngineCall:
+        assert enable_greeting_prompt is (prior_call_id is None)
+        build_call_body(request)  # raises what the real one raises
+        self.prior.append(prior_call_id)
+        self.requests.append(request)
+        await self.may_create.wait()
+        if self.answers is None:
+            return engine_call(f"engine-{len(self.prior)}")
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def get_call(self, call_id: str) -> EngineCallStatus:
+        if self.fault is not None:
+            raise self.fault
+        return EngineCallStatus(call_id=call_id, end_reason=self.end_reason)
+
+    async def create_agent(self, name: str, agent: AgentSettings) -> EngineAgent:
+        self.names.append(name)
+        if self.fault is not None:
+            raise self.fault
+        return EngineAgent(agent_id="engine-agent", name=name)
+
+    async def ping(self) -> None:
+        self.pings += 1
+        if self.fault is not None:
+            raise self.fault
