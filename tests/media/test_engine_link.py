@@ -311,6 +311,12 @@ async def test_words_that_wait_are_converted_when_the_leg_turns_wide() -> None:
         heard = np.frombuffer(bytes(connection.audio), dtype="<i2").astype(np.int16)
         assert abs(dominant_tone(heard[640:6000], 16000)[0] - 1000) < 5
         wide.held = False
-        line.link.audio(tone(500, 20, rate=16000).tobytes())
-        assert len(wide.take() or b"") == 640
+        word = tone(500, 20, rate=16000).tobytes()
+        transport = connection.transport
+        assert transport is not None
+        transport.send(WSMsgType.BINARY, word)
+        transport.send(WSMsgType.TEXT, b'{"type":"state","state":"speaking"}')
+        await line.until(lambda: line.has(messages.EngineStateChanged))
+        assert bytes(wide.take() or b"") == word
+        assert line.playout.received_bytes == 0
         line.link.close()

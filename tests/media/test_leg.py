@@ -11,6 +11,7 @@ from media.codecs import create_codec
 from media.config import MediaConfig
 from media.dtmf_detector import DtmfDetector
 from media.dtmf_tones import tones
+from media.engine_link import EngineLink
 from media.file_thread import FileThread
 from media.leg import Leg
 from media.messages import Direction, Event
@@ -293,7 +294,7 @@ def test_keys_in_the_audio_are_told_and_kept_from_the_engine(
 ) -> None:
     delivered: list[bytes | None] = []
     bench.answered()
-    monkeypatch.setattr(bench.leg.engine, "deliver", delivered.append)
+    monkeypatch.setattr(EngineLink, "deliver", lambda _, frame: delivered.append(frame))
     bench.do(messages.DetectTones(leg_id=LEG, enabled=True))
     pressed = np.frombuffer(tones("7", 100, 60, 8000), dtype="<i2").astype(np.int16)
     for sound in (pressed, tone(440, 200)):
@@ -314,9 +315,9 @@ def test_on_hold_there_is_music_for_the_caller_and_silence_for_the_engine(
 ) -> None:
     delivered: list[bytes | None] = []
     bench.answered()
-    monkeypatch.setattr(bench.leg.engine, "deliver", delivered.append)
+    monkeypatch.setattr(EngineLink, "deliver", lambda _, frame: delivered.append(frame))
     bench.do(messages.SetHold(leg_id=LEG, held=True))
-    bench.leg.engine.audio(tone(500, 400).tobytes())
+    bench.leg.playout.put(tone(500, 400).tobytes())
     bench.say(tone(1000, 20))
     bench.tick(50)
     music = np.concatenate(bench.heard())
@@ -353,7 +354,7 @@ def test_listeners_get_both_sides_only_while_there_are_some(bench: Bench) -> Non
     bench.tick(10)
     assert "AudioHeard" not in bench.kinds()
     bench.do(messages.StartListening(leg_id=LEG))
-    bench.leg.engine.audio(tone(500, 1000).tobytes())
+    bench.leg.playout.put(tone(500, 1000).tobytes())
     sound = tone(1000, 400)
     for at in range(0, len(sound), 160):
         bench.say(sound[at : at + 160])
@@ -501,7 +502,7 @@ def test_the_leg_follows_the_codec_while_nothing_depends_on_its_rate(bench: Benc
     negotiate_l16(bench, 16000)
     assert bench.leg.sample_rate == 16000
     bench.do(messages.OpenGate(leg_id=LEG, wait_ms=0))
-    bench.leg.engine.audio(tone(5000, 200, rate=16000).tobytes())
+    bench.leg.playout.put(tone(5000, 200, rate=16000).tobytes())
     bench.tick(10)
     spoken = l16_heard(bench)
     assert len(spoken) == 3200

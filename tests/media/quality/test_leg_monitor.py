@@ -28,7 +28,7 @@ class Talk(Bench):
         for index in range(milliseconds // 20):
             self.say(_piece(caller, index))
             if agent is not None:
-                self.leg.engine.audio(_piece(agent, index).tobytes())
+                self.leg.playout.put(_piece(agent, index).tobytes())
             self.tick()
 
     def told(self, kind: type[m.Event]) -> list[m.Event]:

@@ -88,7 +88,7 @@ def test_a_wrong_payload_type_is_named(talk: Talk) -> None:
     for number in range(150):
         packet = RtpPacket(8, number, number * 160, 1, False, payload)
         talk.peer.sendto(packet.serialize(), talk.sockets[0].getsockname())
-        talk.leg.rtp.readable(talk.now)
+        talk.leg.rtp.receiver.readable(talk.now)
         talk.tick()
     figures = talk.leg.statistics()
     assert figures.diagnosis == "wrong-payload-type"
