@@ -76,7 +76,7 @@ class RecordingPlane(MediaPlane):
 
     @property
     def state(self) -> str:
-        return "ok"
+        return "ok" if self.ports_free > 0 else "no RTP port is free"
 
     def sent(self, kind: type[C]) -> list[C]:
         return [command for command in self.commands if isinstance(command, kind)]
