@@ -135,6 +135,17 @@ class NumberFormat(StrEnum):
     RAW = "raw"
 
 
+class DtmfMode(StrEnum):
+    """How keys come in over a trunk. `auto`: RFC 4733 events and SIP INFO, and tones in the audio where the
+    far side offers no events; `inband`: tones always, beside the others.
+    """
+
+    AUTO = "auto"
+    RFC4733 = "rfc4733"
+    INFO = "info"
+    INBAND = "inband"
+
+
 @dataclass(frozen=True, slots=True)
 class TrunkInbound:
     """Who may send calls: source networks in CIDR form. Empty means that the trunk takes no calls."""
@@ -166,6 +177,7 @@ class Trunk:
     default_country: str | None = None  # ISO 3166 alpha-2, for `national`
     codecs: tuple[str, ...] = ("PCMU", "PCMA")
     enabled: bool = True
+    dtmf: DtmfMode = DtmfMode.AUTO
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,7 @@ trunks = sa.Table(
     sa.Column("default_country", sa.String(2)),
     sa.Column("codecs", sa.Text, nullable=False),
     sa.Column("enabled", sa.Boolean, nullable=False),
+    sa.Column("dtmf", sa.String(16), nullable=False, server_default="auto"),
     sa.Index(None, "organization_id", "created_at", "id"),
 )
 
