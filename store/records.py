@@ -189,6 +189,29 @@ class TranscriptEntry:
     timestamp: float
 
 
+class RecordingStatus(StrEnum):
+    """`recording` while the call lives, `processing` until the file is encoded and stored."""
+
+    NONE = "none"
+    RECORDING = "recording"
+    PROCESSING = "processing"
+    READY = "ready"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingFile:
+    """A recording that is kept. `location` is the storage's own name for it."""
+
+    location: str
+    format: str  # mp3, opus, wav
+    channels: int
+    sample_rate: int
+    duration_ms: int
+    size_bytes: int
+    sha256: str
+
+
 @dataclass(frozen=True, slots=True)
 class CallRecord:
     """A call as the store keeps it; see `gateway.call` for the rules by which it changes."""
@@ -206,7 +229,7 @@ class CallRecord:
     ended_at: datetime | None = None
     duration_ms: int | None = None
     transcript: tuple[TranscriptEntry, ...] | None = None
-    recording_path: str | None = None
+    recording_path: str | None = None  # the WAV file, until it has been encoded
     cost_cents: int | None = None
     outcome: str | None = None
     variables: dict[str, Any] = field(default_factory=dict)
@@ -222,6 +245,8 @@ class CallRecord:
     engine_call_id: str | None = None
     statistics: dict[str, Any] | None = None
     answered_by: str | None = None  # human, machine or unknown; None when nobody looked
+    recording_status: RecordingStatus = RecordingStatus.NONE
+    recording_file: RecordingFile | None = None
 
 
 @dataclass(frozen=True, slots=True)
