@@ -150,10 +150,10 @@ class Conversation:
             self._call.step("recording-started")
 
     async def statistics(self) -> m.LegStatistics | None:
-        """The leg's figures so far; None when there is no leg."""
+        """The leg's figures so far; None when there is no leg, or its worker does not answer."""
         try:
             return await self._services.plane.statistics(self._leg_id)
-        except UnknownLegError:
+        except (UnknownLegError, TimeoutError):
             return None
 
     async def close(self) -> m.LegStatistics | None:
