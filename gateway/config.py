@@ -167,6 +167,18 @@ class CallsSection(Section):
     queue_timeout: Duration = 60.0
     farewell_timeout: Duration = 10.0
     drain_timeout: Duration = 30.0
+    show_digits: bool = False  # whether event streams tell which keys were pressed
+
+
+class ControlSection(Section):
+    """What can be done to live calls over the API."""
+
+    play_dir: Path | None = None
+    play_urls: bool = True
+    play_private_urls: bool = False
+    play_max_bytes: int = Field(default=20 * 1024 * 1024, ge=1024)
+    play_timeout: Duration = 15.0
+    hold_music: Path | None = None
 
 
 class AmdSection(Section):
@@ -208,6 +220,7 @@ class Config(Section):
     engine: EngineSection = EngineSection()
     store: StoreSection = StoreSection()
     calls: CallsSection = CallsSection()
+    control: ControlSection = ControlSection()
     amd: AmdSection = AmdSection()
     watchdogs: WatchdogsSection = WatchdogsSection()
     logging: LoggingSection = LoggingSection()

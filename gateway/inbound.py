@@ -36,7 +36,7 @@ from sip.offer_answer import AudioSession, LocalAudio
 from sip.user_agent import Call as SipCall
 from sip.user_agent import IncomingCall
 from store.identifiers import uuid7
-from store.records import Agent, CallDirection, CallRecord, CallStatus
+from store.records import Agent, CallDirection, CallRecord, CallStatus, DtmfMode
 
 log = structlog.get_logger(__name__)
 
@@ -159,6 +159,7 @@ class InboundSession(Session):
             services.session.conversation,
             services.recordings / f"{call.id}.wav" if agent.recording_enabled else None,
             conversation_options(agent, settings, CallDirection.INBOUND),
+            DtmfMode(trunk.dtmf) if trunk else DtmfMode.AUTO,
         )
         self._occupy()
 
