@@ -60,6 +60,21 @@ class Call:
         self.transcript = Transcript()
         self._bus: EventBus | None = None
 
+    @classmethod
+    def taken_up(
+        cls,
+        record: CallRecord,
+        timeline: Sequence[TimelineEvent],
+        sink: ChangeSink,
+        clock: Clock | None = None,
+    ) -> Call:
+        """A call that is over, from the store, for what is still to be added to it."""
+        call = cls(record, sink, clock)
+        call._born -= (call._clock.now() - record.created_at).total_seconds()
+        call._timeline = list(timeline)
+        call._steps = timeline[-1].sequence if timeline else 0
+        return call
+
     @property
     def id(self) -> str:
         return self._record.id

@@ -16,6 +16,7 @@ from gateway.call import Call
 from gateway.errors import ConflictError
 from gateway.listening import CallListeners
 from media import messages as m
+from store.records import RecordingStatus
 
 log = structlog.get_logger(__name__)
 
@@ -125,14 +126,19 @@ class CallActions:
     # --- recording ---
 
     def start_recording(self, path: Path) -> None:
-        """Record from now on. Raises `ConflictError` when it is being recorded."""
+        """Record from now on. Raises `ConflictError` when it is being recorded, or was: a call has one
+        recording.
+        """
         if self._recording is not None:
             raise ConflictError("the call is being recorded", code="recording_running")
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if self._call.record.recording_status is not RecordingStatus.NONE:
+            raise ConflictError(
+                "the call has been recorded; to leave a part out, pause and resume", code="recording_exists"
+            )
         self._recording = path
         self._recording_paused = False
         self._send(m.StartRecording(leg_id=self._call.id, path=str(path)))
-        self._call.update(recording_path=str(path))
+        self._call.update(recording_path=str(path), recording_status=RecordingStatus.RECORDING)
         self._call.step("recording-started")
 
     def stop_recording(self) -> None:

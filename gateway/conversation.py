@@ -276,7 +276,9 @@ class Conversation:
 
     def _on_recording_finished(self, event: m.RecordingFinished) -> None:
         self._call.step("recording-finished", duration_ms=event.duration_ms, error=event.error)
-        if self._closed:
+        if self._services.on_recording_finished is not None:
+            self._services.on_recording_finished(self._call, event)
+        elif self._closed:
             self._call.save()
 
     def _on_media_timeout(self, event: m.MediaTimedOut) -> None:

@@ -27,6 +27,9 @@ class DiskStorage:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
+    def location(self, name: str) -> str:
+        return f"{SCHEME}:{name}"
+
     async def probe(self) -> None:
         def write() -> None:
             self._directory.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
@@ -38,7 +41,7 @@ class DiskStorage:
 
     async def publish(self, source: Path, name: str, content_type: str, sha256: str) -> str:
         await _in_thread(lambda: _move(source, self._path(name)))
-        return f"{SCHEME}:{name}"
+        return self.location(name)
 
     async def read(self, location: str, start: int, stop: int) -> AsyncGenerator[bytes, None]:
         path = self._path(location.removeprefix(f"{SCHEME}:"))

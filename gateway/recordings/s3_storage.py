@@ -44,6 +44,9 @@ class S3Storage:
         self._bucket = bucket
         self._session: aiohttp.ClientSession | None = None
 
+    def location(self, name: str) -> str:
+        return f"{SCHEME}:{self._bucket.name}/{self._bucket.prefix}{name}"
+
     async def probe(self) -> None:
         async with self._request("HEAD", ""):
             pass
@@ -60,7 +63,7 @@ class S3Storage:
             await asyncio.to_thread(source.unlink)
         except OSError as error:
             raise StorageError(str(error)) from error
-        return f"{SCHEME}:{self._bucket.name}/{key}"
+        return self.location(name)
 
     async def read(self, location: str, start: int, stop: int) -> AsyncGenerator[bytes, None]:
         pieces = self._pieces(self._key(location), start, stop)

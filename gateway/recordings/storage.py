@@ -22,6 +22,9 @@ class RecordingStorage(Protocol):
     def scheme(self) -> str:
         """The word before the colon of all its locations."""
 
+    def location(self, name: str) -> str:
+        """What a file of this name is called, whether there is one or not."""
+
     async def probe(self) -> None:
         """Find out whether files could be kept. Raises `StorageError`."""
 

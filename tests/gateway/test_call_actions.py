@@ -7,6 +7,7 @@ import pytest
 from gateway.call_actions import CallActions, Side
 from gateway.errors import ConflictError
 from media import messages as m
+from store.records import RecordingStatus
 from tests.gateway.samples import in_progress
 
 LEG = "c1"
@@ -144,8 +145,11 @@ def test_a_recording_is_paused_resumed_and_stopped(scene: Scene, tmp_path: Path)
         m.ResumeRecording(leg_id=LEG),
         m.StopRecording(leg_id=LEG),
     ]
-    assert path.parent.is_dir()
     assert scene.call.record.recording_path == str(path)
+    assert scene.call.record.recording_status is RecordingStatus.RECORDING, "the file is not closed yet"
+    with pytest.raises(ConflictError) as refused:
+        scene.actions.start_recording(path)
+    assert refused.value.code == "recording_exists"
 
 
 async def test_audio_is_asked_for_while_somebody_listens(scene: Scene) -> None:

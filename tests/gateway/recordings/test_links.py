@@ -55,13 +55,11 @@ def test_nothing_that_is_made_up_is_a_link(token: str | None, expires: str | Non
         SIGNER.check(NAME, token, expires, NOW)
 
 
-@pytest.mark.parametrize(
-    "change", [lambda t: t[:-1], lambda t: t + "A", lambda t: t.swapcase(), lambda t: ""]
-)
-def test_a_changed_token_is_refused(change) -> None:  # type: ignore[no-untyped-def]
+def test_a_changed_token_is_refused() -> None:
     _, token, expires = parts(SIGNER.link(NAME, NOW))
-    with pytest.raises(LinkError):
-        SIGNER.check(NAME, change(token), expires, NOW)
+    for changed in (token[:-1], f"{token}A", token.swapcase(), f"{token} "):
+        with pytest.raises(LinkError):
+            SIGNER.check(NAME, changed, expires, NOW)
 
 
 def test_the_secret_is_made_once_and_for_the_gateway_alone(tmp_path: Path) -> None:
