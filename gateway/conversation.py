@@ -17,16 +17,19 @@ import msgspec
 import structlog
 
 from gateway.call import Call
+from gateway.call_actions import CallActions
 from gateway.conversation_care import ConversationCare, ConversationOptions
 from gateway.conversation_services import ConversationListener, ConversationServices
-from gateway.digit_batch import DigitBatch
+from gateway.digit_input import DigitInput
 from gateway.failure_reasons import EndReason, FailureReason, end_of_engine_reason
+from gateway.transcript import SPEAKERS
 from media import messages as m
 from media.plane import MediaCapacityError, UnknownLegError
 from media.ultravox.call_request import EngineCallRequest
 from media.ultravox.errors import EngineApiError
 from media.ultravox.rest import EngineCall
 from sip.offer_answer import AudioParameters
+from store.records import DtmfMode
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +51,7 @@ class Conversation:
         services: ConversationServices,
         recording: Path | None = None,
         options: ConversationOptions = ConversationOptions(),  # noqa: B008 - frozen
+        dtmf: DtmfMode = DtmfMode.AUTO,
     ) -> None:
         self._call = call
         self._request = request
@@ -66,7 +70,11 @@ class Conversation:
         self._answered = False
         self._ending = False
         self._closed = False
-        self._digits = DigitBatch(self._send_digits_to_engine)
+        self._detects_tones = False
+        self._digits = DigitInput(
+            call, dtmf, self._send_digits_to_engine, show_digits=services.calls_config.show_digits
+        )
+        self.actions = CallActions(call, self._send, self.tell_engine)
         self._care = ConversationCare(
             call, self, services.metrics, services.amd_config, services.watchdogs_config, options
         )
@@ -121,6 +129,10 @@ class Conversation:
                 fmtp=audio.fmtp,
             )
         )
+        tones = self._digits.listens_for_tones(audio.telephone_event_payload_type)
+        if tones != self._detects_tones:
+            self._detects_tones = tones
+            self._send(m.DetectTones(leg_id=self._leg_id, enabled=tones))
 
     def run_at(self, sample_rate: int) -> None:
         """Ask the engine for this rate (Hz) when its call is created; it stays for the whole call."""
@@ -163,15 +175,13 @@ class Conversation:
             log.error("recording_failed", call_id=self._call.id, error=str(error))
             self._call.step("recording-failed", error=error.strerror)
             return
-        self._send(m.StartRecording(leg_id=self._leg_id, path=str(file)))
-        self._call.update(recording_path=str(file))
-        self._call.step("recording-started")
+        self.actions.start_recording(file)
 
     async def statistics(self) -> m.LegStatistics | None:
-        """The leg's figures so far; None when there is no leg."""
+        """The leg's figures so far; None when there is no leg, or its worker does not answer."""
         try:
             return await self._services.plane.statistics(self._leg_id)
-        except UnknownLegError:
+        except (UnknownLegError, TimeoutError):
             return None
 
     async def close(self) -> m.LegStatistics | None:
@@ -180,6 +190,7 @@ class Conversation:
             return None
         self._closed = True
         self._digits.close()
+        self.actions.close()
         self._care.close()
         if self._goodbye is not None:
             self._goodbye.cancel()
@@ -206,6 +217,7 @@ class Conversation:
             handler(self, event)
         else:
             self._care.take(event)
+            self.actions.take(event)
 
     def _on_first_packet(self, event: m.FirstPacketReceived) -> None:
         self._call.step("first-rtp-received", source=event.source)
@@ -215,8 +227,11 @@ class Conversation:
         self._services.metrics.observe_first_audio(self._call.record)
 
     def _on_digit(self, event: m.DigitReceived) -> None:
-        self._call.step("digit-received", duration_ms=event.duration_ms)
-        self._digits.add(event.digit)
+        self.pressed(event.digit, event.by, event.duration_ms)
+
+    def pressed(self, digit: str, by: str, duration_ms: int) -> None:
+        """The far party pressed a key, as told by one way (`rfc4733`, `info`, `inband`)."""
+        self._digits.pressed(digit, by, duration_ms)
 
     def _on_engine_opened(self, event: m.EngineOpened) -> None:
         self._call.step("engine-open", connect_ms=round(event.connect_ms, 1))
@@ -250,6 +265,15 @@ class Conversation:
             final=event.final,
             media_ms=event.media_ms,
         )
+        self._call.announce(
+            "transcript",
+            speaker=SPEAKERS.get(event.role, event.role),
+            ordinal=event.ordinal,
+            text=event.text,
+            delta=event.delta,
+            final=event.final,
+            timestamp=round(event.media_ms / 1000, 1),
+        )
 
     def _on_tool(self, event: m.ToolInvoked) -> None:
         """No client tool is offered yet, so that one that is invoked all the same is told to be unknown."""
@@ -272,7 +296,9 @@ class Conversation:
 
     def _on_recording_finished(self, event: m.RecordingFinished) -> None:
         self._call.step("recording-finished", duration_ms=event.duration_ms, error=event.error)
-        if self._closed:
+        if self._services.on_recording_finished is not None:
+            self._services.on_recording_finished(self._call, event)
+        elif self._closed:
             self._call.save()
 
     def _on_media_timeout(self, event: m.MediaTimedOut) -> None:
@@ -396,7 +422,7 @@ class Conversation:
 
     def mute(self, *, caller: bool, agent: bool) -> None:
         """`caller`: the engine hears silence; `agent`: the far party hears silence."""
-        self._send(m.SetMute(leg_id=self._leg_id, caller=caller, agent=agent))
+        self.actions.mute_for_gateway(caller=caller, agent=agent)
 
     def tell_engine(self, **message: Any) -> None:
         """Send one data message to the engine."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from gateway.call import Call
 from gateway.config import AmdSection, CallsSection, EngineSection, WatchdogsSection
 from gateway.failure_reasons import EndReason, FailureReason
 from gateway.metrics import GatewayMetrics
+from media.messages import RecordingFinished
 from media.plane import MediaPlane
 from media.ultravox.rest import UltravoxClient
 
@@ -38,3 +41,4 @@ class ConversationServices:
     silence_timeout_s: float
     amd_config: AmdSection = field(default_factory=AmdSection)
     watchdogs_config: WatchdogsSection = field(default_factory=WatchdogsSection)
+    on_recording_finished: Callable[[Call, RecordingFinished], None] | None = None

@@ -38,7 +38,7 @@ from sip.offer_answer import AudioParameters, AudioSession, LocalAudio
 from sip.user_agent import Call as SipCall
 from sip.user_agent import IncomingCall
 from store.identifiers import uuid7
-from store.records import Agent, CallDirection, CallRecord, CallStatus
+from store.records import Agent, CallDirection, CallRecord, CallStatus, DtmfMode
 
 log = structlog.get_logger(__name__)
 
@@ -141,6 +141,7 @@ class InboundSession(Session):
         self._invite = invite
         self._agent = agent
         self._codecs = trunk.codecs if trunk else DEFAULT_CODECS
+        self._dtmf = DtmfMode(trunk.dtmf) if trunk else DtmfMode.AUTO
         self._inbound = services
         self._answer: bytes | None = None
         self._agreed: AudioParameters | None = None
@@ -196,6 +197,7 @@ class InboundSession(Session):
             self._services.conversation,
             self._inbound.recordings / f"{call.id}.wav" if agent.recording_enabled else None,
             conversation_options(agent, CallSettings(), CallDirection.INBOUND),
+            self._dtmf,
         )
 
     def _negotiate_offer(self, port: int, rtcp_port: int) -> None:

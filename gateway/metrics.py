@@ -73,6 +73,18 @@ class GatewayMetrics:
             buckets=SHORT_S,
             registry=registry,
         )
+        self.recordings = Counter(
+            "trunkline_recordings",
+            "Recordings by what became of them: ready, failed, deleted.",
+            ["result"],
+            registry=registry,
+        )
+        self.recording_encode = Histogram(
+            "trunkline_recording_encode_seconds",
+            "Encoding a recording after its call, the wait for its turn included.",
+            buckets=SHORT_S[6:] + LONG_S[2:],
+            registry=registry,
+        )
         self.engine_recoveries = Counter(
             "trunkline_engine_recoveries",
             "Attempts to go on after the engine was lost in mid-call.",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from gateway.errors import InvalidRequestError
 from routing.numbers import is_country
 from routing.table import parse_address, parse_network
-from store.records import NumberFormat, TrunkInbound, TrunkOutbound
+from store.records import DtmfMode, NumberFormat, TrunkInbound, TrunkOutbound
 
 CODECS = ("PCMU", "PCMA", "G722", "OPUS", "L16")
 DEFAULT_CODECS = ("PCMU", "PCMA")
@@ -33,6 +33,7 @@ class NewTrunk:
     default_country: str | None = None
     codecs: tuple[str, ...] = DEFAULT_CODECS
     enabled: bool = True
+    dtmf: DtmfMode = DtmfMode.AUTO
 
 
 def checked_trunk(trunk: NewTrunk) -> NewTrunk:

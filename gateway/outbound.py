@@ -35,7 +35,7 @@ from sip.message import Response
 from sip.offer_answer import AudioSession, LocalAudio
 from sip.user_agent import Call as SipCall
 from sip.user_agent import Credentials, OutboundTarget, UserAgent
-from store.records import Agent, CallDirection, CallStatus
+from store.records import Agent, CallDirection, CallStatus, DtmfMode
 
 log = structlog.get_logger(__name__)
 
@@ -125,6 +125,7 @@ class OutboundSession(Session):
                 self._services.conversation,
                 self._outbound.recordings / f"{self.call.id}.wav" if recording else None,
                 conversation_options(self._agent, self._settings, CallDirection.OUTBOUND),
+                DtmfMode(self._route.trunk.dtmf),
             )
             created = await self._conversation.open_leg()
             await self._conversation.create_engine_call()

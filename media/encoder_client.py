@@ -12,8 +12,7 @@ from contextlib import suppress
 import msgspec
 import structlog
 
-from media.encoder_process import EncodingResult
-from media.recording_encoder import Encoded, EncodingError, EncodingJob
+from media.encoding import Encoded, EncodingError, EncodingJob, EncodingResult
 
 log = structlog.get_logger(__name__)
 

@@ -14,16 +14,10 @@ from typing import IO
 
 import msgspec
 
-from media.recording_encoder import Encoded, EncodingError, EncodingJob, encode
+from media.encoding import EncodingError, EncodingJob, EncodingResult
+from media.recording_encoder import encode
 
 NICENESS = 15
-
-
-class EncodingResult(msgspec.Struct, frozen=True, kw_only=True):
-    """Either of the two is set."""
-
-    encoded: Encoded | None = None
-    error: str | None = None
 
 
 def work(jobs: IO[bytes], results: IO[bytes]) -> None:

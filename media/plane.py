@@ -49,10 +49,12 @@ class MediaPlane(Protocol):
         """
 
     async def close_leg(self, leg_id: str) -> LegClosed:
-        """End a leg and return its last statistics. Raises `UnknownLegError`."""
+        """End a leg and return its last statistics. Raises `UnknownLegError`, and `TimeoutError` when its
+        worker does not answer.
+        """
 
     async def statistics(self, leg_id: str) -> LegStatistics:
-        """Counters so far. Raises `UnknownLegError`."""
+        """Counters so far. Raises `UnknownLegError`, and `TimeoutError` when its worker does not answer."""
 
     @property
     def legs(self) -> int:

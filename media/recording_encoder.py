@@ -11,29 +11,22 @@ import hashlib
 import os
 import struct
 from collections.abc import Iterator
-from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
 from typing import IO
 
 import av
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from media import wav
+from media.encoding import Encoded, EncodingError, EncodingJob, RecordingFormat
 
 SOURCE_CHANNELS = 2
 _SAMPLE_BYTES = 2
 # Rate and data of the header as `media.wav` writes it.
 _RATE = struct.Struct("<24xI")
 _READ_BYTES = 1 << 18
-
-
-class RecordingFormat(StrEnum):
-    MP3 = "mp3"
-    OPUS = "opus"
-    WAV = "wav"
 
 
 # Container, codec, and how hard the codec tries: on telephone sound nobody hears more, and it costs twice.
@@ -45,30 +38,6 @@ _CODECS = {
 _MP3_MAX_KBPS = {8000: 64, 16000: 160}
 # Per channel: what speech of that bandwidth needs.
 _KBPS_PER_CHANNEL = {8000: 16, 16000: 24}
-
-
-class EncodingError(Exception):
-    """This recording cannot be encoded: the text says why."""
-
-
-class EncodingJob(msgspec.Struct, frozen=True, kw_only=True):
-    """`source` is a stereo WAV file of `media.recorder`, whole or cut off; `target` is overwritten."""
-
-    source: str
-    target: str
-    format: RecordingFormat = RecordingFormat.MP3
-    channels: int = 2
-    bitrate_kbps: int | None = None  # of all channels together; None: what suits the sample rate
-
-
-class Encoded(msgspec.Struct, frozen=True, kw_only=True):
-    """What was written."""
-
-    duration_ms: int
-    size_bytes: int
-    sample_rate: int
-    channels: int
-    sha256: str
 
 
 def encode(job: EncodingJob) -> Encoded:

@@ -107,6 +107,11 @@ class AudioSession:
         self._offered: SessionDescription | None = None
         self._audio_index = 0
         self._current: AudioParameters | None = None
+        self._holding = False
+
+    def hold(self, held: bool) -> None:
+        """Whether we hold the peer: from now on we neither offer nor answer to hear it."""
+        self._holding = held
 
     @property
     def current(self) -> AudioParameters | None:
@@ -130,13 +135,13 @@ class AudioSession:
         self._current = parameters
         return body, parameters
 
-    def offer(self, direction: str = "sendrecv") -> bytes:
+    def offer(self, direction: str | None = None) -> bytes:
         """An offer with all our codecs, the one in use first; it keeps the payload types and m= lines of the
         call.
 
-        `direction` is what we want: "sendonly" or "inactive" puts the peer on hold.
+        `direction` is what we want, by default "sendrecv", or "sendonly" while we hold the peer.
         """
-        audio = self._offer_section(direction)
+        audio = self._offer_section(direction or ("sendonly" if self._holding else "sendrecv"))
         times: tuple[str, ...] = ("0 0",)
         sections = [audio]
         if self._last_sent is not None:
@@ -243,6 +248,9 @@ class AudioSession:
         if connection.is_unspecified:
             # RFC 3264 8.4: the old way to say "I do not listen".
             theirs = {"sendrecv": "sendonly", "recvonly": "inactive"}.get(theirs, theirs)
+        ours = _REVERSED[theirs]
+        if self._holding:
+            ours = {"sendrecv": "sendonly", "recvonly": "inactive"}.get(ours, ours)
         mux = mux and self._local.rtcp_mux
         event = choice.telephone_event
         return AudioParameters(
@@ -255,7 +263,7 @@ class AudioSession:
             telephone_event_payload_type=None if event is None else event[0],
             telephone_event_clock_rate=choice.codec.clock_rate if event is None else event[1],
             ptime_ms=self._ptime(section, choice.codec),
-            direction=_REVERSED[theirs],
+            direction=ours,
             rtcp_mux=mux,
             on_hold=theirs in ("sendonly", "inactive"),
             sample_rate=choice.codec.sample_rate,

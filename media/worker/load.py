@@ -49,10 +49,9 @@ class WorkerLoad:
         beats.append(beat)
         while len(beats) > 2 and beat.at - beats[1].at >= WINDOW_S:
             beats.popleft()
-        counts = [one.legs for one in beats]
-        # While their number jumps, what the legs used cannot be told from how many they were.
-        if min(counts) >= max(MEASURABLE_LEGS, max(counts) / 2) and len(beats) > 1:
-            self._leg_share = self.cpu_share / self._mean_legs
+        legs = self._mean_legs
+        if len(beats) > 1 and legs >= MEASURABLE_LEGS and not self._jumps:
+            self._leg_share = self.cpu_share / legs
 
     @property
     def cpu_share(self) -> float:
@@ -89,6 +88,14 @@ class WorkerLoad:
         if share > limits.cpu_share:
             return f"{share:.0%} of a processor with one more call"
         return None
+
+    @property
+    def _jumps(self) -> bool:
+        """The number of legs changed so much between two heartbeats that nobody knows how many used what."""
+        return any(
+            abs(b.legs - a.legs) > max(MEASURABLE_LEGS, max(a.legs, b.legs) / 2)
+            for a, b in itertools.pairwise(self._beats)
+        )
 
     @property
     def _mean_legs(self) -> float:

@@ -192,14 +192,14 @@ async def test_an_engine_that_never_opened_is_not_tried_again(make_scene: SceneM
 async def test_digits_reach_the_engine_as_the_bare_text(make_scene: SceneMaker) -> None:
     scene = make_scene()
     await scene.in_progress()
-    scene.tell(m.DigitReceived(leg_id="c1", digit="4", duration_ms=100))
+    scene.tell(m.DigitReceived(leg_id="c1", digit="9", duration_ms=100))
     scene.tell(m.DigitReceived(leg_id="c1", digit="#", duration_ms=100))
     sent = scene.plane.sent(m.SendEngineMessage)
     assert [command.message for command in sent if isinstance(command, m.SendEngineMessage)] == [
-        {"type": "user_text_message", "text": "4#", "urgency": "immediate"}
+        {"type": "user_text_message", "text": "9#", "urgency": "immediate"}
     ]
     assert all(
-        "4" not in str(event.detail) for event in scene.call.timeline if event.kind == "digit-received"
+        "9" not in str(event.detail) for event in scene.call.timeline if event.kind == "digit-received"
     )
 
 

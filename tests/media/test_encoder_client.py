@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from media.encoder_client import EncoderClient, EncoderLostError
-from media.recording_encoder import EncodingError, EncodingJob
+from media.encoding import EncodingError, EncodingJob
 from tests.media.test_recording_encoder import decoded, recording
 from tests.support.audio import tone
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from media.encoder_process import NICENESS, EncodingResult, work
-from media.recording_encoder import EncodingJob
+from media.encoder_process import NICENESS, work
+from media.encoding import EncodingJob, EncodingResult
 from tests.media.test_recording_encoder import recording
 from tests.support.audio import tone
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from media import wav
-from media.recording_encoder import Encoded, EncodingError, EncodingJob, RecordingFormat, encode
+from media.encoding import Encoded, EncodingError, EncodingJob, RecordingFormat
+from media.recording_encoder import encode
 from tests.support.audio import Samples, dominant_tone, silence, tone
 
 CODED = [RecordingFormat.MP3, RecordingFormat.OPUS]

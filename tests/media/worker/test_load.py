@@ -82,6 +82,29 @@ def test_the_cost_of_a_leg_outlives_the_legs() -> None:
     assert load.leg_share == pytest.approx(0.001)
 
 
+def test_a_fast_rise_is_measured_while_it_lasts() -> None:
+    """Forty calls a second at 3 ms each: 260 fit, and none before that is refused."""
+    load = WorkerLoad(LoadLimits(cpu_share=0.8))
+    cpu, legs = 0.0, 0
+    for step in range(13):
+        beat = Heartbeat(
+            at=100 + step / 2,
+            cpu_s=cpu,
+            legs=legs,
+            ports_free=9,
+            late_ticks=0,
+            slots_skipped=0,
+            worst_lateness_ms=1.0,
+        )
+        load.beat(beat)
+        for more in range(20):
+            assert load.refusal(legs + more) is None, f"at {legs + more} legs"
+        cpu += (legs + 10) * 0.003 * 0.5
+        legs += 20
+    assert load.leg_share == pytest.approx(0.003)
+    assert load.refusal(300) is not None
+
+
 def test_a_worker_that_is_used_up_recovers_when_its_load_ends() -> None:
     load = WorkerLoad()
     at, cpu, _ = run(load, seconds=3, share=0.95, legs=300)
