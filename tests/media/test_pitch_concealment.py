@@ -9,7 +9,7 @@ import pytest
 
 from media.pitch_concealment import ENOUGH_FRAMES, HISTORY_FRAMES, PitchConcealer
 from tests.support.audio import Samples, level_dbfs, noise, tone
-from tests.support.speech import spoken
+from tests.support.speech import spoken_alike
 
 BEHIND = b"the packet behind the loss is here"
 RATES = [8000, 16000]
@@ -17,7 +17,7 @@ RATES = [8000, 16000]
 
 @functools.cache
 def speech(rate: int) -> list[Samples]:
-    audio = spoken("Good morning, many men and women were running all around in May.", rate)
+    audio = spoken_alike("Good morning, many men and women were running all around in May.", rate)
     size = rate // 50
     return [audio[at : at + size] for at in range(0, len(audio) - size + 1, size)]
 
