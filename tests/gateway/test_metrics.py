@@ -8,7 +8,9 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, generate_latest
 
 from gateway.metrics import GatewayMetrics
+from media.config import MediaConfig
 from media.messages import LegStatistics
+from media.worker.supervisor import WorkerPool
 from store.records import CallDirection, CallRecord, CallStatus
 from tests.gateway.scene import Scene
 
@@ -57,6 +59,7 @@ def test_a_gauge_is_read_when_it_is_asked() -> None:
 
 
 async def test_every_metric_the_documents_name_exists_and_every_one_there_is_is_named(scene: Scene) -> None:
+    scene.gateway.metrics.watch_workers(WorkerPool(MediaConfig(), 1))
     text = generate_latest(scene.gateway.registry).decode()
     families = set(re.findall(r"^# TYPE (trunkline_\w+) ", text, re.MULTILINE))
     families = {name for name in families if not name.endswith("_created")}
