@@ -12,6 +12,7 @@ from gateway.call_quality import CallQuality
 from gateway.directory import Directory
 from gateway.health import Health
 from gateway.new_call import NewCall
+from gateway.recordings.service import RecordingService
 from store.records import CallFilter, CallRecord, Page, TimelineEvent
 
 
@@ -64,6 +65,9 @@ class GatewayServices(Protocol):
 
     @property
     def calls(self) -> CallService: ...
+
+    @property
+    def recordings(self) -> RecordingService: ...
 
     @property
     def registry(self) -> CollectorRegistry: ...

@@ -140,6 +140,7 @@ class CallActions:
         self._send(m.StartRecording(leg_id=self._call.id, path=str(path)))
         self._call.update(recording_path=str(path), recording_status=RecordingStatus.RECORDING)
         self._call.step("recording-started")
+        self._call.save()  # a crash from now on leaves a file that somebody has to know of
 
     def stop_recording(self) -> None:
         """Raises `ConflictError` when nothing is recorded."""

@@ -43,6 +43,9 @@ CLOSE_PATIENCE_S = 5.0
 # A call that ended so long ago and whose recording nobody works on was forgotten.
 FORGOTTEN_AFTER = timedelta(minutes=10)
 
+_EMPTY, _DELETED = "recording-empty", "recording-deleted"
+_LEFT_NOTHING = (_EMPTY, _DELETED)
+
 
 @dataclass(frozen=True, slots=True)
 class ArchiveSettings:
@@ -152,15 +155,27 @@ class RecordingArchive:
         return Call.taken_up(record, timeline, self._writer.put, self._clock)
 
     async def _clear_live_directory(self) -> None:
-        """Remove what a crash left behind a recording that was kept or deleted."""
+        """Remove what a crash left behind a recording that was kept or deleted, and take up what it left of
+        one that was only just begun.
+        """
         for path in await asyncio.to_thread(_files, self._settings.live):
-            record = await self._store.calls.find(path.name.partition(".")[0])
+            call_id = path.name.partition(".")[0]
+            if call_id in self._jobs or self._live_call(call_id) is not None:
+                continue  # calls are taken already: this one is not of the last run
+            record = await self._store.calls.find(call_id)
             if path.suffix == ".part":
                 await asyncio.to_thread(path.unlink, missing_ok=True)
             elif record is None:
                 log.warning("recording_of_no_call", path=str(path))
-            elif record.recording_status in (RecordingStatus.READY, RecordingStatus.NONE):
+            elif record.recording_status is RecordingStatus.READY:
                 await asyncio.to_thread(path.unlink, missing_ok=True)
+            elif record.recording_status is RecordingStatus.NONE:
+                call = await self._taken_up(record)
+                if any(event.kind in _LEFT_NOTHING for event in call.timeline):
+                    await asyncio.to_thread(path.unlink, missing_ok=True)
+                else:
+                    call.update(recording_path=str(path))
+                    self._process(call)
 
     # --- from WAV to what is kept ---
 
@@ -168,7 +183,7 @@ class RecordingArchive:
         """The WAV file is closed, or its writer is gone."""
         if event.error is None and event.duration_ms == 0:
             call.update(recording_status=RecordingStatus.NONE, recording_path=None)
-            call.step("recording-empty")
+            call.step(_EMPTY)
             call.save()
             task = asyncio.ensure_future(asyncio.to_thread(Path(event.path).unlink, missing_ok=True))
             task.add_done_callback(_noted)
@@ -298,7 +313,7 @@ class RecordingArchive:
                 await asyncio.gather(job.task, return_exceptions=True)
             await self._remove_files(call.record, job.source if job is not None else None)
             call.update(recording_status=RecordingStatus.NONE, recording_file=None, recording_path=None)
-            call.step("recording-deleted", by=by)
+            call.step(_DELETED, by=by)
             call.save()
             self._metrics.recordings.labels("deleted").inc()
             await self._writer.flush()

@@ -189,6 +189,9 @@ async def test_a_recording_whose_file_is_gone_has_failed(scene: Scene) -> None:
 async def test_what_a_crash_left_beside_a_recording_that_was_kept_is_removed(scene: Scene) -> None:
     kept = await scene.ended_call(RecordingStatus.READY)
     deleted = await scene.ended_call(RecordingStatus.NONE)
+    deleted.step("recording-deleted", by="api")
+    deleted.save()
+    await scene.writer.flush()
     failed = await scene.ended_call(RecordingStatus.FAILED)
     (scene.directory / "live" / "stranger.wav").write_bytes(b"")
     archive = scene.archive()
@@ -197,6 +200,15 @@ async def test_what_a_crash_left_beside_a_recording_that_was_kept_is_removed(sce
     assert archive.waiting == 0
     assert (await scene.stored(kept)).recording_status is RecordingStatus.READY
     assert (await scene.stored(deleted)).recording_status is RecordingStatus.NONE
+
+
+async def test_a_recording_that_the_store_had_not_heard_of_is_taken_up(scene: Scene) -> None:
+    call = await scene.ended_call(RecordingStatus.NONE)
+    archive = scene.archive()
+    await archive.start()
+    await scene.settled(archive)
+    assert (await scene.stored(call)).recording_status is RecordingStatus.READY
+    assert live_files(scene) == []
 
 
 async def test_a_live_call_is_not_taken_for_a_crashed_one(scene: Scene) -> None:
