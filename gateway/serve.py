@@ -87,6 +87,7 @@ async def _run(gateway: Gateway, config: Config, open_http: OpenHttp, setup: Dem
             task.cancel()
         return 0
     finally:
+        gateway.events.close()  # streams have no end of their own
         await http.stop()
         await gateway.close()
         signals.close()
