@@ -42,6 +42,7 @@ class EventStreams:
         `LimitExceededError` before anything else.
         """
         await self._calls.get(organization_id, call_id)
+        self._bus.require_room(organization_id)
         return self._call_items(organization_id, call_id, after)
 
     async def of_organization(self, organization_id: str, after: str | None) -> AsyncGenerator[StreamItem]:
