@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -104,6 +105,7 @@ class Heard:
     opened: int = 0
     over: list[EndReason] = field(default_factory=list)
     lost: list[FailureReason] = field(default_factory=list)
+    recordings: list[tuple[Call, m.RecordingFinished]] = field(default_factory=list)
 
     def on_engine_open(self) -> None:
         self.opened += 1
@@ -151,7 +153,7 @@ SceneMaker = Callable[..., Scene]
 async def make_scene() -> AsyncIterator[SceneMaker]:
     scenes: list[Scene] = []
 
-    def make(*answers: EngineCall | Exception, attempts: int = 2) -> Scene:
+    def make(*answers: EngineCall | Exception, attempts: int = 2, recording: Path | None = None) -> Scene:
         plane, heard = RecordingPlane(), Heard()
         engine = ScriptedEngine(*(answers or (engine_call("first"),)))
         record = CallRecord(
@@ -171,9 +173,11 @@ async def make_scene() -> AsyncIterator[SceneMaker]:
             metrics=GatewayMetrics(CollectorRegistry()),
             first_packet_timeout_s=1,
             silence_timeout_s=1,
+            on_recording_finished=lambda call, event: heard.recordings.append((call, event)),
         )
         request = EngineCallRequest(agent=AgentSettings(system_prompt="x"), sample_rate=8000)
-        scene = Scene(Conversation(call, request, heard, services), plane, engine, heard, call)
+        conversation = Conversation(call, request, heard, services, recording)
+        scene = Scene(conversation, plane, engine, heard, call)
         scenes.append(scene)
         return scene
 
@@ -415,3 +419,26 @@ async def test_figures_can_be_read_while_the_call_goes_on(make_scene: SceneMaker
     scene = make_scene()
     await scene.in_progress()
     assert await scene.conversation.statistics() == m.LegStatistics()
+
+
+async def test_recording_begins_with_the_answer_and_not_before(make_scene: SceneMaker) -> None:
+    """What is heard while it rings is never recorded."""
+    scene = make_scene(recording=Path("/recordings/c1.wav"))
+    await scene.conversation.open_leg()
+    scene.tell(m.FirstPacketReceived(leg_id="c1", source="127.0.0.1:4000"))
+    await scene.conversation.create_engine_call()
+    scene.conversation.attach_engine()
+    scene.engine_opened()
+    assert scene.plane.sent(m.StartRecording) == []
+    scene.conversation.answered()
+    assert scene.plane.sent(m.StartRecording) == [m.StartRecording(leg_id="c1", path="/recordings/c1.wav")]
+
+
+async def test_a_recording_that_is_finished_after_the_call_is_still_taken(make_scene: SceneMaker) -> None:
+    scene = make_scene(recording=Path("/recordings/c1.wav"))
+    await scene.in_progress()
+    await scene.conversation.close()
+    finished = m.RecordingFinished(leg_id="c1", path="/recordings/c1.wav", duration_ms=1500)
+    scene.tell(finished)
+    assert scene.heard.recordings == [(scene.call, finished)]
+    assert scene.call.timeline[-1].kind == "recording-finished"
