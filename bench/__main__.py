@@ -33,8 +33,11 @@ def main() -> int:
         if options.only in (None, "media"):
             for calls in options.calls:
                 wait = calls / CALLS_PER_SECOND + options.seconds
-                _say(f"{calls} calls with audio, about {wait + 8:.0f} s ...")
-                report.media.append(measure_media(calls, options.seconds))
+                # One after the other for each number of calls, so that a change of the machine meets all.
+                for workers in options.workers:
+                    with_workers = "" if workers is None else f", {workers} media workers"
+                    _say(f"{calls} calls with audio{with_workers}, about {wait + 8:.0f} s ...")
+                    report.media.append(measure_media(calls, options.seconds, workers=workers))
         if options.only in (None, "signalling"):
             _say(f"{options.short_calls} short calls, {options.rate:g} a second ...")
             report.signalling.append(measure_signalling(options.short_calls, options.rate))
@@ -55,6 +58,13 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--calls", type=_numbers, default=(50, 100, 200), metavar="N,N,...")
     parser.add_argument("--seconds", type=float, default=20.0, help="steady time of each step (default 20)")
+    parser.add_argument(
+        "--workers",
+        type=_worker_counts,
+        default=(None,),
+        metavar="N,N,...",
+        help="media workers to compare, 0 = in the gateway's process (default: the gateway's)",
+    )
     parser.add_argument("--only", choices=("media", "signalling"))
     parser.add_argument("--short-calls", type=int, default=1500, help="calls without audio (default 1500)")
     parser.add_argument("--rate", type=float, default=100.0, help="of these, begun per second (default 100)")
@@ -67,6 +77,13 @@ def _numbers(text: str) -> tuple[int, ...]:
     numbers = tuple(int(part) for part in text.split(","))
     if not all(0 < number <= 2000 for number in numbers):
         raise argparse.ArgumentTypeError("each number of calls is from 1 to 2000")
+    return numbers
+
+
+def _worker_counts(text: str) -> tuple[int, ...]:
+    numbers = tuple(int(part) for part in text.split(","))
+    if not all(0 <= number <= 64 for number in numbers):
+        raise argparse.ArgumentTypeError("each number of media workers is from 0 to 64")
     return numbers
 
 

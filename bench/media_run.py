@@ -22,6 +22,7 @@ class MediaRun(msgspec.Struct, frozen=True, kw_only=True):
     """What N simultaneous calls cost and got. Processor time is user and system, over the steady window."""
 
     calls: int
+    media_workers: int | None = None  # as asked for; none: the gateway's default
     cpu_ms_per_call_second: float  # all gateway processes
     calls_per_core: int
     engine_cpu_ms_per_call_second: float
@@ -36,8 +37,14 @@ class LoadFailed(RuntimeError):
     """The load generator ended without a result."""
 
 
-def measure_media(calls: int, seconds: float, *, options: tuple[str, ...] = ()) -> MediaRun:
-    """Run it; bounded in time by the generator's own limits. Raises `StartError` and `LoadFailed`."""
+def measure_media(
+    calls: int, seconds: float, *, workers: int | None = None, options: tuple[str, ...] = ()
+) -> MediaRun:
+    """Run it with so many media workers (0 = in the gateway's process, None = its default); bounded in time
+    by the generator's own limits. Raises `StartError` and `LoadFailed`.
+    """
+    if workers is not None:
+        options = (*options, "--media-workers", str(workers))
     with (
         tempfile.TemporaryDirectory(prefix="bench-") as directory,
         GatewayProcess(Path(directory), options=options) as gateway,
@@ -49,7 +56,8 @@ def measure_media(calls: int, seconds: float, *, options: tuple[str, ...] = ()) 
             before, after, load = _generate(gateway, calls, seconds)
         except LoadFailed as error:
             raise LoadFailed(f"{error}\n{gateway.log_tail()}") from error
-    return media_run(calls, idle, before, after, load)
+    run = media_run(calls, idle, before, after, load)
+    return msgspec.structs.replace(run, media_workers=workers)
 
 
 def media_run(

@@ -69,9 +69,11 @@ def _ms(value: float | None) -> str:
 
 _MEDIA_ROWS: Sequence[Row[MediaRun]] = (
     ("simultaneous calls", lambda run: str(run.calls)),
+    ("media workers", lambda run: "default" if run.media_workers is None else str(run.media_workers)),
     ("calls that stood", lambda run: f"{run.load.calls_up}"),
     ("CPU ms per call-second", lambda run: f"{run.cpu_ms_per_call_second:.3f}"),
     ("calls per core", lambda run: str(run.calls_per_core)),
+    ("gateway processes", lambda run: str(run.gateway_processes)),
     ("memory MB per call", lambda run: f"{run.memory_mb_per_call:.3f}"),
     ("packets/s per call", _audio(lambda run: f"{run.load.audio.packets_per_second:.2f}")),  # type: ignore[union-attr]
     ("  of the worst call", _audio(lambda run: f"{run.load.audio.packets_per_second_worst:.2f}")),  # type: ignore[union-attr]

@@ -15,6 +15,7 @@ from control_api import (
     routes_calls,
     routes_numbers,
     routes_operations,
+    routes_recordings,
     routes_routing,
     routes_trunks,
 )
@@ -30,6 +31,7 @@ VERSION = "1.0.0"
 
 TAGS = [
     {"name": routes_calls.TAG, "description": "Telephone calls: placing, following, stopping."},
+    {"name": routes_recordings.TAG, "description": "What was said, to be heard again."},
     {"name": routes_agents.TAG, "description": "AI voice agents."},
     {"name": routes_numbers.TAG, "description": "Telephone numbers and the agents they belong to."},
     {"name": routes_trunks.TAG, "description": "SIP trunks to carriers and PBXs."},
@@ -52,7 +54,9 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         gateway.directory, gateway.store.idempotency, gateway.config.http.rate_limit_per_minute
     )
     routers = (
-        routes_calls.calls_router(API_PREFIX, gateway.calls),
+        routes_calls.calls_router(API_PREFIX, gateway.calls, gateway.recordings),
+        routes_recordings.recordings_router(API_PREFIX, gateway.calls, gateway.recordings),
+        routes_recordings.recording_files_router(gateway.recordings),
         routes_agents.agents_router(API_PREFIX, gateway.directory),
         routes_numbers.numbers_router(API_PREFIX, gateway.directory),
         routes_trunks.trunks_router(API_PREFIX, gateway.directory),

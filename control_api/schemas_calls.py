@@ -23,7 +23,7 @@ from control_api.schemas_shared import (
     json_object,
 )
 from gateway.new_call import CallSettings, NewCall
-from store.records import CallDirection, CallRecord, CallStatus, TimelineEvent
+from store.records import CallDirection, CallRecord, CallStatus, RecordingStatus, TimelineEvent
 
 LONGEST_RING_MS = 600_000
 LONGEST_CALL_MS = 86_400_000
@@ -69,6 +69,12 @@ class CallSettingsIn(RequestModel):
         default=None, description='Longest call from answer on, such as "3600s".'
     )
     join_timeout: RingTime | None = Field(default=None, description='How long to let it ring, such as "30s".')
+    detect_answering_machine: StrictBool | None = Field(
+        default=None, description="Find out who answers; on by itself when the agent leaves voicemail."
+    )
+    voicemail_message: Annotated[str, Field(min_length=1, max_length=2_000)] | None = Field(
+        default=None, description="What to say after the beep, word for word; else the agent finds its words."
+    )
 
 
 class CallCreate(RequestModel):
@@ -101,6 +107,8 @@ class CallCreate(RequestModel):
                 greeting=settings.greeting,
                 max_duration_ms=settings.max_duration,
                 join_timeout_ms=settings.join_timeout,
+                detect_answering_machine=settings.detect_answering_machine,
+                voicemail_message=settings.voicemail_message,
             ),
         )
 
@@ -130,9 +138,13 @@ class CallOut(ResponseModel):
     from_number: PhoneNumberOut | None = Field(description="Our number: called from, or called on.")
     duration_seconds: int | None = Field(description="From answer to hang-up; null if never connected.")
     transcript: list[TranscriptEntryOut] | None = Field(description="Null until the call is over.")
-    recording_url: str | None
+    recording_url: str | None = Field(
+        description="A link that needs no key, fresh at each read; null until the recording is `ready`."
+    )
+    recording_status: RecordingStatus
     cost_cents: int | None
     outcome: str | None
+    answered_by: str | None = Field(description="`human`, `machine`, `unknown`; null when nobody looked.")
     variables: dict[str, Any]
     metadata: dict[str, Any]
     failure_reason: str | None = Field(description="Null unless the call failed.")
@@ -160,7 +172,7 @@ class TimelineEventOut(ResponseModel):
     detail: dict[str, Any]
 
 
-def render_call(call: CallRecord) -> dict[str, Any]:
+def render_call(call: CallRecord, recording_url: str | None = None) -> dict[str, Any]:
     """The call object."""
     terminal = call.status.terminal
     transcript = call.transcript if terminal else None
@@ -178,10 +190,11 @@ def render_call(call: CallRecord) -> dict[str, Any]:
             {"speaker": entry.speaker, "text": entry.text, "timestamp": entry.timestamp}
             for entry in transcript
         ],
-        # Nothing serves recordings yet; the path inside the gateway is nobody's business.
-        "recording_url": None,
+        "recording_url": recording_url,
+        "recording_status": call.recording_status.value,
         "cost_cents": call.cost_cents,
         "outcome": call.outcome,
+        "answered_by": call.answered_by,
         "variables": call.variables,
         "metadata": call.metadata,
         "failure_reason": call.failure_reason if call.status is CallStatus.FAILED else None,

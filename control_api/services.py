@@ -8,9 +8,11 @@ from typing import Any, Protocol
 from prometheus_client import CollectorRegistry
 
 from control_api.idempotency import IdempotencyStore
+from gateway.call_quality import CallQuality
 from gateway.directory import Directory
 from gateway.health import Health
 from gateway.new_call import NewCall
+from gateway.recordings.service import RecordingService
 from store.records import CallFilter, CallRecord, Page, TimelineEvent
 
 
@@ -28,6 +30,8 @@ class CallService(Protocol):
     async def hang_up(self, organization_id: str, call_id: str, /) -> CallRecord: ...
 
     async def cancel(self, organization_id: str, call_id: str, /) -> CallRecord: ...
+
+    async def quality(self, organization_id: str, call_id: str, /) -> CallQuality: ...
 
     async def timeline(self, organization_id: str, call_id: str, /) -> Sequence[TimelineEvent]: ...
 
@@ -61,6 +65,9 @@ class GatewayServices(Protocol):
 
     @property
     def calls(self) -> CallService: ...
+
+    @property
+    def recordings(self) -> RecordingService: ...
 
     @property
     def registry(self) -> CollectorRegistry: ...

@@ -18,7 +18,7 @@ import structlog
 from gateway.call import Call
 from gateway.conversation import Conversation
 from gateway.dial_queue import DialQueue
-from gateway.engine_request import engine_request, longest_call_s, longest_ring_s
+from gateway.engine_request import conversation_options, engine_request, longest_call_s, longest_ring_s
 from gateway.failure_reasons import FailureReason, failure_of_status
 from gateway.media_address import MediaAddress
 from gateway.new_call import CallSettings
@@ -28,13 +28,14 @@ from media.ultravox.agent_settings import AgentSettingsError
 from media.ultravox.call_request import CallRequestError
 from media.ultravox.errors import EngineApiError
 from routing.outbound import OutboundRoute
+from sip.audio_codecs import best_sample_rate
 from sip.body import session_description
 from sip.errors import NotAcceptableError, SdpError, SipError
 from sip.message import Response
 from sip.offer_answer import AudioSession, LocalAudio
 from sip.user_agent import Call as SipCall
 from sip.user_agent import Credentials, OutboundTarget, UserAgent
-from store.records import Agent, CallDirection, CallStatus
+from store.records import Agent, CallDirection, CallStatus, DtmfMode
 
 log = structlog.get_logger(__name__)
 
@@ -117,17 +118,21 @@ class OutboundSession(Session):
                     metadata=record.metadata,
                     max_duration_s=self._max_duration_s,
                     ring_timeout_s=self._ring_timeout_s,
+                    # The answer is not known yet; the leg converts if it is not the best that we offer.
+                    sample_rate=best_sample_rate(self._route.trunk.codecs),
                 ),
                 self,
                 self._services.conversation,
                 self._outbound.recordings / f"{self.call.id}.wav" if recording else None,
+                conversation_options(self._agent, self._settings, CallDirection.OUTBOUND),
+                DtmfMode(self._route.trunk.dtmf),
             )
             created = await self._conversation.open_leg()
             await self._conversation.create_engine_call()
             peer_host = await _resolve(target_endpoint(self._route.target.address)[0])
             self._invite(peer_host, created.port, created.rtcp_port)
-        except MediaCapacityError:
-            self._fail(FailureReason.CAPACITY, "no RTP port is free")
+        except MediaCapacityError as error:
+            self._fail(FailureReason.CAPACITY, str(error))
         except (EngineApiError, AgentSettingsError, CallRequestError) as error:
             self._fail(FailureReason.AGENT_ERROR, str(error))
         except (OSError, SipError) as error:

@@ -28,6 +28,7 @@ def routed_trunk(trunk: Trunk) -> RoutedTrunk:
         number_rule=NumberRule(trunk.number_format.value),
         default_country=trunk.default_country,
         codecs=trunk.codecs,
+        dtmf=trunk.dtmf.value,
     )
 
 

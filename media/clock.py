@@ -53,6 +53,7 @@ class Schedule:
         self._next = 0  # number of the next slot to serve, counted from the origin
         self.late_ticks = 0
         self.max_lateness_s = 0.0
+        self._worst_lateness_s = 0.0
         self.slots_skipped = 0
         self.restart(now)
 
@@ -76,6 +77,8 @@ class Schedule:
         count = int((behind + EARLY_S) / self.slot_s) + 1
         if behind > self.max_lateness_s:
             self.max_lateness_s = behind
+        if behind > self._worst_lateness_s:
+            self._worst_lateness_s = behind
         if behind > LATE_S:
             self.late_ticks += 1
         if count > self._bound:
@@ -83,6 +86,11 @@ class Schedule:
             first += count - self._bound
         self._next += count
         return range(first, self._next)
+
+    def take_worst_lateness_s(self) -> float:
+        """The greatest lateness since this was last asked."""
+        worst, self._worst_lateness_s = self._worst_lateness_s, 0.0
+        return worst
 
     def slot_at(self, when: float) -> int:
         """The slot whose turn comes at or before `when`."""

@@ -16,6 +16,7 @@ from typing import Any
 from media import messages
 from media.messages import AttachEngine, Event
 from media.playout import Playout
+from media.rate_bridge import RateBridge
 from media.ultravox.socket import EngineSocket
 
 FRAME_MS = 20
@@ -67,6 +68,18 @@ class EngineLink:
         self._frame_silence = bytes(sample_rate * FRAME_MS // 1000 * 2)
         self.frames_sent = 0
         self.barge_ins = 0
+
+    def run_at(self, sample_rate: int, playout: Playout) -> None:
+        """Another rate for the leg (8000 or 16000 Hz), before a socket exists. The caller's words that wait
+        are converted.
+        """
+        bridge = RateBridge(self._sample_rate, sample_rate)
+        waiting = [bridge.inward(frame) for frame in self._ring]
+        self._ring.clear()
+        self._ring.extend(frame for frame in waiting if frame is not None)
+        self._sample_rate = sample_rate
+        self._playout = playout
+        self._frame_silence = bytes(sample_rate * FRAME_MS // 1000 * 2)
 
     @property
     def attached(self) -> bool:

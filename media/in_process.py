@@ -8,6 +8,7 @@ import asyncio
 import socket
 import time
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -31,6 +32,7 @@ from media.playback import Player
 from media.ports import PortPool
 from media.recorder import Recorder
 from media.sockets import SocketPoller, bind_pair
+from media.ultravox.socket import prepare_tls
 
 log = structlog.get_logger(__name__)
 
@@ -63,14 +65,24 @@ class InProcessMediaPlane(MediaPlane):
         self._legs: dict[str, tuple[Leg, int, EventListener]] = {}
         self._files = FileThread()
         self._recorder = Recorder(self._files, config.recording_queue_bytes)
-        self._player = Player(self._files, config.play_max_s)
+        # Decoding takes seconds, for which no recording should wait.
+        self._decoding = FileThread("media-decoding")
+        self._player = Player(self._decoding, config.play_max_s)
         self._poller: SocketPoller | None = None
         self._clock: MediaClock | None = None
         self._events: deque[tuple[EventListener, Event]] = deque()
         self._dispatching = False
 
+    def rest_ports(self, seconds: Mapping[int, float]) -> None:
+        """Keep ports out of use for so long each: the process before this one used them last."""
+        now = time.monotonic()
+        for port, left in seconds.items():
+            self._ports.rest(port, now + left)
+
     async def start(self) -> None:
         """Start the clock; it runs while there are legs."""
+        # Reading the trusted certificates takes longer than several frames of all calls.
+        await asyncio.get_running_loop().run_in_executor(None, prepare_tls)
         self._poller = SocketPoller()
         self._clock = MediaClock(
             self._config.slot_ms, self._config.catch_up_ms, self._read_sockets, self._tick_failed
@@ -83,7 +95,8 @@ class InProcessMediaPlane(MediaPlane):
         if self._clock is not None:
             self._clock.close()
             self._clock = None
-        await asyncio.get_running_loop().run_in_executor(None, self._files.close, FILE_THREAD_CLOSE_S)
+        for thread in (self._decoding, self._files):
+            await asyncio.get_running_loop().run_in_executor(None, thread.close, FILE_THREAD_CLOSE_S)
         await asyncio.sleep(0)  # what the file thread has told is passed on
         self._dispatch()
         if self._poller is not None:
@@ -181,6 +194,14 @@ class InProcessMediaPlane(MediaPlane):
     @property
     def ports_free(self) -> int:
         return self._ports.free(time.monotonic())
+
+    @property
+    def state(self) -> str:
+        return "ok" if self.ports_free > 0 else "no RTP port is free"
+
+    def take_worst_lateness_s(self) -> float:
+        """How late the clock was at worst since this was last asked."""
+        return self._clock.schedule.take_worst_lateness_s() if self._clock is not None else 0.0
 
     def plane_statistics(self) -> PlaneStatistics:
         """Counters over all legs, for the metrics page."""

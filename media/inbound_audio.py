@@ -6,9 +6,12 @@ from __future__ import annotations
 
 import audioop
 
-from media.codecs import Codec
-from media.concealment import Concealer, cross_fade
+from media.codec_concealment import CodecConcealer
+from media.codecs import Codec, SelfConcealing
+from media.comfort_noise import noise_rms
+from media.concealment import cross_fade
 from media.jitter_buffer import JitterBuffer
+from media.pitch_concealment import PitchConcealer
 from media.standing_delay import StandingDelay
 
 FRAME_MS = 20
@@ -27,6 +30,7 @@ class InboundAudio:
         "_frame_bytes",
         "_frame_ticks",
         "_pending",
+        "_remember",
         "_standing",
         "_take",
         "frames_skipped",
@@ -43,13 +47,23 @@ class InboundAudio:
         self.put = self._buffer.put
         self._take = self._buffer.take
         self._decode = codec.decode
-        self._concealer = Concealer(codec.sample_rate)
+        self._concealer: PitchConcealer | CodecConcealer = (
+            CodecConcealer(codec, codec.sample_rate)
+            if isinstance(codec, SelfConcealing)
+            else PitchConcealer(codec.sample_rate)
+        )
+        self._remember = self._concealer.remember
         self._pending = bytearray()  # decoded, not yet a whole frame
         frame_ticks = codec.clock_rate * FRAME_MS // 1000
         self._frame_ticks = frame_ticks
         # Less than one frame left after each one taken is the phase between two clocks, not delay.
         self._standing = StandingDelay(keep=frame_ticks - 1, ceiling=1 << 62)
         self.frames_skipped = 0
+
+    @property
+    def codec(self) -> Codec:
+        """The codec, for its counters."""
+        return self._codec
 
     @property
     def buffer(self) -> JitterBuffer:
@@ -63,6 +77,11 @@ class InboundAudio:
     def skip(self, sequence: int) -> None:
         """A packet of this sequence came that holds no audio (a key, comfort noise): it is not missing."""
         self._buffer.skip(sequence)
+
+    def comfort_noise(self, sequence: int, payload: bytes) -> None:
+        """The far party pauses and tells what its silence sounds like (RFC 3389)."""
+        self._buffer.skip(sequence)
+        self._concealer.announce(noise_rms(payload))
 
     def reset(self) -> None:
         """Another stream begins (new SSRC)."""
@@ -83,7 +102,7 @@ class InboundAudio:
         if len(pcm) != self._frame_bytes or self._concealer.faded:
             self._append(pcm)
             return self._reframed()
-        self._concealer.last = pcm
+        self._remember(pcm)
         standing = self._standing
         depth = self._buffer.depth
         if depth:
@@ -116,16 +135,16 @@ class InboundAudio:
     def _append(self, pcm: bytes) -> None:
         if self._concealer.faded:
             pcm = self._concealer.resume(pcm)
-        self._concealer.last = pcm[-self._frame_bytes :]
+        self._remember(pcm)
         self._pending += pcm
 
     def _fill(self, gap: int | None) -> None:
         """A gap of known length, or nothing there: make up for what this frame lacks."""
         if gap is None:
-            lacking = self._frame_bytes - len(self._pending)
+            self._pending += self._concealer.conceal(self._frame_bytes - len(self._pending))
         else:
             lacking = gap * self._codec.sample_rate // self._codec.clock_rate * 2
-        self._pending += self._concealer.conceal(lacking)
+            self._pending += self._concealer.conceal(lacking, self._buffer.peek())
 
     def _shorten(self, frame: bytes) -> bytes:
         """Leave out one frame to take back delay that stands, if the moment is right."""

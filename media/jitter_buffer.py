@@ -218,6 +218,10 @@ class JitterBuffer:
         self.depth -= duration
         return payload
 
+    def peek(self) -> bytes | None:
+        """The payload that is next in the buffer, gap or not; it stays there."""
+        return self._entries[0][2] if self._entries else None
+
     def _gap(self, extended: int) -> int:
         """Ticks to be filled before the packet at `extended`, which is not the one expected."""
         gap = extended - self._expected

@@ -31,6 +31,7 @@ class Latch:
         "changes",
         "ever_heard",
         "last_heard",
+        "last_stranger",
         "source",
         "strangers",
         "target",
@@ -48,6 +49,7 @@ class Latch:
         self.ever_heard = False
         self.changes = 0
         self.strangers = 0
+        self.last_stranger: Source | None = None
 
     def signalled(self, host: str, port: int, now: float) -> None:
         """The address of an offer or answer. The same address again changes nothing."""
@@ -89,6 +91,7 @@ class Latch:
         if self.source is not None and now - self.last_heard >= silence:
             return self._take(source, now)
         self.strangers += 1
+        self.last_stranger = source
         return False
 
     def _take(self, source: Source, now: float) -> bool:

@@ -18,21 +18,27 @@ from media import messages
 from media.codecs import UnknownCodecError
 from media.config import MediaConfig
 from media.dtmf import Digit
+from media.dtmf_detector import DtmfDetector
 from media.dtmf_sender import DigitsError
+from media.dtmf_tones import tones
 from media.engine_link import EngineLink
 from media.inbound_audio import FRAME_MS
 from media.latching import Source
+from media.listen_tap import ListenTap
 from media.media_timeout import MediaTimeout
 from media.messages import Direction, Event, LegStatistics
 from media.playback import FilePlayback, Player
 from media.playout import QUIET_RMS, Playout
+from media.quality.leg_monitor import LegMonitor
+from media.quality.leg_report import leg_statistics, spell
+from media.rate_bridge import RateBridge
 from media.recorder import Recorder, Recording
 from media.rtp_session import RtpSession
 
 log = structlog.get_logger(__name__)
 
-# All codecs so far are narrowband, and so is what the engine is asked for.
-SAMPLE_RATE = 8000
+# What a leg may run at (Hz): G.711 needs no more than the first, G.722 and Opus bring the second.
+SAMPLE_RATES = (8000, 16000)
 # Time-outs, reports and ends of digits are looked at in every so many frames.
 HOUSEKEEPING_FRAMES = 5
 DEFAULT_PLAYOUT_MS = 30_000
@@ -44,28 +50,37 @@ class Leg:
     __slots__ = (
         "_agent_heard",
         "_align",
+        "_bridge",
         "_caller",
+        "_detector",
+        "_direction",
         "_drain_deadline",
         "_emit",
         "_frames",
         "_gate_deadline",
         "_gate_frame",
         "_gate_open",
+        "_hold",
+        "_monitor",
         "_mute_agent",
         "_mute_caller",
         "_only_agent",
         "_playback",
         "_player",
         "_playout",
+        "_rate_is_fixed",
         "_receiver",
         "_recorder",
         "_recording",
         "_sender",
+        "_tap",
         "_timeout",
+        "_tones",
         "call_id",
         "engine",
         "leg_id",
         "rtp",
+        "sample_rate",
         "slot",
         "sockets",
     )
@@ -92,9 +107,18 @@ class Leg:
         self._player = player
         self.rtp = RtpSession(sockets, config, now, self._first_packet, self._digit)
         self._receiver, self._sender = self.rtp.receiver, self.rtp.sender
-        self._playout = Playout(SAMPLE_RATE, DEFAULT_PLAYOUT_MS)
+        self._monitor = LegMonitor(created.leg_id, self.rtp, now, emit)
+        self.sample_rate = SAMPLE_RATES[0]
+        self._rate_is_fixed = False
+        self._bridge: RateBridge | None = None  # while the codec has another rate than the leg
+        self._playout = Playout(self.sample_rate, DEFAULT_PLAYOUT_MS)
         self.engine = EngineLink(
-            created.leg_id, self._playout, SAMPLE_RATE, config.caller_ring_ms, emit, self._media_ms
+            created.leg_id,
+            self._playout,
+            self.sample_rate,
+            config.caller_ring_ms,
+            self._monitor.from_engine,
+            self._media_ms,
         )
         self._timeout = MediaTimeout(created.first_packet_timeout_ms, created.media_timeout_ms)
         self._frames = 0
@@ -105,17 +129,27 @@ class Leg:
         self._caller: bytes | None = None  # the far party's frame of this tick
         self._mute_caller = False
         self._mute_agent = False
-        self._only_agent = True  # neither muted nor replaced by a file
+        self._only_agent = True  # neither muted nor replaced by keys, a file or music
         self._drain_deadline: float | None = None
         self._recording: Recording | None = None
         self._playback: FilePlayback | None = None
+        self._tones: FilePlayback | None = None  # keys that are sent as sound; `play_id` holds them
+        self._hold: FilePlayback | None = None  # the music while the far party is on hold
+        self._direction = Direction.SENDRECV
+        self._detector: DtmfDetector | None = None
+        self._tap: ListenTap | None = None
 
     # --- the clock ---
 
     def listen(self, now: float) -> None:
         """Pass one frame of the far party on to the engine."""
-        self._caller = caller = self._receiver.frame()
-        self.engine.deliver(None if self._mute_caller else caller)
+        caller = self._receiver.frame()
+        if self._bridge is not None:
+            caller = self._bridge.inward(caller)
+        if self._detector is not None:
+            caller = self._without_tones(self._detector, caller)
+        self._caller = caller
+        self.engine.deliver(None if self._mute_caller or self._hold is not None else caller)
 
     def speak(self, now: float) -> None:
         """Send one frame to the far party; to be called after `listen`."""
@@ -130,11 +164,14 @@ class Leg:
                     agent = self._playout.take()
                 else:
                     agent = self._other_frame()
-            sent = sender.send(agent)
+            sent = sender.send(agent if self._bridge is None else self._bridge.outward(agent))
             if not self._agent_heard and sent and agent is not None:
                 self._first_audio(agent)
+        self._monitor.listen(self._caller, agent, now)
         if self._recording is not None:
-            self._recording.write(self._caller, agent)
+            self._recording.write(self._caller, agent, now)
+        if self._tap is not None:
+            self._tap.write(self._caller, agent)
         if self._frames % HOUSEKEEPING_FRAMES == 0:
             self._housekeeping(now)
 
@@ -151,11 +188,24 @@ class Leg:
             self._gate_frame = self._frames
             self._playout.held = False
 
+    def _choose_speaker(self) -> None:
+        """Whether the far party simply hears the agent, as it does most of the time."""
+        replaced = self._tones is not None or self._hold is not None or self._playback is not None
+        self._only_agent = not replaced and not self._mute_agent
+
     def _other_frame(self) -> bytes | bytearray | None:
         """What the far party hears when it is not simply the agent: keys, a file, a muted agent."""
         frame: bytes | bytearray | None
         if self._sender.sending_digits:
             return None
+        if self._tones is not None:
+            frame = self._tones.take()
+            if self._tones.finished:
+                self._end_tones()
+            return frame
+        if self._hold is not None:
+            self._playout.take()  # words for nobody: they must not be heard afterwards
+            return self._hold.take()
         if self._playback is not None:
             frame = self._playback.take()
             if self._playback.finished:
@@ -177,6 +227,11 @@ class Leg:
             self._emit(messages.MediaTimedOut(leg_id=self.leg_id, kind=kind, silent_ms=silent_ms))
         if self._drain_deadline is not None:
             self._check_drained(now)
+        if self._hold is not None and self._hold.error is not None:
+            log.warning("hold_music_unplayable", leg_id=self.leg_id, reason=self._hold.error)
+            self._hold = self._player.hold_music(None, self.sample_rate)
+        replaced = self._playback is not None or self._hold is not None
+        self._monitor.housekeeping(now, muted=self._mute_caller or self._mute_agent or replaced)
 
     def _media_ms(self) -> int:
         return (self._frames - self._gate_frame) * FRAME_MS if self._gate_open else 0
@@ -184,13 +239,27 @@ class Leg:
     # --- from the RTP side ---
 
     def _first_packet(self, source: Source, now: float) -> None:
-        self._emit(messages.FirstPacketReceived(leg_id=self.leg_id, source=_spell(source)))
+        self._emit(messages.FirstPacketReceived(leg_id=self.leg_id, source=spell(source)))
         self._align(self, now)
 
     def _digit(self, digit: Digit) -> None:
+        self._monitor.key_pressed()
         self._emit(
             messages.DigitReceived(leg_id=self.leg_id, digit=digit.digit, duration_ms=digit.duration_ms)
         )
+
+    def _without_tones(self, detector: DtmfDetector, caller: bytes | None) -> bytes | None:
+        """The caller's frame, None where it holds the tones of a key: they are no speech."""
+        if caller is not None and len(caller) != detector.frame_bytes:
+            detector = self._detector = DtmfDetector(self.sample_rate)
+        for digit in detector.take(caller):
+            self._monitor.key_pressed()
+            self._emit(
+                messages.DigitReceived(
+                    leg_id=self.leg_id, digit=digit.digit, duration_ms=digit.duration_ms, by="inband"
+                )
+            )
+        return None if detector.tone else caller
 
     # --- commands ---
 
@@ -200,12 +269,13 @@ class Leg:
             case messages.NegotiateLeg():
                 self._negotiate(command, now)
             case messages.AttachEngine():
-                self.engine.attach(command)
+                self._attach(command)
             case messages.DetachEngine():
                 self.engine.detach()
             case messages.OpenGate():
                 if self._gate_deadline is None:
                     self._gate_deadline = now + command.wait_ms / 1000
+                    self._monitor.answered(now)
             case messages.SendEngineMessage():
                 self.engine.send_message(command.message)
             case messages.SendDigits():
@@ -218,13 +288,29 @@ class Leg:
             case messages.SetMute():
                 self._mute_caller = command.caller
                 self._mute_agent = command.agent
-                self._only_agent = self._playback is None and not self._mute_agent
+                self._choose_speaker()
+            case messages.SetHold():
+                self._set_hold(command, now)
+            case messages.DetectTones():
+                self._detector = DtmfDetector(self.sample_rate) if command.enabled else None
+            case messages.StartListening():
+                self._rate_is_fixed = True
+                self._tap = ListenTap(self.leg_id, self.sample_rate, self._emit)
+            case messages.StopListening():
+                self._tap = None
             case messages.StartRecording():
                 self._start_recording(command)
             case messages.StopRecording():
                 self._stop_recording()
+            case messages.PauseRecording() | messages.ResumeRecording():
+                if self._recording is not None:
+                    self._recording.paused = isinstance(command, messages.PauseRecording)
             case messages.DrainPlayout():
                 self._drain_deadline = now + command.timeout_ms / 1000
+            case messages.StartAmd():
+                self._monitor.start_amd(command)
+            case messages.WatchSilence():
+                self._monitor.watch_silence(command)
             case _:
                 log.error("media_command_unknown", leg_id=self.leg_id, command=type(command).__name__)
 
@@ -234,25 +320,101 @@ class Leg:
         except (UnknownCodecError, ValueError) as error:
             self._emit(messages.LegFailed(leg_id=self.leg_id, error=f"cannot negotiate: {error}"))
             return
+        self._fit_codec()
+        self._direction = command.direction
+        self._expect_packets(now)
+
+    def _expect_packets(self, now: float) -> None:
         # On hold the far party may send or not; nobody has gone away.
-        self._timeout.expect(command.direction is Direction.SENDRECV, now)
+        self._timeout.expect(self._direction is Direction.SENDRECV and self._hold is None, now)
+
+    # --- the sample rate ---
+    #
+    # One rate for all that lies between the far party and the engine. It follows the codec until something
+    # depends on it: the engine's call, which has one rate to its end, a recording or a file that is played.
+    # From then on it stays, and a codec of another rate is converted at the border.
+
+    def _fit_codec(self) -> None:
+        rate = self.rtp.sample_rate
+        if rate is None:
+            return
+        if not self._rate_is_fixed:
+            self._run_at(rate)
+        if rate == self.sample_rate:
+            self._bridge = None
+        elif self._bridge is None:
+            self._bridge = RateBridge(rate, self.sample_rate)
+
+    def _attach(self, command: messages.AttachEngine) -> None:
+        if not self._rate_is_fixed and command.sample_rate in SAMPLE_RATES:
+            self._run_at(command.sample_rate)
+        self._rate_is_fixed = True
+        self._fit_codec()
+        self.engine.attach(command)
+
+    def _run_at(self, rate: int) -> None:
+        """Change the rate while nothing is queued yet."""
+        if rate == self.sample_rate:
+            return
+        self.sample_rate = rate
+        held = self._playout.held
+        self._playout = Playout(rate, DEFAULT_PLAYOUT_MS)
+        self._playout.held = held
+        self.engine.run_at(rate, self._playout)
+
+    # --- commands, one by one ---
 
     def _send_digits(self, command: messages.SendDigits) -> None:
         try:
-            self._sender.send_digits(command.digits, command.tone_ms, command.gap_ms)
+            if self._sender.takes_digits:
+                self._sender.send_digits(command.digits, command.tone_ms, command.gap_ms)
+            else:
+                self._send_tones(command)
         except DigitsError as error:
             log.warning("digits_not_sent", leg_id=self.leg_id, call_id=self.call_id, reason=str(error))
             self._emit(messages.DigitsSent(leg_id=self.leg_id, digits=""))
 
+    def _send_tones(self, command: messages.SendDigits) -> None:
+        """Keys as sound; those that are ordered while others sound are refused."""
+        if self.rtp.negotiated is None:
+            raise DigitsError("nothing was negotiated yet")
+        if self._tones is not None:
+            raise DigitsError("tones are being sent")
+        self._rate_is_fixed = True
+        sound = tones(command.digits, command.tone_ms, command.gap_ms, self.sample_rate)
+        self._tones = FilePlayback(command.digits, self.sample_rate, audio=sound)
+        self._choose_speaker()
+
+    def _end_tones(self) -> None:
+        sent, self._tones = self._tones, None
+        self._choose_speaker()
+        if sent is not None:
+            self._emit(messages.DigitsSent(leg_id=self.leg_id, digits=sent.play_id))
+
+    def _set_hold(self, command: messages.SetHold, now: float) -> None:
+        if command.held == (self._hold is not None):
+            return
+        if command.held:
+            self._rate_is_fixed = True
+            self._hold = self._player.hold_music(command.music_path, self.sample_rate)
+        else:
+            self._hold = None
+            self._playout.clear()
+        self._choose_speaker()
+        self._expect_packets(now)
+
     def _play(self, command: messages.Play) -> None:
         if self._playback is not None:
             self._end_playback(complete=False)
-        self._playback = self._player.play(command.play_id, command.path, SAMPLE_RATE)
-        self._only_agent = False
+        self._rate_is_fixed = True
+        self._playback = self._player.play(
+            command.play_id, command.path, self.sample_rate, loop=command.loop, volume=command.volume
+        )
+        self._choose_speaker()
 
     def _end_playback(self, *, complete: bool) -> None:
         playback, self._playback = self._playback, None
-        self._only_agent = not self._mute_agent
+        self._choose_speaker()
         if playback is not None:
             self._emit(
                 messages.PlayFinished(
@@ -265,7 +427,8 @@ class Leg:
 
     def _start_recording(self, command: messages.StartRecording) -> None:
         self._stop_recording()
-        self._recording = self._recorder.start(Path(command.path), SAMPLE_RATE)
+        self._rate_is_fixed = True
+        self._recording = self._recorder.start(Path(command.path), self.sample_rate)
 
     def _stop_recording(self) -> None:
         recording, self._recording = self._recording, None
@@ -306,34 +469,4 @@ class Leg:
     # --- counters ---
 
     def statistics(self) -> LegStatistics:
-        rtp = self.rtp
-        received, stream = self._receiver.received, self._sender.stream
-        inbound, settled = self._receiver.inbound, rtp.negotiated
-        source, buffer = rtp.latch.source, inbound.buffer
-        return LegStatistics(
-            codec=settled.codec if settled is not None else None,
-            remote_address=_spell(source) if source is not None else None,
-            packets_received=received.packets,
-            bytes_received=received.octets,
-            packets_sent=stream.packets,
-            bytes_sent=stream.octets,
-            packets_lost=received.lost,
-            packets_late=buffer.late + buffer.overflowed,
-            packets_duplicate=buffer.duplicate,
-            packets_out_of_order=buffer.out_of_order,
-            packets_ignored=rtp.ignored,
-            frames_concealed=inbound.frames_concealed,
-            jitter_ms=round(received.jitter_ms, 3),
-            round_trip_ms=rtp.rtcp.round_trip_ms,
-            remote_loss_fraction=rtp.rtcp.remote_loss_fraction,
-            engine_frames_sent=self.engine.frames_sent,
-            engine_bytes_received=self._playout.received_bytes,
-            playout_dropped_ms=self._playout.dropped_ms,
-            playout_underruns=self._playout.underruns,
-            barge_ins=self.engine.barge_ins,
-        )
-
-
-def _spell(source: Source) -> str:
-    host, port = source[0], source[1]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return leg_statistics(self.rtp, self.engine, self._playout, self._monitor)

@@ -54,14 +54,15 @@ class NegotiateLeg(Message, frozen=True):
     remote_host: str
     remote_port: int
     remote_rtcp_port: int
-    codec: str  # encoding name as in the RTP/AVP registry: PCMU, PCMA
-    clock_rate: int
+    codec: str  # encoding name as in the RTP/AVP registry: PCMU, PCMA, G722, OPUS, L16
+    clock_rate: int  # of the RTP timestamp
     payload_type: int  # what we send and expect
     telephone_event_payload_type: int | None = None
     telephone_event_clock_rate: int = 8000
     ptime_ms: int = 20  # what the peer asked us to send
     direction: Direction = Direction.SENDRECV
     rtcp_mux: bool = False
+    fmtp: str = ""  # the codec's format parameters as the peer wrote them: how it wants to be sent to
 
 
 class AttachEngine(Message, frozen=True):
@@ -90,7 +91,9 @@ class SendEngineMessage(Message, frozen=True):
 
 
 class SendDigits(Message, frozen=True):
-    """Send keys as RFC 4733 events: 0-9 * # A-D, and `w` for a pause of half a second."""
+    """Send keys: 0-9 * # A-D, and `w` for a pause of half a second; as RFC 4733 events, or as tones where
+    those were not negotiated. `DigitsSent` follows.
+    """
 
     digits: str
     tone_ms: int = 160
@@ -98,12 +101,14 @@ class SendDigits(Message, frozen=True):
 
 
 class Play(Message, frozen=True):
-    """Play a WAV file (8 or 16 kHz, mono, 16 bit) to the leg, in place of the agent; `PlayFinished`
-    follows.
+    """Play a sound file (WAV, MP3) to the leg, in place of the agent, whose words wait meanwhile;
+    `PlayFinished` follows.
     """
 
     play_id: str
     path: str
+    loop: bool = False  # until it is stopped
+    volume: float = 1.0  # a factor
 
 
 class StopPlay(Message, frozen=True):
@@ -117,10 +122,41 @@ class SetMute(Message, frozen=True):
     agent: bool = False
 
 
+class SetHold(Message, frozen=True):
+    """Hold: the leg hears music, the engine silence, what the agent says is dropped, and no packets are
+    expected. Ended by `held` false.
+    """
+
+    held: bool
+    music_path: str | None = None  # a sound file; None for a tone of our own
+
+
+class DetectTones(Message, frozen=True):
+    """Listen for keys in the far party's audio itself, or stop to."""
+
+    enabled: bool
+
+
+class StartListening(Message, frozen=True):
+    """Pass on what the leg hears and says, as `AudioHeard`, from now on."""
+
+
+class StopListening(Message, frozen=True):
+    """Nobody listens any more."""
+
+
 class StartRecording(Message, frozen=True):
     """Write a stereo WAV file (left the far party, right the agent) from now on."""
 
     path: str
+
+
+class PauseRecording(Message, frozen=True):
+    """Write silence from now on, so that what follows keeps its place in time."""
+
+
+class ResumeRecording(Message, frozen=True):
+    """Write what is heard and said again."""
 
 
 class StopRecording(Message, frozen=True):
@@ -131,6 +167,28 @@ class DrainPlayout(Message, frozen=True):
     """Tell when everything queued was played (`PlayoutDrained`), at the latest after `timeout_ms`."""
 
     timeout_ms: int = 10_000
+
+
+class StartAmd(Message, frozen=True):
+    """Find out from now on whether a person or a machine has answered; `AmdResult` follows within
+    `decide_ms`, and for a machine `BeepDetected` or `GreetingEnded`, unless `listen_ms` pass without either.
+    """
+
+    decide_ms: int = 8_000
+    listen_ms: int = 45_000
+
+
+class WatchSilence(Message, frozen=True):
+    """Watch for an agent that owes an answer and for a caller who says nothing; `SilenceNoticed` follows.
+
+    A limit of 0 never comes. `agent_speaks_first`: the agent owes a greeting from the answer on.
+    """
+
+    agent_prompt_ms: int = 0
+    agent_end_ms: int = 0
+    caller_prompt_ms: int = 0
+    caller_end_ms: int = 0
+    agent_speaks_first: bool = False
 
 
 class CloseLeg(Message, frozen=True):
@@ -148,9 +206,17 @@ Command: TypeAlias = (
     | Play
     | StopPlay
     | SetMute
+    | SetHold
+    | DetectTones
+    | StartListening
+    | StopListening
     | StartRecording
+    | PauseRecording
+    | ResumeRecording
     | StopRecording
     | DrainPlayout
+    | StartAmd
+    | WatchSilence
     | CloseLeg
 )
 
@@ -169,8 +235,11 @@ class FirstAudioSent(Message, frozen=True):
 
 
 class DigitReceived(Message, frozen=True):
+    """A key that was pressed and let go; the same press may be told once for each way it came."""
+
     digit: str
     duration_ms: int
+    by: str = "rfc4733"  # or inband
 
 
 class DigitsSent(Message, frozen=True):
@@ -235,6 +304,16 @@ class PlayFinished(Message, frozen=True):
     error: str | None = None
 
 
+class AudioHeard(Message, frozen=True):
+    """Some frames of both sides while somebody listens: s16le, two channels, left the far party, right what
+    it hears. A gap in `sequence` is audio that was dropped on the way.
+    """
+
+    sequence: int
+    sample_rate: int
+    audio: bytes
+
+
 class RecordingFinished(Message, frozen=True):
     path: str
     duration_ms: int
@@ -243,6 +322,45 @@ class RecordingFinished(Message, frozen=True):
 
 class MediaTimedOut(Message, frozen=True):
     kind: str  # first-packet, mid-call
+    silent_ms: int
+
+
+class TurnMeasured(Message, frozen=True):
+    """`turn`: from the end of the caller's speech to the agent's first audible packet; `barge-in`: from the
+    begin of the caller's speech to the agent's silence.
+    """
+
+    what: str  # turn, barge-in
+    took_ms: int
+
+
+class SilenceNoticed(Message, frozen=True):
+    """A watchdog's limit has come; each is told once for one silence."""
+
+    party: str  # agent, caller
+    stage: str  # prompt, end
+    silent_ms: int
+
+
+class AmdResult(Message, frozen=True):
+    """Who answered. Times count from `StartAmd`, `speech_ms` is what was said until the decision."""
+
+    answered_by: str  # human, machine, unknown
+    reason: str
+    decided_ms: int
+    speech_ms: int
+
+
+class BeepDetected(Message, frozen=True):
+    """The machine's beep is over: it records from now on."""
+
+    frequency_hz: int
+    duration_ms: int
+
+
+class GreetingEnded(Message, frozen=True):
+    """The machine has been silent for so long that it records, although no beep was heard."""
+
     silent_ms: int
 
 
@@ -269,6 +387,27 @@ class LegStatistics(msgspec.Struct, frozen=True, kw_only=True):
     playout_dropped_ms: int = 0
     playout_underruns: int = 0
     barge_ins: int = 0
+    # What the caller's sound is like (media.quality); shares are 0 to 1.
+    loss_gaps: int = 0  # runs of lost packets
+    jitter_max_ms: float = 0.0
+    jitter_buffer_ms: float = 0.0
+    jitter_buffer_max_ms: float = 0.0
+    r_factor: float | None = None
+    mos: float | None = None  # of the last five seconds
+    mos_min: float | None = None
+    mos_average: float | None = None
+    silence_share: float | None = None
+    clipping_share: float | None = None
+    # What the conversation is like.
+    first_audio_ms: int | None = None  # from the answer to the agent's first audible packet
+    turns: int = 0
+    turn_latency_p50_ms: int | None = None
+    turn_latency_p95_ms: int | None = None
+    barge_in_p50_ms: int | None = None
+    barge_in_p95_ms: int | None = None
+    # What is wrong, if anything is: a name and a line of words.
+    diagnosis: str | None = None
+    diagnosis_text: str | None = None
 
 
 class LegFailed(Message, frozen=True):
@@ -295,8 +434,14 @@ Event: TypeAlias = (
     | PlaybackCleared
     | PlayoutDrained
     | PlayFinished
+    | AudioHeard
     | RecordingFinished
     | MediaTimedOut
+    | TurnMeasured
+    | SilenceNoticed
+    | AmdResult
+    | BeepDetected
+    | GreetingEnded
     | LegFailed
     | LegClosed
 )

@@ -44,6 +44,12 @@ class PortPool:
         self.unbindable += 1
         self.release(port, now)
 
+    def rest(self, port: int, until: float) -> None:
+        """Keep a port that nobody has taken from being taken before `until`: another process used it last."""
+        if port in self._ready:
+            self._ready.remove(port)
+            self._resting = deque(sorted([*self._resting, (until, port)]))
+
     def free(self, now: float) -> int:
         """How many ports could be taken now."""
         self._wake(now)

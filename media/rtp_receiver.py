@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from media import rtp
+from media import comfort_noise, rtp
 from media.codecs import Codec, create_codec
 from media.dtmf import Digit, DtmfReceiver
 from media.inbound_audio import InboundAudio
@@ -17,7 +17,6 @@ from media.latching import Latch, Source
 from media.rtp_statistics import RtpReceiveStatistics
 from media.sockets import MAX_DATAGRAM
 
-COMFORT_NOISE = 13  # RFC 3389
 NOT_NEGOTIATED = -1
 _PLAIN = rtp.PLAIN
 _unpack = rtp.HEADER.unpack_from
@@ -42,6 +41,7 @@ class RtpReceiver:
         "_ssrc",
         "frame",
         "inbound",
+        "last_wrong_payload_type",
         "malformed",
         "received",
         "wrong_payload_type",
@@ -77,11 +77,11 @@ class RtpReceiver:
         self.frame: Callable[[], bytes | None] = self._unheard_frame
         self.malformed = 0
         self.wrong_payload_type = 0
+        self.last_wrong_payload_type: int | None = None
 
     def set_codec(self, codec: Codec) -> None:
         """Another codec, or the first: what is buffered of the old one goes."""
-        if self._payload_type == NOT_NEGOTIATED:
-            self.received = RtpReceiveStatistics(codec.clock_rate)
+        self.received.set_clock_rate(codec.clock_rate)
         self.inbound = InboundAudio(codec, self._jitter_max_ms)
         self._put = self.inbound.put
         self._choose_path()
@@ -144,8 +144,9 @@ class RtpReceiver:
         except rtp.RtpError:
             self.malformed += 1
             return None
-        if payload_type not in (self._payload_type, self._event_type, COMFORT_NOISE):
+        if payload_type not in (self._payload_type, self._event_type, comfort_noise.PAYLOAD_TYPE):
             self.wrong_payload_type += 1
+            self.last_wrong_payload_type = payload_type
             return None
         first = not self._latch.ever_heard
         if not self._latch.heard(source, now):
@@ -157,11 +158,13 @@ class RtpReceiver:
         if payload_type == self._payload_type:
             return payload
         self.received.received(sequence, timestamp, len(payload), now)
-        self.inbound.skip(sequence)
         if payload_type == self._event_type:
+            self.inbound.skip(sequence)
             for digit in self._digits.receive(payload, timestamp, now):
                 self._digit(digit)
             self._hold_key(self._digits.active)
+        else:
+            self.inbound.comfort_noise(sequence, payload)
         return None
 
     def _hold_key(self, held: bool) -> None:

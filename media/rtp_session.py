@@ -49,6 +49,7 @@ class RtpSession:
         )
         self.sender = RtpSender(self._socket.sendto, self.latch)
         self.negotiated: NegotiateLeg | None = None
+        self.sample_rate: int | None = None  # Hz of the PCM that goes in and out, once it is negotiated
         self._rtcp_source: Source | None = None
         self._rtcp_errors = 0
 
@@ -64,10 +65,11 @@ class RtpSession:
         if not on_hold:
             # Anything but a literal would make the socket ask DNS, in the middle of everybody's audio.
             ipaddress.ip_address(settled.remote_host)
-        if before is None or (before.codec, before.clock_rate) != (settled.codec, settled.clock_rate):
-            # Two of them, since some codecs keep state for each direction.
-            self.receiver.set_codec(create_codec(settled.codec, settled.clock_rate))
-            self.sender.set_codec(create_codec(settled.codec, settled.clock_rate))
+        if before is None or _coding(before) != _coding(settled):
+            codec = create_codec(settled.codec, settled.clock_rate, settled.fmtp)
+            self.sample_rate = codec.sample_rate
+            self.receiver.set_codec(codec)
+            self.sender.set_codec(codec)
         for side in (self.receiver, self.sender):
             side.set_payload_types(
                 settled.payload_type,
@@ -88,9 +90,19 @@ class RtpSession:
         return self.latch.last_heard if self.latch.ever_heard else None
 
     @property
+    def expecting(self) -> bool:
+        """Whether the far party's audio is meant for the agent; else it is but a sign of life."""
+        return self.negotiated is not None and self.negotiated.direction is Direction.SENDRECV
+
+    @property
     def ignored(self) -> int:
         """Datagrams that were no audio of this call."""
         return self.latch.strangers + self.receiver.malformed + self.receiver.wrong_payload_type
+
+    @property
+    def send_errors(self) -> int:
+        """Packets that the system would not send."""
+        return self.sender.errors + self._rtcp_errors
 
     # --- RTCP ---
 
@@ -135,3 +147,8 @@ class RtpSession:
                 self._rtcp_socket.sendto(data, (target[0], settled.remote_rtcp_port))
         except OSError:
             self._rtcp_errors += 1
+
+
+def _coding(settled: NegotiateLeg) -> tuple[str, int, str]:
+    """What makes another codec of it."""
+    return settled.codec, settled.clock_rate, settled.fmtp

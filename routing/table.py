@@ -40,6 +40,7 @@ class RoutedTrunk:
     number_rule: NumberRule = NumberRule.E164
     default_country: str | None = None
     codecs: tuple[str, ...] = ("PCMU", "PCMA")
+    dtmf: str = "auto"  # auto, rfc4733, info, inband
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from store.columns import from_json, from_microseconds, to_json, to_microseconds
 from store.connection import Database
 from store.errors import MissingRowError
-from store.records import NumberFormat, Page, Trunk, TrunkInbound, TrunkOutbound, TrunkTransport
+from store.records import DtmfMode, NumberFormat, Page, Trunk, TrunkInbound, TrunkOutbound, TrunkTransport
 from store.tables import trunks
 
 
@@ -90,6 +90,7 @@ def _row(trunk: Trunk) -> dict[str, Any]:
         "default_country": trunk.default_country,
         "codecs": to_json(trunk.codecs),
         "enabled": trunk.enabled,
+        "dtmf": trunk.dtmf.value,
     }
 
 
@@ -118,4 +119,5 @@ def _record(row: sa.Row[Any]) -> Trunk:
         default_country=row.default_country,
         codecs=tuple(from_json(row.codecs)),
         enabled=row.enabled,
+        dtmf=DtmfMode(row.dtmf),
     )

@@ -20,6 +20,7 @@ BOTH = {
     "default_country": "de",
     "codecs": ["PCMA"],
     "enabled": False,
+    "dtmf": "inband",
 }
 
 
@@ -36,7 +37,7 @@ async def test_a_trunk_with_both_sides(world: World) -> None:
     }
     assert trunk["inbound"]["allowed_addresses"][1] == "2001:db8::/48"
     assert (trunk["number_format"], trunk["default_country"]) == ("national", "DE")
-    assert (trunk["codecs"], trunk["enabled"]) == (["PCMA"], False)
+    assert (trunk["codecs"], trunk["enabled"], trunk["dtmf"]) == (["PCMA"], False, "inband")
     assert (await world.api.get(f"trunks/{trunk['id']}")).json()["data"] == trunk
     assert (await world.api.get("trunks")).json()["data"] == [trunk]
 
@@ -97,6 +98,7 @@ def outbound(**fields: Any) -> dict[str, Any]:
         (outbound() | {"default_country": "ZZ"}, "default_country"),
         (outbound() | {"codecs": ["G729"]}, "codecs.0"),
         (outbound() | {"codecs": []}, "codecs"),
+        (outbound() | {"dtmf": "smoke"}, "dtmf"),
         (outbound() | {"codecs": ["PCMU", "PCMU"]}, "codecs"),
         (outbound() | {"colour": "red"}, "colour"),
     ],

@@ -170,3 +170,13 @@ async def test_aligning_members_does_not_put_all_into_one_slot() -> None:
     clock.close()
     used = [member.slot for member in members]
     assert max(used.count(slot) for slot in set(used)) <= 10
+
+
+def test_the_worst_lateness_is_told_once() -> None:
+    schedule = Schedule(4, 200, now=0.0)
+    schedule.due(0.0)
+    schedule.due(0.034)
+    schedule.due(0.041)
+    assert schedule.take_worst_lateness_s() == pytest.approx(0.030)
+    assert schedule.take_worst_lateness_s() == 0.0
+    assert schedule.max_lateness_s == pytest.approx(0.030)

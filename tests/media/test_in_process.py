@@ -3,6 +3,8 @@
 import asyncio
 import itertools
 import socket
+import ssl
+import threading
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,6 +19,7 @@ from media.in_process import InProcessMediaPlane
 from media.leg import Leg
 from media.messages import CreateLeg, Event, LegCreated
 from media.plane import MediaCapacityError, UnknownLegError
+from media.ultravox import socket as socket_module
 from tests.media.ultravox.engine_server import EngineServer, ServerConnection, engine_server
 from tests.support.audio import (
     Samples,
@@ -442,3 +445,32 @@ async def test_one_leg_s_fault_is_told_and_the_others_go_on(
         await call.connect(engine)
         await call.peer.until_received(10)
     await plane.close_leg("bad")
+
+
+async def test_trusted_certificates_are_read_before_the_first_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading them takes as long as several frames, on which every other call would wait."""
+    socket_module._tls_context.cache_clear()
+    threads: list[int] = []
+    create = ssl.create_default_context
+
+    def noted() -> ssl.SSLContext:
+        threads.append(threading.get_ident())
+        return create()
+
+    monkeypatch.setattr(ssl, "create_default_context", noted)
+    plane = InProcessMediaPlane(MediaConfig())
+    await plane.start()
+    assert len(threads) == 1
+    assert threads[0] != threading.get_ident(), "not on the event loop"
+    socket_module._tls_context()
+    assert len(threads) == 1
+    await plane.close()
+
+
+async def test_a_plane_says_whether_it_can_take_a_leg() -> None:
+    plane = InProcessMediaPlane(await small_range(pairs=1))
+    await plane.start()
+    assert plane.state == "ok"
+    await plane.create_leg(CreateLeg(leg_id="1", call_id="c"), lambda event: None)
+    assert plane.state == "no RTP port is free"
+    await plane.close()

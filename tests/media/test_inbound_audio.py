@@ -4,7 +4,7 @@ import pytest
 from media.codecs import create_codec
 from media.inbound_audio import InboundAudio
 from media.standing_delay import WINDOW_FRAMES
-from tests.support.audio import Samples, tone
+from tests.support.audio import Samples, level_dbfs, tone
 
 SILENCE = bytes(320)
 
@@ -101,3 +101,47 @@ def test_another_stream_drops_what_the_old_one_left() -> None:
 
 def test_an_empty_payload_is_refused() -> None:
     assert not inbound().put(0, 0, b"")
+
+
+def test_after_a_pause_that_was_announced_noise_of_its_level_is_heard_and_nothing_is_concealed() -> None:
+    receiver = inbound()
+    packets = payloads(tone(400, 100), 20)
+    for index in range(5):
+        receiver.put(index, index * 160, packets[index])
+        receiver.frame()
+    receiver.comfort_noise(5, bytes([55]))
+    pause = [np.frombuffer(receiver.frame(), dtype="<i2").astype(np.int16) for _ in range(20)]
+    assert abs(level_dbfs(np.concatenate(pause[1:])) + 55) < 1
+    assert abs(int(pause[0][0])) < 8000
+    assert receiver.frames_concealed == 0
+    receiver.put(6, 30 * 160, packets[0])
+    resumed = np.frombuffer(receiver.frame(), dtype="<i2").astype(np.int16)
+    assert level_dbfs(resumed[80:]) > -20
+    assert receiver.frames_concealed == 0
+
+
+def test_a_loss_in_front_of_an_announced_pause_is_still_concealed() -> None:
+    receiver = inbound()
+    packets = payloads(tone(400, 200), 20)
+    for index in (0, 1, 2, 3, 4, 5, 7):
+        receiver.put(index, index * 160, packets[index])
+    receiver.comfort_noise(8, bytes([60]))
+    frames = [receiver.frame() for _ in range(8)]
+    lost = np.frombuffer(frames[6], dtype="<i2").astype(np.int16)
+    assert level_dbfs(lost) > -20
+    assert receiver.frames_concealed == 1
+
+
+@pytest.mark.parametrize("ptime_ms", [10, 20, 40, 60])
+def test_opus_of_every_packet_time_becomes_frames_of_20_ms(ptime_ms: int) -> None:
+    encoder = create_codec("OPUS", 48000)
+    receiver = InboundAudio(create_codec("OPUS", 48000), 200)
+    audio = tone(440, 480, rate=16000)
+    step = ptime_ms * 16
+    for index, at in enumerate(range(0, len(audio), step)):
+        payload = encoder.encode(audio[at : at + step].tobytes())
+        assert receiver.put(index, index * ptime_ms * 48, payload)
+        for _ in range((index + 1) * ptime_ms // 20 - index * ptime_ms // 20):
+            assert len(receiver.frame()) == 640
+    assert receiver.frames_concealed == 0
+    assert receiver.buffer.depth == 0

@@ -207,3 +207,15 @@ def test_payloads_of_any_length_follow_one_another() -> None:
         at += length
     assert jitter.depth == at
     assert [len(item) for item in take_all(jitter) if isinstance(item, bytes)] == [80, 80, 240, 160]
+
+
+def test_what_is_next_can_be_looked_at_before_it_is_taken() -> None:
+    jitter = JitterBuffer(8000, 200, len, constant_rate=True)
+    assert jitter.peek() is None
+    jitter.put(0, 0, b"1" * 160)
+    jitter.put(2, 320, b"3" * 160)
+    assert jitter.take() == b"1" * 160
+    assert jitter.take() == 160
+    assert jitter.peek() == b"3" * 160
+    assert jitter.take() == b"3" * 160
+    assert jitter.peek() is None

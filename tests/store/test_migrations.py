@@ -9,10 +9,10 @@ from alembic.runtime.migration import MigrationContext
 
 from store import Store
 from store.identifiers import uuid7
-from store.migrations import downgrade_to_base, upgrade_to_head
+from store.migrations import downgrade_to, downgrade_to_base, upgrade_to_head
 from store.records import Organization
 from store.tables import metadata
-from tests.store.samples import T0
+from tests.store.samples import T0, call
 
 
 async def test_a_fresh_store_has_exactly_the_schema_of_the_tables(store: Store) -> None:
@@ -66,3 +66,15 @@ async def test_the_schema_can_be_taken_down_and_built_again(store: Store, organi
         await connection.run_sync(downgrade_to_base)
         await connection.run_sync(upgrade_to_head)
     assert await store.organizations.list() == []
+
+
+async def test_calls_that_were_recorded_before_recordings_were_kept_are_taken_up(
+    store: Store, organization: Organization
+) -> None:
+    recorded, plain = call(organization.id, recording_path="/data/a.wav"), call(organization.id)
+    await store.calls.save_batch([recorded, plain], [])
+    async with store.database.transaction() as connection:
+        await connection.run_sync(downgrade_to, "0003")
+        await connection.run_sync(upgrade_to_head)
+    found = await store.calls.unfinished_recordings()
+    assert [(call.id, call.recording_path) for call in found] == [(recorded.id, "/data/a.wav")]

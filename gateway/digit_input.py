@@ -1,0 +1,55 @@
+"""Keys that the far party presses, from whichever way the trunk allows, merged, batched and handed to the
+agent as text.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from gateway.call import Call
+from gateway.digit_batch import DigitBatch
+from gateway.digit_merge import DigitMerge
+from store.records import DtmfMode
+
+INFO = "info"
+_ONE_WAY = {DtmfMode.RFC4733: "rfc4733", DtmfMode.INFO: INFO}
+
+
+class DigitInput:
+    """The keys of one call. `deliver` gets each batch."""
+
+    def __init__(
+        self,
+        call: Call,
+        mode: DtmfMode,
+        deliver: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        show_digits: bool = False,
+    ) -> None:
+        self._call = call
+        self._mode = mode
+        self._clock = clock
+        self._show_digits = show_digits
+        self._merge = DigitMerge()
+        self._batch = DigitBatch(deliver)
+
+    def listens_for_tones(self, telephone_event: int | None) -> bool:
+        """Whether keys are to be looked for in the audio, when this payload type was negotiated for them."""
+        if self._mode is DtmfMode.AUTO:
+            return telephone_event is None
+        return self._mode is DtmfMode.INBAND
+
+    def pressed(self, digit: str, by: str, duration_ms: int) -> None:
+        """A key was let go, as told by one way (`rfc4733`, `info`, `inband`)."""
+        if by != _ONE_WAY.get(self._mode, by):
+            return
+        if not self._merge.is_new(digit, by, self._clock(), duration_ms):
+            return
+        self._call.step("digit-received", by=by, duration_ms=duration_ms)
+        self._call.announce("digit", by=by, **({"digit": digit} if self._show_digits else {}))
+        self._batch.add(digit)
+
+    def close(self) -> None:
+        self._batch.close()
