@@ -39,6 +39,8 @@ HOST = "127.0.0.1"
 FRAME_S = 0.020
 SLOTS = 20
 WARM_UP_S = 2.0
+# Phases with and without recording, and what is left out after each change.
+PHASE_S, SETTLE_S = 2.0, 0.3
 # Linux: the arrival time of a datagram as an ancillary message (asm-generic/socket.h).
 SO_TIMESTAMPNS = 35
 HEADER = struct.Struct("!BBHII")
@@ -124,8 +126,6 @@ async def run_plane(arguments: argparse.Namespace) -> None:
         )
         plane.send(messages.AttachEngine(leg_id=leg_id, join_url=order["join_url"], sample_rate=8000))
         plane.send(messages.OpenGate(leg_id=leg_id))
-        if arguments.record:
-            plane.send(messages.StartRecording(leg_id=leg_id, path=f"{arguments.record}/{leg_id}.wav"))
         if number % 20 == 19:
             await asyncio.sleep(0.02)
     await all_open.wait()
@@ -135,7 +135,9 @@ async def run_plane(arguments: argparse.Namespace) -> None:
     await loop.run_in_executor(None, sys.stdin.readline)
     cpu = _cpu_s()
     switches = resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw
-    await loop.run_in_executor(None, sys.stdin.readline)
+    end = loop.run_in_executor(None, sys.stdin.readline)
+    recording = await _alternate_recording(plane, ports, arguments.record, end) if arguments.record else {}
+    await end
     statistics = [await plane.statistics(str(number)) for number in range(len(ports))]
     _tell(
         {
@@ -147,9 +149,40 @@ async def run_plane(arguments: argparse.Namespace) -> None:
             "underruns": sum(leg.playout_underruns for leg in statistics),
             "jitter_ms": round(max(leg.jitter_ms for leg in statistics), 3),
             "max_lateness_ms": plane.plane_statistics().max_lateness_ms,
+            **recording,
         }
     )
     await plane.close()
+
+
+async def _alternate_recording(
+    plane: InProcessMediaPlane, ports: list[int], directory: str, end: asyncio.Future[str]
+) -> dict[str, float]:
+    """Record all legs, then none, in turn until `end`: what disturbs the machine meets both alike."""
+    spent = {True: [0.0, 0.0], False: [0.0, 0.0]}  # processor seconds, seconds
+    on = False
+    while not end.done():
+        on = not on
+        for number in range(len(ports)):
+            leg_id = str(number)
+            plane.send(
+                messages.StartRecording(leg_id=leg_id, path=f"{directory}/{leg_id}.wav")
+                if on
+                else messages.StopRecording(leg_id=leg_id)
+            )
+        await asyncio.sleep(SETTLE_S)
+        cpu, begun = _cpu_s(), time.monotonic()
+        await asyncio.wait([end], timeout=PHASE_S)
+        if not end.done():
+            spent[on][0] += _cpu_s() - cpu
+            spent[on][1] += time.monotonic() - begun
+    with_recording, without = (
+        cpu_s * 1000 / max(seconds, 0.001) / len(ports) for cpu_s, seconds in (spent[True], spent[False])
+    )
+    return {
+        "recording_on_cpu_ms_per_call_second": round(with_recording, 3),
+        "recording_off_cpu_ms_per_call_second": round(without, 3),
+    }
 
 
 # --- the generator ------------------------------------------------------------------------------------------
@@ -334,7 +367,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--slot-ms", type=int, default=MediaConfig().slot_ms)
     parser.add_argument("--port-low", type=int, default=22_000)
-    parser.add_argument("--record", help="directory for recordings; none are made without it")
+    parser.add_argument("--record", help="directory for recordings, made in every other phase of the run")
     parser.add_argument(
         "--role", choices=("generator", "plane", "echo"), default="generator", help=argparse.SUPPRESS
     )

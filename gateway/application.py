@@ -16,12 +16,15 @@ from prometheus_client import CollectorRegistry
 
 from gateway.agent_sync import AgentSync
 from gateway.call import Call
+from gateway.call_control import CallControl
 from gateway.calls import CallService
 from gateway.config import Config
 from gateway.conversation_services import ConversationServices
 from gateway.dial_queue import DialQueue
 from gateway.directory import Directory
 from gateway.engine_watch import EngineWatch
+from gateway.event_bus import EventBus
+from gateway.event_stream import EventStreams
 from gateway.health import Health
 from gateway.inbound import InboundCalls, InboundServices
 from gateway.live_calls import LiveCalls
@@ -85,6 +88,7 @@ class Gateway:
             self._archive, store.calls, config.recordings.retention_days
         )
         self.recordings = RecordingService(self._archive, open_links(config), config.recordings.public_url)
+        self.events = EventBus()
         self._user_agent = UserAgent(
             UserAgentConfig(
                 listen=tuple(Listen(*endpoint) for endpoint in config.sip.endpoints()),
@@ -113,6 +117,7 @@ class Gateway:
             ),
             default_max_duration_s=config.calls.max_duration,
             default_ring_timeout_s=config.calls.ring_timeout,
+            events=self.events,
         )
         media_address = MediaAddress(
             public_host=config.media.public_host or config.sip.public_host,
@@ -150,6 +155,10 @@ class Gateway:
             agent=self.directory.agent,
             draining=lambda: self._draining,
         )
+        self.control = CallControl(
+            self.calls, config.control, recordings=recordings, fetched=config.data_dir / "fetched"
+        )
+        self.streams = EventStreams(self.events, self.calls)
         self._declare_gauges()
 
     @classmethod
@@ -216,6 +225,7 @@ class Gateway:
         await self._signalling_done(SIGNALLING_TIMEOUT_S)
         self._started = False
         for part in (
+            self.control,
             self._recording_sweeper,
             self._agent_sync,
             self._engine_watch,
@@ -291,6 +301,7 @@ class Gateway:
             "calls_outbound_active", "Outbound calls now.", lambda: self._live.count(CallDirection.OUTBOUND)
         )
         gauge("calls_live", "Calls that are not over, queued ones included.", lambda: len(self._live))
+        gauge("event_watchers", "Event streams that are open.", lambda: self.events.subscribers)
         gauge("calls_queued", "Outbound calls that wait for a place.", lambda: len(self._queue))
         gauge("recordings_waiting", "Recordings not encoded and stored yet.", lambda: self._archive.waiting)
         gauge("media_legs", "Media legs now.", lambda: self._plane.legs)

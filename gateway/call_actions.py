@@ -56,7 +56,7 @@ class CallActions:
 
     def say(self, text: str, *, uninterruptible: bool, urgency: str) -> None:
         """Have the agent say this, word for word. Raises `ConflictError` on hold."""
-        self._require_not_held()
+        self.require_not_held()
         self._call.step("say", characters=len(text), urgency=urgency, uninterruptible=uninterruptible)
         self._tell_engine(
             type="forced_agent_message", content=text, uninterruptible=uninterruptible, urgency=urgency
@@ -73,7 +73,7 @@ class CallActions:
         """Play a file in place of the agent, instead of one that plays already. Raises `ConflictError` on
         hold. `remove`: it is ours, and goes when it was played.
         """
-        self._require_not_held()
+        self.require_not_held()
         self.stop_play()
         self._plays += 1
         self._playing = _Playing(f"play-{self._plays}", path if remove else None)
@@ -198,7 +198,8 @@ class CallActions:
         if playing is not None and playing.remove is not None:
             playing.remove.unlink(missing_ok=True)
 
-    def _require_not_held(self) -> None:
+    def require_not_held(self) -> None:
+        """Raises `ConflictError`."""
         if self.held:
             raise ConflictError("the call is on hold", code="call_on_hold", status=str(self._call.status))
 

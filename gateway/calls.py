@@ -146,13 +146,7 @@ class CallService:
 
     async def hang_up(self, organization_id: str, call_id: str) -> CallRecord:
         """End a call in progress. Raises `ConflictError` when it is not, or no longer."""
-        session = await self._session(organization_id, call_id)
-        if session.call.status is not CallStatus.IN_PROGRESS:
-            raise ConflictError(
-                f"the call is {session.call.status}, not in progress; cancel it instead",
-                code="call_not_in_progress",
-                status=str(session.call.status),
-            )
+        session = await self.in_progress(organization_id, call_id)
         session.hang_up()
         await session.wait_settled(SETTLE_TIMEOUT_S)
         return session.call.record
@@ -169,6 +163,26 @@ class CallService:
         session.cancel()
         await session.wait_settled(SETTLE_TIMEOUT_S)
         return session.call.record
+
+    async def in_progress(self, organization_id: str, call_id: str) -> Session:
+        """The session of an answered call. Raises `NotFoundError`, and `ConflictError` when the call is not
+        in progress, or no longer.
+        """
+        session = await self._session(organization_id, call_id)
+        if session.call.status is not CallStatus.IN_PROGRESS:
+            raise ConflictError(
+                f"the call is {session.call.status}, not in progress yet; it can be cancelled",
+                code="call_not_in_progress",
+                status=str(session.call.status),
+            )
+        return session
+
+    def live_session(self, call_id: str) -> Session | None:
+        """The session of a call that is in progress, whoever owns it."""
+        session = self._live.get(call_id)
+        if session is None or session.over or session.call.status is not CallStatus.IN_PROGRESS:
+            return None
+        return session
 
     async def _session(self, organization_id: str, call_id: str) -> Session:
         session = self._live.get(call_id)

@@ -70,6 +70,15 @@ class Subscription:
         self._dropped = None
         self._arrived.set()
 
+    def clear(self) -> None:
+        """Forget what waits: it was told another way."""
+        self._waiting.clear()
+        self._dropped = 0
+
+    def wake(self) -> None:
+        """Let who waits look around."""
+        self._arrived.set()
+
     async def next(self, timeout_s: float) -> CallEvent | EventsDropped | None:
         """The next event, or a gap before it; None when nothing came within `timeout_s`."""
         if self._dropped == 0 and not self._waiting:
@@ -78,6 +87,8 @@ class Subscription:
                 await asyncio.wait_for(self._arrived.wait(), timeout_s)
             except TimeoutError:
                 return None
+        if self._dropped == 0 and not self._waiting:
+            return None
         if self._dropped != 0:
             count, self._dropped = self._dropped, 0
             return EventsDropped(count)
@@ -108,6 +119,14 @@ class EventBus:
         # Told apart from the numbers of the process before this one.
         self._run = secrets.token_hex(4)
         self.active = False
+        self.closed = False
+
+    def close(self) -> None:
+        """End every stream: the gateway stops."""
+        self.closed = True
+        for topic in self._topics.values():
+            for subscriber in topic.subscribers:
+                subscriber.wake()
 
     def publish(self, organization_id: str, call_id: str, kind: str, data: Mapping[str, Any]) -> None:
         """Tell those who watch this organisation."""
@@ -135,18 +154,23 @@ class EventBus:
             topic = self._topics[organization_id] = _Topic()
             topic.first = self._number + 1
             self.active = True
-        if len(topic.subscribers) >= SUBSCRIBER_LIMIT:
+        self.require_room(organization_id)
+        subscription = Subscription(topic, call_id)
+        if after is not None:
+            self._resume(topic, subscription, after)
+        topic.subscribers.add(subscription)
+        return subscription
+
+    def require_room(self, organization_id: str) -> None:
+        """Raises `LimitExceededError` when the organisation has as many subscribers as it may have."""
+        topic = self._topics.get(organization_id)
+        if topic is not None and len(topic.subscribers) >= SUBSCRIBER_LIMIT:
             raise LimitExceededError(
                 f"At most {SUBSCRIBER_LIMIT} connections may watch an organisation's events.",
                 code="too_many_watchers",
                 retry_after=10,
                 limit=SUBSCRIBER_LIMIT,
             )
-        subscription = Subscription(topic, call_id)
-        if after is not None:
-            self._resume(topic, subscription, after)
-        topic.subscribers.add(subscription)
-        return subscription
 
     def unsubscribe(self, subscription: Subscription) -> None:
         topic = subscription.topic

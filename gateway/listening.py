@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from gateway.errors import LimitExceededError
 from media.messages import AudioHeard
@@ -21,6 +22,10 @@ TOKEN_LIMIT = 10_000
 # Tenths of a second that may wait for one listener.
 QUEUE_LIMIT = 20
 LISTENERS_PER_CALL = 4
+
+
+AudioBatch: TypeAlias = AudioHeard
+"""A tenth of a second of both sides, as the media plane passes it on."""
 
 
 @dataclass(frozen=True, slots=True)

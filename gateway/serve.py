@@ -91,6 +91,7 @@ async def _start(running: AsyncExitStack, config: Config, open_http: OpenHttp, *
         raise _cannot_listen("SIP", ", ".join(config.sip.listen), error) from error
     http = open_http(gateway, *parse_endpoint(config.http.listen))
     running.push_async_callback(http.stop)
+    running.callback(gateway.events.close)  # streams have no end of their own
     try:
         http_host, http_port = await http.start()
     except OSError as error:

@@ -399,7 +399,6 @@ class Leg:
             self._hold = self._player.hold_music(command.music_path, self.sample_rate)
         else:
             self._hold = None
-            self._playout.clear()
         self._choose_speaker()
         self._expect_packets(now)
 

@@ -2,8 +2,8 @@
 clock.
 
 Legs hand over whole seconds; the file thread interleaves and writes them and brings the header up to date
-each time, so that a file left by a killed process plays up to its last second. What waits for the disk is
-bounded over all recordings: beyond the bound a second becomes silence, which keeps the rest in time.
+each time, so that a file left by a killed process plays up to its last second or so. What waits for the disk
+is bounded over all recordings: beyond the bound a second becomes silence, which keeps the rest in time.
 
 The clock skips frames after a long stall. A recording that only counted frames would fall behind the call a
 little more with each of them, so it looks at the time too and puts silence where the clock skipped.
@@ -17,9 +17,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import structlog
 
 from media import wav
 from media.file_thread import FileThread
+
+log = structlog.get_logger(__name__)
 
 FRAME_MS = 20
 FRAMES_PER_S = 50
@@ -28,6 +31,9 @@ CHANNELS = 2
 SETTLE_FRAMES = 15
 # The first frames tell when the leg is really served: one that came late is not the beginning of time.
 FIRST_FRAMES = 25
+# The file thread is woken at most so often: each time it takes turns with the loop, which costs more than
+# what it does. A piece waits no longer than until the next one of any recording.
+TOGETHER_S = 0.25
 # The longest gap filled at once; what is left is filled in the following seconds.
 MAX_FILL_FRAMES = 60 * FRAMES_PER_S
 # A recording is nobody's business but the gateway's.
@@ -47,13 +53,17 @@ class Recorder:
         self._bound = queue_bytes
         self._handed_over = 0  # written by the event loop only
         self._written = 0  # written by the file thread only
+        self._waiting: list[Callable[[], None]] = []
+        self._woken_at = -_NEVER
         self.frames_dropped = 0
 
     def start(self, path: Path, sample_rate: int, flush_frames: int = FRAMES_PER_S) -> Recording:
         """Begin a file. It is created by the file thread; an error shows when the recording finishes."""
         return Recording(self, _File(path, sample_rate), sample_rate, flush_frames)
 
-    def submit(self, file: _File, silence_bytes: int, left: list[bytes], right: list[bytes]) -> bool:
+    def submit(
+        self, file: _File, silence_bytes: int, left: list[bytes], right: list[bytes], now: float
+    ) -> bool:
         """Queue silence (bytes of both channels together) and one piece behind it; False when the disk is too
         far behind and nothing was taken.
         """
@@ -70,8 +80,23 @@ class Recorder:
             finally:
                 self._written += size
 
-        self._thread.submit(write)
+        self._waiting.append(write)
+        if now - self._woken_at >= TOGETHER_S:
+            self._woken_at = now
+            self._hand_over()
         return True
+
+    def _hand_over(self) -> None:
+        jobs, self._waiting = self._waiting, []
+
+        def work() -> None:
+            for job in jobs:
+                try:
+                    job()
+                except Exception:
+                    log.exception("recording_not_written")
+
+        self._thread.submit(work)
 
     def finish(self, file: _File, silence_bytes: int, finished: FinishedCallback) -> None:
         """Close the file behind everything queued and tell on the event loop."""
@@ -83,7 +108,8 @@ class Recorder:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(finished, file.duration_ms, file.error)
 
-        self._thread.submit(close)
+        self._waiting.append(close)
+        self._hand_over()
 
 
 class Recording:
@@ -147,21 +173,21 @@ class Recording:
         if len(left) >= self._flush_frames:
             out_of_step = len(left) - self._in_step
             if not out_of_step or out_of_step >= SETTLE_FRAMES:
-                self._flush()
+                self._flush(now)
 
     def finish(self, finished: FinishedCallback) -> None:
         """Write what is left and close."""
         if self._left:
-            self._flush()
+            self._flush(-_NEVER)
         self._recorder.finish(self._file, self._owed_bytes, finished)
 
-    def _flush(self) -> None:
+    def _flush(self, now: float) -> None:
         self._keep_step()
         left, self._left = self._left, []
         right, self._right = self._right, []
         self._in_step = 0
         self._behind, self._ahead = _NEVER, -_NEVER
-        if self._recorder.submit(self._file, self._owed_bytes, left, right):
+        if self._recorder.submit(self._file, self._owed_bytes, left, right, now):
             self._owed_bytes = 0
         else:
             self._owed_bytes += CHANNELS * sum(map(len, left))

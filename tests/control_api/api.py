@@ -22,6 +22,7 @@ from gateway.recordings.service import RecordingService
 from store import Store
 from store.records import Agent, AgentStatus
 from tests.control_api.in_memory_calls import InMemoryCalls
+from tests.control_api.in_memory_control import InMemoryControl, InMemoryStreams
 from tests.control_api.recordings import recordings_of
 
 VOICE_ID = "a7f2ec82-f533-4f41-a8de-0e4351bd2ec5"
@@ -35,6 +36,8 @@ class Gateway:
     store: Store
     directory: Directory
     calls: InMemoryCalls = field(default_factory=InMemoryCalls)
+    control: InMemoryControl = field(init=False)
+    streams: InMemoryStreams = field(init=False)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     config: Config = field(default_factory=lambda: Config(http=HttpSection(rate_limit_per_minute=0)))
     state: Health = field(default_factory=lambda: Health(True, False, {"sip": "ok"}))
@@ -42,6 +45,8 @@ class Gateway:
     recordings: RecordingService = field(init=False)
 
     def __post_init__(self) -> None:
+        self.control = InMemoryControl(self.calls)
+        self.streams = InMemoryStreams(self.calls)
         self.recordings = recordings_of(self.store)
 
     def health(self) -> Health:

@@ -34,6 +34,7 @@ class Heard:
     opened: int = 0
     over: list[EndReason] = field(default_factory=list)
     lost: list[FailureReason] = field(default_factory=list)
+    recordings: list[tuple[Call, m.RecordingFinished]] = field(default_factory=list)
 
     def on_engine_open(self) -> None:
         self.opened += 1
@@ -100,6 +101,7 @@ async def make_scene() -> AsyncIterator[SceneMaker]:
             silence_timeout_s=1,
             amd_config=AmdSection(),
             watchdogs_config=WatchdogsSection(),
+            on_recording_finished=lambda call, event: heard.recordings.append((call, event)),
         )
         request = EngineCallRequest(agent=AgentSettings(system_prompt="x"), sample_rate=8000)
         scene = Scene(
@@ -403,3 +405,26 @@ async def test_figures_can_be_read_while_the_call_goes_on(make_scene: SceneMaker
     scene = make_scene()
     await scene.in_progress()
     assert await scene.conversation.statistics() == m.LegStatistics()
+
+
+async def test_recording_begins_with_the_answer_and_not_before(make_scene: SceneMaker) -> None:
+    """What is heard while it rings is never recorded."""
+    scene = make_scene(recording=Path("/recordings/c1.wav"))
+    await scene.conversation.open_leg()
+    scene.tell(m.FirstPacketReceived(leg_id="c1", source="127.0.0.1:4000"))
+    await scene.conversation.create_engine_call()
+    scene.conversation.attach_engine()
+    scene.engine_opened()
+    assert scene.plane.sent(m.StartRecording) == []
+    scene.conversation.answered()
+    assert scene.plane.sent(m.StartRecording) == [m.StartRecording(leg_id="c1", path="/recordings/c1.wav")]
+
+
+async def test_a_recording_that_is_finished_after_the_call_is_still_taken(make_scene: SceneMaker) -> None:
+    scene = make_scene(recording=Path("/recordings/c1.wav"))
+    await scene.in_progress()
+    await scene.conversation.close()
+    finished = m.RecordingFinished(leg_id="c1", path="/recordings/c1.wav", duration_ms=1500)
+    scene.tell(finished)
+    assert scene.heard.recordings == [(scene.call, finished)]
+    assert scene.call.timeline[-1].kind == "recording-finished"

@@ -39,6 +39,11 @@ def test_a_file_of_any_rate_keeps_pitch_level_and_length(tmp_path: Path, file_ra
     assert level_dbfs(sound) == pytest.approx(-12, abs=0.6)
 
 
+def test_what_the_lower_rate_cannot_carry_does_not_fold_back(tmp_path: Path) -> None:
+    write_wav(tmp_path / "a.wav", tone(6000, 500, rate=16000, level_dbfs=-6), 16000)
+    assert level_dbfs(samples(decode(tmp_path / "a.wav", 8000, 10))[200:-200]) < -50
+
+
 def test_an_mp3_file_is_played(tmp_path: Path) -> None:
     write_compressed(tmp_path / "a.mp3", tone(700, 1000, rate=44100), 44100, "libmp3lame")
     sound = samples(decode(tmp_path / "a.mp3", 8000, 10))

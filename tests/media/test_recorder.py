@@ -241,6 +241,33 @@ async def test_what_comes_after_a_slow_disk_is_in_its_place(tmp_path: Path) -> N
     files.close(5.0)
 
 
+class CountingFiles(FileThread):
+    """Counts how often the thread is woken."""
+
+    woken = 0
+
+    def submit(self, job: Callable[[], object]) -> None:
+        self.woken += 1
+        job()
+
+
+async def test_many_recordings_wake_the_file_thread_together(tmp_path: Path) -> None:
+    files = CountingFiles()
+    recorder = Recorder(files, 1 << 30)
+    recordings = [
+        recorder.start(tmp_path / f"{number}.wav", 8000, flush_frames=30 + number % 40)
+        for number in range(100)
+    ]
+    frame = tone(500, 20).tobytes()
+    for index in range(1000):
+        for number, recording in enumerate(recordings):
+            recording.write(frame, None, index * FRAME_S + number * 0.0002)
+    assert files.woken <= 20 / 0.25 + 1
+    results = await asyncio.gather(*(finish(recording) for recording in recordings))
+    assert results == [(20_000, None)] * 100
+    assert all(read_wav(tmp_path / f"{number}.wav")[0][:, 0].any() for number in range(100))
+
+
 async def test_an_error_of_the_disk_is_told_when_the_recording_finishes(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     files = FileThread()

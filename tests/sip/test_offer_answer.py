@@ -553,6 +553,25 @@ def test_we_can_put_the_peer_on_hold() -> None:
     assert call.accept_answer(sdp(AUDIO, "a=recvonly")).direction == "sendonly"
 
 
+def test_while_we_hold_no_answer_lets_the_peer_be_heard() -> None:
+    call = session()
+    call.answer(sdp(AUDIO))
+    call.hold(True)
+    assert audio_of(call.offer()).direction == "sendonly"
+    assert call.accept_answer(sdp(AUDIO, "a=sendrecv")).direction == "sendonly", "whatever it answers"
+    for theirs, ours in (
+        ("sendrecv", "sendonly"),
+        ("sendonly", "inactive"),
+        ("recvonly", "sendonly"),
+        ("inactive", "inactive"),
+    ):
+        body, parameters = call.answer(sdp(AUDIO, f"a={theirs}"))
+        assert audio_of(body).direction == parameters.direction == ours
+    call.hold(False)
+    assert audio_of(call.offer()).direction == "sendrecv"
+    assert call.accept_answer(sdp(AUDIO, "a=sendrecv")).direction == "sendrecv"
+
+
 def test_two_of_us_agree() -> None:
     caller = session()
     callee = AudioSession(dataclasses.replace(LOCAL, host="203.0.113.2", port=50000, rtcp_port=50001), 8)
