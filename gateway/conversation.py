@@ -28,7 +28,7 @@ from media.plane import MediaCapacityError, UnknownLegError
 from media.ultravox.call_request import EngineCallRequest
 from media.ultravox.errors import EngineApiError
 from media.ultravox.rest import EngineCall
-from sip.offer_answer import AudioParameters
+from sip.audio_parameters import AudioParameters
 from store.records import DtmfMode
 
 log = structlog.get_logger(__name__)

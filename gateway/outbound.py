@@ -29,10 +29,11 @@ from media.ultravox.call_request import CallRequestError
 from media.ultravox.errors import EngineApiError
 from routing.outbound import OutboundRoute
 from sip.audio_codecs import best_sample_rate
+from sip.audio_parameters import LocalAudio
 from sip.body import session_description
 from sip.errors import NotAcceptableError, SdpError, SipError
 from sip.message import Response
-from sip.offer_answer import AudioSession, LocalAudio
+from sip.offer_answer import AudioSession
 from sip.user_agent import Call as SipCall
 from sip.user_agent import Credentials, OutboundTarget, UserAgent
 from store.records import Agent, CallDirection, CallStatus, DtmfMode
