@@ -25,6 +25,7 @@ class RtpSecurity:
         self._receiver = receiver
         self._sender = sender
         self._keys: SrtpKeys | None = None
+        self.held = False  # nothing goes through, since the keys are not agreed yet
         self._protector: SrtpProtector | None = None
         self._unprotector: SrtpUnprotector | None = None
         self._undecryptable = 0  # by keys that were replaced
@@ -52,8 +53,9 @@ class RtpSecurity:
         (RFC 4568, section 7.1.4). Raises `ValueError` for a key that is not of its suite.
         """
         before = self._keys
-        if keys == before:
+        if keys == before and not self.held:
             return
+        self.held = False
         if keys is None:
             self._retire()
             self._keys = self._protector = self._unprotector = None
@@ -70,6 +72,22 @@ class RtpSecurity:
         self._keys = keys
         self._receiver.receive_by(self._receive)
         self._sender.send_by(self._send)
+
+    def hold(self) -> None:
+        """Let no audio through in either direction, neither in the clear nor by earlier keys, until
+        `set_keys`.
+        """
+        self._retire()
+        self._keys = self._protector = self._unprotector = None
+        self.held = True
+        self._receiver.receive_by(self._receive_held)
+
+    def _receive_held(self, size: int) -> tuple[bytes, Any]:
+        """`recvfrom` that passes on only what may lead to keys."""
+        data, source = self._receive_from(size)
+        if data and data[0] >> 6 == 2:
+            raise BlockingIOError("there are no keys yet")
+        return data, source
 
     def _retire(self) -> None:
         if self._unprotector is not None:
@@ -102,6 +120,8 @@ class RtpSecurity:
 
     def open_rtcp(self, data: bytes) -> bytes | None:
         """A datagram of the RTCP port in the clear; None when it cannot be decrypted."""
+        if self.held:
+            return None
         if self._unprotector is None:
             return data
         try:

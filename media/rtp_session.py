@@ -14,7 +14,9 @@ from collections.abc import Callable
 from media.codecs import create_codec
 from media.config import MediaConfig
 from media.dtmf import Digit
+from media.handshakes import Handshakes
 from media.latching import Latch, Source
+from media.leg_transport import LegTransport
 from media.messages import Direction, NegotiateLeg
 from media.rtcp_session import RtcpSession
 from media.rtp_receiver import RtpReceiver
@@ -36,9 +38,17 @@ class RtpSession:
         now: float,
         first_packet: Callable[[Source, float], None],
         digit: Callable[[Digit], None],
+        handshake_ended: Callable[[str | None, float], None] = lambda *_: None,
+        handshakes: Handshakes | None = None,
     ) -> None:
+        """`handshake_ended` is told why there are no keys, or nothing when there are. Without `handshakes`
+        there is no DTLS-SRTP.
+        """
         self._socket, self._rtcp_socket = sockets
-        self.latch = Latch(silence_s=config.latch_silence_s, relatch_silence_s=config.relatch_silence_s)
+        self.latch, dtls_latch = (
+            Latch(silence_s=config.latch_silence_s, relatch_silence_s=config.relatch_silence_s)
+            for _ in range(2)
+        )
         self.rtcp = RtcpSession(CNAME, config.rtcp_interval_s, now)
         self.receiver = RtpReceiver(
             self._socket.recvfrom,
@@ -47,9 +57,20 @@ class RtpSession:
             first_packet=first_packet,
             digit=digit,
             rtcp_received=self._rtcp_received,
+            other_than_rtp=self._other_than_rtp,
         )
         self.sender = RtpSender(self._socket.sendto, self.latch)
         self.security = RtpSecurity(self._socket, self.receiver, self.sender)
+        self.transport = LegTransport(
+            self._socket,
+            self.latch,
+            dtls_latch,
+            self.security,
+            handshakes,
+            config.handshake_timeout_s,
+            self._handshake_ended,
+        )
+        self._tell_handshake_ended = handshake_ended
         self.negotiated: NegotiateLeg | None = None
         self.sample_rate: int | None = None  # Hz of the PCM that goes in and out, once it is negotiated
         self._rtcp_source: Source | None = None
@@ -67,7 +88,6 @@ class RtpSession:
         if not on_hold:
             # Anything but a literal would make the socket ask DNS, in the middle of everybody's audio.
             ipaddress.ip_address(settled.remote_host)
-        self.security.set_keys(settled.srtp)
         if before is None or _coding(before) != _coding(settled):
             codec = create_codec(settled.codec, settled.clock_rate, settled.fmtp)
             self.sample_rate = codec.sample_rate
@@ -81,11 +101,28 @@ class RtpSession:
             )
         # Who holds us may play music, which is not for the agent's ear.
         self.receiver.set_expecting(settled.direction is Direction.SENDRECV)
-        may_send = settled.direction in (Direction.SENDRECV, Direction.SENDONLY)
-        self.sender.set_pacing(settled.ptime_ms, may_send and not on_hold)
         if not on_hold:
             self.latch.signalled(settled.remote_host, settled.remote_port, now)
+            self.transport.signalled(settled.remote_host, settled.remote_port, now)
+        self.transport.negotiate(settled, now)
         self.negotiated = settled
+        self._pace(settled)
+
+    def _pace(self, settled: NegotiateLeg) -> None:
+        """Whether we send, and how: not on hold, and not before there are keys for what has to be
+        encrypted.
+        """
+        may_send = settled.direction in (Direction.SENDRECV, Direction.SENDONLY)
+        on_hold = settled.remote_host in _NOBODY
+        self.sender.set_pacing(settled.ptime_ms, may_send and not on_hold and self.transport.ready)
+
+    def _handshake_ended(self, failure: str | None, now: float) -> None:
+        if self.negotiated is not None:
+            self._pace(self.negotiated)
+        self._tell_handshake_ended(failure, now)
+
+    def _other_than_rtp(self, data: bytes, source: Source, now: float) -> bool:
+        return self.transport.receive(data, source, now)
 
     @property
     def last_packet_at(self) -> float | None:
@@ -100,7 +137,8 @@ class RtpSession:
     @property
     def ignored(self) -> int:
         """Datagrams that were no audio of this call."""
-        return self.latch.strangers + self.receiver.malformed + self.receiver.wrong_payload_type
+        refused = self.transport.strangers + self.transport.checks_refused + self.transport.dtls_malformed
+        return refused + self.latch.strangers + self.receiver.malformed + self.receiver.wrong_payload_type
 
     @property
     def send_errors(self) -> int:
@@ -130,18 +168,20 @@ class RtpSession:
     def housekeeping(self, now: float) -> None:
         """What need not happen in each frame: digits without an end, reports."""
         self.receiver.housekeeping(now)
+        self.transport.housekeeping(now)
         if now >= self.rtcp.due_at and self.negotiated is not None:
             self._send_rtcp(self.rtcp.report(self.sender.stream, self.receiver.received, now, time.time()))
 
     def goodbye(self, now: float) -> None:
-        """Tell the far party that this stream ends."""
+        """Tell the far party that this leg ends."""
         if self.sender.stream.packets:
             self._send_rtcp(self.rtcp.goodbye(self.sender.stream, self.receiver.received, now, time.time()))
+        self.transport.close()
 
     def _send_rtcp(self, data: bytes) -> None:
         settled = self.negotiated
         target = self.latch.target
-        if settled is None or target is None:
+        if settled is None or target is None or not self.transport.ready:
             return
         try:
             data = self.security.close_rtcp(data)
