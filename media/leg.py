@@ -189,8 +189,8 @@ class Leg:
 
     def _approach_gate(self, now: float, deadline: float) -> None:
         """The call stands, but the caller may not hear yet: silence flows, and opens the way through NAT."""
-        if not self.rtp.transport.ready:
-            return
+        if not self.rtp.transport.reachable:
+            return  # the first word must not be lost
         if self.rtp.last_packet_at is not None or now >= deadline:
             self._gate_open = True
             self._gate_frame = self._frames

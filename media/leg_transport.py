@@ -49,6 +49,7 @@ class LegTransport:
         "dtls_malformed",
         "failure",
         "ice",
+        "rtcp_ice",
         "send_errors",
         "strangers",
     )
@@ -82,6 +83,7 @@ class LegTransport:
         self._due_at: float | None = None  # when the handshake has to be over
         self._closed = False
         self.ice: IceLite | None = None
+        self.rtcp_ice: IceLite | None = None  # of the RTCP port, which is a component of its own
         self.failure: str | None = None
         self.dtls_malformed = 0
         self.send_errors = 0
@@ -91,6 +93,16 @@ class LegTransport:
     def ready(self) -> bool:
         """Whether audio may flow: nothing is to be agreed on the media path, or it is agreed."""
         return not self._security.held
+
+    @property
+    def reachable(self) -> bool:
+        """Whether what is sent now would arrive and be understood: also ICE has found its path."""
+        return self.ready and self._latch.target is not None
+
+    @property
+    def rtcp_target(self) -> Source | None:
+        """What ICE has chosen for the RTCP port."""
+        return self.rtcp_ice.nominated if self.rtcp_ice is not None else None
 
     @property
     def checks_refused(self) -> int:
@@ -122,11 +134,11 @@ class LegTransport:
     def _set_ice(self, parameters: IceParameters | None) -> None:
         if parameters is None:
             if self.ice is not None:
-                self.ice = None
+                self.ice = self.rtcp_ice = None
                 self._latch.confine(None)
         elif self.ice is None or self.ice.parameters != parameters:
             # Another user name is a restart: what was checked before counts no more.
-            self.ice = IceLite(parameters)
+            self.ice, self.rtcp_ice = IceLite(parameters), IceLite(parameters)
             self._latch.confine(self.ice.is_valid)
 
     def _set_dtls(self, parameters: DtlsParameters, now: float) -> None:
@@ -198,6 +210,10 @@ class LegTransport:
         if ice.nominated == source and ice.last_check_at == now:
             self._latch.nominated(source)
             self._send_outgoing()
+
+    def check_rtcp(self, data: bytes, source: Source, now: float) -> bytes | None:
+        """The answer to a check of the RTCP port."""
+        return self.rtcp_ice.receive(data, source, now) if self.rtcp_ice is not None else None
 
     def _belongs(self, source: Source, now: float) -> bool:
         if self.ice is not None:

@@ -23,6 +23,7 @@ from media.rtp_receiver import RtpReceiver
 from media.rtp_security import RtpSecurity
 from media.rtp_sender import RtpSender
 from media.sockets import MAX_DATAGRAM
+from media.stun import is_stun
 
 CNAME = "trunkline"
 _NOBODY = frozenset({"0.0.0.0", "::"})  # RFC 2543's way to say hold
@@ -153,9 +154,20 @@ class RtpSession:
             data, source = self._rtcp_socket.recvfrom(MAX_DATAGRAM)
         except OSError:
             return
+        if is_stun(data):
+            self._answer_rtcp_check(data, source, now)
+            return
         opened = self.security.open_rtcp(data)
         if opened is not None:
             self._rtcp_received(opened, source, now)
+
+    def _answer_rtcp_check(self, data: bytes, source: Source, now: float) -> None:
+        answer = self.transport.check_rtcp(data, source, now)
+        if answer is not None:
+            try:
+                self._rtcp_socket.sendto(answer, source)
+            except OSError:
+                self._rtcp_errors += 1
 
     def _rtcp_received(self, data: bytes, source: Source, now: float) -> None:
         target = self.latch.target
@@ -187,6 +199,10 @@ class RtpSession:
             data = self.security.close_rtcp(data)
             if settled.rtcp_mux:
                 self._socket.sendto(data, target)
+            elif settled.dtls is not None:
+                pass  # the keys are those of the RTP port: another port would need a handshake of its own
+            elif (checked := self.transport.rtcp_target) is not None:
+                self._rtcp_socket.sendto(data, checked)
             elif self._rtcp_source is not None and self._rtcp_source[0] == target[0]:
                 self._rtcp_socket.sendto(data, self._rtcp_source)
             elif settled.remote_rtcp_port:
