@@ -83,7 +83,7 @@ class TrunkCreate(RequestModel):
     )
     media_encryption: MediaEncryption = Field(
         default=MediaEncryption.ALLOW,
-        description="SRTP never, when the far side does it too, or always: then calls in the clear are refused.",
+        description="SRTP never, when the far side does it too, or always: calls in the clear are refused.",
     )
     srtp_keying: SrtpKeying = Field(
         default=SrtpKeying.SDES,
