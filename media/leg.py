@@ -296,7 +296,7 @@ class Leg:
                 if self._gate_deadline is None:
                     self._gate_deadline = now + command.wait_ms / 1000
                     self._monitor.answered(now)
-                    self.rtp.transport.call_stands(now)
+                    self.rtp.call_stands(now)
             case messages.SendEngineMessage():
                 self.engine.send_message(command.message)
             case messages.SendDigits():

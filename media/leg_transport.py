@@ -1,7 +1,8 @@
-"""What comes on a leg's RTP port beside RTP (RFC 7983): the checks of ICE and the handshake of DTLS-SRTP.
+"""What comes on a port beside RTP and RTCP (RFC 7983): the checks of ICE and the handshake of DTLS-SRTP.
 
-Checks decide which addresses belong to the call, the handshake gives SRTP its keys; until it has, no audio
-goes either way. Audio itself does not come through here.
+Where RTCP has a port of its own, that is a component of ICE and an association of DTLS of its own too. Checks
+decide which addresses belong to the call, the handshake gives SRTP its keys; until it has, no audio goes
+either way. Audio itself does not come through here.
 """
 
 from __future__ import annotations
@@ -9,21 +10,33 @@ from __future__ import annotations
 import socket
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 from media import stun
 from media.dtls import DtlsEndpoint, DtlsState, is_dtls
 from media.handshakes import Handshakes
 from media.ice_lite import CONSENT_S, IceLite
 from media.latching import Latch, Source
-from media.messages import DtlsParameters, IceParameters, NegotiateLeg
-from media.rtp_security import RtpSecurity
+from media.messages import DtlsParameters, IceParameters, NegotiateLeg, SrtpKeys
 
 # Datagrams of one leg that wait for their turn, or for the answer that says whose they are: two flights.
 MAX_WAITING = 8
 
 
+class Keyed(Protocol):
+    """What gets the keys."""
+
+    held: bool
+
+    def hold(self) -> None:
+        """Let nothing through until there are keys."""
+
+    def set_keys(self, keys: SrtpKeys | None) -> None:
+        """Encrypt by these; None: not at all."""
+
+
 class LegTransport:
-    """ICE and DTLS of one leg. `now` is monotonic seconds everywhere.
+    """ICE and DTLS of one port. `now` is monotonic seconds everywhere.
 
     `ended` is told how a handshake ended: by nothing when there are keys, else by the reason.
     """
@@ -49,23 +62,22 @@ class LegTransport:
         "dtls_malformed",
         "failure",
         "ice",
-        "rtcp_ice",
         "send_errors",
         "strangers",
     )
 
     def __init__(
         self,
-        rtp_socket: socket.socket,
+        sock: socket.socket,
         latch: Latch,
         dtls_latch: Latch,
-        security: RtpSecurity,
+        security: Keyed,
         handshakes: Handshakes | None,
         timeout_s: float,
         ended: Callable[[str | None, float], None],
     ) -> None:
         """`dtls_latch` learns where the handshake comes from, which may be told before any audio comes."""
-        self._send_to = rtp_socket.sendto
+        self._send_to = sock.sendto
         self._latch = latch
         self._dtls_latch = dtls_latch
         self._security = security
@@ -83,7 +95,6 @@ class LegTransport:
         self._due_at: float | None = None  # when the handshake has to be over
         self._closed = False
         self.ice: IceLite | None = None
-        self.rtcp_ice: IceLite | None = None  # of the RTCP port, which is a component of its own
         self.failure: str | None = None
         self.dtls_malformed = 0
         self.send_errors = 0
@@ -98,11 +109,6 @@ class LegTransport:
     def reachable(self) -> bool:
         """Whether what is sent now would arrive and be understood: also ICE has found its path."""
         return self.ready and self._latch.target is not None
-
-    @property
-    def rtcp_target(self) -> Source | None:
-        """What ICE has chosen for the RTCP port."""
-        return self.rtcp_ice.nominated if self.rtcp_ice is not None else None
 
     @property
     def checks_refused(self) -> int:
@@ -134,11 +140,11 @@ class LegTransport:
     def _set_ice(self, parameters: IceParameters | None) -> None:
         if parameters is None:
             if self.ice is not None:
-                self.ice = self.rtcp_ice = None
+                self.ice = None
                 self._latch.confine(None)
         elif self.ice is None or self.ice.parameters != parameters:
             # Another user name is a restart: what was checked before counts no more.
-            self.ice, self.rtcp_ice = IceLite(parameters), IceLite(parameters)
+            self.ice = IceLite(parameters)
             self._latch.confine(self.ice.is_valid)
 
     def _set_dtls(self, parameters: DtlsParameters, now: float) -> None:
@@ -210,10 +216,6 @@ class LegTransport:
         if ice.nominated == source and ice.last_check_at == now:
             self._latch.nominated(source)
             self._send_outgoing()
-
-    def check_rtcp(self, data: bytes, source: Source, now: float) -> bytes | None:
-        """The answer to a check of the RTCP port."""
-        return self.rtcp_ice.receive(data, source, now) if self.rtcp_ice is not None else None
 
     def _belongs(self, source: Source, now: float) -> bool:
         if self.ice is not None:

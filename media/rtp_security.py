@@ -137,3 +137,41 @@ class RtpSecurity:
             return self._protector.protect_rtcp(data)
         except SrtpError as error:
             raise OSError(str(error)) from error
+
+
+class RtcpSecurity:
+    """SRTCP on a port of its own, where its keys come from a handshake of its own (RFC 5764, section 4)."""
+
+    def __init__(self) -> None:
+        self.held = False
+        self._protector: SrtpProtector | None = None
+        self._unprotector: SrtpUnprotector | None = None
+
+    def hold(self) -> None:
+        """Let no report through until there are keys."""
+        self._protector = self._unprotector = None
+        self.held = True
+
+    def set_keys(self, keys: SrtpKeys | None) -> None:
+        """Encrypt by these; None: the port has no handshake of its own."""
+        self.held = False
+        self._protector = None if keys is None else SrtpProtector(keys.suite, keys.send)
+        self._unprotector = None if keys is None else SrtpUnprotector(keys.suite, keys.receive)
+
+    def open(self, data: bytes) -> bytes | None:
+        """A datagram in the clear; None when it cannot be decrypted."""
+        if self._unprotector is None:
+            return None
+        try:
+            return self._unprotector.unprotect_rtcp(data)
+        except SrtpError:
+            return None
+
+    def close(self, data: bytes) -> bytes | None:
+        """A compound packet as it goes out; None while there are no keys. Raises `OSError`."""
+        if self._protector is None:
+            return None
+        try:
+            return self._protector.protect_rtcp(data)
+        except SrtpError as error:
+            raise OSError(str(error)) from error

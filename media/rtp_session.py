@@ -11,6 +11,8 @@ import socket
 import time
 from collections.abc import Callable
 
+import msgspec
+
 from media.codecs import create_codec
 from media.config import MediaConfig
 from media.dtmf import Digit
@@ -20,10 +22,9 @@ from media.leg_transport import LegTransport
 from media.messages import Direction, NegotiateLeg
 from media.rtcp_session import RtcpSession
 from media.rtp_receiver import RtpReceiver
-from media.rtp_security import RtpSecurity
+from media.rtp_security import RtcpSecurity, RtpSecurity
 from media.rtp_sender import RtpSender
 from media.sockets import MAX_DATAGRAM
-from media.stun import is_stun
 
 CNAME = "trunkline"
 _NOBODY = frozenset({"0.0.0.0", "::"})  # RFC 2543's way to say hold
@@ -46,9 +47,9 @@ class RtpSession:
         there is no DTLS-SRTP.
         """
         self._socket, self._rtcp_socket = sockets
-        self.latch, dtls_latch = (
+        self.latch, *latches = (
             Latch(silence_s=config.latch_silence_s, relatch_silence_s=config.relatch_silence_s)
-            for _ in range(2)
+            for _ in range(4)
         )
         self.rtcp = RtcpSession(CNAME, config.rtcp_interval_s, now)
         self.receiver = RtpReceiver(
@@ -65,11 +66,22 @@ class RtpSession:
         self.transport = LegTransport(
             self._socket,
             self.latch,
-            dtls_latch,
+            latches[0],
             self.security,
             handshakes,
             config.handshake_timeout_s,
             self._handshake_ended,
+        )
+        self._rtcp_security = RtcpSecurity()
+        # Audio does not wait for this one, nor does the call fail with it.
+        self.rtcp_transport = LegTransport(
+            self._rtcp_socket,
+            latches[1],
+            latches[2],
+            self._rtcp_security,
+            handshakes,
+            config.handshake_timeout_s,
+            lambda *_: None,
         )
         self._tell_handshake_ended = handshake_ended
         self.negotiated: NegotiateLeg | None = None
@@ -105,7 +117,9 @@ class RtpSession:
         if not on_hold:
             self.latch.signalled(settled.remote_host, settled.remote_port, now)
             self.transport.signalled(settled.remote_host, settled.remote_port, now)
+            self.rtcp_transport.signalled(settled.remote_host, settled.remote_rtcp_port, now)
         self.transport.negotiate(settled, now)
+        self.rtcp_transport.negotiate(_for_rtcp(settled), now)
         self.negotiated = settled
         self._pace(settled)
 
@@ -124,6 +138,11 @@ class RtpSession:
 
     def _other_than_rtp(self, data: bytes, source: Source, now: float) -> bool:
         return self.transport.receive(data, source, now)
+
+    def call_stands(self, now: float) -> None:
+        """The call is answered: handshakes have a time limit from now on."""
+        self.transport.call_stands(now)
+        self.rtcp_transport.call_stands(now)
 
     @property
     def last_packet_at(self) -> float | None:
@@ -154,20 +173,13 @@ class RtpSession:
             data, source = self._rtcp_socket.recvfrom(MAX_DATAGRAM)
         except OSError:
             return
-        if is_stun(data):
-            self._answer_rtcp_check(data, source, now)
+        if data and data[0] < 128:
+            self.rtcp_transport.receive(data, source, now)
             return
-        opened = self.security.open_rtcp(data)
+        apart = self._rtcp_is_apart
+        opened = self._rtcp_security.open(data) if apart else self.security.open_rtcp(data)
         if opened is not None:
             self._rtcp_received(opened, source, now)
-
-    def _answer_rtcp_check(self, data: bytes, source: Source, now: float) -> None:
-        answer = self.transport.check_rtcp(data, source, now)
-        if answer is not None:
-            try:
-                self._rtcp_socket.sendto(answer, source)
-            except OSError:
-                self._rtcp_errors += 1
 
     def _rtcp_received(self, data: bytes, source: Source, now: float) -> None:
         target = self.latch.target
@@ -181,6 +193,7 @@ class RtpSession:
         """What need not happen in each frame: digits without an end, reports."""
         self.receiver.housekeeping(now)
         self.transport.housekeeping(now)
+        self.rtcp_transport.housekeeping(now)
         if now >= self.rtcp.due_at and self.negotiated is not None:
             self._send_rtcp(self.rtcp.report(self.sender.stream, self.receiver.received, now, time.time()))
 
@@ -189,6 +202,7 @@ class RtpSession:
         if self.sender.stream.packets:
             self._send_rtcp(self.rtcp.goodbye(self.sender.stream, self.receiver.received, now, time.time()))
         self.transport.close()
+        self.rtcp_transport.close()
 
     def _send_rtcp(self, data: bytes) -> None:
         settled = self.negotiated
@@ -196,19 +210,38 @@ class RtpSession:
         if settled is None or target is None or not self.transport.ready:
             return
         try:
-            data = self.security.close_rtcp(data)
             if settled.rtcp_mux:
-                self._socket.sendto(data, target)
-            elif settled.dtls is not None:
-                pass  # the keys are those of the RTP port: another port would need a handshake of its own
-            elif (checked := self.transport.rtcp_target) is not None:
-                self._rtcp_socket.sendto(data, checked)
-            elif self._rtcp_source is not None and self._rtcp_source[0] == target[0]:
-                self._rtcp_socket.sendto(data, self._rtcp_source)
-            elif settled.remote_rtcp_port:
-                self._rtcp_socket.sendto(data, (target[0], settled.remote_rtcp_port))
+                self._socket.sendto(self.security.close_rtcp(data), target)
+                return
+            apart = self._rtcp_is_apart
+            closed = self._rtcp_security.close(data) if apart else self.security.close_rtcp(data)
+            address = self._rtcp_target(settled, target)
+            if closed is not None and address is not None:
+                self._rtcp_socket.sendto(closed, address)
         except OSError:
             self._rtcp_errors += 1
+
+    @property
+    def _rtcp_is_apart(self) -> bool:
+        """Whether RTCP has a handshake of its own."""
+        settled = self.negotiated
+        return settled is not None and settled.dtls is not None and not settled.rtcp_mux
+
+    def _rtcp_target(self, settled: NegotiateLeg, target: Source) -> Source | None:
+        """Where reports go to, when not to the port of the audio."""
+        ice = self.rtcp_transport.ice
+        if ice is not None:
+            return ice.nominated
+        if self._rtcp_source is not None and self._rtcp_source[0] == target[0]:
+            return self._rtcp_source
+        return (target[0], settled.remote_rtcp_port) if settled.remote_rtcp_port else None
+
+
+def _for_rtcp(settled: NegotiateLeg) -> NegotiateLeg:
+    """What the RTCP port has to agree on by itself: nothing where RTCP goes with the audio."""
+    if settled.rtcp_mux:
+        return msgspec.structs.replace(settled, srtp=None, dtls=None, ice=None)
+    return msgspec.structs.replace(settled, srtp=None)
 
 
 def _coding(settled: NegotiateLeg) -> tuple[str, int, str]:

@@ -119,8 +119,10 @@ def connect(near: Side, far: Side, **changes: Any) -> None:
     run(near, far)
 
 
-def check(near: Side, sender: socket.socket, *, nominate: bool, password: str = ICE.local_password) -> bytes:
-    """A check of ICE from `sender`; the answer."""
+def check(
+    near: Side, sender: socket.socket, *, nominate: bool, password: str = ICE.local_password, port: int = 0
+) -> bytes:
+    """A check of ICE from `sender` to the RTP port, or (1) to the RTCP port; the answer."""
     attributes: list[tuple[int, bytes]] = [
         (Attribute.USERNAME, b"ours:their"),
         (Attribute.ICE_CONTROLLING, bytes(8)),
@@ -134,8 +136,11 @@ def check(near: Side, sender: socket.socket, *, nominate: bool, password: str = 
         attributes,
         password=password.encode(),
     )
-    sender.sendto(request, near.address)
-    near.session.receiver.readable(0.0)
+    sender.sendto(request, near.sockets[port].getsockname())
+    if port:
+        near.session.rtcp_readable(0.0)
+    else:
+        near.session.receiver.readable(0.0)
     return sender.recv(2048)
 
 
@@ -299,3 +304,32 @@ def test_what_a_plain_leg_gets_of_stun_and_dtls_does_no_harm(sides: tuple[Side, 
     far.sockets[0].sendto(bytes([22, 0xFE, 0xFD]) + bytes(40), near.address)
     near.turn(0.0)
     assert near.session.ignored == 1
+
+
+def test_rtcp_on_a_port_of_its_own_has_a_handshake_of_its_own(sides: tuple[Side, Side]) -> None:
+    near, far = sides
+    rtcp = [side.sockets[1].getsockname()[1] for side in sides]
+    near.negotiate(far, active=False, rtcp_mux=False, remote_rtcp_port=rtcp[1])
+    far.negotiate(near, active=True, rtcp_mux=False, remote_rtcp_port=rtcp[0])
+    for now in np.arange(0.0, 30.0, 0.1):
+        for side in sides:
+            side.say(440, 1)
+            side.session.rtcp_readable(now)
+            side.turn(now)
+    assert near.outcomes == far.outcomes == [None]
+    for side in sides:
+        assert side.session.rtcp.reports_received > 1
+        assert side.session.security.undecryptable == 0
+
+
+def test_each_port_is_checked_by_ice_for_itself(sides: tuple[Side, Side]) -> None:
+    near, far = sides
+    near.negotiate(far, active=False, ice=ICE, dtls=None, rtcp_mux=False)
+    check(near, far.sockets[0], nominate=True)
+    near.say(440, 1)
+    near.session.housekeeping(10.0)
+    with pytest.raises(BlockingIOError):
+        far.sockets[1].recv(2048)
+    check(near, far.sockets[1], nominate=True, port=1)
+    near.session.housekeeping(20.0)
+    assert far.sockets[1].recv(2048)[1] == 200  # a sender report
