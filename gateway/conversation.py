@@ -196,7 +196,7 @@ class Conversation:
     # --- what the media plane tells ---------------------------------------------------------------
 
     def _on_event(self, event: m.Event) -> None:
-        if self._closed and not isinstance(event, m.RecordingFinished):
+        if self._closed and not isinstance(event, m.RecordingFinished | m.UtterancePlayed):
             return
         handler = _HANDLERS.get(type(event))
         if handler is not None:
@@ -259,6 +259,12 @@ class Conversation:
             delta=event.delta,
             final=event.final,
             timestamp=round(event.media_ms / 1000, 1),
+        )
+
+    def _on_played(self, event: m.UtterancePlayed) -> None:
+        self._call.transcript.played(event.ordinal, event.played_ms, interrupted=event.interrupted)
+        self._call.announce(
+            "played", ordinal=event.ordinal, played_ms=event.played_ms, interrupted=event.interrupted
         )
 
     def _on_tool(self, event: m.ToolInvoked) -> None:
@@ -441,6 +447,7 @@ _HANDLERS: dict[type[msgspec.Struct], Callable[[Conversation, Any], None]] = {
     m.EngineOpened: Conversation._on_engine_opened,
     m.EngineClosed: Conversation._on_engine_closed,
     m.TranscriptReceived: Conversation._on_transcript,
+    m.UtterancePlayed: Conversation._on_played,
     m.ToolInvoked: Conversation._on_tool,
     m.PlaybackCleared: Conversation._on_cleared,
     m.PlayoutDrained: Conversation._on_drained,

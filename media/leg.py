@@ -225,6 +225,7 @@ class Leg:
     def _housekeeping(self, now: float) -> None:
         rtp = self.rtp
         rtp.housekeeping(now)
+        self.engine.housekeeping()
         if self._sender.digits_sent:
             for digits in self._sender.digits_sent:
                 self._emit(messages.DigitsSent(leg_id=self.leg_id, digits=digits))

@@ -348,6 +348,14 @@ class PlaybackCleared(Message, frozen=True):
     dropped_ms: int
 
 
+class UtterancePlayed(Message, frozen=True):
+    """An utterance of the agent was played to its end, or to where the caller interrupted it."""
+
+    ordinal: int  # of its transcript
+    played_ms: int
+    interrupted: bool
+
+
 class PlayoutDrained(Message, frozen=True):
     complete: bool  # false when the time-out came first
     remaining_ms: int
@@ -503,6 +511,7 @@ Event: TypeAlias = (
     | TranscriptReceived
     | ToolInvoked
     | PlaybackCleared
+    | UtterancePlayed
     | PlayoutDrained
     | PlayFinished
     | AudioHeard
