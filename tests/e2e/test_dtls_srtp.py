@@ -37,8 +37,10 @@ def test_baresip_hears_its_echo_over_dtls_srtp(
 ) -> None:
     user = f"+1555765200{ice * 2 + mux}"
     modules = ("dtls_srtp", "ice") if ice else ("dtls_srtp",)
-    account = f";mediaenc=dtls_srtp;rtcp_mux={'yes' if mux else 'no'}" + (";medianat=ice" if ice else "")
-    with BaresipPhone(tmp_path / "baresip", speech, user=user, modules=modules, account=account) as phone:
+    account = ";mediaenc=dtls_srtp" + (";medianat=ice" if ice else "")
+    with BaresipPhone(
+        tmp_path / "baresip", speech, user=user, modules=modules, account=account, rtcp_mux=mux
+    ) as phone:
         phone.dial(f"sip:{ECHO}@{gateway.sip}")
         phone.wait_for("CALL_ESTABLISHED")
         time.sleep(5)
@@ -64,7 +66,8 @@ def test_baresip_is_called_over_dtls_srtp_and_both_hear_each_other(
         speech,
         auto_answer=True,
         modules=("dtls_srtp",),
-        account=";mediaenc=dtls_srtp;rtcp_mux=yes",
+        account=";mediaenc=dtls_srtp",
+        rtcp_mux=True,
     ) as phone:
         route = parties.outbound_route_to(
             None,
