@@ -17,6 +17,7 @@ from media.dtmf import Digit
 from media.latching import Latch, Source
 from media.messages import Direction, NegotiateLeg
 from media.rtcp_session import RtcpSession
+from media.rtcp_xr import VoipMetrics
 from media.rtp_receiver import RtpReceiver
 from media.rtp_security import RtpSecurity
 from media.rtp_sender import RtpSender
@@ -50,6 +51,8 @@ class RtpSession:
         )
         self.sender = RtpSender(self._socket.sendto, self.latch)
         self.security = RtpSecurity(self._socket, self.receiver, self.sender)
+        # How we hear the far party; asked only when it wants extended reports.
+        self.voip_metrics: Callable[[], VoipMetrics | None] = lambda: None
         self.negotiated: NegotiateLeg | None = None
         self.sample_rate: int | None = None  # Hz of the PCM that goes in and out, once it is negotiated
         self._rtcp_source: Source | None = None
@@ -131,7 +134,10 @@ class RtpSession:
         """What need not happen in each frame: digits without an end, reports."""
         self.receiver.housekeeping(now)
         if now >= self.rtcp.due_at and self.negotiated is not None:
-            self._send_rtcp(self.rtcp.report(self.sender.stream, self.receiver.received, now, time.time()))
+            metrics = self.voip_metrics() if self.negotiated.rtcp_xr else None
+            self._send_rtcp(
+                self.rtcp.report(self.sender.stream, self.receiver.received, now, time.time(), metrics)
+            )
 
     def goodbye(self, now: float) -> None:
         """Tell the far party that this stream ends."""
