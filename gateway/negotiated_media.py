@@ -51,6 +51,7 @@ def negotiate_leg(leg_id: str, audio: AudioParameters) -> NegotiateLeg:
         direction=Direction(audio.direction),
         rtcp_mux=audio.rtcp_mux,
         fmtp=audio.fmtp,
+        rtcp_xr=audio.rtcp_xr,
         srtp=None
         if sdes is None
         else SrtpKeys(suite=SrtpSuite(sdes.suite), send=sdes.local, receive=sdes.remote),

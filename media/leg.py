@@ -31,7 +31,7 @@ from media.messages import Direction, Event, LegStatistics
 from media.playback import FilePlayback, Player
 from media.playout import QUIET_RMS, Playout
 from media.quality.leg_monitor import LegMonitor
-from media.quality.leg_report import leg_statistics, spell
+from media.quality.leg_report import leg_statistics, spell, voip_metrics
 from media.rate_bridge import RateBridge
 from media.recorder import Recorder, Recording
 from media.rtp_session import RtpSession
@@ -114,6 +114,7 @@ class Leg:
         self._security_negotiated_at = now
         self._receiver, self._sender = self.rtp.receiver, self.rtp.sender
         self._monitor = LegMonitor(created.leg_id, self.rtp, now, emit)
+        self.rtp.voip_metrics = lambda: voip_metrics(self.rtp, self._monitor, config.jitter_max_ms)
         self.sample_rate = SAMPLE_RATES[0]
         self._rate_is_fixed = False
         self._bridge: RateBridge | None = None  # while the codec has another rate than the leg

@@ -21,6 +21,7 @@ from media.latching import Latch, Source
 from media.leg_transport import LegTransport
 from media.messages import Direction, NegotiateLeg
 from media.rtcp_session import RtcpSession
+from media.rtcp_xr import VoipMetrics
 from media.rtp_receiver import RtpReceiver
 from media.rtp_security import RtcpSecurity, RtpSecurity
 from media.rtp_sender import RtpSender
@@ -84,6 +85,8 @@ class RtpSession:
             lambda *_: None,
         )
         self._tell_handshake_ended = handshake_ended
+        # How we hear the far party; asked only when it wants extended reports.
+        self.voip_metrics: Callable[[], VoipMetrics | None] = lambda: None
         self.negotiated: NegotiateLeg | None = None
         self.sample_rate: int | None = None  # Hz of the PCM that goes in and out, once it is negotiated
         self._rtcp_source: Source | None = None
@@ -195,7 +198,10 @@ class RtpSession:
         self.transport.housekeeping(now)
         self.rtcp_transport.housekeeping(now)
         if now >= self.rtcp.due_at and self.negotiated is not None:
-            self._send_rtcp(self.rtcp.report(self.sender.stream, self.receiver.received, now, time.time()))
+            metrics = self.voip_metrics() if self.negotiated.rtcp_xr else None
+            self._send_rtcp(
+                self.rtcp.report(self.sender.stream, self.receiver.received, now, time.time(), metrics)
+            )
 
     def goodbye(self, now: float) -> None:
         """Tell the far party that this leg ends."""

@@ -30,6 +30,7 @@ from sip.sdp import Attribute, Connection, MediaDescription, Origin, RtpMap, Ses
 from sip.sdp_security import PROFILES, MediaEncryption
 
 _TELEPHONE_EVENT = "TELEPHONE-EVENT"
+_VOIP_METRICS = "voip-metrics"
 # What RFC 4733 numbers 0-9, *, #, A-D and flash.
 _EVENTS = "0-16"
 _TELEPHONE_EVENT_PAYLOAD_TYPE = 101
@@ -256,6 +257,7 @@ class AudioSession:
             on_hold=theirs in ("sendonly", "inactive"),
             sample_rate=choice.codec.sample_rate,
             fmtp=choice.fmtp,
+            rtcp_xr=_wants_metrics(remote, section),
             sdes=choice.security.sdes,
             dtls=choice.security.dtls,
             ice=choice.security.ice,
@@ -290,6 +292,7 @@ class AudioSession:
             parameters.direction,
             parameters.rtcp_mux,
             (
+                *((("rtcp-xr", _VOIP_METRICS),) if parameters.rtcp_xr else ()),
                 *choice.security.attributes,
                 *_ice_attributes(parameters.ice, parameters.rtcp_mux, self._local),
             ),
@@ -377,6 +380,14 @@ def _offerers_number(number: int, entry: RtpMap, offered: MediaDescription | Non
     if ours.get(number) == entry:
         return number
     return next((candidate for candidate, known in ours.items() if known == entry), number)
+
+
+def _wants_metrics(remote: SessionDescription, section: MediaDescription) -> bool:
+    """Whether VoIP metrics are asked for, for this stream or for all (RFC 3611, section 5.1)."""
+    return any(
+        name == "rtcp-xr" and value is not None and _VOIP_METRICS in value.split()
+        for name, value in (*section.attributes, *remote.attributes)
+    )
 
 
 def _ice_attributes(ice: IcePair | None, rtcp_mux: bool, local: LocalAudio) -> tuple[Attribute, ...]:

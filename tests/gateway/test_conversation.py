@@ -429,3 +429,12 @@ async def test_a_recording_that_is_finished_after_the_call_is_still_taken(make_s
     scene.tell(finished)
     assert scene.heard.recordings == [(scene.call, finished)]
     assert scene.call.timeline[-1].kind == "recording-finished"
+
+
+async def test_keys_that_cannot_be_agreed_end_the_call_with_the_reason(make_scene: SceneMaker) -> None:
+    scene = make_scene()
+    await scene.in_progress()
+    scene.tell(m.MediaSecurityFailed(leg_id="c1", reason="nothing of a DTLS handshake has come"))
+    assert scene.heard.lost == [FailureReason.MEDIA_NEGOTIATION_FAILED]
+    (step,) = [step for step in scene.call.timeline if step.kind == "media-security-failed"]
+    assert step.detail["error"] == "nothing of a DTLS handshake has come"

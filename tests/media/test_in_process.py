@@ -474,3 +474,56 @@ async def test_a_plane_says_whether_it_can_take_a_leg() -> None:
     await plane.create_leg(CreateLeg(leg_id="1", call_id="c"), lambda event: None)
     assert plane.state == "no RTP port is free"
     await plane.close()
+
+
+async def test_the_agents_first_word_waits_for_the_keys_and_reaches_the_far_leg_encrypted(
+    plane: InProcessMediaPlane,
+) -> None:
+    """Two legs of one plane are each other's far party."""
+    events: dict[str, list[Event]] = {"near": [], "far": []}
+    created = {
+        leg_id: await plane.create_leg(
+            CreateLeg(leg_id=leg_id, call_id=leg_id),
+            lambda event, leg_id=leg_id: events[leg_id].append(event),
+        )
+        for leg_id in events
+    }
+
+    def negotiate(leg_id: str, other: str, *, active: bool) -> None:
+        fingerprint = created[other].dtls_fingerprint
+        plane.send(
+            messages.NegotiateLeg(
+                leg_id=leg_id,
+                remote_host="127.0.0.1",
+                remote_port=created[other].port,
+                remote_rtcp_port=created[other].rtcp_port,
+                codec="PCMU",
+                clock_rate=8000,
+                payload_type=0,
+                rtcp_mux=True,
+                dtls=messages.DtlsParameters(fingerprints=(("sha-256", fingerprint),), active=active),
+            )
+        )
+
+    async with engine_server() as near, engine_server() as far:
+        for leg_id, engine in (("near", near), ("far", far)):
+            plane.send(messages.AttachEngine(leg_id=leg_id, join_url=engine.url, sample_rate=8000))
+            while not any(isinstance(event, messages.EngineOpened) for event in events[leg_id]):
+                await asyncio.sleep(0.01)
+        negotiate("near", "far", active=False)
+        for leg_id in events:
+            plane.send(messages.OpenGate(leg_id=leg_id, wait_ms=0))
+        speak(near.connections[-1], tone(440, 1000))
+        await asyncio.sleep(0.3)
+        assert (await plane.statistics("near")).packets_sent == 0
+        negotiate("far", "near", active=True)
+        await asyncio.sleep(1.6)
+        spans = loud_spans(engine_heard(far.connections[-1]))
+        statistics = await plane.statistics("far")
+    assert len(spans) == 1
+    assert spans[0].duration_ms == pytest.approx(1000, abs=60)
+    assert statistics.srtp == "AEAD_AES_256_GCM"
+    assert statistics.packets_undecryptable == 0
+    for heard in events.values():
+        secured = [event for event in heard if isinstance(event, messages.MediaSecured)]
+        assert [event.suite for event in secured] == [messages.SrtpSuite.AEAD_AES_256_GCM]

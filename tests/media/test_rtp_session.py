@@ -12,6 +12,7 @@ from media.config import MediaConfig
 from media.dtmf import Digit, DtmfReceiver
 from media.latching import Source
 from media.messages import Direction, NegotiateLeg
+from media.rtcp_xr import ExtendedReport, VoipMetrics
 from media.rtp import RtpPacket
 from media.rtp_session import RtpSession
 from tests.support.audio import Samples, dominant_tone, level_dbfs, tone
@@ -441,3 +442,28 @@ def test_the_end_is_told_by_a_goodbye(peer: Peer) -> None:
     data = receive(peer.rtcp)
     assert data is not None
     assert isinstance(rtcp.parse(data)[-1], rtcp.Goodbye)
+
+
+def test_a_peer_that_wants_to_know_how_it_is_heard_is_told_in_extended_reports(peer: Peer) -> None:
+    peer.session.voip_metrics = lambda: VoipMetrics(ssrc=1, loss=0.25, discard=0, mos_listening=3.1)
+    for wanted in (True, False):
+        peer.negotiate(rtcp_xr=wanted)
+        peer.say(wanted)
+        peer.session.housekeeping(peer.session.rtcp.due_at)
+        data = receive(peer.rtcp)
+        assert data is not None
+        told = [packet for packet in rtcp.parse(data) if isinstance(packet, ExtendedReport)]
+        assert [packet.blocks for packet in told] == ([(peer.session.voip_metrics(),)] if wanted else [])
+
+
+def test_what_the_peer_says_of_our_sound_is_kept(peer: Peer) -> None:
+    peer.negotiate()
+    ours = peer.session.sender.stream.ssrc
+    metrics = VoipMetrics(ssrc=ours, loss=0.5, discard=0.25, mos_listening=2.5)
+    packets = (
+        rtcp.ReceiverReport(1, ()),
+        ExtendedReport(1, (VoipMetrics(ssrc=7, loss=0, discard=0), metrics)),
+    )
+    peer.rtcp.sendto(rtcp.serialize(*packets), peer.ours[1].getsockname())
+    peer.session.rtcp_readable(0.0)
+    assert peer.session.rtcp.remote_metrics == metrics
