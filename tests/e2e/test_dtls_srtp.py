@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from tests.e2e.engine_view import EngineView
 from tests.e2e.gateway_process import Gateway
 from tests.e2e.parties import ECHO, Parties
 from tests.e2e.softphones import AGENT_HZ, PHONE_HZ, assert_tone, recorded
+from tests.support.rtp_peer import RtpPeer
+from tests.support.sip_peer import SipPeer
 
 TONE_THEN_LISTEN: tuple[Json, ...] = ({"tone": AGENT_HZ, "ms": 3000}, {"wait": "text"})
 
@@ -85,3 +88,29 @@ def test_baresip_is_called_over_dtls_srtp_and_both_hear_each_other(
     assert secured(api, placed["id"])["srtp"] is not None
     assert_tone(heard, AGENT_HZ, 1.0)  # until the phone speaks, which interrupts the agent
     assert_tone(engine.input_of(api.timeline(placed["id"])), PHONE_HZ, 2.5)
+
+
+async def test_a_caller_that_never_does_the_handshake_is_hung_up_on_with_a_reason(
+    gateway: Gateway, api: ApiClient
+) -> None:
+    user = "+15557652010"
+    host, _, port = gateway.sip.rpartition(":")
+    async with await SipPeer.open(user=user) as phone, RtpPeer.open() as peer:
+        fingerprint = ":".join(["AB"] * 32)
+        offer = peer.sdp().replace(b"RTP/AVP", b"UDP/TLS/RTP/SAVP").rstrip()
+        offer += f"\r\na=rtcp-mux\r\na=setup:actpass\r\na=fingerprint:sha-256 {fingerprint}\r\n".encode()
+        call = await phone.call(f"sip:{ECHO}@{host}", (host, int(port)), offer)
+        answer = await call.until_final()
+        assert answer.status == 200
+        assert b"a=setup:passive" in answer.body
+        record = await asyncio.to_thread(
+            api.wait_for_call,
+            lambda call: call["phone_number"] == user and call["status"] == "failed",
+            direction="inbound",
+            seconds=20,
+        )
+        assert peer.received == []
+    assert record["failure_reason"] == "media-negotiation-failed"
+    steps = await asyncio.to_thread(api.timeline, record["id"])
+    (failed,) = [step["detail"] for step in steps if step["kind"] == "media-security-failed"]
+    assert "nothing of a DTLS handshake has come" in failed["error"]
