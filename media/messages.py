@@ -384,6 +384,19 @@ class RecordingFinished(Message, frozen=True):
     error: str | None = None
 
 
+class MediaSecured(Message, frozen=True):
+    """The keys of the call were agreed on the media path (DTLS-SRTP): audio flows from now on."""
+
+    suite: SrtpSuite
+    took_ms: int  # since it was negotiated
+
+
+class MediaSecurityFailed(Message, frozen=True):
+    """No keys could be agreed: there will be no audio. `reason` is a line of words."""
+
+    reason: str
+
+
 class MediaTimedOut(Message, frozen=True):
     kind: str  # first-packet, mid-call
     silent_ms: int
@@ -510,6 +523,8 @@ Event: TypeAlias = (
     | PlayFinished
     | AudioHeard
     | RecordingFinished
+    | MediaSecured
+    | MediaSecurityFailed
     | MediaTimedOut
     | TurnMeasured
     | SilenceNoticed

@@ -35,6 +35,7 @@ class RtpReceiver:
         "_key_held",
         "_latch",
         "_other_rtcp",
+        "_other_than_rtp",
         "_payload_type",
         "_put",
         "_receive_from",
@@ -56,14 +57,18 @@ class RtpReceiver:
         first_packet: Callable[[Source, float], None],
         digit: Callable[[Digit], None],
         rtcp_received: Callable[[bytes, Source, float], None],
+        other_than_rtp: Callable[[bytes, Source, float], bool],
     ) -> None:
-        """`rtcp_received` takes the reports that come on the same port (RFC 5761)."""
+        """`rtcp_received` takes the reports that come on the same port (RFC 5761), `other_than_rtp` what is
+        neither (RFC 7983) and says whether it knows what that is.
+        """
         self._receive_from = receive_from
         self._latch = latch
         self._jitter_max_ms = jitter_max_ms
         self._first_packet = first_packet
         self._digit = digit
         self._other_rtcp = rtcp_received
+        self._other_than_rtp = other_than_rtp
         self._payload_type = NOT_NEGOTIATED
         self._event_type = NOT_NEGOTIATED
         self._expecting = False
@@ -136,7 +141,11 @@ class RtpReceiver:
         """Look closer at a packet that is not simply the next. Its audio, None when it has none of this
         call.
         """
-        _, second, sequence, timestamp, ssrc = _unpack(data)
+        first_byte, second, sequence, timestamp, ssrc = _unpack(data)
+        if not 128 <= first_byte <= 191:
+            if not self._other_than_rtp(data, source, now):
+                self.malformed += 1
+            return None
         payload_type = second & 0x7F
         if self._payload_type == NOT_NEGOTIATED:
             return None  # before the answer nobody knows what this is

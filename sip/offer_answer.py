@@ -294,7 +294,7 @@ class AudioSession:
             (
                 *((("rtcp-xr", _VOIP_METRICS),) if parameters.rtcp_xr else ()),
                 *choice.security.attributes,
-                *_ice_attributes(choice.security.ice, parameters, self._local),
+                *_ice_attributes(parameters.ice, parameters.rtcp_mux, self._local),
             ),
         )
 
@@ -325,6 +325,9 @@ class AudioSession:
                 event_number = _free(event_number, taken)
                 payloads.append(_event(event_number, clock_rate))
         profile, security = self._security.offer()
+        if current is None and any(name == "fingerprint" for name, _ in security):
+            mux = self._local.rtcp_mux  # one handshake for both, instead of one for each port
+        security = (*security, *_ice_attributes(self._security.ice, mux, self._local))
         return self._section("audio", profile, payloads, ptime_ms, direction, mux, security)
 
     def _section(
@@ -387,14 +390,12 @@ def _wants_metrics(remote: SessionDescription, section: MediaDescription) -> boo
     )
 
 
-def _ice_attributes(
-    ice: IcePair | None, parameters: AudioParameters, local: LocalAudio
-) -> tuple[Attribute, ...]:
+def _ice_attributes(ice: IcePair | None, rtcp_mux: bool, local: LocalAudio) -> tuple[Attribute, ...]:
     """Our half of ICE (RFC 8839): the one candidate that a lite agent has, for each port in use."""
     if ice is None:
         return ()
     candidates = [("candidate", f"1 1 UDP 2130706431 {local.host} {local.port} typ host")]
-    if not parameters.rtcp_mux:
+    if not rtcp_mux:
         candidates.append(("candidate", f"1 2 UDP 2130706430 {local.host} {local.rtcp_port} typ host"))
     return (("ice-ufrag", ice.local.ufrag), ("ice-pwd", ice.local.password), *candidates)
 

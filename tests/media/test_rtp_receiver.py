@@ -23,6 +23,7 @@ class Wire:
         self.digits: list[Digit] = []
         self.first: list[Source] = []
         self.reports: list[bytes] = []
+        self.others: list[bytes] = []
         self.receiver = RtpReceiver(
             self._receive_from,
             Latch(silence_s=2.0, relatch_silence_s=0.3),
@@ -30,6 +31,7 @@ class Wire:
             first_packet=lambda source, now: self.first.append(source),
             digit=self.digits.append,
             rtcp_received=lambda data, source, now: self.reports.append(data),
+            other_than_rtp=self._other_than_rtp,
         )
         if negotiated:
             self.receiver.set_codec(create_codec("PCMU", 8000))
@@ -40,6 +42,10 @@ class Wire:
         if not self.waiting:
             raise BlockingIOError
         return self.waiting.pop(0)
+
+    def _other_than_rtp(self, data: bytes, source: Source, now: float) -> bool:
+        self.others.append(data)
+        return data[0] < 64
 
     def put(self, data: bytes, source: Source = CALLER, now: float = 0.0) -> None:
         self.waiting.append((data, source))
@@ -139,3 +145,15 @@ def test_any_order_of_sequence_and_time_keeps_the_frames_coming(
         frame = wire.receiver.frame()
         assert frame is None or len(frame) == 320
     assert wire.receiver.inbound.buffer.depth <= 1600
+
+
+def test_stun_and_dtls_go_their_own_way_at_any_time() -> None:
+    for wire in (Wire(negotiated=False), Wire()):
+        stun, dtls = bytes([0, 1]) + bytes(18), bytes([22, 0xFE, 0xFD]) + bytes(40)
+        wire.put(stun)
+        wire.put(dtls)
+        assert wire.others == [stun, dtls]
+        assert wire.receiver.malformed == 0
+        assert not wire.first
+        wire.put(bytes([200]) * 40)
+        assert wire.receiver.malformed == 1
