@@ -90,6 +90,24 @@ class WidebandPeer(RtpPeer):
         peer._encoder = Encoder(codec)
         return peer
 
+    def sdp(self, *, direction: str = "sendrecv", version: int = 1) -> bytes:
+        codec = self.codec
+        name = f"{codec.name}/{codec.clock_rate}{'/2' if codec.name == 'OPUS' else ''}"
+        lines = [
+            "v=0",
+            f"o=phone 7 {version} IN IP4 {self.host}",
+            "s=-",
+            f"c=IN IP4 {self.host}",
+            "t=0 0",
+            f"m=audio {self.port} RTP/AVP {codec.payload_type}",
+            f"a=rtpmap:{codec.payload_type} {name}",
+            *([f"a=fmtp:{codec.payload_type} minptime=10;useinbandfec=1"] if codec.name == "OPUS" else []),
+            f"a=ptime:{PTIME_MS}",
+            f"a={direction}",
+            "",
+        ]
+        return "\r\n".join(lines).encode()
+
     def queue(self, samples: Samples) -> None:
         self._samples = np.concatenate((self._samples, samples))
         self._played.clear()
