@@ -84,8 +84,12 @@ class ImpairedCaller:
         host: str = "127.0.0.1",
         peer: RtpPeer | None = None,
         edit_offer: Any = None,
+        together: asyncio.Barrier | None = None,
     ) -> None:
-        """`peer` in place of the line's own; `edit_offer` changes the session description that is sent."""
+        """`peer` in place of the line's own; `edit_offer` changes the session description that is sent;
+        nothing is sent before all who call `together` were answered.
+        """
+        self._together = together
         self._gateway = gateway
         self._engine_url = engine_url
         self._number = number
@@ -121,9 +125,13 @@ class ImpairedCaller:
         self.answer = final.body
         self.peer.connect(final.body)
         self.path.gateway, self.peer.remote = self.peer.remote, self.path.near
+        self.call_id = await self._find()
+        if self._together is not None:
+            # Setting up many calls at once would delay the packets of those that stand already.
+            await self._together.wait()
+            await asyncio.sleep(self.line.seed / 997)
         self.peer.start()
         await self.peer.until_received(1)
-        self.call_id = await self._find()
         return self
 
     async def __aexit__(
