@@ -24,6 +24,9 @@ class NetworkOut(ResponseModel):
     packets_duplicate: int
     packets_out_of_order: int
     packets_ignored: int = Field(description="Strangers, wrong payload type, not RTP.")
+    srtp: str | None = Field(description="The crypto suite; null: the media is in the clear.")
+    packets_undecryptable: int = Field(description="Of another key than agreed, or of none.")
+    packets_replayed: int
     jitter_ms: float
     jitter_max_ms: float
     jitter_buffer_ms: float

@@ -14,7 +14,16 @@ from pydantic import AfterValidator, Field, StrictBool
 from control_api.envelope import timestamp
 from control_api.schemas_shared import RequestModel, ResponseModel, Timestamp, Uuid
 from gateway.new_trunk import NewTrunk
-from store.records import DtmfMode, NumberFormat, Trunk, TrunkInbound, TrunkOutbound, TrunkTransport
+from store.records import (
+    DtmfMode,
+    MediaEncryption,
+    NumberFormat,
+    SrtpKeying,
+    Trunk,
+    TrunkInbound,
+    TrunkOutbound,
+    TrunkTransport,
+)
 
 MAX_NETWORKS = 256
 
@@ -72,6 +81,14 @@ class TrunkCreate(RequestModel):
         description="How keys come in: `auto` takes RFC 4733 events and SIP INFO, and tones in the audio "
         "where the far side offers no events; `inband` looks for tones always.",
     )
+    media_encryption: MediaEncryption = Field(
+        default=MediaEncryption.ALLOW,
+        description="SRTP never, when the far side does it too, or always: calls in the clear are refused.",
+    )
+    srtp_keying: SrtpKeying = Field(
+        default=SrtpKeying.SDES,
+        description="How calls that we place offer their keys: in the session description, or by DTLS-SRTP.",
+    )
 
     def to_new(self) -> NewTrunk:
         """The request as the gateway understands it, which checks what concerns several fields."""
@@ -93,6 +110,8 @@ class TrunkCreate(RequestModel):
             codecs=self.codecs,
             enabled=self.enabled,
             dtmf=self.dtmf,
+            media_encryption=self.media_encryption,
+            srtp_keying=self.srtp_keying,
         )
 
 
@@ -120,6 +139,8 @@ class TrunkOut(ResponseModel):
     codecs: list[str]
     enabled: bool
     dtmf: DtmfMode
+    media_encryption: MediaEncryption
+    srtp_keying: SrtpKeying
     created_at: Timestamp
     updated_at: Timestamp
 
@@ -145,6 +166,8 @@ def render_trunk(trunk: Trunk) -> dict[str, Any]:
         "codecs": list(trunk.codecs),
         "enabled": trunk.enabled,
         "dtmf": trunk.dtmf.value,
+        "media_encryption": trunk.media_encryption.value,
+        "srtp_keying": trunk.srtp_keying.value,
         "created_at": timestamp(trunk.created_at),
         "updated_at": timestamp(trunk.updated_at),
     }

@@ -22,13 +22,14 @@ from gateway.conversation_care import ConversationCare, ConversationOptions
 from gateway.conversation_services import ConversationListener, ConversationServices
 from gateway.digit_input import DigitInput
 from gateway.failure_reasons import EndReason, FailureReason, end_of_engine_reason
+from gateway.negotiated_media import encryption_of, negotiate_leg
 from gateway.transcript import SPEAKERS
 from media import messages as m
 from media.plane import MediaCapacityError, UnknownLegError
 from media.ultravox.call_request import EngineCallRequest
 from media.ultravox.errors import EngineApiError
 from media.ultravox.rest import EngineCall
-from sip.offer_answer import AudioParameters
+from sip.audio_parameters import AudioParameters
 from store.records import DtmfMode
 
 log = structlog.get_logger(__name__)
@@ -110,25 +111,10 @@ class Conversation:
             remote=f"{audio.remote_host}:{audio.remote_port}",
             direction=str(audio.direction),
             ptime_ms=audio.ptime_ms,
+            srtp=encryption_of(audio),
             telephone_event=audio.telephone_event_payload_type,
         )
-        self._send(
-            m.NegotiateLeg(
-                leg_id=self._leg_id,
-                remote_host=audio.remote_host,
-                remote_port=audio.remote_port,
-                remote_rtcp_port=audio.remote_rtcp_port,
-                codec=audio.codec,
-                clock_rate=audio.clock_rate,
-                payload_type=audio.payload_type,
-                telephone_event_payload_type=audio.telephone_event_payload_type,
-                telephone_event_clock_rate=audio.telephone_event_clock_rate,
-                ptime_ms=audio.ptime_ms,
-                direction=m.Direction(audio.direction),
-                rtcp_mux=audio.rtcp_mux,
-                fmtp=audio.fmtp,
-            )
-        )
+        self._send(negotiate_leg(self._leg_id, audio))
         tones = self._digits.listens_for_tones(audio.telephone_event_payload_type)
         if tones != self._detects_tones:
             self._detects_tones = tones

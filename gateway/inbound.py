@@ -20,8 +20,10 @@ from gateway.conversation import Conversation
 from gateway.engine_request import conversation_options, engine_request, longest_call_s
 from gateway.failure_reasons import FailureReason
 from gateway.media_address import MediaAddress
+from gateway.negotiated_media import DEFAULT_CODECS, local_audio
 from gateway.new_call import CallSettings
 from gateway.session import Session, SessionServices, new_session_id
+from media.messages import LegCreated
 from media.plane import MediaCapacityError
 from media.ultravox.agent_settings import AgentSettingsError
 from media.ultravox.call_request import CallRequestError
@@ -31,18 +33,17 @@ from routing.explain import explain_text
 from routing.inbound import InboundQuery, InboundRoute, decide_inbound
 from routing.table import RoutingTable
 from sip.audio_codecs import best_sample_rate
+from sip.audio_parameters import AudioParameters
 from sip.errors import NotAcceptableError, SdpError, SipError
 from sip.headers import NameAddr
 from sip.message import Request
-from sip.offer_answer import AudioParameters, AudioSession, LocalAudio
+from sip.offer_answer import AudioSession
 from sip.user_agent import Call as SipCall
 from sip.user_agent import IncomingCall
 from store.identifiers import uuid7
 from store.records import Agent, CallDirection, CallRecord, CallStatus, DtmfMode
 
 log = structlog.get_logger(__name__)
-
-DEFAULT_CODECS = ("PCMU", "PCMA")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,7 @@ class InboundSession(Session):
         )
         self._invite = invite
         self._agent = agent
+        self._trunk = trunk
         self._codecs = trunk.codecs if trunk else DEFAULT_CODECS
         self._dtmf = DtmfMode(trunk.dtmf) if trunk else DtmfMode.AUTO
         self._inbound = services
@@ -161,7 +163,7 @@ class InboundSession(Session):
         try:
             conversation = self._conversation = self._new_conversation()
             created = await conversation.open_leg()
-            self._negotiate_offer(created.port, created.rtcp_port)
+            self._negotiate_offer(created)
             await conversation.create_engine_call()
             conversation.attach_engine()
         except MediaCapacityError as error:
@@ -200,13 +202,10 @@ class InboundSession(Session):
             self._dtmf,
         )
 
-    def _negotiate_offer(self, port: int, rtcp_port: int) -> None:
+    def _negotiate_offer(self, leg: LegCreated) -> None:
         assert self._conversation is not None
         host = self._inbound.media_address.for_peer(self._invite.source_host)
-        self._audio = AudioSession(
-            LocalAudio(host=host, port=port, rtcp_port=rtcp_port, codecs=self._codecs),
-            session_id=new_session_id(),
-        )
+        self._audio = AudioSession(local_audio(host, leg, self._trunk), session_id=new_session_id())
         if self._invite.offer is None:
             self._answer = self._audio.offer()  # the INVITE had no offer: ours goes into the 200
             self._conversation.run_at(best_sample_rate(self._codecs))

@@ -8,7 +8,14 @@ from dataclasses import dataclass, replace
 from gateway.errors import InvalidRequestError
 from routing.numbers import is_country
 from routing.table import parse_address, parse_network
-from store.records import DtmfMode, NumberFormat, TrunkInbound, TrunkOutbound
+from store.records import (
+    DtmfMode,
+    MediaEncryption,
+    NumberFormat,
+    SrtpKeying,
+    TrunkInbound,
+    TrunkOutbound,
+)
 
 CODECS = ("PCMU", "PCMA", "G722", "OPUS", "L16")
 DEFAULT_CODECS = ("PCMU", "PCMA")
@@ -34,6 +41,8 @@ class NewTrunk:
     codecs: tuple[str, ...] = DEFAULT_CODECS
     enabled: bool = True
     dtmf: DtmfMode = DtmfMode.AUTO
+    media_encryption: MediaEncryption = MediaEncryption.ALLOW
+    srtp_keying: SrtpKeying = SrtpKeying.SDES
 
 
 def checked_trunk(trunk: NewTrunk) -> NewTrunk:

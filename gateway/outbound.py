@@ -21,8 +21,10 @@ from gateway.dial_queue import DialQueue
 from gateway.engine_request import conversation_options, engine_request, longest_call_s, longest_ring_s
 from gateway.failure_reasons import FailureReason, failure_of_status
 from gateway.media_address import MediaAddress
+from gateway.negotiated_media import local_audio
 from gateway.new_call import CallSettings
 from gateway.session import Session, SessionServices, new_session_id
+from media.messages import LegCreated
 from media.plane import MediaCapacityError
 from media.ultravox.agent_settings import AgentSettingsError
 from media.ultravox.call_request import CallRequestError
@@ -32,7 +34,7 @@ from sip.audio_codecs import best_sample_rate
 from sip.body import session_description
 from sip.errors import NotAcceptableError, SdpError, SipError
 from sip.message import Response
-from sip.offer_answer import AudioSession, LocalAudio
+from sip.offer_answer import AudioSession
 from sip.user_agent import Call as SipCall
 from sip.user_agent import Credentials, OutboundTarget, UserAgent
 from store.records import Agent, CallDirection, CallStatus, DtmfMode
@@ -130,7 +132,7 @@ class OutboundSession(Session):
             created = await self._conversation.open_leg()
             await self._conversation.create_engine_call()
             peer_host = await _resolve(target_endpoint(self._route.target.address)[0])
-            self._invite(peer_host, created.port, created.rtcp_port)
+            self._invite(peer_host, created)
         except MediaCapacityError as error:
             self._fail(FailureReason.CAPACITY, str(error))
         except (EngineApiError, AgentSettingsError, CallRequestError) as error:
@@ -141,14 +143,11 @@ class OutboundSession(Session):
             log.exception("outbound_call_crashed", call_id=self.call.id)
             self._fail(FailureReason.GATEWAY_ERROR, "internal error")
 
-    def _invite(self, peer_host: str, port: int, rtcp_port: int) -> None:
+    def _invite(self, peer_host: str, leg: LegCreated) -> None:
         route = self._route
         host, target_port = target_endpoint(route.target.address)
         media_host = self._outbound.media_address.for_peer(peer_host)
-        self._audio = AudioSession(
-            LocalAudio(host=media_host, port=port, rtcp_port=rtcp_port, codecs=route.trunk.codecs),
-            session_id=new_session_id(),
-        )
+        self._audio = AudioSession(local_audio(media_host, leg, route.trunk), session_id=new_session_id())
         credentials = None
         if route.target.auth_username is not None and route.target.auth_password is not None:
             credentials = Credentials(route.target.auth_username, route.target.auth_password)

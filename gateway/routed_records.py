@@ -29,6 +29,8 @@ def routed_trunk(trunk: Trunk) -> RoutedTrunk:
         default_country=trunk.default_country,
         codecs=trunk.codecs,
         dtmf=trunk.dtmf.value,
+        media_encryption=trunk.media_encryption.value,
+        srtp_keying=trunk.srtp_keying.value,
     )
 
 

@@ -26,9 +26,10 @@ from gateway.live_calls import LiveCalls
 from gateway.metrics import GatewayMetrics
 from gateway.sip_info import info_digit
 from media.messages import LegStatistics
+from sip.audio_parameters import AudioParameters
 from sip.errors import NotAcceptableError, SdpError
 from sip.message import Request, Response
-from sip.offer_answer import AudioParameters, AudioSession
+from sip.offer_answer import AudioSession
 from sip.user_agent import Call as SipCall
 from sip.user_agent import OfferedRequest
 from store.records import CallDirection, CallStatus

@@ -29,6 +29,56 @@ class Message(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     leg_id: str
 
 
+# --- how media is encrypted ---------------------------------------------------------------------------------
+
+
+class SrtpSuite(StrEnum):
+    """Crypto suites, named as in RFC 4568 and RFC 7714, the strongest first."""
+
+    AEAD_AES_256_GCM = "AEAD_AES_256_GCM"
+    AEAD_AES_128_GCM = "AEAD_AES_128_GCM"
+    AES_CM_128_HMAC_SHA1_80 = "AES_CM_128_HMAC_SHA1_80"
+    AES_CM_128_HMAC_SHA1_32 = "AES_CM_128_HMAC_SHA1_32"
+
+    @property
+    def key_bytes(self) -> int:
+        """Length of a master key with its salt."""
+        return {"AEAD_AES_256_GCM": 44, "AEAD_AES_128_GCM": 28}.get(self.value, 30)
+
+
+class SrtpKeys(msgspec.Struct, frozen=True, kw_only=True):
+    """Keys for both directions: master key and salt, one behind the other."""
+
+    suite: SrtpSuite
+    send: bytes
+    receive: bytes
+
+    def __repr__(self) -> str:
+        return f"SrtpKeys(suite={self.suite.value!r}, keys not shown)"
+
+
+class DtlsParameters(msgspec.Struct, frozen=True, kw_only=True):
+    """DTLS-SRTP (RFC 5764): the keys are agreed on the media path, with the party whose certificate has one
+    of the `fingerprints` (hash function as in SDP, such as `sha-256`, and the bytes in upper-case hexadecimal
+    with colons). `active`: we begin the handshake.
+    """
+
+    fingerprints: tuple[tuple[str, str], ...]
+    active: bool
+
+
+class IceParameters(msgspec.Struct, frozen=True, kw_only=True):
+    """The far party checks the path to us (RFC 8445, of which we are the lite half)."""
+
+    local_ufrag: str
+    local_password: str
+    remote_ufrag: str
+    remote_password: str
+
+    def __repr__(self) -> str:
+        return f"IceParameters(local_ufrag={self.local_ufrag!r}, remote_ufrag={self.remote_ufrag!r})"
+
+
 # --- commands: gateway to media plane -----------------------------------------------------------------------
 
 
@@ -46,6 +96,7 @@ class LegCreated(msgspec.Struct, frozen=True, kw_only=True):
     leg_id: str
     port: int
     rtcp_port: int
+    dtls_fingerprint: str = ""  # SHA-256 of our certificate, as SDP spells it
 
 
 class NegotiateLeg(Message, frozen=True):
@@ -63,6 +114,10 @@ class NegotiateLeg(Message, frozen=True):
     direction: Direction = Direction.SENDRECV
     rtcp_mux: bool = False
     fmtp: str = ""  # the codec's format parameters as the peer wrote them: how it wants to be sent to
+    # At most one of the two; neither: nothing is encrypted.
+    srtp: SrtpKeys | None = None
+    dtls: DtlsParameters | None = None
+    ice: IceParameters | None = None
 
 
 class AttachEngine(Message, frozen=True):
@@ -378,6 +433,9 @@ class LegStatistics(msgspec.Struct, frozen=True, kw_only=True):
     packets_duplicate: int = 0
     packets_out_of_order: int = 0
     packets_ignored: int = 0  # strangers, wrong payload type, malformed
+    srtp: str | None = None  # the crypto suite; None while nothing is encrypted
+    packets_undecryptable: int = 0  # of another key, or of none
+    packets_replayed: int = 0
     frames_concealed: int = 0
     jitter_ms: float = 0.0
     round_trip_ms: float | None = None

@@ -79,6 +79,10 @@ class RtpReceiver:
         self.wrong_payload_type = 0
         self.last_wrong_payload_type: int | None = None
 
+    def receive_by(self, receive_from: Callable[[int], tuple[bytes, Any]]) -> None:
+        """Read datagrams by this from now on: the socket's own `recvfrom`, or what decrypts them."""
+        self._receive_from = receive_from
+
     def set_codec(self, codec: Codec) -> None:
         """Another codec, or the first: what is buffered of the old one goes."""
         self.received.set_clock_rate(codec.clock_rate)

@@ -62,6 +62,10 @@ class RtpSender:
     def stream(self) -> RtpStream:
         return self._stream
 
+    def send_by(self, send_to: Callable[[bytes, Any], int]) -> None:
+        """Send packets by this from now on: the socket's own `sendto`, or what encrypts them."""
+        self._send_to = send_to
+
     def set_codec(self, codec: Codec) -> None:
         self._codec = codec
         self._ticks_per_frame = codec.clock_rate * FRAME_MS // 1000

@@ -18,6 +18,7 @@ from media.latching import Latch, Source
 from media.messages import Direction, NegotiateLeg
 from media.rtcp_session import RtcpSession
 from media.rtp_receiver import RtpReceiver
+from media.rtp_security import RtpSecurity
 from media.rtp_sender import RtpSender
 from media.sockets import MAX_DATAGRAM
 
@@ -48,6 +49,7 @@ class RtpSession:
             rtcp_received=self._rtcp_received,
         )
         self.sender = RtpSender(self._socket.sendto, self.latch)
+        self.security = RtpSecurity(self._socket, self.receiver, self.sender)
         self.negotiated: NegotiateLeg | None = None
         self.sample_rate: int | None = None  # Hz of the PCM that goes in and out, once it is negotiated
         self._rtcp_source: Source | None = None
@@ -56,7 +58,7 @@ class RtpSession:
     def negotiate(self, settled: NegotiateLeg, now: float) -> None:
         """Take what offer and answer settled, the first or a later time; the same again changes nothing.
 
-        Raises `UnknownCodecError`, and `ValueError` when the host is no address.
+        Raises `UnknownCodecError`, and `ValueError` when the host is no address or a key none of its suite.
         """
         before = self.negotiated
         if settled == before:
@@ -65,6 +67,7 @@ class RtpSession:
         if not on_hold:
             # Anything but a literal would make the socket ask DNS, in the middle of everybody's audio.
             ipaddress.ip_address(settled.remote_host)
+        self.security.set_keys(settled.srtp)
         if before is None or _coding(before) != _coding(settled):
             codec = create_codec(settled.codec, settled.clock_rate, settled.fmtp)
             self.sample_rate = codec.sample_rate
@@ -112,7 +115,9 @@ class RtpSession:
             data, source = self._rtcp_socket.recvfrom(MAX_DATAGRAM)
         except OSError:
             return
-        self._rtcp_received(data, source, now)
+        opened = self.security.open_rtcp(data)
+        if opened is not None:
+            self._rtcp_received(opened, source, now)
 
     def _rtcp_received(self, data: bytes, source: Source, now: float) -> None:
         target = self.latch.target
@@ -139,6 +144,7 @@ class RtpSession:
         if settled is None or target is None:
             return
         try:
+            data = self.security.close_rtcp(data)
             if settled.rtcp_mux:
                 self._socket.sendto(data, target)
             elif self._rtcp_source is not None and self._rtcp_source[0] == target[0]:

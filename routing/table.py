@@ -41,6 +41,8 @@ class RoutedTrunk:
     default_country: str | None = None
     codecs: tuple[str, ...] = ("PCMU", "PCMA")
     dtmf: str = "auto"  # auto, rfc4733, info, inband
+    media_encryption: str = "allow"  # disable, allow, require
+    srtp_keying: str = "sdes"  # sdes, dtls
 
 
 @dataclass(frozen=True, slots=True)

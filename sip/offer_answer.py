@@ -7,69 +7,34 @@ when what we say changes and never otherwise. It knows no sockets and no time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
 from sip.audio_codecs import (
-    NARROW_BAND_HZ,
     AudioCodec,
     answered_fmtp,
     codecs_named,
     rank,
 )
+from sip.audio_parameters import AudioParameters, LocalAudio
 from sip.errors import NotAcceptableError, SdpError
+from sip.media_security import (
+    NOT_ENCRYPTED,
+    IcePair,
+    MediaSecurity,
+    SecurityAgreement,
+    names_encryption,
+)
 from sip.sdp import Attribute, Connection, MediaDescription, Origin, RtpMap, SessionDescription
+from sip.sdp_security import PROFILES, MediaEncryption
 
-_PROTOCOLS = ("RTP/AVP", "RTP/AVPF")
 _TELEPHONE_EVENT = "TELEPHONE-EVENT"
 # What RFC 4733 numbers 0-9, *, #, A-D and flash.
 _EVENTS = "0-16"
 _TELEPHONE_EVENT_PAYLOAD_TYPE = 101
 
 _REVERSED = {"sendrecv": "sendrecv", "sendonly": "recvonly", "recvonly": "sendonly", "inactive": "inactive"}
-
-
-@dataclass(frozen=True)
-class LocalAudio:
-    """Our end. `host` is the address we announce; `codecs` are names in order of preference.
-
-    The order decides what an offer is answered with, except between the two laws of G.711: they sound and
-    cost the same, so that the peer's order decides and it need not transcode.
-    """
-
-    host: str
-    port: int
-    rtcp_port: int
-    codecs: tuple[str, ...] = ("PCMU", "PCMA")
-    telephone_event: bool = True
-    ptime_ms: int = 20
-    rtcp_mux: bool = True
-
-
-@dataclass(frozen=True)
-class AudioParameters:
-    """What was agreed. `direction` is ours; `on_hold` says that the peer does not listen.
-
-    `payload_type` and `telephone_event_payload_type` are used both ways; `ptime_ms` is what we send.
-    `sample_rate` is that of the codec's audio (Hz), which is not always its RTP clock; `fmtp` holds the
-    codec's format parameters as the peer wrote them: how it wants to be sent to.
-    """
-
-    remote_host: str
-    remote_port: int
-    remote_rtcp_port: int
-    codec: str
-    clock_rate: int
-    payload_type: int
-    telephone_event_payload_type: int | None
-    telephone_event_clock_rate: int
-    ptime_ms: int
-    direction: str
-    rtcp_mux: bool
-    on_hold: bool
-    sample_rate: int = NARROW_BAND_HZ
-    fmtp: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,6 +45,7 @@ class _Choice:
     payload_type: int
     telephone_event: tuple[int, int] | None  # payload type, clock rate
     fmtp: str  # the peer's format parameters of the codec
+    security: SecurityAgreement = NOT_ENCRYPTED
 
 
 @dataclass(frozen=True)
@@ -101,6 +67,7 @@ class AudioSession:
 
     def __init__(self, local: LocalAudio, session_id: int) -> None:
         self._local = local
+        self._security = MediaSecurity(local.encryption, local.keying, local.dtls_fingerprint, ice=local.ice)
         self._session_id = session_id
         self._version = 0
         self._last_sent: SessionDescription | None = None
@@ -127,6 +94,7 @@ class AudioSession:
         remote = SessionDescription.parse(offer)
         index, choice = self._select(remote)
         parameters = self._agree(remote, remote.media[index], choice, remote.media[index].rtcp_mux)
+        self._security.settle(choice.security, remote.media[index].protocol)
         answered = self._answer_section(remote.media[index], choice, parameters)
         sections = [answered if at == index else _refused(section) for at, section in enumerate(remote.media)]
         body = self._send(tuple(sections), remote.times)
@@ -173,6 +141,9 @@ class AudioSession:
         choice = self._choose(section, ours)
         if choice is None:
             raise NotAcceptableError("the answer names no codec that we offered")
+        security = self._security.accept(remote, section, ours)
+        choice = replace(choice, security=security)
+        self._security.settle(security, ours.protocol)
         parameters = self._agree(remote, section, choice, ours.rtcp_mux and section.rtcp_mux)
         self._current = parameters
         return parameters
@@ -188,15 +159,32 @@ class AudioSession:
         if not any(section.kind.lower() == "audio" for section in remote.media):
             raise NotAcceptableError("the offer has no audio")
         order = list(range(len(remote.media)))
+        # Of two that offer the same audio the encrypted one.
+        order.sort(key=lambda index: not names_encryption(remote, remote.media[index]))
         if self._current is not None and self._audio_index < len(order):
-            order.insert(0, order.pop(self._audio_index))
+            order.remove(self._audio_index)
+            order.insert(0, self._audio_index)
+        refused = False
         for index in order:
             section = remote.media[index]
-            if section.kind.lower() == "audio" and section.port and section.protocol.upper() in _PROTOCOLS:
+            if section.kind.lower() == "audio" and section.port and section.protocol.upper() in PROFILES:
                 choice = self._choose(section, None)
-                if choice is not None:
-                    return index, choice
-        raise NotAcceptableError("the offer has no RTP/AVP audio in a codec we support")
+                security = self._security.answer(remote, section)
+                if choice is not None and security is not None:
+                    return index, replace(choice, security=security)
+                refused = refused or choice is not None
+        if refused:
+            raise NotAcceptableError(self._why_not_secure())
+        raise NotAcceptableError("the offer has no RTP audio in a codec we support")
+
+    def _why_not_secure(self) -> str:
+        if self._local.encryption is MediaEncryption.REQUIRE:
+            return (
+                "the media has to be encrypted, and the offer has no SRTP key or certificate that we can use"
+            )
+        if self._local.encryption is MediaEncryption.DISABLE:
+            return "the offer wants SRTP, and media encryption is disabled here"
+        return "the offer wants SRTP, but has no key or certificate that we can use"
 
     def _choose(self, section: MediaDescription, offered: MediaDescription | None) -> _Choice | None:
         """What the peer has that we rank highest; of an answer to our offer, what stands first in it.
@@ -268,6 +256,9 @@ class AudioSession:
             on_hold=theirs in ("sendonly", "inactive"),
             sample_rate=choice.codec.sample_rate,
             fmtp=choice.fmtp,
+            sdes=choice.security.sdes,
+            dtls=choice.security.dtls,
+            ice=choice.security.ice,
         )
 
     def _ptime(self, section: MediaDescription, codec: AudioCodec) -> int:
@@ -298,6 +289,7 @@ class AudioSession:
             parameters.ptime_ms,
             parameters.direction,
             parameters.rtcp_mux,
+            (*choice.security.attributes, *_ice_attributes(choice.security.ice, parameters, self._local)),
         )
 
     def _offer_section(self, direction: str) -> MediaDescription:
@@ -326,7 +318,8 @@ class AudioSession:
             for clock_rate in dict.fromkeys(payload.rtpmap.clock_rate for payload in payloads):
                 event_number = _free(event_number, taken)
                 payloads.append(_event(event_number, clock_rate))
-        return self._section("audio", "RTP/AVP", payloads, ptime_ms, direction, mux)
+        profile, security = self._security.offer()
+        return self._section("audio", profile, payloads, ptime_ms, direction, mux, security)
 
     def _section(
         self,
@@ -336,6 +329,7 @@ class AudioSession:
         ptime_ms: int,
         direction: str,
         mux: bool,
+        security: tuple[Attribute, ...],
     ) -> MediaDescription:
         attributes: list[Attribute] = []
         for payload in payloads:
@@ -349,6 +343,7 @@ class AudioSession:
             attributes.append(("rtcp-mux", None))
         elif self._local.rtcp_port != self._local.port + 1:
             attributes.append(("rtcp", str(self._local.rtcp_port)))
+        attributes += security
         formats = tuple(str(payload.number) for payload in payloads)
         return MediaDescription(kind, self._local.port, protocol, formats, None, tuple(attributes))
 
@@ -357,7 +352,8 @@ class AudioSession:
         connection = Connection.of(self._local.host)
         version = max(self._version, 1)
         origin = Origin("-", str(self._session_id), str(version), connection.address_type, connection.address)
-        description = SessionDescription(origin, "-", connection, times, (), media)
+        session: tuple[Attribute, ...] = (("ice-lite", None),) if self._security.uses_ice else ()
+        description = SessionDescription(origin, "-", connection, times, session, media)
         if self._last_sent is not None and description != self._last_sent:
             version += 1
             origin = msgspec.structs.replace(origin, session_version=str(version))
@@ -375,6 +371,18 @@ def _offerers_number(number: int, entry: RtpMap, offered: MediaDescription | Non
     if ours.get(number) == entry:
         return number
     return next((candidate for candidate, known in ours.items() if known == entry), number)
+
+
+def _ice_attributes(
+    ice: IcePair | None, parameters: AudioParameters, local: LocalAudio
+) -> tuple[Attribute, ...]:
+    """Our half of ICE (RFC 8839): the one candidate that a lite agent has, for each port in use."""
+    if ice is None:
+        return ()
+    candidates = [("candidate", f"1 1 UDP 2130706431 {local.host} {local.port} typ host")]
+    if not parameters.rtcp_mux:
+        candidates.append(("candidate", f"1 2 UDP 2130706430 {local.host} {local.rtcp_port} typ host"))
+    return (("ice-ufrag", ice.local.ufrag), ("ice-pwd", ice.local.password), *candidates)
 
 
 def _event(number: int, clock_rate: int) -> _Payload:

@@ -146,6 +146,23 @@ class DtmfMode(StrEnum):
     INBAND = "inband"
 
 
+class MediaEncryption(StrEnum):
+    """Whether the media of a trunk's calls is SRTP: never, when the far side does it too, or always."""
+
+    DISABLE = "disable"
+    ALLOW = "allow"
+    REQUIRE = "require"
+
+
+class SrtpKeying(StrEnum):
+    """How we offer to agree on keys: in the session description, or by DTLS on the media path. What is
+    offered to us is taken either way.
+    """
+
+    SDES = "sdes"
+    DTLS = "dtls"
+
+
 @dataclass(frozen=True, slots=True)
 class TrunkInbound:
     """Who may send calls: source networks in CIDR form. Empty means that the trunk takes no calls."""
@@ -178,6 +195,8 @@ class Trunk:
     codecs: tuple[str, ...] = ("PCMU", "PCMA")
     enabled: bool = True
     dtmf: DtmfMode = DtmfMode.AUTO
+    media_encryption: MediaEncryption = MediaEncryption.ALLOW
+    srtp_keying: SrtpKeying = SrtpKeying.SDES
 
 
 @dataclass(frozen=True, slots=True)

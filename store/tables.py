@@ -106,6 +106,8 @@ trunks = sa.Table(
     sa.Column("codecs", sa.Text, nullable=False),
     sa.Column("enabled", sa.Boolean, nullable=False),
     sa.Column("dtmf", sa.String(16), nullable=False, server_default="auto"),
+    sa.Column("media_encryption", sa.String(16), nullable=False, server_default="disable"),
+    sa.Column("srtp_keying", sa.String(8), nullable=False, server_default="sdes"),
     sa.Index(None, "organization_id", "created_at", "id"),
 )
 

@@ -10,7 +10,17 @@ import sqlalchemy as sa
 from store.columns import from_json, from_microseconds, to_json, to_microseconds
 from store.connection import Database
 from store.errors import MissingRowError
-from store.records import DtmfMode, NumberFormat, Page, Trunk, TrunkInbound, TrunkOutbound, TrunkTransport
+from store.records import (
+    DtmfMode,
+    MediaEncryption,
+    NumberFormat,
+    Page,
+    SrtpKeying,
+    Trunk,
+    TrunkInbound,
+    TrunkOutbound,
+    TrunkTransport,
+)
 from store.tables import trunks
 
 
@@ -91,6 +101,8 @@ def _row(trunk: Trunk) -> dict[str, Any]:
         "codecs": to_json(trunk.codecs),
         "enabled": trunk.enabled,
         "dtmf": trunk.dtmf.value,
+        "media_encryption": trunk.media_encryption.value,
+        "srtp_keying": trunk.srtp_keying.value,
     }
 
 
@@ -120,4 +132,6 @@ def _record(row: sa.Row[Any]) -> Trunk:
         codecs=tuple(from_json(row.codecs)),
         enabled=row.enabled,
         dtmf=DtmfMode(row.dtmf),
+        media_encryption=MediaEncryption(row.media_encryption),
+        srtp_keying=SrtpKeying(row.srtp_keying),
     )

@@ -54,6 +54,7 @@ class Symptoms:
     wrong_payload_type: int
     last_wrong_payload_type: int | None
     malformed: int
+    undecryptable: int  # packets of another key than agreed, or of none
     unreachable: int  # packets of ours that the peer's host refused
     source: str | None  # where the far party's packets really come from
     last_packet_age_s: float | None
@@ -90,6 +91,12 @@ def diagnose(leg: Symptoms, settled: NegotiateLeg | None) -> Diagnosis | None:
 def _nothing_received(leg: Symptoms, settled: NegotiateLeg) -> Diagnosis | None:
     named = _spell(settled.remote_host, settled.remote_port)
     if leg.packets_received == 0:
+        if leg.undecryptable:
+            return Diagnosis(
+                "undecryptable-packets",
+                f"{leg.undecryptable} packets have come, but none can be decrypted: the far party uses "
+                "another key than it has told, or sends in the clear",
+            )
         if leg.wrong_payload_type:
             return Diagnosis(
                 "wrong-payload-type",
@@ -152,6 +159,8 @@ def _sound(leg: Symptoms, settled: NegotiateLeg) -> Diagnosis | None:
         )
     if leg.packets_received < MIN_PACKETS:
         return None
+    if leg.undecryptable > leg.packets_received:
+        return Diagnosis("undecryptable-packets", f"{leg.undecryptable} packets could not be decrypted")
     if leg.wrong_payload_type > leg.packets_received:
         return Diagnosis(
             "wrong-payload-type",

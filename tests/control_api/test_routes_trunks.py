@@ -21,6 +21,8 @@ BOTH = {
     "codecs": ["PCMA"],
     "enabled": False,
     "dtmf": "inband",
+    "media_encryption": "require",
+    "srtp_keying": "dtls",
 }
 
 
@@ -38,6 +40,7 @@ async def test_a_trunk_with_both_sides(world: World) -> None:
     assert trunk["inbound"]["allowed_addresses"][1] == "2001:db8::/48"
     assert (trunk["number_format"], trunk["default_country"]) == ("national", "DE")
     assert (trunk["codecs"], trunk["enabled"], trunk["dtmf"]) == (["PCMA"], False, "inband")
+    assert (trunk["media_encryption"], trunk["srtp_keying"]) == ("require", "dtls")
     assert (await world.api.get(f"trunks/{trunk['id']}")).json()["data"] == trunk
     assert (await world.api.get("trunks")).json()["data"] == [trunk]
 
@@ -99,6 +102,8 @@ def outbound(**fields: Any) -> dict[str, Any]:
         (outbound() | {"codecs": ["G729"]}, "codecs.0"),
         (outbound() | {"codecs": []}, "codecs"),
         (outbound() | {"dtmf": "smoke"}, "dtmf"),
+        (outbound() | {"media_encryption": "maybe"}, "media_encryption"),
+        (outbound() | {"srtp_keying": "zrtp"}, "srtp_keying"),
         (outbound() | {"codecs": ["PCMU", "PCMU"]}, "codecs"),
         (outbound() | {"colour": "red"}, "colour"),
     ],

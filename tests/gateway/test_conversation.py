@@ -22,7 +22,8 @@ from media.ultravox.agent_settings import AgentSettings
 from media.ultravox.call_request import EngineCallRequest
 from media.ultravox.errors import EngineUnreachableError
 from media.ultravox.rest import EngineCall
-from sip.offer_answer import AudioSession, LocalAudio
+from sip.audio_parameters import LocalAudio
+from sip.offer_answer import AudioSession
 from store.records import CallDirection, CallRecord, CallStatus
 from tests.gateway.doubles import RecordingPlane, ScriptedEngine, engine_call, until
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sip.audio_parameters import AudioParameters, LocalAudio
 from sip.errors import NotAcceptableError, SdpError
-from sip.offer_answer import AudioParameters, AudioSession, LocalAudio
+from sip.offer_answer import AudioSession
 from sip.sdp import MediaDescription, RtpMap, SessionDescription
 
 LOCAL = LocalAudio(host="203.0.113.1", port=40000, rtcp_port=40001)

@@ -7,7 +7,16 @@ import pytest
 from store import Store
 from store.errors import ConstraintError, MissingRowError
 from store.identifiers import uuid7
-from store.records import DtmfMode, NumberFormat, Organization, TrunkInbound, TrunkOutbound, TrunkTransport
+from store.records import (
+    DtmfMode,
+    MediaEncryption,
+    NumberFormat,
+    Organization,
+    SrtpKeying,
+    TrunkInbound,
+    TrunkOutbound,
+    TrunkTransport,
+)
 from tests.store.samples import later, number, trunk
 
 
@@ -21,6 +30,8 @@ async def test_a_trunk_comes_back_as_it_was_put_in(store: Store, organization: O
         codecs=("PCMA",),
         enabled=False,
         dtmf=DtmfMode.INBAND,
+        media_encryption=MediaEncryption.REQUIRE,
+        srtp_keying=SrtpKeying.DTLS,
     )
     inbound_only = trunk(organization.id, inbound=TrunkInbound(()))
     outbound_only = trunk(organization.id, outbound=TrunkOutbound("192.0.2.1"))

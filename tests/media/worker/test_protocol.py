@@ -44,6 +44,8 @@ def values_of(kind: inspect.Type) -> st.SearchStrategy[Any]:
         return st.lists(values_of(kind.item_type), max_size=3)
     if isinstance(kind, inspect.VarTupleType):
         return st.lists(values_of(kind.item_type), max_size=3).map(tuple)
+    if isinstance(kind, inspect.TupleType):
+        return st.tuples(*(values_of(part) for part in kind.item_types))
     if isinstance(kind, inspect.StructType | inspect.DataclassType):
         fields = {field.name: values_of(field.type) for field in kind.fields}
         return st.builds(kind.cls, **fields)
