@@ -1,5 +1,5 @@
-"""The media plane inside the gateway's own process: legs, their ports and sockets, one clock, one file
-thread.
+"""The media plane on one event loop, the gateway's own or a worker's: legs, their ports and sockets, one
+clock, one file thread.
 """
 
 from __future__ import annotations
@@ -60,8 +60,10 @@ class PlaneStatistics:
 class InProcessMediaPlane(MediaPlane):
     """A `MediaPlane` on the event loop of its caller."""
 
-    def __init__(self, config: MediaConfig) -> None:
+    def __init__(self, config: MediaConfig, *, own_loop: bool = False) -> None:
+        """`own_loop`: the loop serves this plane alone and may sleep from slot to slot (`MediaClock`)."""
         self._config = config
+        self._own_loop = own_loop
         self._ports = PortPool(config.port_low, config.port_high, config.port_rest_s)
         self._legs: dict[str, tuple[Leg, int, EventListener]] = {}
         self._files = FileThread()
@@ -89,7 +91,11 @@ class InProcessMediaPlane(MediaPlane):
         self._handshakes = await loop.run_in_executor(None, Handshakes.prepare)
         self._poller = SocketPoller()
         self._clock = MediaClock(
-            self._config.slot_ms, self._config.catch_up_ms, self._read_sockets, self._tick_failed
+            self._config.slot_ms,
+            self._config.catch_up_ms,
+            self._read_sockets,
+            self._tick_failed,
+            own_loop=self._own_loop,
         )
 
     async def close(self) -> None:

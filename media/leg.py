@@ -150,7 +150,7 @@ class Leg:
 
     def listen(self, now: float) -> None:
         """Pass one frame of the far party on to the engine."""
-        caller = self._receiver.frame()
+        caller = self._receiver.frame(now)
         if self._bridge is not None:
             caller = self._bridge.inward(caller)
         if self._detector is not None:

@@ -175,13 +175,22 @@ def _parse_one(packet_type: int, count: int, body: bytes) -> RtcpPacket | None:
             return ReceiverReport(ssrc, _parse_blocks(body, 4, count))
         if packet_type == GOODBYE:
             return Goodbye(struct.unpack_from(f"!{count}I", body))
-        if packet_type == SOURCE_DESCRIPTION and len(body) >= 6 and body[4] == _CNAME:
-            name = body[6 : 6 + body[5]]
+        if packet_type == SOURCE_DESCRIPTION and (name := _cname(body)) is not None:
             return SourceDescription(int.from_bytes(body[:4]), name.decode(errors="replace"))
         if packet_type == EXTENDED_REPORT:
             return rtcp_xr.parse_body(body)
     except (struct.error, rtcp_xr.XrError) as error:
         raise RtcpError("packet too short for its contents") from error
+    return None
+
+
+def _cname(body: bytes) -> bytes | None:
+    """The CNAME among the items of the first chunk (6.5); it may stand anywhere."""
+    at = 4
+    while at + 2 <= len(body) and body[at]:
+        if body[at] == _CNAME:
+            return body[at + 2 : at + 2 + body[at + 1]]
+        at += 2 + body[at + 1]
     return None
 
 

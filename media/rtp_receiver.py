@@ -79,7 +79,7 @@ class RtpReceiver:
         self.inbound = InboundAudio(create_codec("PCMU", 8000), jitter_max_ms)
         self._put = self.inbound.put
         # The far party's next 20 ms as PCM, None for silence; to be called every 20 ms.
-        self.frame: Callable[[], bytes | None] = self._unheard_frame
+        self.frame: Callable[[float], bytes | None] = self._unheard_frame
         self.malformed = 0
         self.wrong_payload_type = 0
         self.last_wrong_payload_type: int | None = None
@@ -134,7 +134,7 @@ class RtpReceiver:
             payload = audio
         put = self._put
         self.received.received(sequence, timestamp, len(payload), now)
-        if not put(sequence, timestamp, payload):
+        if not put(sequence, timestamp, payload, now):
             self.malformed += 1
 
     def _examine(self, data: bytes, source: Source, now: float) -> bytes | None:
@@ -198,10 +198,10 @@ class RtpReceiver:
         hears = self._expecting and not self._key_held and self._ssrc >= 0
         self.frame = self.inbound.frame if hears else self._unheard_frame
 
-    def _unheard_frame(self) -> None:
+    def _unheard_frame(self, now: float) -> None:
         """Silence, while what comes passes unheard."""
         if self._ssrc >= 0:
-            self.inbound.frame()
+            self.inbound.frame(now)
 
     def housekeeping(self, now: float) -> None:
         """Find keys whose end was lost."""
