@@ -27,6 +27,9 @@ STALL_S = 0.015
 # noticed.
 ALIGN_EARLIEST_S = 0.006
 ALIGN_LATEST_S = 0.014
+# So long after a command a loop of our own stays awake: a call is set up by several words to and fro, which
+# would cost a slot each.
+AWAKE_S = 0.1
 
 
 class Clocked(Protocol):
@@ -104,7 +107,7 @@ class MediaClock:
 
     With `own_loop` the loop sleeps while it waits for the next slot, so that nothing wakes it up: what the
     engine sends meanwhile is needed in the next slot only, and all of it is read at once ahead of it.
-    Anything else on such a loop waits for at most one slot.
+    Anything else on such a loop waits for at most one slot, and for none after `stay_awake`.
     """
 
     def __init__(
@@ -118,6 +121,7 @@ class MediaClock:
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._own_loop = own_loop
+        self._awake_until = 0.0
         self._before = before
         self._failed = failed
         self.schedule = Schedule(slot_ms, catch_up_ms, time.monotonic())
@@ -157,6 +161,10 @@ class MediaClock:
         members[member.slot] = [*members[member.slot], member]
         self._count += 1
 
+    def stay_awake(self, now: float) -> None:
+        """Do not sleep for the next moments: somebody waits for answers."""
+        self._awake_until = now + AWAKE_S
+
     def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
@@ -165,11 +173,12 @@ class MediaClock:
         self._count = 0
 
     def _arm(self) -> None:
-        if self._own_loop:
+        next_at = self.schedule.next_at
+        if self._own_loop and next_at > self._awake_until:
             # The loop turns once before the rest: what came and what goes meanwhile is looked after.
             self._timer = self._loop.call_soon(self._rest)
         else:
-            self._timer = self._loop.call_at(self.schedule.next_at, self._wake)
+            self._timer = self._loop.call_at(next_at, self._wake)
 
     def _rest(self) -> None:
         left = self.schedule.next_at - time.monotonic()

@@ -124,6 +124,7 @@ class InProcessMediaPlane(MediaPlane):
         now = time.monotonic()
         port, sockets = self._bind(now)
         clock = self._clock
+        clock.stay_awake(now)
         leg = Leg(
             command,
             sockets,
@@ -169,8 +170,11 @@ class InProcessMediaPlane(MediaPlane):
             return
         if isinstance(command, CreateLeg):
             raise TypeError("legs are made by create_leg")
+        now = time.monotonic()
+        if self._clock is not None:
+            self._clock.stay_awake(now)
         try:
-            leg.execute(command, time.monotonic())
+            leg.execute(command, now)
         except Exception as error:
             log.exception("media_command_failed", leg_id=leg.leg_id, call_id=leg.call_id)
             self._emit(listener, LegFailed(leg_id=leg.leg_id, error=f"{type(command).__name__}: {error}"))

@@ -1,5 +1,6 @@
 import asyncio
 import socket
+import time
 
 import pytest
 
@@ -194,6 +195,25 @@ async def test_on_a_loop_of_its_own_what_came_during_the_rest_is_read_before_the
     far.close()
     assert len(unread) > 5
     assert not any(unread)
+
+
+async def test_a_loop_that_was_asked_to_stay_awake_serves_others_at_once() -> None:
+    clock = MediaClock(20, 200, before=lambda now: None, failed=lambda member, error: None, own_loop=True)
+    clock.add(Member())
+
+    async def shortest_nap() -> float:
+        naps: list[float] = []
+        for _ in range(4):
+            began = time.monotonic()
+            await asyncio.sleep(0.001)
+            naps.append(time.monotonic() - began)
+        return min(naps[1:])
+
+    asleep = await shortest_nap()
+    clock.stay_awake(time.monotonic())
+    awake = await shortest_nap()
+    clock.close()
+    assert awake < 0.010 < asleep, "seconds; a slot has twenty milliseconds"
 
 
 async def test_a_member_is_moved_to_shortly_after_its_packets_come() -> None:
