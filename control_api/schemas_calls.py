@@ -23,7 +23,14 @@ from control_api.schemas_shared import (
     json_object,
 )
 from gateway.new_call import CallSettings, NewCall
-from store.records import CallDirection, CallRecord, CallStatus, RecordingStatus, TimelineEvent
+from store.records import (
+    CallDirection,
+    CallRecord,
+    CallStatus,
+    RecordingStatus,
+    TimelineEvent,
+    TranscriptEntry,
+)
 
 LONGEST_RING_MS = 600_000
 LONGEST_CALL_MS = 86_400_000
@@ -117,6 +124,11 @@ class TranscriptEntryOut(ResponseModel):
     speaker: str = Field(description="`agent` or `contact`.")
     text: str
     timestamp: float = Field(description="Seconds since the call was answered.")
+    interrupted: bool = Field(default=False, description="The contact cut the agent short; with `played_ms`.")
+    played_ms: int = Field(
+        default=0,
+        description="How much of the agent's utterance the contact heard; absent where that is not known.",
+    )
 
 
 class SipOut(ResponseModel):
@@ -184,12 +196,7 @@ def render_call(call: CallRecord, recording_url: str | None = None) -> dict[str,
         "phone_number": call.phone_number,
         "from_number": call.from_number,
         "duration_seconds": None if call.duration_ms is None else call.duration_ms // 1000,
-        "transcript": None
-        if transcript is None
-        else [
-            {"speaker": entry.speaker, "text": entry.text, "timestamp": entry.timestamp}
-            for entry in transcript
-        ],
+        "transcript": None if transcript is None else [_render_entry(entry) for entry in transcript],
         "recording_url": recording_url,
         "recording_status": call.recording_status.value,
         "cost_cents": call.cost_cents,
@@ -210,3 +217,10 @@ def render_call(call: CallRecord, recording_url: str | None = None) -> dict[str,
 def render_timeline_event(event: TimelineEvent) -> dict[str, Any]:
     """One step of the timeline."""
     return {"sequence": event.sequence, "t_ms": event.t_ms, "kind": event.kind, "detail": event.detail}
+
+
+def _render_entry(entry: TranscriptEntry) -> dict[str, Any]:
+    rendered: dict[str, Any] = {"speaker": entry.speaker, "text": entry.text, "timestamp": entry.timestamp}
+    if entry.played_ms is not None:
+        rendered |= {"interrupted": entry.interrupted, "played_ms": entry.played_ms}
+    return rendered

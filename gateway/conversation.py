@@ -196,7 +196,7 @@ class Conversation:
     # --- what the media plane tells ---------------------------------------------------------------
 
     def _on_event(self, event: m.Event) -> None:
-        if self._closed and not isinstance(event, m.RecordingFinished):
+        if self._closed and not isinstance(event, m.RecordingFinished | m.UtterancePlayed):
             return
         handler = _HANDLERS.get(type(event))
         if handler is not None:
@@ -261,6 +261,12 @@ class Conversation:
             timestamp=round(event.media_ms / 1000, 1),
         )
 
+    def _on_played(self, event: m.UtterancePlayed) -> None:
+        self._call.transcript.played(event.ordinal, event.played_ms, interrupted=event.interrupted)
+        self._call.announce(
+            "played", ordinal=event.ordinal, played_ms=event.played_ms, interrupted=event.interrupted
+        )
+
     def _on_tool(self, event: m.ToolInvoked) -> None:
         """No client tool is offered yet, so that one that is invoked all the same is told to be unknown."""
         self._call.step("tool-unknown", tool=event.tool_name)
@@ -290,6 +296,13 @@ class Conversation:
     def _on_media_timeout(self, event: m.MediaTimedOut) -> None:
         self._call.step("media-timeout", what=event.kind, silent_ms=event.silent_ms)
         self.lose(FailureReason.MEDIA_TIMEOUT, f"no packet for {event.silent_ms} ms ({event.kind})")
+
+    def _on_media_secured(self, event: m.MediaSecured) -> None:
+        self._call.step("media-secured", srtp=event.suite.value, took_ms=event.took_ms)
+
+    def _on_media_security_failed(self, event: m.MediaSecurityFailed) -> None:
+        self._call.step("media-security-failed", error=event.reason)
+        self.lose(FailureReason.MEDIA_NEGOTIATION_FAILED, event.reason)
 
     def _on_leg_failed(self, event: m.LegFailed) -> None:
         self._call.step("leg-failed", error=event.error)
@@ -434,10 +447,13 @@ _HANDLERS: dict[type[msgspec.Struct], Callable[[Conversation, Any], None]] = {
     m.EngineOpened: Conversation._on_engine_opened,
     m.EngineClosed: Conversation._on_engine_closed,
     m.TranscriptReceived: Conversation._on_transcript,
+    m.UtterancePlayed: Conversation._on_played,
     m.ToolInvoked: Conversation._on_tool,
     m.PlaybackCleared: Conversation._on_cleared,
     m.PlayoutDrained: Conversation._on_drained,
     m.RecordingFinished: Conversation._on_recording_finished,
+    m.MediaSecured: Conversation._on_media_secured,
+    m.MediaSecurityFailed: Conversation._on_media_security_failed,
     m.MediaTimedOut: Conversation._on_media_timeout,
     m.LegFailed: Conversation._on_leg_failed,
 }

@@ -201,11 +201,16 @@ class Trunk:
 
 @dataclass(frozen=True, slots=True)
 class TranscriptEntry:
-    """One utterance: `speaker` is `agent` or `contact`, `timestamp` seconds since the call was answered."""
+    """One utterance: `speaker` is `agent` or `contact`, `timestamp` seconds since the call was answered. Of
+    the agent's, `played_ms` is how much of it the contact heard (None: not known), and `interrupted` that it
+    was cut short there.
+    """
 
     speaker: str
     text: str
     timestamp: float
+    interrupted: bool = False
+    played_ms: int | None = None
 
 
 class RecordingStatus(StrEnum):

@@ -27,8 +27,8 @@ def test_a_compound_packet_survives_the_wire(compound: list[rtcp.RtcpPacket]) ->
 
 
 def test_unknown_packets_are_skipped() -> None:
-    extended_report = bytes((0x80, 207, 0, 1)) + bytes(4)
-    assert rtcp.parse(rtcp.serialize(ReceiverReport(5)) + extended_report) == [ReceiverReport(5)]
+    of_an_application = bytes((0x80, 204, 0, 1)) + bytes(4)
+    assert rtcp.parse(rtcp.serialize(ReceiverReport(5)) + of_an_application) == [ReceiverReport(5)]
 
 
 @pytest.mark.parametrize(
