@@ -88,6 +88,7 @@ class Impairer:
         self._free_at = float("-inf")
         self._stands_until = float("-inf")
         self._newest = -1
+        self._seen: set[int] = set()
         self._transit: float | None = None
         self.truth = Truth()
 
@@ -153,8 +154,9 @@ class Impairer:
         ahead = (sequence - self._newest) & 0xFFFF
         if self._newest < 0 or 0 < ahead < 0x8000:
             self._newest = sequence
-        elif ahead:
+        elif sequence not in self._seen:  # a repeated packet is not one that was overtaken
             truth.out_of_order += 1
+        self._seen.add(sequence)
         transit = now * 1000 - timestamp * 1000 / self._clock_rate
         if self._transit is not None:
             truth.jitter_ms += (min(abs(transit - self._transit), 1000) - truth.jitter_ms) / 16
