@@ -61,7 +61,9 @@ class InProcessMediaPlane(MediaPlane):
 
     def __init__(self, config: MediaConfig) -> None:
         self._config = config
-        self._ports = PortPool(config.port_low, config.port_high, config.port_rest_s)
+        self._ports = PortPool(
+            config.port_low, config.port_high, config.port_rest_s, reserved=frozenset(config.reserved_ports)
+        )
         self._legs: dict[str, tuple[Leg, int, EventListener]] = {}
         self._files = FileThread()
         self._recorder = Recorder(self._files, config.recording_queue_bytes)
