@@ -113,7 +113,14 @@ class Leg:
         self._recorder = recorder
         self._player = player
         self.rtp = RtpSession(
-            sockets, config, now, self._first_packet, self._digit, self._handshake_ended, handshakes
+            sockets,
+            config,
+            now,
+            self._first_packet,
+            self._digit,
+            self._handshake_ended,
+            handshakes,
+            created.symmetric,
         )
         self._security_negotiated_at = now
         self._receiver, self._sender = self.rtp.receiver, self.rtp.sender
