@@ -19,6 +19,7 @@ from store.records import (
     MediaEncryption,
     NumberFormat,
     SrtpKeying,
+    SymmetricRtp,
     Trunk,
     TrunkInbound,
     TrunkOutbound,
@@ -89,6 +90,11 @@ class TrunkCreate(RequestModel):
         default=SrtpKeying.SDES,
         description="How calls that we place offer their keys: in the session description, or by DTLS-SRTP.",
     )
+    symmetric: SymmetricRtp = Field(
+        default=SymmetricRtp.AUTO,
+        description="Whether audio goes to where the far side's packets come from: once they come; `always`, "
+        "and nowhere before; `never`, but to the address in the session description.",
+    )
 
     def to_new(self) -> NewTrunk:
         """The request as the gateway understands it, which checks what concerns several fields."""
@@ -112,6 +118,7 @@ class TrunkCreate(RequestModel):
             dtmf=self.dtmf,
             media_encryption=self.media_encryption,
             srtp_keying=self.srtp_keying,
+            symmetric=self.symmetric,
         )
 
 
@@ -141,6 +148,7 @@ class TrunkOut(ResponseModel):
     dtmf: DtmfMode
     media_encryption: MediaEncryption
     srtp_keying: SrtpKeying
+    symmetric: SymmetricRtp
     created_at: Timestamp
     updated_at: Timestamp
 
@@ -168,6 +176,7 @@ def render_trunk(trunk: Trunk) -> dict[str, Any]:
         "dtmf": trunk.dtmf.value,
         "media_encryption": trunk.media_encryption.value,
         "srtp_keying": trunk.srtp_keying.value,
+        "symmetric": trunk.symmetric.value,
         "created_at": timestamp(trunk.created_at),
         "updated_at": timestamp(trunk.updated_at),
     }

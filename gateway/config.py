@@ -14,6 +14,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from media.worker.port_share import split_ports
+
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 _ENDPOINT = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<host>[^:\[\]\s]+)):(?P<port>\d{1,5})")
@@ -104,9 +106,13 @@ class MediaSection(Section):
     rtp_ports: str = "20000-29999"
     workers: int | None = Field(default=None, ge=0, le=256)  # processes; 0 = in the gateway's own
     worker_cpu_limit: float = Field(default=0.8, gt=0, le=1)
+    reserved_ports: tuple[Annotated[int, Field(ge=1024, le=65535)], ...] = ()
     port_rest: Duration = 30.0
     first_packet_timeout: Duration = 15.0
     silence_timeout: Duration = 60.0
+    agent_gain: float = Field(default=0.0, ge=-20, le=12)  # dB
+    caller_gain: float = Field(default=0.0, ge=-20, le=12)  # dB
+    comfort_noise: int | None = Field(default=None, ge=-90, le=-40)  # dBov; none: digital silence
 
     @field_validator("rtp_ports")
     @classmethod
@@ -118,6 +124,16 @@ class MediaSection(Section):
     def _ports_for_all_workers(self) -> MediaSection:
         if (self.workers or 0) > self._port_pairs():
             raise ValueError(f"rtp_ports holds {self._port_pairs()} pairs, fewer than workers")
+        return self
+
+    @model_validator(mode="after")
+    def _ports_left(self) -> MediaSection:
+        reserved = set(self.reserved_ports)
+        parts = split_ports(*self.port_range(), max(1, self.worker_count()))
+        if not all(
+            any(reserved.isdisjoint((port, port + 1)) for port in range(low, high, 2)) for low, high in parts
+        ):
+            raise ValueError("reserved_ports leaves a worker's part of rtp_ports without a pair")
         return self
 
     def port_range(self) -> tuple[int, int]:

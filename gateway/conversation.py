@@ -84,8 +84,8 @@ class Conversation:
 
     # --- what the session asks for ----------------------------------------------------------------
 
-    async def open_leg(self) -> m.LegCreated:
-        """Reserve the leg's ports. Raises `MediaCapacityError`."""
+    async def open_leg(self, symmetric: str = "auto") -> m.LegCreated:
+        """`symmetric` as of the trunk. Reserve the leg's ports. Raises `MediaCapacityError`."""
         self._has_leg = True  # from the request on: the call may end while we wait for the leg
         try:
             created = await self._services.plane.create_leg(
@@ -94,6 +94,7 @@ class Conversation:
                     call_id=self._call.id,
                     first_packet_timeout_ms=int(self._services.first_packet_timeout_s * 1000),
                     media_timeout_ms=int(self._services.silence_timeout_s * 1000),
+                    symmetric=m.Symmetric(symmetric),
                 ),
                 self._on_event,
             )

@@ -162,7 +162,7 @@ class InboundSession(Session):
     async def _prepare(self) -> None:
         try:
             conversation = self._conversation = self._new_conversation()
-            created = await conversation.open_leg()
+            created = await conversation.open_leg(self._trunk.symmetric if self._trunk else "auto")
             self._negotiate_offer(created)
             await conversation.create_engine_call()
             conversation.attach_engine()

@@ -25,5 +25,12 @@ def open_media_plane(config: Config) -> InProcessMediaPlane | WorkerPool:
 def _media_config(config: Config) -> MediaConfig:
     low, high = config.media.port_range()
     return MediaConfig(
-        bind_host=config.media.bind_host, port_low=low, port_high=high, port_rest_s=config.media.port_rest
+        bind_host=config.media.bind_host,
+        port_low=low,
+        port_high=high,
+        port_rest_s=config.media.port_rest,
+        reserved_ports=config.media.reserved_ports,
+        agent_gain_db=config.media.agent_gain,
+        caller_gain_db=config.media.caller_gain,
+        comfort_noise_dbov=config.media.comfort_noise,
     )

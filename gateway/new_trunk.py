@@ -13,6 +13,7 @@ from store.records import (
     MediaEncryption,
     NumberFormat,
     SrtpKeying,
+    SymmetricRtp,
     TrunkInbound,
     TrunkOutbound,
 )
@@ -43,6 +44,7 @@ class NewTrunk:
     dtmf: DtmfMode = DtmfMode.AUTO
     media_encryption: MediaEncryption = MediaEncryption.ALLOW
     srtp_keying: SrtpKeying = SrtpKeying.SDES
+    symmetric: SymmetricRtp = SymmetricRtp.AUTO
 
 
 def checked_trunk(trunk: NewTrunk) -> NewTrunk:

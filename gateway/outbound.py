@@ -129,7 +129,7 @@ class OutboundSession(Session):
                 conversation_options(self._agent, self._settings, CallDirection.OUTBOUND),
                 DtmfMode(self._route.trunk.dtmf),
             )
-            created = await self._conversation.open_leg()
+            created = await self._conversation.open_leg(self._route.trunk.symmetric)
             await self._conversation.create_engine_call()
             peer_host = await _resolve(target_endpoint(self._route.target.address)[0])
             self._invite(peer_host, created)

@@ -30,6 +30,7 @@ def routed_trunk(trunk: Trunk) -> RoutedTrunk:
         codecs=trunk.codecs,
         dtmf=trunk.dtmf.value,
         media_encryption=trunk.media_encryption.value,
+        symmetric=trunk.symmetric.value,
         srtp_keying=trunk.srtp_keying.value,
     )
 

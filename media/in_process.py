@@ -64,7 +64,9 @@ class InProcessMediaPlane(MediaPlane):
         """`own_loop`: the loop serves this plane alone and may sleep from slot to slot (`MediaClock`)."""
         self._config = config
         self._own_loop = own_loop
-        self._ports = PortPool(config.port_low, config.port_high, config.port_rest_s)
+        self._ports = PortPool(
+            config.port_low, config.port_high, config.port_rest_s, reserved=frozenset(config.reserved_ports)
+        )
         self._legs: dict[str, tuple[Leg, int, EventListener]] = {}
         self._files = FileThread()
         self._recorder = Recorder(self._files, config.recording_queue_bytes)

@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from media.messages import Symmetric
+
 # What the socket calls an address: (host, port) for IPv4, (host, port, flow, scope) for IPv6.
 Source: TypeAlias = tuple[Any, ...]
 
@@ -33,6 +35,7 @@ class Latch:
         "_renegotiated_at",
         "_signalled",
         "_silence_s",
+        "_symmetric",
         "changes",
         "ever_heard",
         "last_heard",
@@ -42,7 +45,10 @@ class Latch:
         "target",
     )
 
-    def __init__(self, *, silence_s: float, relatch_silence_s: float) -> None:
+    def __init__(
+        self, *, silence_s: float, relatch_silence_s: float, symmetric: Symmetric = Symmetric.AUTO
+    ) -> None:
+        self._symmetric = symmetric
         self._silence_s = silence_s
         self._relatch_silence_s = relatch_silence_s
         self._signalled: tuple[str, int] | None = None
@@ -69,15 +75,20 @@ class Latch:
             if self.source is not None and self.source[:2] != (host, port):
                 self._left, self.source = self.source, None
         self._signalled = (host, port)
-        if self.source is None:
+        if self._aims_at_signalled():
             self.target = self._signalled
+
+    def _aims_at_signalled(self) -> bool:
+        if self._symmetric is Symmetric.AUTO:
+            return self.source is None
+        return self._symmetric is Symmetric.NEVER
 
     def confine(self, is_valid: Callable[[Source], bool] | None) -> None:
         """From now on only sources count that ICE has checked, or again any. Nothing is sent until the far
         party nominates; a restart of ICE leaves the target as it is.
         """
         if is_valid is None:
-            self.target = self.source or self._signalled
+            self.target = self._signalled if self._aims_at_signalled() else self.source
         elif self._is_valid is None:
             self._left = self.source = self.target = None
         self._is_valid = is_valid
@@ -88,7 +99,7 @@ class Latch:
 
     def reachable_at(self, source: Source) -> None:
         """The far party has proved to be there, though no packet of audio has come yet."""
-        if self.source is None:
+        if self.source is None and self._symmetric is not Symmetric.NEVER:
             self.target = source
 
     def heard(self, source: Source, now: float) -> bool:
@@ -104,7 +115,9 @@ class Latch:
     def _other(self, source: Source, now: float) -> bool:
         if self._is_valid is not None:
             return self._checked(source, now)
-        if source[:2] == self._signalled:
+        if self._symmetric is Symmetric.NEVER:
+            return self._from_signalled_host(source, now)
+        if source[:2] == self._signalled and self._symmetric is Symmetric.AUTO:
             return self._take(source, now)
         renegotiated = now - self._renegotiated_at
         if self._left is not None:
@@ -121,6 +134,16 @@ class Latch:
         if self.source is not None and now - self.last_heard >= silence:
             return self._take(source, now)
         return self._refuse(source)
+
+    def _from_signalled_host(self, source: Source, now: float) -> bool:
+        """Without symmetric RTP: the far party may send from another port than it listens at, and our packets
+        go to the latter.
+        """
+        if self._signalled is None or source[0] != self._signalled[0]:
+            return self._refuse(source)
+        self._take(source, now)
+        self.target = self._signalled
+        return True
 
     def _checked(self, source: Source, now: float) -> bool:
         """Under ICE: a source that was checked may come at any time, and does not move the target."""

@@ -25,6 +25,7 @@ from media.engine_link import EngineLink
 from media.handshakes import Handshakes
 from media.inbound_audio import FRAME_MS
 from media.latching import Source
+from media.line_sound import LineSound, line_sound
 from media.listen_tap import ListenTap
 from media.media_timeout import MediaTimeout
 from media.messages import Direction, Event, LegStatistics
@@ -53,6 +54,7 @@ class Leg:
         "_align",
         "_bridge",
         "_caller",
+        "_config",
         "_detector",
         "_direction",
         "_drain_deadline",
@@ -62,6 +64,7 @@ class Leg:
         "_gate_frame",
         "_gate_open",
         "_hold",
+        "_line_sound",
         "_monitor",
         "_mute_agent",
         "_mute_caller",
@@ -104,12 +107,20 @@ class Leg:
         self.call_id = created.call_id
         self.sockets = sockets
         self.slot = 0
+        self._config = config
         self._emit = emit
         self._align = align
         self._recorder = recorder
         self._player = player
         self.rtp = RtpSession(
-            sockets, config, now, self._first_packet, self._digit, self._handshake_ended, handshakes
+            sockets,
+            config,
+            now,
+            self._first_packet,
+            self._digit,
+            self._handshake_ended,
+            handshakes,
+            created.symmetric,
         )
         self._security_negotiated_at = now
         self._receiver, self._sender = self.rtp.receiver, self.rtp.sender
@@ -117,6 +128,7 @@ class Leg:
         self.rtp.voip_metrics = lambda: voip_metrics(self.rtp, self._monitor, config.jitter_max_ms)
         self.sample_rate = SAMPLE_RATES[0]
         self._rate_is_fixed = False
+        self._line_sound: LineSound | None = line_sound(config, self.sample_rate)
         self._bridge: RateBridge | None = None  # while the codec has another rate than the leg
         self._playout = Playout(self.sample_rate, DEFAULT_PLAYOUT_MS)
         self.engine = EngineLink(
@@ -155,6 +167,8 @@ class Leg:
             caller = self._bridge.inward(caller)
         if self._detector is not None:
             caller = self._without_tones(self._detector, caller)
+        if self._line_sound is not None:
+            caller = self._line_sound.inward(caller)
         self._caller = caller
         self.engine.deliver(None if self._mute_caller or self._hold is not None else caller)
 
@@ -171,7 +185,12 @@ class Leg:
                     agent = self._playout.take()
                 else:
                     agent = self._other_frame()
-            sent = sender.send(agent if self._bridge is None else self._bridge.outward(agent))
+            line = agent
+            if self._line_sound is not None:
+                if self._tones is None:  # the level of keys is theirs
+                    agent = self._line_sound.outward(agent)
+                line = self._line_sound.with_noise(agent)
+            sent = sender.send(line if self._bridge is None else self._bridge.outward(line))
             if not self._agent_heard and sent and agent is not None:
                 self._first_audio(agent)
         self._monitor.listen(self._caller, agent, now)
@@ -383,6 +402,7 @@ class Leg:
         if rate == self.sample_rate:
             return
         self.sample_rate = rate
+        self._line_sound = line_sound(self._config, rate)
         held = self._playout.held
         self._playout = Playout(rate, DEFAULT_PLAYOUT_MS)
         self._playout.held = held

@@ -82,12 +82,23 @@ class IceParameters(msgspec.Struct, frozen=True, kw_only=True):
 # --- commands: gateway to media plane -----------------------------------------------------------------------
 
 
+class Symmetric(StrEnum):
+    """Where the far party's audio may come from and ours goes to: what it signalled until a packet tells
+    better; always and only where its packets come from; never anywhere but where it signalled.
+    """
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
 class CreateLeg(Message, frozen=True):
     """Reserve a port pair and start to listen; answered by `LegCreated` or `MediaCapacityError`."""
 
     call_id: str
     first_packet_timeout_ms: int = 10_000  # after negotiation; 0 = never
     media_timeout_ms: int = 30_000  # no packet in mid-call; paused on hold; 0 = never
+    symmetric: Symmetric = Symmetric.AUTO
 
 
 class LegCreated(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,7 +19,7 @@ from media.dtmf import Digit
 from media.handshakes import Handshakes
 from media.latching import Latch, Source
 from media.leg_transport import LegTransport
-from media.messages import Direction, NegotiateLeg
+from media.messages import Direction, NegotiateLeg, Symmetric
 from media.rtcp_session import RtcpSession
 from media.rtcp_xr import VoipMetrics
 from media.rtp_receiver import RtpReceiver
@@ -43,13 +43,18 @@ class RtpSession:
         digit: Callable[[Digit], None],
         handshake_ended: Callable[[str | None, float], None] = lambda *_: None,
         handshakes: Handshakes | None = None,
+        symmetric: Symmetric = Symmetric.AUTO,
     ) -> None:
         """`handshake_ended` is told why there are no keys, or nothing when there are. Without `handshakes`
         there is no DTLS-SRTP.
         """
         self._socket, self._rtcp_socket = sockets
         self.latch, *latches = (
-            Latch(silence_s=config.latch_silence_s, relatch_silence_s=config.relatch_silence_s)
+            Latch(
+                silence_s=config.latch_silence_s,
+                relatch_silence_s=config.relatch_silence_s,
+                symmetric=symmetric,
+            )
             for _ in range(4)
         )
         self.rtcp = RtcpSession(CNAME, config.rtcp_interval_s, now)

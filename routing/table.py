@@ -42,6 +42,7 @@ class RoutedTrunk:
     codecs: tuple[str, ...] = ("PCMU", "PCMA")
     dtmf: str = "auto"  # auto, rfc4733, info, inband
     media_encryption: str = "allow"  # disable, allow, require
+    symmetric: str = "auto"  # auto, always, never
     srtp_keying: str = "sdes"  # sdes, dtls
 
 

@@ -154,6 +154,16 @@ class MediaEncryption(StrEnum):
     REQUIRE = "require"
 
 
+class SymmetricRtp(StrEnum):
+    """Whether a trunk's media goes to where the far side's packets come from: once they come, from the start
+    on and nowhere else, or never.
+    """
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
 class SrtpKeying(StrEnum):
     """How we offer to agree on keys: in the session description, or by DTLS on the media path. What is
     offered to us is taken either way.
@@ -197,6 +207,7 @@ class Trunk:
     dtmf: DtmfMode = DtmfMode.AUTO
     media_encryption: MediaEncryption = MediaEncryption.ALLOW
     srtp_keying: SrtpKeying = SrtpKeying.SDES
+    symmetric: SymmetricRtp = SymmetricRtp.AUTO
 
 
 @dataclass(frozen=True, slots=True)

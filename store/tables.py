@@ -108,6 +108,7 @@ trunks = sa.Table(
     sa.Column("dtmf", sa.String(16), nullable=False, server_default="auto"),
     sa.Column("media_encryption", sa.String(16), nullable=False, server_default="disable"),
     sa.Column("srtp_keying", sa.String(8), nullable=False, server_default="sdes"),
+    sa.Column("symmetric", sa.String(8), nullable=False, server_default="auto"),
     sa.Index(None, "organization_id", "created_at", "id"),
 )
 

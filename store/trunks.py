@@ -16,6 +16,7 @@ from store.records import (
     NumberFormat,
     Page,
     SrtpKeying,
+    SymmetricRtp,
     Trunk,
     TrunkInbound,
     TrunkOutbound,
@@ -103,6 +104,7 @@ def _row(trunk: Trunk) -> dict[str, Any]:
         "dtmf": trunk.dtmf.value,
         "media_encryption": trunk.media_encryption.value,
         "srtp_keying": trunk.srtp_keying.value,
+        "symmetric": trunk.symmetric.value,
     }
 
 
@@ -134,4 +136,5 @@ def _record(row: sa.Row[Any]) -> Trunk:
         dtmf=DtmfMode(row.dtmf),
         media_encryption=MediaEncryption(row.media_encryption),
         srtp_keying=SrtpKeying(row.srtp_keying),
+        symmetric=SymmetricRtp(row.symmetric),
     )

@@ -1,4 +1,5 @@
 from media.latching import Latch
+from media.messages import Symmetric
 
 SIGNALLED = ("192.0.2.1", 4000)
 NAT = ("198.51.100.9", 61000)
@@ -143,3 +144,31 @@ def test_where_a_handshake_came_from_is_sent_to_until_audio_comes() -> None:
     latched.heard(SIGNALLED, 0.1)
     latched.reachable_at(NAT)
     assert latched.target == SIGNALLED
+
+
+def test_always_symmetric_sends_nothing_until_a_packet_tells_where_to() -> None:
+    latched = Latch(silence_s=2.0, relatch_silence_s=0.3, symmetric=Symmetric.ALWAYS)
+    latched.signalled(*SIGNALLED, now=0.0)
+    assert latched.target is None
+    assert latched.heard(NAT, 0.1)
+    assert latched.target == NAT
+    assert not latched.heard(SIGNALLED, 0.2), "the signalled address is worth no more than another"
+    latched.signalled("192.0.2.7", 4002, now=1.0)
+    assert latched.target == NAT
+    assert latched.heard(STRANGER, 1.4), "after a re-negotiation the source may be another"
+    assert latched.target == STRANGER
+
+
+def test_never_symmetric_sends_to_the_signalled_address_whatever_comes_from_where() -> None:
+    latched = Latch(silence_s=2.0, relatch_silence_s=0.3, symmetric=Symmetric.NEVER)
+    latched.signalled(*SIGNALLED, now=0.0)
+    other_port = (SIGNALLED[0], 5999)
+    assert latched.heard(other_port, 0.1), "it may send from another port than it listens at"
+    assert latched.target == SIGNALLED
+    assert not latched.heard(NAT, 9.0), "not even after a long silence"
+    assert latched.target == SIGNALLED
+    moved = ("192.0.2.7", 4002)
+    latched.signalled(*moved, now=10.0)
+    assert latched.target == moved
+    assert not latched.heard(SIGNALLED, 10.1)
+    assert latched.heard(moved, 10.2)

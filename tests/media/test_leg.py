@@ -21,6 +21,7 @@ from media.rtp import RtpPacket
 from tests.support.audio import (
     Samples,
     dominant_tone,
+    level_dbfs,
     read_wav,
     silence,
     tone,
@@ -42,7 +43,7 @@ def udp() -> socket.socket:
 class Bench:
     """A leg whose clock the test turns, with the far party's socket beside it."""
 
-    def __init__(self) -> None:
+    def __init__(self, config: MediaConfig | None = None) -> None:
         self.events: list[Event] = []
         self.aligned: list[float] = []
         self.files = FileThread()
@@ -55,7 +56,7 @@ class Bench:
                 leg_id=LEG, call_id="call-1", first_packet_timeout_ms=3000, media_timeout_ms=5000
             ),
             self.sockets,
-            MediaConfig(),
+            config or MediaConfig(),
             Recorder(self.files, 1 << 20),
             Player(self.files, 10.0),
             self.now,
@@ -116,8 +117,9 @@ class Bench:
 
 
 @pytest.fixture
-def bench() -> Iterator[Bench]:
-    made = Bench()
+def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    """A parameter, where there is one, is the configuration."""
+    made = Bench(getattr(request, "param", None))
     yield made
     made.files.close(5.0)
     for sock in (made.peer, made.rtcp, *made.sockets):
@@ -536,3 +538,35 @@ async def test_a_file_is_played_and_recorded_at_one_rate_though_the_codec_change
     audio, rate = read_wav(tmp_path / "call.wav")
     assert (len(audio), rate) == (21 * 160, 8000)
     assert abs(dominant_tone(audio[:3200, 1])[0] - 1000) < 10
+
+
+@pytest.mark.parametrize("bench", [MediaConfig(comfort_noise_dbov=-60)], indirect=True)
+def test_noise_lies_under_what_the_contact_hears_and_is_no_speech_of_the_agent(bench: Bench) -> None:
+    bench.answered()
+    bench.tick(50)
+    quiet = np.concatenate(bench.heard())
+    assert abs(level_dbfs(quiet) + 60) < 1.5
+    assert "FirstAudioSent" not in bench.kinds()
+    speech = tone(500, 400)
+    bench.leg.playout.put(speech.tobytes())
+    bench.tick(20)
+    assert np.corrcoef(np.concatenate(bench.heard()), speech)[0, 1] > 0.999
+    bench.tick(50)
+    assert all(level_dbfs(frame) > -65 for frame in bench.heard()[1:]), "digital silence came through"
+
+
+@pytest.mark.parametrize("bench", [MediaConfig(agent_gain_db=6, caller_gain_db=6)], indirect=True)
+def test_gain_is_heard_by_both_sides(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    delivered: list[bytes | None] = []
+    monkeypatch.setattr(EngineLink, "deliver", lambda _, frame: delivered.append(frame))
+    bench.answered()
+    said = tone(1000, 600, level_dbfs=-30)
+    for at in range(0, len(said), 160):
+        bench.say(said[at : at + 160])
+        bench.tick()
+    heard = np.frombuffer(b"".join(frame for frame in delivered if frame), dtype="<i2").astype(np.int16)
+    assert abs(tone_level_dbfs(heard[1600:4000], 1000) + 24) < 0.5
+    bench.heard()
+    bench.leg.playout.put(tone(500, 400, level_dbfs=-30).tobytes())
+    bench.tick(20)
+    assert abs(tone_level_dbfs(np.concatenate(bench.heard()), 500) + 24) < 0.5

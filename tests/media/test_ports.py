@@ -76,3 +76,12 @@ def test_a_port_outside_the_range_is_not_brought_in_by_its_rest() -> None:
     ports = pool(10000, 10001)
     ports.rest(9998, until=1.0)
     assert ports.free(2.0) == 1
+
+
+def test_no_pair_that_holds_a_reserved_port_is_ever_taken() -> None:
+    ports = PortPool(10000, 10007, 1.0, reserved={10002, 10005}, shuffle=random.Random(1))
+    assert {ports.take(0.0), ports.take(0.0)} == {10000, 10006}
+    assert ports.take(0.0) is None
+    ports.release(10000, 0.0)
+    ports.rest(10002, until=1.0)
+    assert [ports.take(60.0), ports.take(60.0)] == [10000, None]

@@ -13,6 +13,7 @@ from store.records import (
     NumberFormat,
     Organization,
     SrtpKeying,
+    SymmetricRtp,
     TrunkInbound,
     TrunkOutbound,
     TrunkTransport,
@@ -32,6 +33,7 @@ async def test_a_trunk_comes_back_as_it_was_put_in(store: Store, organization: O
         dtmf=DtmfMode.INBAND,
         media_encryption=MediaEncryption.REQUIRE,
         srtp_keying=SrtpKeying.DTLS,
+        symmetric=SymmetricRtp.ALWAYS,
     )
     inbound_only = trunk(organization.id, inbound=TrunkInbound(()))
     outbound_only = trunk(organization.id, outbound=TrunkOutbound("192.0.2.1"))
