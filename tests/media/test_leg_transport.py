@@ -91,7 +91,7 @@ class Side:
 
     def hears(self, frames: int = 10) -> float:
         """The loudest frequency of what came."""
-        heard = [self.session.receiver.frame() or bytes(320) for _ in range(frames + 3)]
+        heard = [self.session.receiver.frame(0.0) or bytes(320) for _ in range(frames + 3)]
         return dominant_tone(np.frombuffer(b"".join(heard), dtype="<i2"))[0]
 
     def close(self) -> None:
