@@ -172,13 +172,13 @@ async def test_a_killed_worker_fails_its_own_calls_only_and_is_replaced() -> Non
         await until(lambda: all(call.failure() for call in lost), 2)
         assert {call.failure() for call in lost} == {"media worker 0: the stream ended"}
         await asyncio.gather(*(call.hears(700) for call in kept))
-        assert [call.failure() for call in kept] == [None, None]
+        assert {call.failure() for call in kept} == {None}
         assert pool.state == "ok"
         with pytest.raises(UnknownLegError):
             await pool.close_leg(lost[0].leg_id)
         fresh = await restarted(pool, 0)
         assert fresh.pid not in (0, victim.pid)
-        assert pool.legs == 2
+        assert pool.legs == len(kept)
         peer = RtpPeer.open(seed=9)
         again = PoolCall(pool, "again", peer)
         await again.connect(engine)
