@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,9 @@ from tests.e2e.api_client import ApiClient, Json
 from tests.e2e.baresip_phone import BaresipPhone
 from tests.e2e.engine_view import EngineView
 from tests.e2e.gateway_process import Gateway
-from tests.e2e.parties import ECHO, Parties
+from tests.e2e.parties import ECHO, RECEPTIONIST, Parties
 from tests.e2e.softphones import AGENT_HZ, PHONE_HZ, assert_tone, pjsua2, recorded
+from tests.support.audio import tone, tone_level_dbfs
 from tests.support.rtp_peer import RtpPeer
 from tests.support.sip_peer import SipPeer
 
@@ -137,6 +140,34 @@ async def test_a_call_in_the_clear_is_refused_where_encryption_is_required(
     )
     assert record["failure_reason"] == "media-negotiation-failed"
     assert "has to be encrypted" in record["sip"]["reason"]
+
+
+async def test_a_caller_who_agrees_to_srtp_and_speaks_in_the_clear_is_not_heard(
+    gateway: Gateway, api: ApiClient, engine: EngineView
+) -> None:
+    user = "+15557651008"
+    key = base64.b64encode(os.urandom(30)).decode()
+    host, _, port = gateway.sip.rpartition(":")
+    async with await SipPeer.open(user=user) as phone, RtpPeer.open() as peer:
+        crypto = f"a=crypto:1 {SHA1_80} inline:{key}\r\n"
+        offer = peer.sdp().replace(b"RTP/AVP", b"RTP/SAVP") + crypto.encode()
+        call = await phone.call(f"sip:{RECEPTIONIST}@{host}", (host, int(port)), offer)
+        answer = await call.until_final()
+        assert answer.status == 200
+        assert b"RTP/SAVP " in answer.body
+        assert f"a=crypto:1 {SHA1_80} inline:".encode() in answer.body
+        peer.connect(answer.body)
+        peer.start()
+        await peer.play(tone(PHONE_HZ, 2000))
+        await call.bye()
+    record = await asyncio.to_thread(ended_call, api, user)
+    network = await asyncio.to_thread(network_of, api, record["id"])
+    assert network["srtp"] == SHA1_80
+    assert network["packets_undecryptable"] >= 95
+    assert network["packets_received"] == 0
+    timeline = await asyncio.to_thread(api.timeline, record["id"])
+    heard = await asyncio.to_thread(engine.input_of, timeline)
+    assert tone_level_dbfs(heard, PHONE_HZ) < -60
 
 
 def test_a_callee_that_cannot_encrypt_is_not_talked_to_where_encryption_is_required(
