@@ -19,13 +19,16 @@ REAL_TIME = (
     TESTS / "support",
     TESTS / "local_engine",
     TESTS / "media" / "test_in_process.py",
+    TESTS / "media" / "worker",
 )
 ATTEMPTS = 3
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m is looked at
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Move the end-to-end tests behind all others; within both groups the order stays."""
     for item in items:
         if any(item.path.is_relative_to(place) for place in REAL_TIME):
+            item.add_marker(pytest.mark.real_time)
             item.add_marker(pytest.mark.flaky(reruns=ATTEMPTS - 1))
     items.sort(key=lambda item: item.path.is_relative_to(END_TO_END))
