@@ -142,8 +142,8 @@ def _round_trips(
 def analyse(
     recordings: Sequence[Recording], start: int, end: int, *, decoded: int | None = None
 ) -> AudioFigures:
-    """Figures of all calls between two moments, which are more than a second apart. Marks are looked for in the
-    first `decoded` calls, or in all.
+    """Figures of all calls between two moments, which are more than a second apart. Marks are looked for in
+    the first `decoded` calls, or in all.
     """
     seconds = (end - start) / 1e9
     first = len(recordings) if decoded is None else decoded
@@ -177,8 +177,8 @@ def analyse(
 def one_way_ms(
     marks_sent: Mapping[str, Sequence[int]], heard: Mapping[str, Sequence[tuple[int, int]]]
 ) -> list[float]:
-    """How long each mark took from its caller to the engine. By the caller's number: when its n-th mark was sent,
-    and which marks came when (number, nanoseconds). Every mark is counted once, the last one sent before.
+    """How long each mark took from its caller to the engine. By the caller's number: when its n-th mark was
+    sent, and which marks came when (number, nanoseconds). Every mark is counted once, the last one sent before.
     """
     delays = []
     for caller, arrivals in heard.items():

@@ -1,4 +1,4 @@
-"""An engine that costs little: the calls' REST in Python, used at set-up only, and the echo of the audio in C.
+"""An engine that costs little: the calls' REST in Python, used at set-up only, and the echo in C.
 
     python -m bench.echo_engine --program FILE [--tls DIRECTORY] [--marks FILE]
 
@@ -129,7 +129,8 @@ async def serve(options: argparse.Namespace) -> None:
 async def _finish(echo: Process, marks: Path | None) -> None:
     output, _ = await echo.communicate(b"")  # closes its standard input
     if marks is not None:
-        marks.write_bytes(msgspec.json.encode(parse_marks(output.decode())))
+        heard = msgspec.json.encode(parse_marks(output.decode()))
+        await asyncio.to_thread(marks.write_bytes, heard)
 
 
 def main() -> None:

@@ -1,5 +1,5 @@
-"""The engine of a measured gateway as a process of its own: the light echo where it can be compiled, the local
-engine otherwise.
+"""The engine of a measured gateway as a process of its own: the light echo where it can be compiled, the
+local engine otherwise.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`RtpLoad` with its clock in C: the same streams, slots and recordings for a fraction of the processor time."""
+"""`RtpLoad` with its clock in C: the same streams, slots and recordings for less processor time."""
 
 from __future__ import annotations
 

@@ -114,7 +114,6 @@ _SIGNALLING_ROWS: Sequence[Row[SignallingRun]] = (
     ("calls per second offered", lambda run: f"{run.rate:g}"),
     ("calls per CPU-second", lambda run: str(run.calls_per_cpu_second)),
     ("CPU ms per call", lambda run: f"{run.cpu_ms_per_call:.2f}"),
-    ("caller to engine ms, p50 / p99", lambda run: _p50_p99(run.one_way_ms)),
     ("setup ms, p50 / p99", lambda run: _p50_p99(run.setup_ms)),
     ("retransmissions", lambda run: str(run.retransmissions)),
     ("engine CPU ms per call", lambda run: f"{run.engine_cpu_ms_per_call:.2f}"),

@@ -1,5 +1,5 @@
-"""The callers' half of SRTP (RFC 3711, keys by RFC 4568), outside the measured time: packets are encrypted before
-the run and decrypted after it.
+"""The callers' half of SRTP (RFC 3711, keys by RFC 4568), outside the measured time: packets are encrypted
+before the run and decrypted after it.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class CallerKeys:
 
 
 def decrypt(packets: Sequence[bytes], answer: bytes) -> list[bytes | None]:
-    """What the far party sent, by the key in its answer; None for what does not decrypt. Raises `ValueError` when
-    the answer has no key: then the call is not encrypted.
+    """What the far party sent, by the key in its answer; None for what does not decrypt. Raises
+    `ValueError` when the answer has no key: then the call is not encrypted.
     """
     session = _session(_answered_key(answer), Policy.SSRC_ANY_INBOUND)
     return [_decrypted(session, packet) for packet in packets]

@@ -1,5 +1,5 @@
-"""C sources of the load generator's clock and of the echo engine, compiled when a benchmark begins. The product
-has no such part; without a compiler the Python programs do the same for fewer calls.
+"""C sources of the load generator's clock and of the echo engine, compiled when a benchmark begins. The
+product has no such part; without a compiler the Python programs do the same for fewer calls.
 """
 
 from __future__ import annotations
