@@ -178,7 +178,7 @@ def one_way_ms(
     marks_sent: Mapping[str, Sequence[int]], heard: Mapping[str, Sequence[tuple[int, int]]]
 ) -> list[float]:
     """How long each mark took from its caller to the engine. By the caller's number: when its n-th mark was
-    sent, and which marks came when (number, nanoseconds). Every mark is counted once, the last one sent before.
+    sent, and which marks came when (number, nanoseconds). The last one sent before counts.
     """
     delays = []
     for caller, arrivals in heard.items():

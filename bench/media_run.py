@@ -24,6 +24,7 @@ from bench.variants import PLAIN, Variant
 
 ECHO_NUMBER = "+15550199"  # of the demonstration
 WARM_UP_CALLS = 2
+KNEE_MS = 20.0
 
 
 class MediaRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +104,15 @@ def measure_media(
         engine="C" if engine.light else "Python",
         one_way_ms=delay,
     )
+
+
+def suffers(run: MediaRun) -> bool:
+    """Whether a call was refused, a packet lost, or a hundredth of the packets off by more than 20 ms."""
+    audio = run.load.audio
+    if audio is None or run.load.calls_up < run.calls or audio.packets_lost:
+        return True
+    spacing = audio.spacing_deviation_ms
+    return spacing is None or spacing.p99 > KNEE_MS
 
 
 def _by_caller(marks: list[HeardMark], callers: dict[str, str]) -> dict[str, list[tuple[int, int]]]:
