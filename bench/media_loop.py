@@ -91,7 +91,8 @@ async def run_plane(arguments: argparse.Namespace) -> None:
             port_low=arguments.port_low,
             port_high=arguments.port_low + 4000,
             slot_ms=arguments.slot_ms,
-        )
+        ),
+        own_loop=True,  # as in a media worker
     )
     await plane.start()
     gc.freeze()

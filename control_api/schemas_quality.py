@@ -33,6 +33,13 @@ class NetworkOut(ResponseModel):
     jitter_buffer_max_ms: float
     round_trip_ms: float | None
     remote_loss_fraction: float | None
+    remote_jitter_ms: float | None
+    remote_mos: float | None = Field(
+        description="How the far party says that it hears us (RTCP XR); null when it tells nothing."
+    )
+    remote_r_factor: int | None
+    remote_discard_fraction: float | None
+    remote_jitter_buffer_ms: int | None
 
 
 class SoundOut(ResponseModel):

@@ -297,6 +297,13 @@ class Conversation:
         self._call.step("media-timeout", what=event.kind, silent_ms=event.silent_ms)
         self.lose(FailureReason.MEDIA_TIMEOUT, f"no packet for {event.silent_ms} ms ({event.kind})")
 
+    def _on_media_secured(self, event: m.MediaSecured) -> None:
+        self._call.step("media-secured", srtp=event.suite.value, took_ms=event.took_ms)
+
+    def _on_media_security_failed(self, event: m.MediaSecurityFailed) -> None:
+        self._call.step("media-security-failed", error=event.reason)
+        self.lose(FailureReason.MEDIA_NEGOTIATION_FAILED, event.reason)
+
     def _on_leg_failed(self, event: m.LegFailed) -> None:
         self._call.step("leg-failed", error=event.error)
         self._leg_failed = True
@@ -445,6 +452,8 @@ _HANDLERS: dict[type[msgspec.Struct], Callable[[Conversation, Any], None]] = {
     m.PlaybackCleared: Conversation._on_cleared,
     m.PlayoutDrained: Conversation._on_drained,
     m.RecordingFinished: Conversation._on_recording_finished,
+    m.MediaSecured: Conversation._on_media_secured,
+    m.MediaSecurityFailed: Conversation._on_media_security_failed,
     m.MediaTimedOut: Conversation._on_media_timeout,
     m.LegFailed: Conversation._on_leg_failed,
 }

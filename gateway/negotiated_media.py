@@ -21,7 +21,7 @@ DEFAULT_CODECS = ("PCMU", "PCMA")
 def local_audio(host: str, leg: LegCreated, trunk: RoutedTrunk | None) -> LocalAudio:
     """Our end of a call over `trunk`; `host` is the address to announce for the leg."""
     if trunk is None:
-        return LocalAudio(host=host, port=leg.port, rtcp_port=leg.rtcp_port, codecs=DEFAULT_CODECS)
+        return LocalAudio(host=host, port=leg.port, rtcp_port=leg.rtcp_port, codecs=DEFAULT_CODECS, ice=True)
     return LocalAudio(
         host=host,
         port=leg.port,
@@ -30,6 +30,7 @@ def local_audio(host: str, leg: LegCreated, trunk: RoutedTrunk | None) -> LocalA
         encryption=MediaEncryption(trunk.media_encryption),
         keying=SrtpKeying(trunk.srtp_keying),
         dtls_fingerprint=leg.dtls_fingerprint,
+        ice=True,
     )
 
 
@@ -50,6 +51,7 @@ def negotiate_leg(leg_id: str, audio: AudioParameters) -> NegotiateLeg:
         direction=Direction(audio.direction),
         rtcp_mux=audio.rtcp_mux,
         fmtp=audio.fmtp,
+        rtcp_xr=audio.rtcp_xr,
         srtp=None
         if sdes is None
         else SrtpKeys(suite=SrtpSuite(sdes.suite), send=sdes.local, receive=sdes.remote),

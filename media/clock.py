@@ -1,7 +1,8 @@
 """One 20 ms clock for all calls, on an absolute schedule.
 
 The 20 ms are divided into slots; each call belongs to one slot, so that packets do not leave in one burst.
-`Schedule` is the arithmetic without a clock; `MediaClock` drives it from the event loop with a single timer.
+`Schedule` is the arithmetic without a clock; `MediaClock` drives it from the event loop with a single timer,
+or, where the loop serves nothing but calls, by sleeping from slot to slot.
 
 A tick that comes late serves every frame that is due, but never more than a bound: what is older is skipped
 and counted.
@@ -100,6 +101,10 @@ class Schedule:
 class MediaClock:
     """Serves members in their slots. `before` is called at each wake-up ahead of them (to read the sockets),
     `failed` when a member raises: it should remove it.
+
+    With `own_loop` the loop sleeps while it waits for the next slot, so that nothing wakes it up: what the
+    engine sends meanwhile is needed in the next slot only, and all of it is read at once ahead of it.
+    Anything else on such a loop waits for at most one slot.
     """
 
     def __init__(
@@ -108,8 +113,11 @@ class MediaClock:
         catch_up_ms: int,
         before: Callable[[float], None],
         failed: Callable[[Clocked, Exception], None],
+        *,
+        own_loop: bool = False,
     ) -> None:
         self._loop = asyncio.get_running_loop()
+        self._own_loop = own_loop
         self._before = before
         self._failed = failed
         self.schedule = Schedule(slot_ms, catch_up_ms, time.monotonic())
@@ -157,7 +165,18 @@ class MediaClock:
         self._count = 0
 
     def _arm(self) -> None:
-        self._timer = self._loop.call_at(self.schedule.next_at, self._wake)
+        if self._own_loop:
+            # The loop turns once before the rest: what came and what goes meanwhile is looked after.
+            self._timer = self._loop.call_soon(self._rest)
+        else:
+            self._timer = self._loop.call_at(self.schedule.next_at, self._wake)
+
+    def _rest(self) -> None:
+        left = self.schedule.next_at - time.monotonic()
+        if left > 0:
+            time.sleep(left)
+        # And once after it: the loop reads what the engine has sent.
+        self._timer = self._loop.call_soon(self._wake)
 
     def _wake(self) -> None:
         now = time.monotonic()

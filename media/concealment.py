@@ -7,6 +7,8 @@ cost a little. What hides lost packets is in `media.pitch_concealment` and `medi
 
 from __future__ import annotations
 
+import audioop
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,3 +41,8 @@ def cross_fade(earlier: bytes | bytearray, later: bytes | bytearray) -> bytes:
     second = np.frombuffer(bytes(later), dtype="<i2").astype(np.float32)
     ramp = np.arange(1, len(first) + 1, dtype=np.float32) / (len(first) + 1)
     return bytes((first * (1 - ramp) + second * ramp).astype("<i2").tobytes())
+
+
+def mirrored(frame: bytes | bytearray) -> bytes:
+    """A quiet frame once more: it begins as the first one ends, and ends as it ended."""
+    return cross_fade(audioop.reverse(frame, 2), frame)

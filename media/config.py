@@ -28,6 +28,8 @@ class MediaConfig:
     # the far party was re-negotiated.
     latch_silence_s: float = 2.0
     relatch_silence_s: float = 0.3
+    # How long after the answer the keys of an encrypted call may take to be agreed on the media path.
+    handshake_timeout_s: float = 10.0
     rtcp_interval_s: float = 5.0
     # The caller's words before the engine is open.
     caller_ring_ms: int = 2_000

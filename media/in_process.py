@@ -1,5 +1,5 @@
-"""The media plane inside the gateway's own process: legs, their ports and sockets, one clock, one file
-thread.
+"""The media plane on one event loop, the gateway's own or a worker's: legs, their ports and sockets, one
+clock, one file thread.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import structlog
 from media.clock import Clocked, MediaClock
 from media.config import MediaConfig
 from media.file_thread import FileThread
+from media.handshakes import Handshakes
 from media.leg import Leg
 from media.messages import (
     CloseLeg,
@@ -59,8 +60,10 @@ class PlaneStatistics:
 class InProcessMediaPlane(MediaPlane):
     """A `MediaPlane` on the event loop of its caller."""
 
-    def __init__(self, config: MediaConfig) -> None:
+    def __init__(self, config: MediaConfig, *, own_loop: bool = False) -> None:
+        """`own_loop`: the loop serves this plane alone and may sleep from slot to slot (`MediaClock`)."""
         self._config = config
+        self._own_loop = own_loop
         self._ports = PortPool(config.port_low, config.port_high, config.port_rest_s)
         self._legs: dict[str, tuple[Leg, int, EventListener]] = {}
         self._files = FileThread()
@@ -70,6 +73,7 @@ class InProcessMediaPlane(MediaPlane):
         self._player = Player(self._decoding, config.play_max_s)
         self._poller: SocketPoller | None = None
         self._clock: MediaClock | None = None
+        self._handshakes: Handshakes | None = None
         self._events: deque[tuple[EventListener, Event]] = deque()
         self._dispatching = False
 
@@ -81,11 +85,17 @@ class InProcessMediaPlane(MediaPlane):
 
     async def start(self) -> None:
         """Start the clock; it runs while there are legs."""
+        loop = asyncio.get_running_loop()
         # Reading the trusted certificates takes longer than several frames of all calls.
-        await asyncio.get_running_loop().run_in_executor(None, prepare_tls)
+        await loop.run_in_executor(None, prepare_tls)
+        self._handshakes = await loop.run_in_executor(None, Handshakes.prepare)
         self._poller = SocketPoller()
         self._clock = MediaClock(
-            self._config.slot_ms, self._config.catch_up_ms, self._read_sockets, self._tick_failed
+            self._config.slot_ms,
+            self._config.catch_up_ms,
+            self._read_sockets,
+            self._tick_failed,
+            own_loop=self._own_loop,
         )
 
     async def close(self) -> None:
@@ -123,12 +133,18 @@ class InProcessMediaPlane(MediaPlane):
             now,
             emit=lambda event: self._emit(listener, event),
             align=clock.align,
+            handshakes=self._handshakes,
         )
         self._legs[command.leg_id] = (leg, port, listener)
         self._poller.add(sockets[0], leg.rtp.receiver.readable)
         self._poller.add(sockets[1], leg.rtp.rtcp_readable)
         clock.add(leg)
-        return LegCreated(leg_id=command.leg_id, port=port, rtcp_port=port + 1)
+        return LegCreated(
+            leg_id=command.leg_id,
+            port=port,
+            rtcp_port=port + 1,
+            dtls_fingerprint=self._handshakes.fingerprint if self._handshakes is not None else "",
+        )
 
     def _bind(self, now: float) -> tuple[int, tuple[socket.socket, socket.socket]]:
         for _ in range(MAX_BIND_ATTEMPTS):
@@ -228,6 +244,8 @@ class InProcessMediaPlane(MediaPlane):
             rounds = MAX_READ_ROUNDS
             while rounds and poller.read(now):
                 rounds -= 1
+        if self._handshakes is not None:
+            self._handshakes.step(now)
 
     def _tick_failed(self, member: Clocked, error: Exception) -> None:
         """One leg's fault ends that leg only."""

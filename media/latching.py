@@ -4,10 +4,14 @@ latching).
 The first source latches. While it lives, nobody else can take its place except the address that was
 signalled. After a re-negotiation to another address the new one may take over at once, and an unknown one (a
 phone behind NAT) as soon as the old source is quiet for a moment.
+
+Under ICE it is the checks that tell who belongs to the call (`confine`), and the far party's nomination where
+to send; then an address in SDP means nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 # What the socket calls an address: (host, port) for IPv4, (host, port, flow, scope) for IPv6.
@@ -23,6 +27,7 @@ class Latch:
     """The source of one leg's packets. Times are monotonic seconds."""
 
     __slots__ = (
+        "_is_valid",
         "_left",
         "_relatch_silence_s",
         "_renegotiated_at",
@@ -44,6 +49,7 @@ class Latch:
         self._renegotiated_at = float("-inf")
         self.last_heard = float("-inf")
         self._left: Source | None = None  # the source before a re-negotiation
+        self._is_valid: Callable[[Source], bool] | None = None  # what the checks of ICE have found
         self.source: Source | None = None  # the latched one
         self.target: Source | None = None  # where to send: the latched source, else the signalled address
         self.ever_heard = False
@@ -55,6 +61,9 @@ class Latch:
         """The address of an offer or answer. The same address again changes nothing."""
         if self._signalled == (host, port):
             return
+        if self._is_valid is not None:
+            self._signalled = (host, port)
+            return
         if self._signalled is not None:
             self._renegotiated_at = now
             if self.source is not None and self.source[:2] != (host, port):
@@ -62,6 +71,25 @@ class Latch:
         self._signalled = (host, port)
         if self.source is None:
             self.target = self._signalled
+
+    def confine(self, is_valid: Callable[[Source], bool] | None) -> None:
+        """From now on only sources count that ICE has checked, or again any. Nothing is sent until the far
+        party nominates; a restart of ICE leaves the target as it is.
+        """
+        if is_valid is None:
+            self.target = self.source or self._signalled
+        elif self._is_valid is None:
+            self._left = self.source = self.target = None
+        self._is_valid = is_valid
+
+    def nominated(self, target: Source | None) -> None:
+        """Send there, which ICE has chosen; None: the far party has withdrawn its consent."""
+        self.target = target
+
+    def reachable_at(self, source: Source) -> None:
+        """The far party has proved to be there, though no packet of audio has come yet."""
+        if self.source is None:
+            self.target = source
 
     def heard(self, source: Source, now: float) -> bool:
         """A packet came from `source`: True when it belongs to the call, False for a stranger's.
@@ -74,6 +102,8 @@ class Latch:
         return self._other(source, now)
 
     def _other(self, source: Source, now: float) -> bool:
+        if self._is_valid is not None:
+            return self._checked(source, now)
         if source[:2] == self._signalled:
             return self._take(source, now)
         renegotiated = now - self._renegotiated_at
@@ -90,6 +120,18 @@ class Latch:
         silence = self._relatch_silence_s if renegotiated < RENEGOTIATION_WINDOW_S else self._silence_s
         if self.source is not None and now - self.last_heard >= silence:
             return self._take(source, now)
+        return self._refuse(source)
+
+    def _checked(self, source: Source, now: float) -> bool:
+        """Under ICE: a source that was checked may come at any time, and does not move the target."""
+        if self._is_valid is None or not self._is_valid(source):
+            return self._refuse(source)
+        target = self.target
+        self._take(source, now)
+        self.target = target
+        return True
+
+    def _refuse(self, source: Source) -> bool:
         self.strangers += 1
         self.last_stranger = source
         return False

@@ -22,6 +22,7 @@ from media.dtmf_detector import DtmfDetector
 from media.dtmf_sender import DigitsError
 from media.dtmf_tones import tones
 from media.engine_link import EngineLink
+from media.handshakes import Handshakes
 from media.inbound_audio import FRAME_MS
 from media.latching import Source
 from media.listen_tap import ListenTap
@@ -30,7 +31,7 @@ from media.messages import Direction, Event, LegStatistics
 from media.playback import FilePlayback, Player
 from media.playout import QUIET_RMS, Playout
 from media.quality.leg_monitor import LegMonitor
-from media.quality.leg_report import leg_statistics, spell
+from media.quality.leg_report import leg_statistics, spell, voip_metrics
 from media.rate_bridge import RateBridge
 from media.recorder import Recorder, Recording
 from media.rtp_session import RtpSession
@@ -72,6 +73,7 @@ class Leg:
         "_receiver",
         "_recorder",
         "_recording",
+        "_security_negotiated_at",
         "_sender",
         "_tap",
         "_timeout",
@@ -96,6 +98,7 @@ class Leg:
         *,
         emit: Callable[[Event], None],
         align: Callable[[Leg, float], None],
+        handshakes: Handshakes | None = None,
     ) -> None:
         self.leg_id = created.leg_id
         self.call_id = created.call_id
@@ -105,9 +108,13 @@ class Leg:
         self._align = align
         self._recorder = recorder
         self._player = player
-        self.rtp = RtpSession(sockets, config, now, self._first_packet, self._digit)
+        self.rtp = RtpSession(
+            sockets, config, now, self._first_packet, self._digit, self._handshake_ended, handshakes
+        )
+        self._security_negotiated_at = now
         self._receiver, self._sender = self.rtp.receiver, self.rtp.sender
         self._monitor = LegMonitor(created.leg_id, self.rtp, now, emit)
+        self.rtp.voip_metrics = lambda: voip_metrics(self.rtp, self._monitor, config.jitter_max_ms)
         self.sample_rate = SAMPLE_RATES[0]
         self._rate_is_fixed = False
         self._bridge: RateBridge | None = None  # while the codec has another rate than the leg
@@ -143,7 +150,7 @@ class Leg:
 
     def listen(self, now: float) -> None:
         """Pass one frame of the far party on to the engine."""
-        caller = self._receiver.frame()
+        caller = self._receiver.frame(now)
         if self._bridge is not None:
             caller = self._bridge.inward(caller)
         if self._detector is not None:
@@ -183,6 +190,8 @@ class Leg:
 
     def _approach_gate(self, now: float, deadline: float) -> None:
         """The call stands, but the caller may not hear yet: silence flows, and opens the way through NAT."""
+        if not self.rtp.transport.reachable:
+            return  # the first word must not be lost
         if self.rtp.last_packet_at is not None or now >= deadline:
             self._gate_open = True
             self._gate_frame = self._frames
@@ -243,6 +252,18 @@ class Leg:
         self._emit(messages.FirstPacketReceived(leg_id=self.leg_id, source=spell(source)))
         self._align(self, now)
 
+    def _handshake_ended(self, failure: str | None, now: float) -> None:
+        suite = self.rtp.security.suite
+        if suite is None:
+            reason = failure or "no keys were agreed"
+            log.warning("media_security_failed", leg_id=self.leg_id, call_id=self.call_id, reason=reason)
+            self._emit(messages.MediaSecurityFailed(leg_id=self.leg_id, reason=reason))
+            return
+        took_ms = round((now - self._security_negotiated_at) * 1000)
+        self._emit(
+            messages.MediaSecured(leg_id=self.leg_id, suite=messages.SrtpSuite(suite), took_ms=took_ms)
+        )
+
     def _digit(self, digit: Digit) -> None:
         self._monitor.key_pressed()
         self._emit(
@@ -277,6 +298,7 @@ class Leg:
                 if self._gate_deadline is None:
                     self._gate_deadline = now + command.wait_ms / 1000
                     self._monitor.answered(now)
+                    self.rtp.call_stands(now)
             case messages.SendEngineMessage():
                 self.engine.send_message(command.message)
             case messages.SendDigits():
@@ -316,6 +338,9 @@ class Leg:
                 log.error("media_command_unknown", leg_id=self.leg_id, command=type(command).__name__)
 
     def _negotiate(self, command: messages.NegotiateLeg, now: float) -> None:
+        settled = self.rtp.negotiated
+        if settled is None or settled.dtls != command.dtls:
+            self._security_negotiated_at = now
         try:
             self.rtp.negotiate(command, now)
         except (UnknownCodecError, ValueError) as error:

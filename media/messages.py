@@ -114,6 +114,7 @@ class NegotiateLeg(Message, frozen=True):
     direction: Direction = Direction.SENDRECV
     rtcp_mux: bool = False
     fmtp: str = ""  # the codec's format parameters as the peer wrote them: how it wants to be sent to
+    rtcp_xr: bool = False  # the peer wants VoIP metrics (RFC 3611)
     # At most one of the two; neither: nothing is encrypted.
     srtp: SrtpKeys | None = None
     dtls: DtlsParameters | None = None
@@ -383,6 +384,19 @@ class RecordingFinished(Message, frozen=True):
     error: str | None = None
 
 
+class MediaSecured(Message, frozen=True):
+    """The keys of the call were agreed on the media path (DTLS-SRTP): audio flows from now on."""
+
+    suite: SrtpSuite
+    took_ms: int  # since it was negotiated
+
+
+class MediaSecurityFailed(Message, frozen=True):
+    """No keys could be agreed: there will be no audio. `reason` is a line of words."""
+
+    reason: str
+
+
 class MediaTimedOut(Message, frozen=True):
     kind: str  # first-packet, mid-call
     silent_ms: int
@@ -448,6 +462,12 @@ class LegStatistics(msgspec.Struct, frozen=True, kw_only=True):
     jitter_ms: float = 0.0
     round_trip_ms: float | None = None
     remote_loss_fraction: float | None = None
+    # How the far party hears us, as it tells in extended reports.
+    remote_jitter_ms: float | None = None
+    remote_mos: float | None = None
+    remote_r_factor: int | None = None
+    remote_discard_fraction: float | None = None
+    remote_jitter_buffer_ms: int | None = None
     engine_frames_sent: int = 0
     engine_bytes_received: int = 0
     playout_dropped_ms: int = 0
@@ -503,6 +523,8 @@ Event: TypeAlias = (
     | PlayFinished
     | AudioHeard
     | RecordingFinished
+    | MediaSecured
+    | MediaSecurityFailed
     | MediaTimedOut
     | TurnMeasured
     | SilenceNoticed

@@ -25,6 +25,7 @@ class RtpSecurity:
         self._receiver = receiver
         self._sender = sender
         self._keys: SrtpKeys | None = None
+        self.held = False  # nothing goes through, since the keys are not agreed yet
         self._protector: SrtpProtector | None = None
         self._unprotector: SrtpUnprotector | None = None
         self._undecryptable = 0  # by keys that were replaced
@@ -52,8 +53,9 @@ class RtpSecurity:
         (RFC 4568, section 7.1.4). Raises `ValueError` for a key that is not of its suite.
         """
         before = self._keys
-        if keys == before:
+        if keys == before and not self.held:
             return
+        self.held = False
         if keys is None:
             self._retire()
             self._keys = self._protector = self._unprotector = None
@@ -70,6 +72,22 @@ class RtpSecurity:
         self._keys = keys
         self._receiver.receive_by(self._receive)
         self._sender.send_by(self._send)
+
+    def hold(self) -> None:
+        """Let no audio through in either direction, neither in the clear nor by earlier keys, until
+        `set_keys`.
+        """
+        self._retire()
+        self._keys = self._protector = self._unprotector = None
+        self.held = True
+        self._receiver.receive_by(self._receive_held)
+
+    def _receive_held(self, size: int) -> tuple[bytes, Any]:
+        """`recvfrom` that passes on only what may lead to keys."""
+        data, source = self._receive_from(size)
+        if data and data[0] >> 6 == 2:
+            raise BlockingIOError("there are no keys yet")
+        return data, source
 
     def _retire(self) -> None:
         if self._unprotector is not None:
@@ -102,6 +120,8 @@ class RtpSecurity:
 
     def open_rtcp(self, data: bytes) -> bytes | None:
         """A datagram of the RTCP port in the clear; None when it cannot be decrypted."""
+        if self.held:
+            return None
         if self._unprotector is None:
             return data
         try:
@@ -113,6 +133,44 @@ class RtpSecurity:
         """A compound packet as it goes out. Raises `OSError`."""
         if self._protector is None:
             return data
+        try:
+            return self._protector.protect_rtcp(data)
+        except SrtpError as error:
+            raise OSError(str(error)) from error
+
+
+class RtcpSecurity:
+    """SRTCP on a port of its own, where its keys come from a handshake of its own (RFC 5764, section 4)."""
+
+    def __init__(self) -> None:
+        self.held = False
+        self._protector: SrtpProtector | None = None
+        self._unprotector: SrtpUnprotector | None = None
+
+    def hold(self) -> None:
+        """Let no report through until there are keys."""
+        self._protector = self._unprotector = None
+        self.held = True
+
+    def set_keys(self, keys: SrtpKeys | None) -> None:
+        """Encrypt by these; None: the port has no handshake of its own."""
+        self.held = False
+        self._protector = None if keys is None else SrtpProtector(keys.suite, keys.send)
+        self._unprotector = None if keys is None else SrtpUnprotector(keys.suite, keys.receive)
+
+    def open(self, data: bytes) -> bytes | None:
+        """A datagram in the clear; None when it cannot be decrypted."""
+        if self._unprotector is None:
+            return None
+        try:
+            return self._unprotector.unprotect_rtcp(data)
+        except SrtpError:
+            return None
+
+    def close(self, data: bytes) -> bytes | None:
+        """A compound packet as it goes out; None while there are no keys. Raises `OSError`."""
+        if self._protector is None:
+            return None
         try:
             return self._protector.protect_rtcp(data)
         except SrtpError as error:

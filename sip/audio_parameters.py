@@ -53,6 +53,7 @@ class AudioParameters:
     on_hold: bool
     sample_rate: int = NARROW_BAND_HZ
     fmtp: str = ""
+    rtcp_xr: bool = False  # the peer wants to know how we hear it (RFC 3611)
     sdes: SdesKeys | None = None
     dtls: DtlsPeer | None = None
     ice: IcePair | None = None

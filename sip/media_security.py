@@ -24,6 +24,7 @@ from sip.sdp_security import (
     crypto_attributes,
     dtls_identity,
     ice_credentials,
+    is_ice_lite,
 )
 
 _UFRAG_BYTES, _PASSWORD_BYTES = 6, 18  # 8 and 24 characters
@@ -95,6 +96,11 @@ class MediaSecurity:
         """Whether the far party asked for ICE: we are its lite half (RFC 8445, section 2.5)."""
         return self._current.ice is not None
 
+    @property
+    def ice(self) -> IcePair | None:
+        """The credentials in use."""
+        return self._current.ice
+
     def settle(self, agreement: SecurityAgreement, profile: str) -> None:
         """A negotiation came about; later offers of ours go on from it."""
         self._current = agreement
@@ -147,8 +153,8 @@ class MediaSecurity:
 
     def _answer_ice(self, remote: SessionDescription, section: MediaDescription) -> IcePair | None:
         theirs = ice_credentials(remote, section) if self._allows_ice else None
-        if theirs is None:
-            return None
+        if theirs is None or is_ice_lite(remote):
+            return None  # of two lite agents neither would check anything: then addresses are as in SDP
         current = self._current.ice
         if self._ice is None or (current is not None and current.remote != theirs):
             # Theirs have changed: ICE begins anew, with new ones of ours (RFC 8839, section 4.4.1).
@@ -189,14 +195,22 @@ class MediaSecurity:
         for line in crypto_attributes(section):
             mine = ours.get((line.tag, line.suite))
             if mine is not None:
-                return SecurityAgreement(sdes=SdesKeys(line.suite, mine.key, line.key))
+                keys = SdesKeys(line.suite, mine.key, line.key)
+                return SecurityAgreement(sdes=keys, ice=self._answered_ice(remote, section))
         if offered.attribute("fingerprint") is not None:
             identity = dtls_identity(remote, section)
             if identity is not None:
-                return SecurityAgreement(dtls=DtlsPeer(identity.fingerprints, identity.setup == "passive"))
+                peer = DtlsPeer(identity.fingerprints, identity.setup == "passive")
+                return SecurityAgreement(dtls=peer, ice=self._answered_ice(remote, section))
         if self._policy is MediaEncryption.REQUIRE or offered.protocol.upper() not in PLAIN_PROFILES:
             raise NotAcceptableError("the answer does not encrypt the media")
-        return NOT_ENCRYPTED
+        return SecurityAgreement(ice=self._answered_ice(remote, section))
+
+    def _answered_ice(self, remote: SessionDescription, section: MediaDescription) -> IcePair | None:
+        """ICE goes on when it was there before our offer: we do not ask for it ourselves."""
+        current = self._current.ice
+        theirs = ice_credentials(remote, section)
+        return IcePair(current.local, theirs) if current is not None and theirs is not None else None
 
     # --- what is ours ---
 

@@ -30,6 +30,7 @@ from sip.sdp import Attribute, Connection, MediaDescription, Origin, RtpMap, Ses
 from sip.sdp_security import PROFILES, MediaEncryption
 
 _TELEPHONE_EVENT = "TELEPHONE-EVENT"
+_VOIP_METRICS = "voip-metrics"
 # What RFC 4733 numbers 0-9, *, #, A-D and flash.
 _EVENTS = "0-16"
 _TELEPHONE_EVENT_PAYLOAD_TYPE = 101
@@ -256,6 +257,7 @@ class AudioSession:
             on_hold=theirs in ("sendonly", "inactive"),
             sample_rate=choice.codec.sample_rate,
             fmtp=choice.fmtp,
+            rtcp_xr=_wants_metrics(remote, section),
             sdes=choice.security.sdes,
             dtls=choice.security.dtls,
             ice=choice.security.ice,
@@ -289,7 +291,11 @@ class AudioSession:
             parameters.ptime_ms,
             parameters.direction,
             parameters.rtcp_mux,
-            (*choice.security.attributes, *_ice_attributes(choice.security.ice, parameters, self._local)),
+            (
+                *((("rtcp-xr", _VOIP_METRICS),) if parameters.rtcp_xr else ()),
+                *choice.security.attributes,
+                *_ice_attributes(parameters.ice, parameters.rtcp_mux, self._local),
+            ),
         )
 
     def _offer_section(self, direction: str) -> MediaDescription:
@@ -319,6 +325,9 @@ class AudioSession:
                 event_number = _free(event_number, taken)
                 payloads.append(_event(event_number, clock_rate))
         profile, security = self._security.offer()
+        if current is None and any(name == "fingerprint" for name, _ in security):
+            mux = self._local.rtcp_mux  # one handshake for both, instead of one for each port
+        security = (*security, *_ice_attributes(self._security.ice, mux, self._local))
         return self._section("audio", profile, payloads, ptime_ms, direction, mux, security)
 
     def _section(
@@ -373,14 +382,20 @@ def _offerers_number(number: int, entry: RtpMap, offered: MediaDescription | Non
     return next((candidate for candidate, known in ours.items() if known == entry), number)
 
 
-def _ice_attributes(
-    ice: IcePair | None, parameters: AudioParameters, local: LocalAudio
-) -> tuple[Attribute, ...]:
+def _wants_metrics(remote: SessionDescription, section: MediaDescription) -> bool:
+    """Whether VoIP metrics are asked for, for this stream or for all (RFC 3611, section 5.1)."""
+    return any(
+        name == "rtcp-xr" and value is not None and _VOIP_METRICS in value.split()
+        for name, value in (*section.attributes, *remote.attributes)
+    )
+
+
+def _ice_attributes(ice: IcePair | None, rtcp_mux: bool, local: LocalAudio) -> tuple[Attribute, ...]:
     """Our half of ICE (RFC 8839): the one candidate that a lite agent has, for each port in use."""
     if ice is None:
         return ()
     candidates = [("candidate", f"1 1 UDP 2130706431 {local.host} {local.port} typ host")]
-    if not parameters.rtcp_mux:
+    if not rtcp_mux:
         candidates.append(("candidate", f"1 2 UDP 2130706430 {local.host} {local.rtcp_port} typ host"))
     return (("ice-ufrag", ice.local.ufrag), ("ice-pwd", ice.local.password), *candidates)
 

@@ -147,6 +147,11 @@ def ice_credentials(description: SessionDescription, section: MediaDescription) 
     return IceCredentials(ufrag, password)
 
 
+def is_ice_lite(description: SessionDescription) -> bool:
+    """Whether the far party is a lite agent itself (RFC 8839, section 5.3)."""
+    return any(name == "ice-lite" for name, _ in description.attributes)
+
+
 def _value(description: SessionDescription, section: MediaDescription, name: str) -> str | None:
     """An attribute's value: the section's own, else the session's."""
     value = section.attribute(name)

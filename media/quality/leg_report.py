@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from media.engine_link import EngineLink
 from media.latching import Source
 from media.messages import LegStatistics
@@ -9,6 +11,7 @@ from media.playout import Playout
 from media.quality.diagnosis import Diagnosis, Symptoms, diagnose
 from media.quality.leg_monitor import LegMonitor
 from media.quality.turn_latency import percentile
+from media.rtcp_xr import VoipMetrics
 from media.rtp_session import RtpSession
 
 
@@ -49,6 +52,7 @@ def leg_statistics(
         jitter_ms=round(received.jitter_ms, 3),
         round_trip_ms=rtp.rtcp.round_trip_ms,
         remote_loss_fraction=rtp.rtcp.remote_loss_fraction,
+        **_remote_view(rtp),
         engine_frames_sent=engine.frames_sent,
         engine_bytes_received=playout.received_bytes,
         playout_dropped_ms=playout.dropped_ms,
@@ -77,6 +81,42 @@ def leg_statistics(
         diagnosis=found.code if found is not None else None,
         diagnosis_text=found.text if found is not None else None,
     )
+
+
+def voip_metrics(rtp: RtpSession, monitor: LegMonitor, jitter_max_ms: int) -> VoipMetrics | None:
+    """How we hear the far party (RFC 3611, section 4.7); None while it is not heard."""
+    counters, quality = monitor.counters(), monitor.quality
+    if counters is None or not counters.packets:
+        return None
+    expected = counters.packets + counters.lost
+    score = quality.mos_now
+    return VoipMetrics(
+        ssrc=rtp.receiver.received.ssrc,
+        loss=counters.lost / expected,
+        discard=counters.discarded / expected,
+        round_trip_ms=round(counters.round_trip_ms or 0),
+        end_system_delay_ms=round(counters.buffer_ms),
+        r_factor=None if quality.r_now is None else round(quality.r_now),
+        mos_listening=score,
+        mos_conversational=score,
+        buffer_nominal_ms=round(counters.buffer_ms),
+        buffer_maximum_ms=round(quality.buffer_max_ms),
+        buffer_bound_ms=jitter_max_ms,
+    )
+
+
+def _remote_view(rtp: RtpSession) -> dict[str, Any]:
+    settled, reports = rtp.negotiated, rtp.rtcp
+    view: dict[str, Any] = {}
+    if settled is not None and reports.remote_loss_fraction is not None:
+        view["remote_jitter_ms"] = round(reports.remote_jitter * 1000 / settled.clock_rate, 3)
+    if reports.remote_metrics is not None:
+        metrics = reports.remote_metrics
+        view["remote_mos"] = metrics.mos_conversational or metrics.mos_listening
+        view["remote_r_factor"] = metrics.r_factor
+        view["remote_discard_fraction"] = round(metrics.discard, 4)
+        view["remote_jitter_buffer_ms"] = metrics.buffer_nominal_ms
+    return view
 
 
 def _diagnosis(rtp: RtpSession, playout: Playout, monitor: LegMonitor) -> Diagnosis | None:

@@ -60,7 +60,7 @@ class WorkerServer:
             await self._link.closed
             return EXIT_MISMATCH
         forward_logs(self._log, settings.log_level)
-        plane = self._plane = InProcessMediaPlane(settings.media)
+        plane = self._plane = InProcessMediaPlane(settings.media, own_loop=True)
         plane.rest_ports(settings.resting_ports)
         await plane.start()
         # What lives from the start on need not be looked at again in every collection.

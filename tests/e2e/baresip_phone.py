@@ -31,7 +31,7 @@ auplay_srate 8000
 ausrc_channels 1
 auplay_channels 1
 rtp_ports {rtp_low}-{rtp_high}
-rtcp_mux no
+rtcp_mux {rtcp_mux}
 jitter_buffer_delay 1-5
 net_interface 127.0.0.1
 module_path {module_path}
@@ -59,6 +59,7 @@ class BaresipPhone:
         auto_answer: bool = False,
         modules: tuple[str, ...] = (),
         account: str = "",
+        rtcp_mux: bool = False,
     ) -> None:
         """`play` is a WAV file of 8 kHz, mono, 16 bit; `directory` must be this phone's alone. `modules` are
         loaded beside the usual ones, and `account` holds parameters such as `;mediaenc=srtp`.
@@ -76,6 +77,7 @@ class BaresipPhone:
                 sip_port=self.port,
                 control_port=control_port,
                 rtp_low=rtp_low,
+                rtcp_mux="yes" if rtcp_mux else "no",
                 rtp_high=rtp_low + 10,
                 module_path=module_path,
                 more="".join(f"module {name}.so\n" for name in modules),

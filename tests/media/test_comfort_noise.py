@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from media.comfort_noise import ComfortNoise, noise_rms
+from tests.media.golden import vectors
 from tests.support.audio import Samples, level_dbfs
 
 
@@ -34,3 +35,13 @@ def test_noise_does_not_repeat_within_a_second_and_begins_anew_without_a_gap() -
     likeness = np.correlate(rest, first, "valid") / (np.linalg.norm(first) * np.linalg.norm(rest[:1600]))
     assert np.abs(likeness).max() < 0.3
     assert all(level_dbfs(heard[at : at + 320].astype(np.int16)) > -45 for at in range(0, len(heard), 320))
+
+
+@pytest.mark.parametrize(
+    ("name", "dbov"), [("level-only", -78), ("shaped", -40), ("quietest", -127), ("loudest", 0)]
+)
+def test_payloads_of_the_standard_tell_their_level(name: str, dbov: float) -> None:
+    """0 dBov is the level of a square wave at full scale."""
+    rms = noise_rms(vectors("comfort_noise")[name])
+    assert rms is not None
+    assert 20 * np.log10(rms / 32768) == pytest.approx(dbov)

@@ -1,6 +1,6 @@
 import numpy as np
 
-from media.concealment import cross_fade, fade_in, fade_out_tail
+from media.concealment import cross_fade, fade_in, fade_out_tail, mirrored
 from tests.support.audio import Samples, tone
 
 FRAME_BYTES = 320
@@ -36,3 +36,11 @@ def test_a_cross_fade_begins_as_one_frame_and_ends_as_the_other() -> None:
     assert faded[0] > 7800
     assert faded[-1] < -7800
     assert abs(int(faded[80])) < 200
+
+
+def test_a_mirrored_frame_joins_what_is_before_and_behind_it() -> None:
+    original = samples(frame(-40))
+    again = samples(mirrored(original.tobytes()))
+    assert len(again) == len(original)
+    assert abs(int(again[0]) - int(original[-1])) < 20
+    assert abs(int(again[-1]) - int(original[-1])) < 20

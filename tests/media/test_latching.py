@@ -97,3 +97,49 @@ def test_an_ipv6_source_matches_what_was_signalled() -> None:
     assert latched.heard(("2001:db8::2", 9, 0, 0), 0.0)
     assert latched.heard(("2001:db8::1", 4000, 0, 0), 0.1)
     assert latched.target == ("2001:db8::1", 4000, 0, 0)
+
+
+def test_under_ice_only_checked_sources_count_and_nomination_tells_the_target() -> None:
+    latched = latch()
+    checked = {NAT}
+    latched.confine(checked.__contains__)
+    assert latched.target is None
+    assert not latched.heard(SIGNALLED, 0.1)
+    assert latched.heard(NAT, 0.1)
+    assert latched.target is None
+    latched.nominated(NAT)
+    assert latched.target == NAT
+    assert not latched.heard(STRANGER, 60.0)
+    assert latched.strangers == 2
+
+
+def test_under_ice_another_address_in_sdp_changes_nothing() -> None:
+    latched = latch()
+    latched.confine({NAT}.__contains__)
+    latched.nominated(NAT)
+    latched.heard(NAT, 0.1)
+    latched.signalled("192.0.2.9", 4000, 1.0)
+    assert latched.target == latched.source == NAT
+
+
+def test_a_restart_of_ice_keeps_the_audio_going_until_another_path_is_nominated() -> None:
+    latched = latch()
+    latched.confine({NAT}.__contains__)
+    latched.nominated(NAT)
+    latched.heard(NAT, 0.1)
+    latched.confine({STRANGER}.__contains__)
+    assert latched.target == NAT
+    assert latched.heard(NAT, 0.2)
+    assert latched.heard(STRANGER, 0.3)
+    latched.nominated(STRANGER)
+    assert latched.target == STRANGER
+
+
+def test_where_a_handshake_came_from_is_sent_to_until_audio_comes() -> None:
+    latched = latch()
+    latched.reachable_at(NAT)
+    assert latched.target == NAT
+    assert not latched.ever_heard
+    latched.heard(SIGNALLED, 0.1)
+    latched.reachable_at(NAT)
+    assert latched.target == SIGNALLED

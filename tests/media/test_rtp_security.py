@@ -71,7 +71,7 @@ def peer() -> Iterator[Peer]:
 
 
 def heard(peer: Peer, frames: int) -> bytes:
-    return b"".join(peer.session.receiver.frame() or b"" for _ in range(frames))
+    return b"".join(peer.session.receiver.frame(0.0) or b"" for _ in range(frames))
 
 
 def test_encrypted_speech_is_heard(peer: Peer) -> None:

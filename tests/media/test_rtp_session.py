@@ -12,6 +12,7 @@ from media.config import MediaConfig
 from media.dtmf import Digit, DtmfReceiver
 from media.latching import Source
 from media.messages import Direction, NegotiateLeg
+from media.rtcp_xr import ExtendedReport, VoipMetrics
 from media.rtp import RtpPacket
 from media.rtp_session import RtpSession
 from tests.support.audio import Samples, dominant_tone, level_dbfs, tone
@@ -109,11 +110,11 @@ def is_loud(frame: bytes | None) -> bool:
 
 def test_audio_is_heard_in_order_and_the_first_packet_is_told_once(peer: Peer) -> None:
     peer.negotiate()
-    assert peer.session.receiver.frame() is None
+    assert peer.session.receiver.frame(0.0) is None
     peer.say(1)
     peer.say(2)
-    assert is_loud(peer.session.receiver.frame())
-    assert is_loud(peer.session.receiver.frame())
+    assert is_loud(peer.session.receiver.frame(0.0))
+    assert is_loud(peer.session.receiver.frame(0.0))
     assert peer.first_packets == [peer.rtp.getsockname()]
 
 
@@ -121,7 +122,7 @@ def test_packets_before_the_answer_are_dropped(peer: Peer) -> None:
     peer.say(1)
     peer.negotiate()
     assert peer.session.last_packet_at is None
-    assert peer.session.receiver.frame() is None
+    assert peer.session.receiver.frame(0.0) is None
 
 
 def test_a_stranger_is_not_heard_and_gets_nothing(peer: Peer) -> None:
@@ -189,7 +190,7 @@ def test_the_packet_time_the_peer_asked_for_is_kept(peer: Peer, ptime_ms: int, s
 def test_a_law_speaks_a_law(peer: Peer) -> None:
     peer.negotiate(codec="PCMA", payload_type=8)
     peer.say(1, Law.PCMA.encode(tone(400, 20)), payload_type=8)
-    assert is_loud(peer.session.receiver.frame())
+    assert is_loud(peer.session.receiver.frame(0.0))
     peer.session.sender.send(None)
     assert peer.heard()[0].payload == b"\xd5" * 160
 
@@ -230,7 +231,7 @@ def test_hold_in_the_old_spelling_sends_nothing_anywhere(peer: Peer) -> None:
 def test_on_hold_neither_music_nor_the_room_is_heard(peer: Peer, direction: Direction) -> None:
     peer.negotiate(direction=direction)
     peer.say(1)
-    assert peer.session.receiver.frame() is None
+    assert peer.session.receiver.frame(0.0) is None
 
 
 def press(peer: Peer, code: int, sequence: int, *, ends: int = 3) -> None:
@@ -246,10 +247,10 @@ def press(peer: Peer, code: int, sequence: int, *, ends: int = 3) -> None:
 def test_a_key_is_told_once_and_its_sound_is_not_heard(peer: Peer) -> None:
     peer.negotiate()
     peer.say(1)
-    assert is_loud(peer.session.receiver.frame())
+    assert is_loud(peer.session.receiver.frame(0.0))
     press(peer, 5, 2, ends=0)
     peer.say(5, LOUD)  # some send the tone as audio as well
-    assert peer.session.receiver.frame() is None
+    assert peer.session.receiver.frame(0.0) is None
     press(peer, 5, 6)
     assert peer.digits == [Digit("5", 60)]
     assert peer.session.receiver.received.lost == 0
@@ -266,7 +267,7 @@ def test_comfort_noise_is_a_sign_of_life_and_heard_at_the_level_it_tells(peer: P
     peer.negotiate()
     peer.say(1, b"\x3c", payload_type=13, now=3.0)  # -60 dBov
     assert peer.session.last_packet_at == 3.0
-    frames = [peer.session.receiver.frame() for _ in range(50)]
+    frames = [peer.session.receiver.frame(0.0) for _ in range(50)]
     heard = np.frombuffer(b"".join(frame for frame in frames if frame is not None), dtype="<i2")
     assert abs(level_dbfs(heard.astype(np.int16)) + 60) < 1
     assert peer.session.receiver.inbound.frames_concealed == 0
@@ -292,7 +293,7 @@ def test_wideband_goes_both_ways_on_the_clock_of_its_codec(
     for index in range(20):
         frame = slice(index * 320, (index + 1) * 320)
         peer.say(index + 1, far_end.encode(audio[frame].tobytes()), payload_type=96, timestamp=index * ticks)
-        inbound += peer.session.receiver.frame() or b""
+        inbound += peer.session.receiver.frame(0.0) or b""
         assert peer.session.sender.send(said[frame].tobytes())
     packets = peer.heard()
     steps = {(b.timestamp - a.timestamp) & 0xFFFFFFFF for a, b in itertools.pairwise(packets)}
@@ -338,9 +339,9 @@ def test_a_lost_opus_packet_is_recovered_from_the_one_behind_it(peer: Peer) -> N
         if index != 20:
             peer.say(index + 1, payload, payload_type=96, timestamp=index * 960)
         if index >= 3:  # the buffer holds a few packets
-            assert peer.session.receiver.frame() is not None
+            assert peer.session.receiver.frame(0.0) is not None
     for _ in range(3):
-        peer.session.receiver.frame()
+        peer.session.receiver.frame(0.0)
     codec = peer.session.receiver.inbound.codec
     assert isinstance(codec, Opus)
     assert codec.recovered == 1
@@ -387,9 +388,9 @@ def test_keys_are_sent_in_place_of_audio_and_audio_resumes_in_time(peer: Peer) -
 def test_a_new_stream_of_the_same_party_is_taken_over(peer: Peer) -> None:
     peer.negotiate()
     peer.say(40000)
-    peer.session.receiver.frame()
+    peer.session.receiver.frame(0.0)
     peer.say(5, ssrc=2, timestamp=77)
-    assert is_loud(peer.session.receiver.frame())
+    assert is_loud(peer.session.receiver.frame(0.0))
     assert peer.session.receiver.inbound.buffer.late == 0
 
 
@@ -441,3 +442,28 @@ def test_the_end_is_told_by_a_goodbye(peer: Peer) -> None:
     data = receive(peer.rtcp)
     assert data is not None
     assert isinstance(rtcp.parse(data)[-1], rtcp.Goodbye)
+
+
+def test_a_peer_that_wants_to_know_how_it_is_heard_is_told_in_extended_reports(peer: Peer) -> None:
+    peer.session.voip_metrics = lambda: VoipMetrics(ssrc=1, loss=0.25, discard=0, mos_listening=3.1)
+    for wanted in (True, False):
+        peer.negotiate(rtcp_xr=wanted)
+        peer.say(wanted)
+        peer.session.housekeeping(peer.session.rtcp.due_at)
+        data = receive(peer.rtcp)
+        assert data is not None
+        told = [packet for packet in rtcp.parse(data) if isinstance(packet, ExtendedReport)]
+        assert [packet.blocks for packet in told] == ([(peer.session.voip_metrics(),)] if wanted else [])
+
+
+def test_what_the_peer_says_of_our_sound_is_kept(peer: Peer) -> None:
+    peer.negotiate()
+    ours = peer.session.sender.stream.ssrc
+    metrics = VoipMetrics(ssrc=ours, loss=0.5, discard=0.25, mos_listening=2.5)
+    packets = (
+        rtcp.ReceiverReport(1, ()),
+        ExtendedReport(1, (VoipMetrics(ssrc=7, loss=0, discard=0), metrics)),
+    )
+    peer.rtcp.sendto(rtcp.serialize(*packets), peer.ours[1].getsockname())
+    peer.session.rtcp_readable(0.0)
+    assert peer.session.rtcp.remote_metrics == metrics

@@ -267,3 +267,31 @@ def test_new_credentials_of_theirs_begin_ice_anew() -> None:
     assert pairs[0] is not None
     assert pairs[1] is not None
     assert pairs[0].local != pairs[1].local
+
+
+def test_a_lite_agent_gets_no_ice_since_neither_would_check() -> None:
+    session = AudioSession(replace(DISABLE, ice=True), 7)
+    body, parameters = session.answer(
+        sdp(PLAIN, "a=ice-lite", "a=ice-ufrag:abcd", "a=ice-pwd:" + "p" * 22)
+        .replace(b"a=ice-lite\r\n", b"")
+        .replace(b"m=audio", b"a=ice-lite\r\nm=audio", 1)
+    )
+    assert parameters.ice is None
+    assert b"ice" not in body
+
+
+def test_an_offer_of_ours_in_mid_call_keeps_ice_and_its_answer_too() -> None:
+    session = AudioSession(replace(DISABLE, ice=True), 7)
+    theirs = ("a=ice-ufrag:abcd", "a=ice-pwd:" + "p" * 22)
+    _, settled = session.answer(sdp(PLAIN, *theirs))
+    offer = session.offer()
+    assert settled.ice is not None
+    assert ours(offer).attribute("ice-ufrag") == settled.ice.local.ufrag
+    assert ours(offer).attribute("ice-pwd") == settled.ice.local.password
+    assert session.accept_answer(sdp(PLAIN, *theirs)).ice == settled.ice
+
+
+def test_who_is_offered_dtls_is_offered_one_port_for_rtp_and_rtcp() -> None:
+    local = replace(REQUIRE, keying=SrtpKeying.DTLS, **WITH_CERTIFICATE)
+    assert ours(AudioSession(local, 7).offer()).rtcp_mux
+    assert not ours(AudioSession(REQUIRE, 7).offer()).rtcp_mux

@@ -611,3 +611,16 @@ def test_any_sequence_of_offers_is_answered_or_refused_by_our_own_errors(offers:
         bodies.append(answer)
     for earlier, later in zip(range(len(versions)), range(1, len(versions)), strict=False):
         assert versions[later] - versions[earlier] == (bodies[later] != bodies[earlier])
+
+
+@pytest.mark.parametrize("line", ["a=rtcp-xr:voip-metrics", "a=rtcp-xr:rcvr-rtt=all:10 voip-metrics"])
+def test_who_wants_metrics_of_the_call_is_promised_them(line: str) -> None:
+    body, parameters = session().answer(sdp(AUDIO, line))
+    assert parameters.rtcp_xr
+    assert audio_of(body).attribute("rtcp-xr") == "voip-metrics"
+
+
+def test_who_does_not_ask_for_metrics_is_not_bothered_with_them() -> None:
+    body, parameters = session().answer(sdp(AUDIO, "a=rtcp-xr:rcvr-rtt=all"))
+    assert not parameters.rtcp_xr
+    assert audio_of(body).attribute("rtcp-xr") is None

@@ -6,6 +6,7 @@ by libopus through FFmpeg. Audio is 16 kHz.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -62,14 +63,17 @@ class Encoder:
         return b"".join(bytes(packet) for packet in self._context.encode(raw))
 
 
-def decode(codec: WidebandCodec, payloads: list[bytes]) -> Samples:
-    """The audio of consecutive packets, at 16 kHz."""
+def decode(codec: WidebandCodec, payloads: Sequence[bytes | None]) -> Samples:
+    """The audio of consecutive packets, at 16 kHz; None is a packet of 20 ms that was lost, and silence."""
     context = av.CodecContext.create(codec.decoder, "r")
     context.layout = "mono"
     context.sample_rate = RATE
     resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
     parts: list[Samples] = []
     for payload in payloads:
+        if payload is None:
+            parts.append(np.zeros(FRAME, dtype=np.int16))
+            continue
         for frame in context.decode(av.Packet(payload)):
             parts += [piece.to_ndarray()[0] for piece in resampler.resample(frame)]
     return np.concatenate(parts).astype(np.int16)
@@ -90,6 +94,24 @@ class WidebandPeer(RtpPeer):
         peer._encoder = Encoder(codec)
         return peer
 
+    def sdp(self, *, direction: str = "sendrecv", version: int = 1) -> bytes:
+        codec = self.codec
+        name = f"{codec.name}/{codec.clock_rate}{'/2' if codec.name == 'OPUS' else ''}"
+        lines = [
+            "v=0",
+            f"o=phone 7 {version} IN IP4 {self.host}",
+            "s=-",
+            f"c=IN IP4 {self.host}",
+            "t=0 0",
+            f"m=audio {self.port} RTP/AVP {codec.payload_type}",
+            f"a=rtpmap:{codec.payload_type} {name}",
+            *([f"a=fmtp:{codec.payload_type} minptime=10;useinbandfec=1"] if codec.name == "OPUS" else []),
+            f"a=ptime:{PTIME_MS}",
+            f"a={direction}",
+            "",
+        ]
+        return "\r\n".join(lines).encode()
+
     def queue(self, samples: Samples) -> None:
         self._samples = np.concatenate((self._samples, samples))
         self._played.clear()
@@ -105,8 +127,10 @@ class WidebandPeer(RtpPeer):
             self._played.set()
 
     def heard(self) -> Samples:
-        """All audio received so far, in the order of its arrival."""
-        payloads = [
-            packet.payload for packet in self.received if packet.payload_type == self.codec.payload_type
-        ]
-        return decode(self.codec, payloads)
+        """All audio received so far, in the order of its sequence; lost packets are silence."""
+        packets = {
+            (packet.sequence - self.received[0].sequence + 0x8000 & 0xFFFF): packet.payload
+            for packet in self.received
+            if packet.payload_type == self.codec.payload_type
+        }
+        return decode(self.codec, [packets.get(place) for place in range(min(packets), max(packets) + 1)])

@@ -4,10 +4,10 @@ import pytest
 from media.codecs import SelfConcealing, create_codec
 from media.codecs.libopus import OpusError, has_fec
 from media.codecs.opus import Opus, OpusPreferences
-from tests.support.audio import Samples, dominant_tone, level_dbfs, noise, tone
+from tests.support.audio import Samples, dominant_tone, find, level_dbfs, noise, tone
 from tests.support.speech import spoken
 from tests.support.wideband_peer import OPUS as FFMPEG
-from tests.support.wideband_peer import decode
+from tests.support.wideband_peer import Encoder, decode
 
 RATE = 16000
 FRAME = 320
@@ -199,3 +199,22 @@ def test_silence_need_not_be_sent_to_a_peer_that_wants_it_so() -> None:
 def test_it_conceals_by_itself_and_others_do_not() -> None:
     assert isinstance(codec(), SelfConcealing)
     assert not isinstance(create_codec("G722", 8000), SelfConcealing)
+
+
+def test_packets_of_ffmpeg_sound_the_same_from_us_and_from_its_own_decoder() -> None:
+    """FFmpeg's decoder of Opus shares no code with the library that is used here."""
+    encoder, decoder = Encoder(FFMPEG), codec()
+    audio = spoken("Good morning, how may I help you?", RATE)
+    pieces = [audio[at : at + FRAME] for at in range(0, len(audio) - FRAME, FRAME)]
+    packets = [packet for packet in map(encoder.encode, pieces) if packet]
+    ours = samples(b"".join(map(decoder.decode, packets)))
+    middle = ours[4 * FRAME : -4 * FRAME]
+    assert find(middle, decode(FFMPEG, packets), RATE)[1] > 0.98
+    assert find(audio[8 * FRAME : -8 * FRAME], ours, RATE)[1] > 0.93
+
+
+def test_our_speech_sounds_the_same_from_an_independent_decoder() -> None:
+    audio = spoken("Seven grey geese gathered by the gate.", RATE)
+    packets = sent(audio)
+    ours = samples(b"".join(map(codec().decode, packets)))
+    assert find(ours[4 * FRAME : -4 * FRAME], decode(FFMPEG, packets), RATE)[1] > 0.98
