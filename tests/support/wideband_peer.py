@@ -46,14 +46,15 @@ class Encoder:
     """One packet for each 20 ms, some time later where the codec wants that."""
 
     def __init__(self, codec: WidebandCodec) -> None:
-        self._context: Any = av.CodecContext.create(codec.encoder, "w")
-        self._context.sample_rate = RATE
-        self._context.layout = "mono"
-        self._context.format = "s16"
+        context: Any = av.CodecContext.create(codec.encoder, "w")
+        context.sample_rate = RATE
+        context.layout = "mono"
+        context.format = "s16"
         if codec.encoder == "libopus":
-            self._context.bit_rate = 32_000
-            self._context.options = {"application": "voip", "frame_duration": "20"}
-        self._context.open()
+            context.bit_rate = 32_000
+            context.options = {"application": "voip", "frame_duration": "20"}
+        context.open()
+        self._context = context
         self._at = 0
 
     def encode(self, frame: Samples) -> bytes:
