@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.conditions import conditions
+from bench.engine_process import NeedsCompiler
 from bench.load_generator import CALLS_PER_SECOND
-from bench.media_run import LoadFailed, measure_media
+from bench.media_run import LoadFailed, MediaRun, measure_media, suffers
 from bench.processes import StartError
 from bench.report import Report, to_json, to_text, write_json
 from bench.signalling_run import SippMissing, measure_signalling
+from bench.variants import VARIANTS
 
+MATRIX_CALLS = 50
+KNEE_STEPS = (100, 200, 300, 400, 500, 600, 700, 800)
 RESULTS = Path(__file__).with_name("results")
 
 
@@ -30,15 +35,21 @@ def main() -> int:
         signalling=[],
     )
     try:
-        if options.only in (None, "media"):
+        if options.matrix:
+            report.media.extend(_matrix(options))
+        elif options.knee:
+            report.media.extend(_knee(options))
+        elif options.only in (None, "media"):
             for calls in options.calls:
                 wait = calls / CALLS_PER_SECOND + options.seconds
                 # One after the other for each number of calls, so that a change of the machine meets all.
                 for workers in options.workers:
                     with_workers = "" if workers is None else f", {workers} media workers"
                     _say(f"{calls} calls with audio{with_workers}, about {wait + 8:.0f} s ...")
-                    report.media.append(measure_media(calls, options.seconds, workers=workers))
-        if options.only in (None, "signalling"):
+                    report.media.append(
+                        measure_media(calls, options.seconds, workers=workers, native=options.native)
+                    )
+        if not (options.matrix or options.knee) and options.only in (None, "signalling"):
             _say(f"{options.short_calls} short calls, {options.rate:g} a second ...")
             report.signalling.append(measure_signalling(options.short_calls, options.rate))
     except (LoadFailed, SippMissing, StartError) as error:
@@ -50,6 +61,29 @@ def main() -> int:
     sys.stdout.write(to_json(report).decode() + "\n")
     _say(f"written to {path}")
     return 0
+
+
+def _matrix(options: argparse.Namespace) -> Iterator[MediaRun]:
+    """All variants in turn, and that so many times, so that a change of the machine meets all alike."""
+    for turn in range(options.rounds):
+        for variant in VARIANTS.values():
+            _say(f"round {turn + 1}: {variant.name}, {MATRIX_CALLS} calls ...")
+            try:
+                yield measure_media(MATRIX_CALLS, options.seconds, variant=variant, native=options.native)
+            except NeedsCompiler as error:
+                _say(str(error))
+
+
+def _knee(options: argparse.Namespace) -> Iterator[MediaRun]:
+    """More and more calls until audio suffers."""
+    for calls in KNEE_STEPS:
+        _say(f"{calls} calls ...")
+        run = measure_media(calls, options.seconds, native=options.native)
+        yield run
+        if suffers(run):
+            _say(f"the audio of {calls} calls suffers")
+            return
+    _say(f"no limit found up to {KNEE_STEPS[-1]} calls: that is a floor")
 
 
 def _options() -> argparse.Namespace:
@@ -65,6 +99,19 @@ def _options() -> argparse.Namespace:
         metavar="N,N,...",
         help="media workers to compare, 0 = in the gateway's process (default: the gateway's)",
     )
+    parser.add_argument(
+        "--matrix", action="store_true", help="codecs, SRTP, TLS, recording and workers against the plain run"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=2, choices=range(1, 11), help="of the matrix (default 2)"
+    )
+    parser.add_argument(
+        "--native",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="generator and engine in C where there is a compiler (default)",
+    )
+    parser.add_argument("--knee", action="store_true", help="more and more calls until audio suffers")
     parser.add_argument("--only", choices=("media", "signalling"))
     parser.add_argument("--short-calls", type=int, default=1500, help="calls without audio (default 1500)")
     parser.add_argument("--rate", type=float, default=100.0, help="of these, begun per second (default 100)")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import av
 import numpy as np
@@ -45,14 +46,15 @@ class Encoder:
     """One packet for each 20 ms, some time later where the codec wants that."""
 
     def __init__(self, codec: WidebandCodec) -> None:
-        self._context = av.CodecContext.create(codec.encoder, "w")
-        self._context.sample_rate = RATE
-        self._context.layout = "mono"
-        self._context.format = "s16"
+        context: Any = av.CodecContext.create(codec.encoder, "w")
+        context.sample_rate = RATE
+        context.layout = "mono"
+        context.format = "s16"
         if codec.encoder == "libopus":
-            self._context.bit_rate = 32_000
-            self._context.options = {"application": "voip", "frame_duration": "20"}
-        self._context.open()
+            context.bit_rate = 32_000
+            context.options = {"application": "voip", "frame_duration": "20"}
+        context.open()
+        self._context = context
         self._at = 0
 
     def encode(self, frame: Samples) -> bytes:
@@ -65,7 +67,7 @@ class Encoder:
 
 def decode(codec: WidebandCodec, payloads: Sequence[bytes | None]) -> Samples:
     """The audio of consecutive packets, at 16 kHz; None is a packet of 20 ms that was lost, and silence."""
-    context = av.CodecContext.create(codec.decoder, "r")
+    context: Any = av.CodecContext.create(codec.decoder, "r")
     context.layout = "mono"
     context.sample_rate = RATE
     resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
