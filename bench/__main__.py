@@ -7,6 +7,7 @@ The whole takes about a minute and a half with the usual options.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -22,12 +23,15 @@ from bench.signalling_run import SippMissing, measure_signalling
 from bench.variants import VARIANTS
 
 MATRIX_CALLS = 50
+SOAK_CALLS = 20
 KNEE_STEPS = (100, 200, 300, 400, 500, 600, 700, 800)
 RESULTS = Path(__file__).with_name("results")
 
 
 def main() -> int:
     options = _options()
+    # What was started is stopped on the way out, also when somebody ends us.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     report = Report(
         date=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         conditions=conditions(),
@@ -39,6 +43,10 @@ def main() -> int:
             report.media.extend(_matrix(options))
         elif options.knee:
             report.media.extend(_knee(options))
+        elif options.soak:
+            _say(f"{SOAK_CALLS} calls for {options.soak:g} minutes ...")
+            run = measure_media(SOAK_CALLS, options.soak * 60, native=options.native, watch_memory=True)
+            report.media.append(run)
         elif options.only in (None, "media"):
             for calls in options.calls:
                 wait = calls / CALLS_PER_SECOND + options.seconds
@@ -49,7 +57,7 @@ def main() -> int:
                     report.media.append(
                         measure_media(calls, options.seconds, workers=workers, native=options.native)
                     )
-        if not (options.matrix or options.knee) and options.only in (None, "signalling"):
+        if not (options.matrix or options.knee or options.soak) and options.only in (None, "signalling"):
             _say(f"{options.short_calls} short calls, {options.rate:g} a second ...")
             report.signalling.append(measure_signalling(options.short_calls, options.rate))
     except (LoadFailed, SippMissing, StartError) as error:
@@ -112,12 +120,25 @@ def _options() -> argparse.Namespace:
         help="generator and engine in C where there is a compiler (default)",
     )
     parser.add_argument("--knee", action="store_true", help="more and more calls until audio suffers")
+    parser.add_argument(
+        "--soak",
+        type=_minutes,
+        metavar="MINUTES",
+        help=f"{SOAK_CALLS} calls for so long (1 to 120): does the gateway's memory grow?",
+    )
     parser.add_argument("--only", choices=("media", "signalling"))
     parser.add_argument("--short-calls", type=int, default=1500, help="calls without audio (default 1500)")
     parser.add_argument("--rate", type=float, default=100.0, help="of these, begun per second (default 100)")
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="where the JSON is kept")
     parser.add_argument("--json", action="store_true", help="print JSON alone, without the tables")
     return parser.parse_args()
+
+
+def _minutes(text: str) -> float:
+    minutes = float(text)
+    if not 1 <= minutes <= 120:
+        raise argparse.ArgumentTypeError("from 1 to 120 minutes")
+    return minutes
 
 
 def _numbers(text: str) -> tuple[int, ...]:

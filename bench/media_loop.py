@@ -120,6 +120,9 @@ async def run_plane(arguments: argparse.Namespace) -> None:
         )
         plane.send(messages.AttachEngine(leg_id=leg_id, join_url=order["join_url"], sample_rate=8000))
         plane.send(messages.OpenGate(leg_id=leg_id))
+        if arguments.amd:
+            # Listens to the end of the run: what it looks for does not come.
+            plane.send(messages.StartAmd(leg_id=leg_id, decide_ms=600_000, listen_ms=600_000))
         if number % 20 == 19:
             await asyncio.sleep(0.02)
     await all_open.wait()
@@ -235,6 +238,8 @@ def _start(role: str, arguments: argparse.Namespace) -> subprocess.Popen[str]:
         value = getattr(arguments, name)
         if value is not None:
             command += [f"--{name.replace('_', '-')}", str(value)]
+    if arguments.amd:
+        command.append("--amd")
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
@@ -298,6 +303,9 @@ def main() -> None:
     parser.add_argument("--slot-ms", type=int, default=MediaConfig().slot_ms)
     parser.add_argument("--port-low", type=int, default=22_000)
     parser.add_argument("--srtp", choices=[suite.value for suite in messages.SrtpSuite])
+    parser.add_argument(
+        "--amd", action="store_true", help="listen for an answering machine on every call, all the time"
+    )
     parser.add_argument("--record", help="directory for recordings, made in every other phase of the run")
     parser.add_argument(
         "--role", choices=("generator", "plane", "echo"), default="generator", help=argparse.SUPPRESS

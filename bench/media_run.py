@@ -18,6 +18,7 @@ from bench.echo_engine import HeardMark
 from bench.engine_process import API_KEY, EngineProcess
 from bench.gateway_api import NUMBER, GatewayApi
 from bench.load_generator import Event, LoadResult
+from bench.memory_watch import MemoryCourse, MemoryWatch
 from bench.native import compile_rtp_load
 from bench.processes import GatewayProcess, GroupUsage, make_key
 from bench.variants import PLAIN, Variant
@@ -42,6 +43,7 @@ class MediaRun(msgspec.Struct, frozen=True, kw_only=True):
     generator: str = "Python"  # which of the two was used, Python or C
     engine: str = "Python"
     one_way_ms: Spread | None = None  # caller to engine, without the 20 ms that a packet takes to fill
+    memory: MemoryCourse | None = None  # over the steady window, of runs that watch it
     other_cores: float  # processors kept busy by anything else meanwhile: figures count when this is near 0
     load: LoadResult
 
@@ -57,6 +59,7 @@ def measure_media(
     workers: int | None = None,
     variant: Variant = PLAIN,
     native: bool = True,
+    watch_memory: bool = False,
 ) -> MediaRun:
     """Run it with so many media workers (0 = in the gateway's process, None = its default); bounded in time
     by the generator's own limits. `native`: with generator and engine in C where they can be compiled.
@@ -84,7 +87,7 @@ def measure_media(
         api = GatewayApi(gateway.http, key)
         running.callback(api.close)
         api.prepare(codec=variant.codec, srtp=variant.srtp, recording=variant.recording)
-        load = _Load(directory, gateway, engine, variant, native=native)
+        load = _Load(directory, gateway, engine, variant, native=native, watch_memory=watch_memory)
         # The first calls load what is loaded once; their memory and time are not the calls'.
         load.generate(WARM_UP_CALLS, 0.5)
         idle = load.usage()
@@ -103,6 +106,7 @@ def measure_media(
         generator="C" if load.library is not None else "Python",
         engine="C" if engine.light else "Python",
         one_way_ms=delay,
+        memory=load.memory,
     )
 
 
@@ -159,7 +163,10 @@ class _Load:
         variant: Variant,
         *,
         native: bool,
+        watch_memory: bool,
     ) -> None:
+        self._watch_memory = watch_memory
+        self.memory: MemoryCourse | None = None
         self._gateway = gateway
         self._engine = engine
         self._marks = directory / "marks-sent.json"
@@ -184,6 +191,7 @@ class _Load:
         command = [*self._command, "--calls", str(calls), "--seconds", str(seconds)]
         before = after = None
         result: LoadResult | None = None
+        watch = MemoryWatch(lambda: self._gateway.usage().gateway.rss_bytes)
         with subprocess.Popen(command, stdout=subprocess.PIPE) as generator:
             assert generator.stdout is not None
             try:
@@ -191,8 +199,11 @@ class _Load:
                     event = msgspec.json.decode(line, type=Event)
                     if event.event == "steady":
                         before = self.usage()
+                        if self._watch_memory:
+                            watch.start()
                     elif event.event == "end":
                         after = self.usage()
+                        self.memory = watch.stop()
                     elif event.result is not None:
                         result = event.result
             finally:

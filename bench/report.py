@@ -93,6 +93,10 @@ _MEDIA_ROWS: Sequence[Row[MediaRun]] = (
     ("calls per core", lambda run: str(run.calls_per_core)),
     ("gateway processes", lambda run: str(run.gateway_processes)),
     ("memory MB per call", lambda run: f"{run.memory_mb_per_call:.3f}"),
+    (
+        "memory, MB per hour",
+        lambda run: "-" if run.memory is None else f"{run.memory.slope_mb_per_hour:+.2f}",
+    ),
     ("packets/s per call", _audio(lambda run: f"{run.load.audio.packets_per_second:.2f}")),  # type: ignore[union-attr]
     ("  of the worst call", _audio(lambda run: f"{run.load.audio.packets_per_second_worst:.2f}")),  # type: ignore[union-attr]
     ("packets lost", _audio(lambda run: run.load.audio.packets_lost)),  # type: ignore[union-attr]

@@ -136,6 +136,9 @@ class CallService:
         if session is not None:
             record = _owned(session, organization_id).call.record
             statistics = await session.statistics() if record.statistics is None else None
+            if statistics is None and session.over:
+                # The leg is closed and its last figures are on their way.
+                await session.wait_settled(SETTLE_TIMEOUT_S)
             figures = as_dict(statistics) if statistics is not None else session.call.record.statistics
             live = statistics is not None
         else:
