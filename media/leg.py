@@ -20,16 +20,16 @@ from media.config import MediaConfig
 from media.dtmf import Digit
 from media.dtmf_detector import DtmfDetector
 from media.dtmf_sender import DigitsError
-from media.dtmf_tones import tones
 from media.engine_link import EngineLink
 from media.handshakes import Handshakes
 from media.inbound_audio import FRAME_MS
 from media.latching import Source
+from media.leg_speaker import LegSpeaker
 from media.line_sound import LineSound, line_sound
 from media.listen_tap import ListenTap
 from media.media_timeout import MediaTimeout
 from media.messages import Direction, Event, LegStatistics
-from media.playback import FilePlayback, Player
+from media.playback import Player
 from media.playout import QUIET_RMS, Playout
 from media.quality.leg_monitor import LegMonitor
 from media.quality.leg_report import leg_statistics, spell, voip_metrics
@@ -63,14 +63,9 @@ class Leg:
         "_gate_deadline",
         "_gate_frame",
         "_gate_open",
-        "_hold",
         "_line_sound",
         "_monitor",
-        "_mute_agent",
         "_mute_caller",
-        "_only_agent",
-        "_playback",
-        "_player",
         "_playout",
         "_rate_is_fixed",
         "_receiver",
@@ -78,9 +73,9 @@ class Leg:
         "_recording",
         "_security_negotiated_at",
         "_sender",
+        "_speaker",
         "_tap",
         "_timeout",
-        "_tones",
         "call_id",
         "engine",
         "leg_id",
@@ -111,7 +106,7 @@ class Leg:
         self._emit = emit
         self._align = align
         self._recorder = recorder
-        self._player = player
+        self._speaker = LegSpeaker(created.leg_id, player, emit)
         self.rtp = RtpSession(
             sockets,
             config,
@@ -147,13 +142,8 @@ class Leg:
         self._agent_heard = False
         self._caller: bytes | None = None  # the far party's frame of this tick
         self._mute_caller = False
-        self._mute_agent = False
-        self._only_agent = True  # neither muted nor replaced by keys, a file or music
         self._drain_deadline: float | None = None
         self._recording: Recording | None = None
-        self._playback: FilePlayback | None = None
-        self._tones: FilePlayback | None = None  # keys that are sent as sound; `play_id` holds them
-        self._hold: FilePlayback | None = None  # the music while the far party is on hold
         self._direction = Direction.SENDRECV
         self._detector: DtmfDetector | None = None
         self._tap: ListenTap | None = None
@@ -170,24 +160,26 @@ class Leg:
         if self._line_sound is not None:
             caller = self._line_sound.inward(caller)
         self._caller = caller
-        self.engine.deliver(None if self._mute_caller or self._hold is not None else caller)
+        self.engine.deliver(None if self._mute_caller or self._speaker.held else caller)
 
     def speak(self, now: float) -> None:
         """Send one frame to the far party; to be called after `listen`."""
         self._frames += 1
-        sender = self._sender
+        sender, speaker = self._sender, self._speaker
         agent: bytes | bytearray | None = None
         if self._gate_deadline is not None:
             if not self._gate_open:
                 self._approach_gate(now, self._gate_deadline)
             if self._gate_open:
-                if self._only_agent and not sender.sending_digits:
+                if sender.sending_digits:
+                    agent = None
+                elif speaker.only_agent:
                     agent = self._playout.take()
                 else:
-                    agent = self._other_frame()
+                    agent = speaker.frame(self._playout)
             line = agent
             if self._line_sound is not None:
-                if self._tones is None:  # the level of keys is theirs
+                if not speaker.sends_tones:  # the level of keys is theirs
                     agent = self._line_sound.outward(agent)
                 line = self._line_sound.with_noise(agent)
             sent = sender.send(line if self._bridge is None else self._bridge.outward(line))
@@ -216,32 +208,6 @@ class Leg:
             self._gate_frame = self._frames
             self._playout.held = False
 
-    def _choose_speaker(self) -> None:
-        """Whether the far party simply hears the agent, as it does most of the time."""
-        replaced = self._tones is not None or self._hold is not None or self._playback is not None
-        self._only_agent = not replaced and not self._mute_agent
-
-    def _other_frame(self) -> bytes | bytearray | None:
-        """What the far party hears when it is not simply the agent: keys, a file, a muted agent."""
-        frame: bytes | bytearray | None
-        if self._sender.sending_digits:
-            return None
-        if self._tones is not None:
-            frame = self._tones.take()
-            if self._tones.finished:
-                self._end_tones()
-            return frame
-        if self._hold is not None:
-            self._playout.take()  # words for nobody: they must not be heard afterwards
-            return self._hold.take()
-        if self._playback is not None:
-            frame = self._playback.take()
-            if self._playback.finished:
-                self._end_playback(complete=True)
-        else:
-            frame = self._playout.take()
-        return None if self._mute_agent else frame
-
     def _housekeeping(self, now: float) -> None:
         rtp = self.rtp
         rtp.housekeeping(now)
@@ -256,11 +222,8 @@ class Leg:
             self._emit(messages.MediaTimedOut(leg_id=self.leg_id, kind=kind, silent_ms=silent_ms))
         if self._drain_deadline is not None:
             self._check_drained(now)
-        if self._hold is not None and self._hold.error is not None:
-            log.warning("hold_music_unplayable", leg_id=self.leg_id, reason=self._hold.error)
-            self._hold = self._player.hold_music(None, self.sample_rate)
-        replaced = self._playback is not None or self._hold is not None
-        self._monitor.housekeeping(now, muted=self._mute_caller or self._mute_agent or replaced)
+        self._speaker.housekeeping(self.sample_rate)
+        self._monitor.housekeeping(now, muted=self._mute_caller or self._speaker.replaced)
 
     def _media_ms(self) -> int:
         return (self._frames - self._gate_frame) * FRAME_MS if self._gate_open else 0
@@ -323,14 +286,13 @@ class Leg:
             case messages.SendDigits():
                 self._send_digits(command)
             case messages.Play():
-                self._play(command)
+                self._rate_is_fixed = True
+                self._speaker.play(command, self.sample_rate)
             case messages.StopPlay():
-                if self._playback is not None and self._playback.play_id == command.play_id:
-                    self._end_playback(complete=False)
+                self._speaker.stop_play(command.play_id)
             case messages.SetMute():
                 self._mute_caller = command.caller
-                self._mute_agent = command.agent
-                self._choose_speaker()
+                self._speaker.mute(command.agent)
             case messages.SetHold():
                 self._set_hold(command, now)
             case messages.DetectTones():
@@ -371,7 +333,7 @@ class Leg:
 
     def _expect_packets(self, now: float) -> None:
         # On hold the far party may send or not; nobody has gone away.
-        self._timeout.expect(self._direction is Direction.SENDRECV and self._hold is None, now)
+        self._timeout.expect(self._direction is Direction.SENDRECV and not self._speaker.held, now)
 
     # --- the sample rate ---
     #
@@ -424,51 +386,18 @@ class Leg:
         """Keys as sound; those that are ordered while others sound are refused."""
         if self.rtp.negotiated is None:
             raise DigitsError("nothing was negotiated yet")
-        if self._tones is not None:
-            raise DigitsError("tones are being sent")
         self._rate_is_fixed = True
-        sound = tones(command.digits, command.tone_ms, command.gap_ms, self.sample_rate)
-        self._tones = FilePlayback(command.digits, self.sample_rate, audio=sound)
-        self._choose_speaker()
-
-    def _end_tones(self) -> None:
-        sent, self._tones = self._tones, None
-        self._choose_speaker()
-        if sent is not None:
-            self._emit(messages.DigitsSent(leg_id=self.leg_id, digits=sent.play_id))
+        self._speaker.send_tones(command, self.sample_rate)
 
     def _set_hold(self, command: messages.SetHold, now: float) -> None:
-        if command.held == (self._hold is not None):
+        if command.held == self._speaker.held:
             return
         if command.held:
             self._rate_is_fixed = True
-            self._hold = self._player.hold_music(command.music_path, self.sample_rate)
+            self._speaker.hold(command.music_path, self.sample_rate)
         else:
-            self._hold = None
-        self._choose_speaker()
+            self._speaker.resume()
         self._expect_packets(now)
-
-    def _play(self, command: messages.Play) -> None:
-        if self._playback is not None:
-            self._end_playback(complete=False)
-        self._rate_is_fixed = True
-        self._playback = self._player.play(
-            command.play_id, command.path, self.sample_rate, loop=command.loop, volume=command.volume
-        )
-        self._choose_speaker()
-
-    def _end_playback(self, *, complete: bool) -> None:
-        playback, self._playback = self._playback, None
-        self._choose_speaker()
-        if playback is not None:
-            self._emit(
-                messages.PlayFinished(
-                    leg_id=self.leg_id,
-                    play_id=playback.play_id,
-                    complete=complete and playback.error is None,
-                    error=playback.error,
-                )
-            )
 
     def _start_recording(self, command: messages.StartRecording) -> None:
         self._stop_recording()
@@ -501,7 +430,7 @@ class Leg:
     def close(self, now: float) -> LegStatistics:
         """Everything of this leg but its sockets ends."""
         self.engine.close()
-        self._end_playback(complete=False)
+        self._speaker.end_playback(complete=False)
         self._stop_recording()
         self.rtp.goodbye(now)
         return self.statistics()
