@@ -92,6 +92,8 @@ class EngineLink:
     def attach(self, command: AttachEngine) -> None:
         """Open a socket; one that exists is left to close and is not heard any more."""
         self._abandon()
+        self._tell_played(self._utterances.cleared(self._playout.played_bytes))
+        self._utterances.restart()
         self._converts = command.sample_rate != self._sample_rate
         self._playout.set_limit(command.buffer_ms + PLAYOUT_SLACK_MS)
         self._connection = _Connection(self, command, self._playout, self._sample_rate)
@@ -199,6 +201,10 @@ class EngineLink:
                 self._emit(event)
             case _:
                 self._emit(messages.EngineMessageReceived(leg_id=self._leg_id, message=message))
+
+    def heard(self, heard: bool) -> None:
+        """Whether the far party hears what leaves the queue, or it is taken for nobody (hold, mute)."""
+        self._tell_played(self._utterances.audible(heard, self._playout.played_bytes))
 
     def housekeeping(self) -> None:
         """Tell which utterances were played by now."""

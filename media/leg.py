@@ -293,6 +293,7 @@ class Leg:
             case messages.SetMute():
                 self._mute_caller = command.caller
                 self._speaker.mute(command.agent)
+                self.engine.heard(self._speaker.passes_words)
             case messages.SetHold():
                 self._set_hold(command, now)
             case messages.DetectTones():
@@ -397,6 +398,7 @@ class Leg:
             self._speaker.hold(command.music_path, self.sample_rate)
         else:
             self._speaker.resume()
+        self.engine.heard(self._speaker.passes_words)
         self._expect_packets(now)
 
     def _start_recording(self, command: messages.StartRecording) -> None:

@@ -51,6 +51,11 @@ class LegSpeaker:
         """The agent is muted, or the far party listens to music or a file."""
         return self._mute or self._playback is not None or self._hold is not None
 
+    @property
+    def passes_words(self) -> bool:
+        """What is taken from the agent's queue is heard; else it is taken for nobody."""
+        return not self._mute and self._hold is None
+
     def _choose(self) -> None:
         replaced = self._tones is not None or self._hold is not None or self._playback is not None
         self.only_agent = not replaced and not self._mute

@@ -35,12 +35,20 @@ class Utterances:
     has left it.
     """
 
-    __slots__ = ("_nameless", "_speaking", "_waiting")
+    __slots__ = ("_audible", "_last_told", "_nameless", "_speaking", "_waiting")
 
     def __init__(self) -> None:
         self._waiting: deque[_Utterance] = deque()
         self._speaking = False
+        self._audible = True
+        self._last_told = -1  # ordinal of the newest one that is over
         self._nameless: tuple[int, bool] | None = None  # of the last one, which was over before it had a name
+
+    def restart(self) -> None:
+        """Another engine call, which counts its ordinals from the beginning."""
+        self._last_told = -1
+        self._nameless = None
+        self._speaking = False
 
     def speaking(self, speaks: bool, queued: int) -> None:
         """The engine begins or stops to speak."""
@@ -56,6 +64,8 @@ class Utterances:
 
     def named(self, ordinal: int, queued: int) -> list[Played]:
         """A transcript of the agent came. What can be told now that could not before."""
+        if ordinal <= self._last_told:
+            return []  # words about an utterance that was cut short
         last = self._waiting[-1] if self._waiting else None
         if last is not None:
             if last.ordinal is None:
@@ -66,6 +76,7 @@ class Utterances:
         if self._nameless is not None:
             played, interrupted = self._nameless
             self._nameless = None
+            self._last_told = ordinal
             return [Played(ordinal, played, interrupted)]
         if self._speaking:
             self._begin(queued).ordinal = ordinal
@@ -98,13 +109,25 @@ class Utterances:
         self._waiting.clear()
         return self._told(done, played)
 
+    def audible(self, heard: bool, played: int) -> list[Played]:
+        """Whether what leaves the queue is heard at all: not on hold, and not while the agent is muted."""
+        if heard == self._audible:
+            return []
+        told = self.cleared(played) if self._audible else []
+        self._audible = heard
+        for utterance in self._waiting:  # those that began unheard: what is left of them will be heard
+            utterance.begin = max(utterance.begin, played)
+        return told
+
     def _told(self, done: list[tuple[_Utterance, bool]], played: int) -> list[Played]:
         told = []
         for utterance, interrupted in done:
             end = played if utterance.end is None else min(utterance.end, played)
-            length = max(0, end - utterance.begin)
+            length = max(0, end - utterance.begin) if self._audible else 0
+            interrupted = interrupted or not self._audible
             if utterance.ordinal is None:
                 self._nameless = (length, interrupted)
             else:
+                self._last_told = max(self._last_told, utterance.ordinal)
                 told.append(Played(utterance.ordinal, length, interrupted))
         return told

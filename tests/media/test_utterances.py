@@ -87,3 +87,44 @@ def test_an_engine_without_end_does_not_fill_the_memory() -> None:
         utterances.named(number, number)
         utterances.speaking(False, number + 1)
     assert len(utterances.cleared(0)) == MAX_WAITING
+
+
+def test_words_that_are_taken_for_nobody_are_not_heard() -> None:
+    """Muted in the middle of one utterance, to the middle of the next but one."""
+    utterances = Utterances()
+    utterances.speaking(True, 0)
+    utterances.named(0, 0)
+    assert utterances.audible(False, 300) == [Played(0, 300, interrupted=True)]
+    assert utterances.named(0, 500) == []
+    utterances.speaking(False, 1000)
+    utterances.speaking(True, 1000)
+    utterances.named(2, 1000)
+    utterances.speaking(False, 1500)
+    assert utterances.settle(1500) == [Played(2, 0, interrupted=True)]
+    utterances.speaking(True, 1500)
+    utterances.named(4, 1500)
+    assert utterances.audible(True, 1700) == []
+    utterances.speaking(False, 2500)
+    assert utterances.settle(2500) == [Played(4, 800, interrupted=False)]
+
+
+def test_late_words_about_an_utterance_that_was_cut_short_are_not_another_one() -> None:
+    utterances = Utterances()
+    utterances.speaking(True, 0)
+    utterances.named(3, 0)
+    assert utterances.cleared(50) == [Played(3, 50, interrupted=True)]
+    assert utterances.named(3, 50) == []
+    utterances.speaking(False, 50)
+    assert utterances.settle(50) == []
+
+
+def test_another_engine_counts_from_the_beginning() -> None:
+    utterances = Utterances()
+    utterances.speaking(True, 0)
+    utterances.named(7, 0)
+    utterances.cleared(10)
+    utterances.restart()
+    utterances.speaking(True, 10)
+    utterances.named(0, 10)
+    utterances.speaking(False, 90)
+    assert utterances.settle(90) == [Played(0, 80, interrupted=False)]
