@@ -21,6 +21,18 @@ REAL_TIME = (
     TESTS / "media" / "test_in_process.py",
     TESTS / "media" / "worker",
 )
+# Of these the ones that make load, or judge time so finely that nothing may run beside them.
+ALONE = (
+    TESTS / "bench",
+    TESTS / "media" / "test_in_process.py",
+    TESTS / "media" / "worker",
+    END_TO_END / "test_audio_content.py",
+    END_TO_END / "test_audio_delay.py",
+    END_TO_END / "test_impaired_audio.py",
+    END_TO_END / "test_many_calls.py",
+    END_TO_END / "test_media_workers.py",
+    END_TO_END / "test_sip_loss.py",
+)
 ATTEMPTS = 3
 
 
@@ -30,5 +42,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if any(item.path.is_relative_to(place) for place in REAL_TIME):
             item.add_marker(pytest.mark.real_time)
+            if any(item.path.is_relative_to(place) for place in ALONE):
+                item.add_marker(pytest.mark.alone)
             item.add_marker(pytest.mark.flaky(reruns=ATTEMPTS - 1))
     items.sort(key=lambda item: item.path.is_relative_to(END_TO_END))
