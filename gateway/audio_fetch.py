@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
 from gateway.errors import InvalidRequestError
 
@@ -156,7 +157,9 @@ def _problem(url: str, *, allow_private: bool) -> str | None:
         return f"The URL is longer than {MAX_URL_LENGTH} characters."
     try:
         parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
+        # As it is connected to: aiohttp asks no resolver about an address, and turns into one what only looks
+        # like one (digits of other scripts, other full stops).
+        host, _ = URL(url).raw_host, parts.port
     except ValueError:
         return "The URL cannot be read."
     if parts.scheme not in ("http", "https") or not host:

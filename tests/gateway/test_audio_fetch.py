@@ -54,6 +54,9 @@ async def test_a_file_is_fetched_whole(tmp_path: Path, serve: Serve) -> None:
         "http://0x7f000001:{port}/a",
         "http://0:{port}/a",
         "http://[::ffff:127.0.0.1]:{port}/a",
+        "http://\uff11\uff12\uff17.0.0.1:{port}/a",  # digits of full width
+        "http://127\u30020\u30020\u30021:{port}/a",  # ideographic full stops
+        "http://\u2460\u2461\u2466.0.0.1:{port}/a",  # digits in circles
         "http://169.254.169.254/latest/meta-data",
         "http://10.0.0.1/",
     ],
