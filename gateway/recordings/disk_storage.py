@@ -46,7 +46,9 @@ class DiskStorage:
     async def read(self, location: str, start: int, stop: int) -> AsyncGenerator[bytes, None]:
         path = self._path(location.removeprefix(f"{SCHEME}:"))
         descriptor = await _in_thread(lambda: os.open(path, os.O_RDONLY | os.O_CLOEXEC))
-        return _pieces(descriptor, start, stop)
+        pieces = _pieces(descriptor, start, stop)
+        await anext(pieces)  # begun, since closing a generator that never ran closes nothing in it
+        return pieces
 
     async def delete(self, location: str) -> None:
         path = self._path(location.removeprefix(f"{SCHEME}:"))
@@ -96,6 +98,7 @@ def _move(source: Path, target: Path) -> None:
 
 async def _pieces(descriptor: int, start: int, stop: int) -> AsyncGenerator[bytes, None]:
     try:
+        yield b""
         while start < stop:
             piece = await asyncio.to_thread(os.pread, descriptor, min(READ_BYTES, stop - start), start)
             if not piece:

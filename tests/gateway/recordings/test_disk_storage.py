@@ -86,6 +86,15 @@ async def test_a_reader_that_goes_away_leaves_no_open_file(tmp_path: Path) -> No
     assert psutil.Process().num_fds() == before
 
 
+async def test_a_reader_who_only_asks_leaves_no_file_open(tmp_path: Path) -> None:
+    storage = DiskStorage(tmp_path / "kept")
+    location = await publish(storage, tmp_path, b"content")
+    before = psutil.Process().num_fds()
+    for _ in range(3):
+        await (await storage.read(location, 0, 7)).aclose()  # as for a HEAD request
+    assert psutil.Process().num_fds() == before
+
+
 async def test_a_file_that_became_shorter_is_an_error(tmp_path: Path) -> None:
     storage = DiskStorage(tmp_path / "kept")
     location = await publish(storage, tmp_path, b"short")
