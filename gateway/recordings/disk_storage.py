@@ -40,7 +40,13 @@ class DiskStorage:
         await _in_thread(write)
 
     async def publish(self, source: Path, name: str, content_type: str, sha256: str) -> str:
-        await _in_thread(lambda: _move(source, self._path(name)))
+        moving = asyncio.ensure_future(_in_thread(lambda: _move(source, self._path(name))))
+        try:
+            await asyncio.shield(moving)
+        except asyncio.CancelledError:
+            # A thread cannot be stopped: whoever deletes next must find the file, not be overtaken by it.
+            await asyncio.wait([moving])
+            raise
         return self.location(name)
 
     async def read(self, location: str, start: int, stop: int) -> AsyncGenerator[bytes, None]:
