@@ -67,7 +67,8 @@ class AudioFetcher:
             path.unlink(missing_ok=True)
             if isinstance(error, TimeoutError):
                 raise AudioFetchError(f"not here within {self._limits.timeout_s:g} s") from error
-            if isinstance(error, aiohttp.ClientError | OSError):
+            # UnicodeError: a name that cannot be one, with an empty or too long label.
+            if isinstance(error, aiohttp.ClientError | OSError | UnicodeError):
                 raise AudioFetchError(f"{type(error).__name__}: {_cause(error)}") from error
             raise
         return path

@@ -164,6 +164,13 @@ async def test_a_server_that_never_ends_its_answer_is_given_up(tmp_path: Path, s
     stop.set()
 
 
+@pytest.mark.parametrize("host", ["a..b", "a" * 64 + ".com"])
+async def test_a_name_that_no_host_can_have_is_a_failure_like_others(tmp_path: Path, host: str) -> None:
+    with pytest.raises(AudioFetchError):
+        await AudioFetcher(tmp_path, FetchLimits()).fetch(f"http://{host}/a")
+    assert os.listdir(tmp_path) == []
+
+
 async def test_a_host_that_refuses_is_told_without_its_address(tmp_path: Path, serve: Serve) -> None:
     with pytest.raises(AudioFetchError) as refused:
         await AudioFetcher(tmp_path, FetchLimits(allow_private=True)).fetch("http://127.0.0.1:1/a")
