@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
 from gateway.errors import InvalidRequestError
 
@@ -66,7 +67,8 @@ class AudioFetcher:
             path.unlink(missing_ok=True)
             if isinstance(error, TimeoutError):
                 raise AudioFetchError(f"not here within {self._limits.timeout_s:g} s") from error
-            if isinstance(error, aiohttp.ClientError | OSError):
+            # UnicodeError: a name that cannot be one, with an empty or too long label.
+            if isinstance(error, aiohttp.ClientError | OSError | UnicodeError):
                 raise AudioFetchError(f"{type(error).__name__}: {_cause(error)}") from error
             raise
         return path
@@ -156,7 +158,9 @@ def _problem(url: str, *, allow_private: bool) -> str | None:
         return f"The URL is longer than {MAX_URL_LENGTH} characters."
     try:
         parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
+        # As it is connected to: aiohttp asks no resolver about an address, and turns into one what only looks
+        # like one (digits of other scripts, other full stops).
+        host, _ = URL(url).raw_host, parts.port
     except ValueError:
         return "The URL cannot be read."
     if parts.scheme not in ("http", "https") or not host:

@@ -23,7 +23,7 @@ from gateway.conversation_services import ConversationListener, ConversationServ
 from gateway.digit_input import DigitInput
 from gateway.failure_reasons import EndReason, FailureReason, end_of_engine_reason
 from gateway.negotiated_media import encryption_of, negotiate_leg
-from gateway.transcript import SPEAKERS
+from gateway.transcript import SPEAKERS, USER
 from media import messages as m
 from media.plane import MediaCapacityError, UnknownLegError
 from media.ultravox.call_request import EngineCallRequest
@@ -244,10 +244,13 @@ class Conversation:
             self.lose(FailureReason.AGENT_ERROR, f"engine socket closed with {event.code}")
 
     def _on_transcript(self, event: m.TranscriptReceived) -> None:
+        text = event.text
+        if text is not None and event.role == USER:
+            text = self._digits.veiled(text)
         self._call.transcript.add(
             event.role,
             event.ordinal,
-            text=event.text,
+            text=text,
             delta=event.delta,
             final=event.final,
             media_ms=event.media_ms,
@@ -256,7 +259,7 @@ class Conversation:
             "transcript",
             speaker=SPEAKERS.get(event.role, event.role),
             ordinal=event.ordinal,
-            text=event.text,
+            text=text,
             delta=event.delta,
             final=event.final,
             timestamp=round(event.media_ms / 1000, 1),

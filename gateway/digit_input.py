@@ -5,6 +5,7 @@ agent as text.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 
 from gateway.call import Call
@@ -13,6 +14,9 @@ from gateway.digit_merge import DigitMerge
 from store.records import DtmfMode
 
 INFO = "info"
+# Batches on their way to the engine and back, of which it has not told yet that it got them.
+UNTOLD_BATCHES = 16
+VEIL = "\u2022"
 _ONE_WAY = {DtmfMode.RFC4733: "rfc4733", DtmfMode.INFO: INFO}
 
 
@@ -33,7 +37,9 @@ class DigitInput:
         self._clock = clock
         self._show_digits = show_digits
         self._merge = DigitMerge()
-        self._batch = DigitBatch(deliver)
+        self._deliver = deliver
+        self._batch = DigitBatch(self._hand_over)
+        self._untold: deque[str] = deque(maxlen=UNTOLD_BATCHES)
 
     def listens_for_tones(self, telephone_event: int | None) -> bool:
         """Whether keys are to be looked for in the audio, when this payload type was negotiated for them."""
@@ -50,6 +56,21 @@ class DigitInput:
         self._call.step("digit-received", by=by, duration_ms=duration_ms)
         self._call.announce("digit", by=by, **({"digit": digit} if self._show_digits else {}))
         self._batch.add(digit)
+
+    def _hand_over(self, digits: str) -> None:
+        if not self._show_digits:
+            self._untold.append(digits)
+        self._deliver(digits)
+
+    def veiled(self, words: str) -> str:
+        """What the engine says that the far party said or wrote, without the keys that we told it of: it puts
+        them into its transcript like any other text.
+        """
+        keys = words.strip()
+        if keys not in self._untold:
+            return words
+        self._untold.remove(keys)
+        return VEIL * len(keys)
 
     def close(self) -> None:
         self._batch.close()

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from store.records import TranscriptEntry
 
-SPEAKERS = {"agent": "agent", "user": "contact"}
+USER = "user"  # the far party, as the engine calls it
+SPEAKERS = {"agent": "agent", USER: "contact"}
 UTTERANCE_LIMIT = 5_000  # utterances kept for one call
 
 

@@ -38,7 +38,12 @@ def decode(path: Path, sample_rate: int, max_s: float) -> bytes:
                 raise AudioFileError(f"{container.format.name} files are not played")
             if not container.streams.audio:
                 raise AudioFileError("there is no sound in it")
+            form = None
             for frame in container.decode(container.streams.audio[0]):
+                if form not in (None, _form(frame)):  # pieces of several recordings, one behind the other
+                    _append(audio, resampler.resample(None))
+                    resampler = AudioResampler(format="s16", layout="mono", rate=sample_rate)
+                form = _form(frame)
                 _append(audio, resampler.resample(frame))
                 if len(audio) > most:
                     raise AudioFileError(f"longer than {max_s:.0f} s")
@@ -48,6 +53,11 @@ def decode(path: Path, sample_rate: int, max_s: float) -> bytes:
     if not audio:
         raise AudioFileError("there is no sound in it")
     return bytes(audio)
+
+
+def _form(frame: AudioFrame) -> tuple[str, str, int]:
+    """What one resampler can take only one of."""
+    return frame.format.name, frame.layout.name, frame.sample_rate
 
 
 def _append(audio: bytearray, frames: list[AudioFrame]) -> None:

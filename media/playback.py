@@ -8,9 +8,13 @@ import audioop
 from collections import OrderedDict
 from pathlib import Path
 
+import structlog
+
 from media import audio_file
 from media.file_thread import FileThread
 from media.hold_tone import hold_tone
+
+log = structlog.get_logger(__name__)
 
 FRAME_MS = 20
 # Decoded files that are kept, since the next call often plays the same one.
@@ -95,6 +99,10 @@ class Player:
             playback.failed(str(error))
         except OSError as error:
             playback.failed(f"{type(error).__name__}: {error.strerror or error}")
+        except Exception:
+            # Without a word of it the leg would wait in silence for the file, in place of the agent.
+            log.exception("audio_file_not_read", play_id=playback.play_id)
+            playback.failed("the file cannot be read")
 
     def _decoded(self, path: str, sample_rate: int) -> bytes:
         key = (path, Path(path).stat().st_mtime_ns, sample_rate)

@@ -40,13 +40,21 @@ class DiskStorage:
         await _in_thread(write)
 
     async def publish(self, source: Path, name: str, content_type: str, sha256: str) -> str:
-        await _in_thread(lambda: _move(source, self._path(name)))
+        moving = asyncio.ensure_future(_in_thread(lambda: _move(source, self._path(name))))
+        try:
+            await asyncio.shield(moving)
+        except asyncio.CancelledError:
+            # A thread cannot be stopped: whoever deletes next must find the file, not be overtaken by it.
+            await asyncio.wait([moving])
+            raise
         return self.location(name)
 
     async def read(self, location: str, start: int, stop: int) -> AsyncGenerator[bytes, None]:
         path = self._path(location.removeprefix(f"{SCHEME}:"))
         descriptor = await _in_thread(lambda: os.open(path, os.O_RDONLY | os.O_CLOEXEC))
-        return _pieces(descriptor, start, stop)
+        pieces = _pieces(descriptor, start, stop)
+        await anext(pieces)  # begun, since closing a generator that never ran closes nothing in it
+        return pieces
 
     async def delete(self, location: str) -> None:
         path = self._path(location.removeprefix(f"{SCHEME}:"))
@@ -96,6 +104,7 @@ def _move(source: Path, target: Path) -> None:
 
 async def _pieces(descriptor: int, start: int, stop: int) -> AsyncGenerator[bytes, None]:
     try:
+        yield b""
         while start < stop:
             piece = await asyncio.to_thread(os.pread, descriptor, min(READ_BYTES, stop - start), start)
             if not piece:

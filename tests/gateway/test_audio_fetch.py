@@ -54,6 +54,9 @@ async def test_a_file_is_fetched_whole(tmp_path: Path, serve: Serve) -> None:
         "http://0x7f000001:{port}/a",
         "http://0:{port}/a",
         "http://[::ffff:127.0.0.1]:{port}/a",
+        "http://\uff11\uff12\uff17.0.0.1:{port}/a",  # digits of full width
+        "http://127\u30020\u30020\u30021:{port}/a",  # ideographic full stops
+        "http://\u2460\u2461\u2466.0.0.1:{port}/a",  # digits in circles
         "http://169.254.169.254/latest/meta-data",
         "http://10.0.0.1/",
     ],
@@ -159,6 +162,13 @@ async def test_a_server_that_never_ends_its_answer_is_given_up(tmp_path: Path, s
         await fetcher.fetch(f"http://{address}/a")
     assert os.listdir(tmp_path) == []
     stop.set()
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 64 + ".com"])
+async def test_a_name_that_no_host_can_have_is_a_failure_like_others(tmp_path: Path, host: str) -> None:
+    with pytest.raises(AudioFetchError):
+        await AudioFetcher(tmp_path, FetchLimits()).fetch(f"http://{host}/a")
+    assert os.listdir(tmp_path) == []
 
 
 async def test_a_host_that_refuses_is_told_without_its_address(tmp_path: Path, serve: Serve) -> None:

@@ -14,6 +14,7 @@ from gateway.call import Call
 from gateway.config import AmdSection, CallsSection, EngineSection, WatchdogsSection
 from gateway.conversation import Conversation
 from gateway.conversation_services import ConversationServices
+from gateway.event_bus import CallEvent, EventBus
 from gateway.failure_reasons import EndReason, FailureReason
 from gateway.metrics import GatewayMetrics
 from media import messages as m
@@ -204,6 +205,29 @@ async def test_digits_reach_the_engine_as_the_bare_text(make_scene: SceneMaker) 
     assert all(
         "9" not in str(event.detail) for event in scene.call.timeline if event.kind == "digit-received"
     )
+
+
+async def test_keys_are_not_told_by_the_transcript_either(make_scene: SceneMaker) -> None:
+    scene = make_scene()
+    bus = EventBus()
+    watcher = bus.subscribe("o")
+    scene.call.tell(bus)
+    await scene.in_progress()
+    for digit in "4711#":
+        scene.tell(m.DigitReceived(leg_id="c1", digit=digit, duration_ms=100))
+    for ordinal, text in enumerate(("4711#", "my number is 4711#")):
+        scene.tell(
+            m.TranscriptReceived(
+                leg_id="c1", role="user", ordinal=ordinal, final=True, text=text, delta=None, media_ms=900
+            )
+        )
+    expected = ["\u2022" * 5, "my number is 4711#"]
+    assert [entry.text for entry in scene.call.transcript.entries()] == expected
+    told = []
+    while isinstance(event := await watcher.next(0), CallEvent):
+        if event.kind == "transcript":
+            told.append(event.data["text"])
+    assert told == expected
 
 
 async def test_a_tool_nobody_serves_is_answered_so_that_the_agent_does_not_wait(

@@ -51,6 +51,16 @@ def test_an_mp3_file_is_played(tmp_path: Path) -> None:
     assert dominant_tone(sound)[0] == pytest.approx(700, abs=3)
 
 
+def test_a_file_put_together_from_pieces_of_two_rates_is_played_whole(tmp_path: Path) -> None:
+    for name, rate in (("a.aac", 44100), ("b.aac", 22050)):
+        write_compressed(tmp_path / name, tone(700, 1000, rate=rate), rate, "aac")
+    (tmp_path / "both.aac").write_bytes((tmp_path / "a.aac").read_bytes() + (tmp_path / "b.aac").read_bytes())
+    sound = samples(decode(tmp_path / "both.aac", 8000, 10))
+    assert abs(len(sound) - 16000) < 1600
+    for part in (sound[2000:6000], sound[10000:14000]):
+        assert dominant_tone(part)[0] == pytest.approx(700, abs=3)
+
+
 def test_stereo_becomes_mono(tmp_path: Path) -> None:
     both = np.stack([tone(500, 200), tone(900, 200)], axis=1).reshape(1, -1)
     with av.open(str(tmp_path / "a.wav"), "w") as container:

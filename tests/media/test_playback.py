@@ -46,6 +46,19 @@ def test_a_file_that_cannot_be_played_says_why(tmp_path: Path) -> None:
     assert play(tmp_path / "a.wav", max_s=1.0).error == "longer than 1 s"
 
 
+def test_a_file_that_nobody_foresaw_does_not_keep_the_agent_silent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fault(*args: object) -> bytes:
+        raise ValueError("never heard of")
+
+    write_wav(tmp_path / "a.wav", tone(440, 90))
+    monkeypatch.setattr(audio_file, "decode", fault)
+    playback = play(tmp_path / "a.wav")
+    assert playback.finished
+    assert playback.error == "the file cannot be read"
+
+
 def test_a_loop_has_no_end_and_no_seam(tmp_path: Path) -> None:
     audio = np.arange(400, dtype=np.int16)  # two and a half frames
     playback = FilePlayback("p1", 8000, loop=True, audio=audio.tobytes())

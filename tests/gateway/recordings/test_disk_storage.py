@@ -1,5 +1,7 @@
+import asyncio
 import errno
 import os
+import threading
 from contextlib import aclosing
 from pathlib import Path
 
@@ -68,6 +70,36 @@ async def test_on_another_file_system_the_file_still_appears_at_once(
     assert [path.name for path in (tmp_path / "kept" / "2026" / "01").iterdir()] == ["a.mp3"]
 
 
+async def test_what_is_deleted_while_it_is_put_in_its_place_does_not_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = os.replace
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slowly(source: Path, target: Path) -> None:
+        begun.set()
+        assert go_on.wait(5.0)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", slowly)
+    storage = DiskStorage(tmp_path / "kept")
+    publishing = asyncio.create_task(publish(storage, tmp_path, b"sound"))
+    await asyncio.to_thread(begun.wait, 5.0)
+    publishing.cancel()
+
+    async def delete() -> None:
+        await asyncio.gather(publishing, return_exceptions=True)
+        await storage.delete(storage.location("2026/01/a.mp3"))
+
+    deleting = asyncio.create_task(delete())
+    await asyncio.wait([deleting], timeout=0.2)  # enough for one that does not wait for the thread
+    go_on.set()
+    await deleting
+    assert publishing.cancelled()
+    await asyncio.get_running_loop().shutdown_default_executor()  # whatever still ran has ended
+    assert list((tmp_path / "kept" / "2026" / "01").iterdir()) == []
+
+
 async def test_reading_goes_on_when_the_file_is_deleted_meanwhile(tmp_path: Path) -> None:
     storage = DiskStorage(tmp_path / "kept")
     location = await publish(storage, tmp_path, b"x" * 600_000)
@@ -83,6 +115,15 @@ async def test_a_reader_that_goes_away_leaves_no_open_file(tmp_path: Path) -> No
     before = psutil.Process().num_fds()
     async with aclosing(await storage.read(location, 0, 600_000)) as pieces:
         await anext(pieces)
+    assert psutil.Process().num_fds() == before
+
+
+async def test_a_reader_who_only_asks_leaves_no_file_open(tmp_path: Path) -> None:
+    storage = DiskStorage(tmp_path / "kept")
+    location = await publish(storage, tmp_path, b"content")
+    before = psutil.Process().num_fds()
+    for _ in range(3):
+        await (await storage.read(location, 0, 7)).aclose()  # as for a HEAD request
     assert psutil.Process().num_fds() == before
 
 
