@@ -117,6 +117,8 @@ class Session:
             if response is not None and status < 300:
                 self._on_reoffer_answered(response.body)
                 return
+            if response is None and status == 487:
+                return  # never sent: a later one has taken its place, and speaks for both
             audio.withdraw_offer()
             self.call.step("hold-refused" if held else "unhold-refused", sip_status=status)
             if not held and response is not None and not self.over:

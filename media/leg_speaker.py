@@ -63,6 +63,8 @@ class LegSpeaker:
     def frame(self, playout: Playout) -> bytes | bytearray | None:
         """The next 20 ms when it is not simply the agent's."""
         frame: bytes | bytearray | None
+        if self._mute and self._hold is None and (self._tones is not None or self._playback is not None):
+            playout.take()  # a muted agent's words do not wait
         if self._tones is not None:
             frame = self._tones.take()
             if self._tones.finished:

@@ -58,13 +58,18 @@ def own_secret(file: Path) -> bytes:
     """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
+        made = secrets.token_urlsafe(SECRET_BYTES).encode()
+        # Whole or not at all: it appears under its name only once it is written.
+        draft = file.with_name(f"{file.name}.{secrets.token_hex(8)}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with os.fdopen(descriptor, "wb") as new:
+                new.write(made)
+            os.link(draft, file)
         except FileExistsError:
             return file.read_bytes().strip()
-        made = secrets.token_urlsafe(SECRET_BYTES).encode()
-        with os.fdopen(descriptor, "wb") as new:
-            new.write(made)
+        finally:
+            draft.unlink()
         return made
     except OSError as error:
         raise ConfigurationError(f"the secret of recording links: {error}") from error

@@ -178,3 +178,15 @@ async def test_an_info_about_something_else_is_noted_and_harmless(scene: Scene) 
     info = await call.send("INFO", body=b"<media_control/>", content_type="application/media_control+xml")
     assert info.status == 200
     assert session.call.timeline[-1].detail == {"content_type": "application/media_control+xml"}
+
+
+async def test_hold_and_back_and_hold_before_the_far_party_has_answered_ends_on_hold(scene: Scene) -> None:
+    _, session = await scene.answered()
+    for held in (True, False, True):
+        session.set_hold(held)
+    await until(lambda: any(step.kind == "held" for step in session.call.timeline))
+    await asyncio.sleep(0.1)
+    assert session.actions.held
+    assert not [
+        kind for kind in kinds(session) if kind in ("hold-refused", "unhold-refused", "reoffer-refused")
+    ]

@@ -107,3 +107,10 @@ def test_keys_come_before_music_and_music_before_a_file(scene: Scene, tmp_path: 
     assert any(music)
     scene.speaker.resume()
     assert scene.speaker.replaced
+
+
+def test_a_muted_agent_does_not_wait_behind_a_file(scene: Scene, tmp_path: Path) -> None:
+    scene.speaker.mute(True)
+    scene.speaker.send_tones(m.SendDigits(leg_id="a", digits="5", tone_ms=100, gap_ms=60), RATE)
+    scene.heard(5)
+    assert scene.playout.queued_ms == 1900

@@ -80,3 +80,19 @@ def test_a_secret_that_cannot_be_kept_is_a_fault_of_the_configuration(tmp_path: 
 def test_a_short_secret_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="16 characters"):
         LinkSigner(b"guess me", 3600)
+
+
+def test_a_secret_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gateway that dies while it writes the secret leaves none that the next start would have to refuse."""
+    file = tmp_path / "recording_link.key"
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gateway.recordings.links.os.link", die)
+    with pytest.raises(KeyboardInterrupt):
+        own_secret(file)
+    monkeypatch.undo()
+    assert list(tmp_path.iterdir()) == []
+    assert len(own_secret(file)) >= 16
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]
