@@ -51,6 +51,22 @@ def test_a_secure_offer_is_answered_with_its_profile_its_tag_and_a_key_of_ours()
     assert parameters.encrypted
 
 
+@pytest.mark.parametrize("between", [(PLAIN,), (SECURE, crypto(1, "AEAD_AES_128_GCM"))])
+def test_a_key_that_went_out_of_use_does_not_come_back(between: tuple[str, ...]) -> None:
+    session = AudioSession(ALLOW, 7)
+    keys = [
+        session.answer(sdp(*lines, version=version))[1].sdes
+        for version, lines in enumerate(
+            [(SECURE, crypto(1, SHA1_80)), between, (SECURE, crypto(1, SHA1_80)), (SECURE, crypto(1, SHA1_80))]
+        )
+    ]
+    first, again, unchanged = keys[0], keys[2], keys[3]
+    assert first is not None
+    assert again is not None
+    assert again.local != first.local
+    assert unchanged == again
+
+
 def test_the_strongest_suite_that_is_offered_is_taken() -> None:
     lines = (crypto(1, SHA1_80), crypto(2, "AEAD_AES_128_GCM"), crypto(3, "AEAD_AES_256_GCM"))
     body, parameters = AudioSession(ALLOW, 7).answer(sdp(SECURE, *lines))
