@@ -277,6 +277,18 @@ def test_ice_decides_who_may_do_the_handshake_and_where_media_goes(sides: tuple[
     assert near.session.ignored >= 1  # the stranger's check
 
 
+def test_under_ice_audio_goes_where_it_was_nominated_though_sdp_names_no_address(
+    sides: tuple[Side, Side],
+) -> None:
+    near, far = sides
+    near.negotiate(far, active=False, dtls=None, ice=ICE, remote_host="0.0.0.0", remote_port=9)
+    far.negotiate(near, active=False, dtls=None)
+    check(near, far.sockets[0], nominate=True)
+    near.say(900)
+    run(far, seconds=0.2)
+    assert abs(far.hears() - 900) < 20
+
+
 def test_without_a_check_the_reason_names_ice(sides: tuple[Side, Side]) -> None:
     near, far = sides
     near.negotiate(far, active=False, ice=ICE)
