@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from enum import Enum
 
-from cryptography.hazmat.primitives.serialization import Encoding
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
 
 from media.dtls_certificate import DtlsCertificate, matches
 from media.messages import DtlsParameters, SrtpKeys, SrtpSuite
@@ -196,8 +195,10 @@ class DtlsEndpoint:
     def _established(self) -> None:
         """The handshake is over: see who it was with, and take the keys."""
         connection = self._connection
-        certificate = connection.get_peer_certificate(as_cryptography=True)
-        if certificate is None or not matches(self._fingerprints, certificate.public_bytes(Encoding.DER)):
+        # Only its bytes count; to read them would fail for some that OpenSSL takes.
+        certificate = connection.get_peer_certificate()
+        der = b"" if certificate is None else crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate)
+        if not matches(self._fingerprints, der):
             self._fail("the far party's certificate is not the one whose fingerprint was signalled")
             return
         profile = _PROFILES.get(connection.get_selected_srtp_profile())

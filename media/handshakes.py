@@ -9,8 +9,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
+import structlog
+
 from media.dtls import DtlsContext
 from media.dtls_certificate import DtlsCertificate
+
+log = structlog.get_logger(__name__)
 
 Step = Callable[[float], None]
 
@@ -37,6 +41,12 @@ class Handshakes:
         self._waiting.append(step)
 
     def step(self, now: float) -> None:
-        """Do what has waited longest. `now` is monotonic seconds."""
-        if self._waiting:
+        """Do what has waited longest. `now` is monotonic seconds. What fails is one call's: it runs into its
+        time limit, and the others go on.
+        """
+        if not self._waiting:
+            return
+        try:
             self._waiting.popleft()(now)
+        except Exception:
+            log.exception("handshake_step_failed")

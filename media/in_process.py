@@ -195,13 +195,14 @@ class InProcessMediaPlane(MediaPlane):
         now = time.monotonic()
         if self._clock is not None:
             self._clock.remove(leg)
-        statistics = leg.close(now)
-        for sock in leg.sockets:
-            if self._poller is not None:
-                self._poller.remove(sock)
-            sock.close()
-        self._ports.release(port, now)
-        return LegClosed(leg_id=leg_id, statistics=statistics)
+        try:
+            return LegClosed(leg_id=leg_id, statistics=leg.close(now))
+        finally:
+            for sock in leg.sockets:
+                if self._poller is not None:
+                    self._poller.remove(sock)
+                sock.close()
+            self._ports.release(port, now)
 
     async def statistics(self, leg_id: str) -> LegStatistics:
         entry = self._legs.get(leg_id)

@@ -112,6 +112,15 @@ class Latch:
             return True
         return self._other(source, now)
 
+    def is_signalled(self, source: Source) -> bool:
+        """Whether this is the address that offer or answer named."""
+        return source[:2] == self._signalled
+
+    def forget(self) -> None:
+        """The latched source was nobody's of this call: the next one may be."""
+        self.source = self._left = None
+        self.target = self._signalled if self._aims_at_signalled() else None
+
     def _other(self, source: Source, now: float) -> bool:
         if self._is_valid is not None:
             return self._checked(source, now)

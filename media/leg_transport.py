@@ -52,6 +52,8 @@ class LegTransport:
         "_handshakes",
         "_latch",
         "_negotiated",
+        "_parameters",
+        "_rejected",
         "_security",
         "_send_to",
         "_source",
@@ -87,6 +89,8 @@ class LegTransport:
         self._dtls: DtlsEndpoint | None = None
         self._fingerprints: frozenset[tuple[str, str]] | None = None
         self._active = False
+        self._parameters: DtlsParameters | None = None
+        self._rejected: str | None = None  # why a handshake of somebody unknown came to nothing
         self._negotiated = False
         self._waiting: deque[tuple[bytes, Source]] = deque()
         self._submitted = False
@@ -154,7 +158,7 @@ class LegTransport:
         self._end_association()
         self._fingerprints = fingerprints
         self._active = parameters.active
-        self.failure = None
+        self.failure = self._rejected = None
         self._security.hold()
         if self._stands_since is not None:
             self._due_at = now + self._timeout_s
@@ -162,6 +166,10 @@ class LegTransport:
 
     def _begin(self, parameters: DtlsParameters, now: float) -> None:
         assert self._handshakes is not None
+        self._parameters = parameters
+        self._source = None
+        if parameters.active:
+            self._waiting.clear()  # what came before we said anything answers nothing
         self._dtls = DtlsEndpoint(self._handshakes.context, parameters, now)
         if self._waiting:
             self._submit()
@@ -183,6 +191,10 @@ class LegTransport:
     @property
     def _pending(self) -> bool:
         return self._dtls is not None and self._dtls.state is DtlsState.HANDSHAKE
+
+    @property
+    def _pending_or_failed(self) -> bool:
+        return self._dtls is not None and self._dtls.state in (DtlsState.HANDSHAKE, DtlsState.FAILED)
 
     # --- what comes ---
 
@@ -238,9 +250,31 @@ class LegTransport:
         if not self._belongs(source, now):  # it came before anybody knew
             self.strangers += 1
             return
-        self._source = source
-        self._dtls.receive(data, now)
-        self._after(self._dtls, now)
+        if self._source not in (None, source):
+            self._begin_again(now)  # the hellos of two would make a handshake of neither
+        self._source, dtls = source, self._dtls
+        dtls.receive(data, now)
+        if dtls.state is DtlsState.FAILED and self._is_unknown(source):
+            self._send_outgoing()
+            self._rejected = dtls.failure
+            self.strangers += 1
+            self._dtls_latch.forget()
+            self._begin_again(now)
+            return
+        self._after(dtls, now)
+
+    def _is_unknown(self, source: Source) -> bool:
+        """Whether this may be somebody else than the far party, who must not end its call: where we wait for
+        a hello, anybody may send one.
+        """
+        return self.ice is None and not self._active and not self._dtls_latch.is_signalled(source)
+
+    def _begin_again(self, now: float) -> None:
+        """Wait for a hello as if none had come. The side that has said its own goes on, and so does who is
+        known by ICE.
+        """
+        if self._pending_or_failed and not self._active and self.ice is None and self._parameters is not None:
+            self._begin(self._parameters, now)
 
     def _after(self, dtls: DtlsEndpoint, now: float) -> None:
         """Send what the association has to say, and see whether the handshake has just ended."""
@@ -288,6 +322,8 @@ class LegTransport:
             return f"{limit}: no ICE check of the far party has come{with_wrong}"
         if self.ice is not None and self.ice.nominated is None:
             return f"{limit}: the far party has nominated no path (ICE)"
+        if self._rejected is not None:
+            return f"{limit}: {self._rejected}"
         if not dtls.heard:
             return f"{limit}: nothing of a DTLS handshake has come from the far party"
         return f"{limit}: the far party does not go on with the DTLS handshake"

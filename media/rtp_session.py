@@ -105,8 +105,8 @@ class RtpSession:
         before = self.negotiated
         if settled == before:
             return
-        on_hold = settled.remote_host in _NOBODY
-        if not on_hold:
+        named = settled.remote_host not in _NOBODY
+        if named:
             # Anything but a literal would make the socket ask DNS, in the middle of everybody's audio.
             ipaddress.ip_address(settled.remote_host)
         if before is None or _coding(before) != _coding(settled):
@@ -122,7 +122,7 @@ class RtpSession:
             )
         # Who holds us may play music, which is not for the agent's ear.
         self.receiver.set_expecting(settled.direction is Direction.SENDRECV)
-        if not on_hold:
+        if named:
             self.latch.signalled(settled.remote_host, settled.remote_port, now)
             self.transport.signalled(settled.remote_host, settled.remote_port, now)
             self.rtcp_transport.signalled(settled.remote_host, settled.remote_rtcp_port, now)
@@ -136,7 +136,8 @@ class RtpSession:
         encrypted.
         """
         may_send = settled.direction in (Direction.SENDRECV, Direction.SENDONLY)
-        on_hold = settled.remote_host in _NOBODY
+        # Under ICE the address is what the checks find, whatever the description names.
+        on_hold = settled.remote_host in _NOBODY and settled.ice is None
         self.sender.set_pacing(settled.ptime_ms, may_send and not on_hold and self.transport.ready)
 
     def _handshake_ended(self, failure: str | None, now: float) -> None:

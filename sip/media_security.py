@@ -102,7 +102,14 @@ class MediaSecurity:
         return self._current.ice
 
     def settle(self, agreement: SecurityAgreement, profile: str) -> None:
-        """A negotiation came about; later offers of ours go on from it."""
+        """A negotiation came about; later offers of ours go on from it.
+
+        A key that goes out of use is not used again: the packets of another beginning would be encrypted like
+        those of the first (RFC 3711, section 9.1).
+        """
+        before = self._current.sdes
+        if before is not None and (agreement.sdes is None or agreement.sdes.suite != before.suite):
+            self._keys.pop(before.suite, None)
         self._current = agreement
         self._profile = profile
 

@@ -34,6 +34,9 @@ _VOIP_METRICS = "voip-metrics"
 # What RFC 4733 numbers 0-9, *, #, A-D and flash.
 _EVENTS = "0-16"
 _TELEPHONE_EVENT_PAYLOAD_TYPE = 101
+# The port beside the address 0.0.0.0 of an ICE agent whose own address is not (yet) to be told (RFC 8840,
+# section 4.1.1); browsers write so.
+_NO_DEFAULT_CANDIDATE = 9
 
 _REVERSED = {"sendrecv": "sendrecv", "sendonly": "recvonly", "recvonly": "sendonly", "inactive": "inactive"}
 
@@ -234,7 +237,8 @@ class AudioSession:
     ) -> AudioParameters:
         connection = remote.connection_of(section)
         theirs = remote.direction_of(section)
-        if connection.is_unspecified:
+        by_ice_alone = choice.security.ice is not None and section.port == _NO_DEFAULT_CANDIDATE
+        if connection.is_unspecified and not by_ice_alone:
             # RFC 3264 8.4: the old way to say "I do not listen".
             theirs = {"sendrecv": "sendonly", "recvonly": "inactive"}.get(theirs, theirs)
         ours = _REVERSED[theirs]

@@ -6,9 +6,11 @@ import random
 from collections.abc import Callable
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+from OpenSSL import SSL, crypto
 
 from media.dtls import MTU_BYTES, DtlsContext, DtlsEndpoint, DtlsState
-from media.dtls_certificate import DtlsCertificate
+from media.dtls_certificate import DtlsCertificate, fingerprint
 from media.messages import DtlsParameters, SrtpSuite
 
 OURS, THEIRS = DtlsContext(DtlsCertificate.generate()), DtlsContext(DtlsCertificate.generate())
@@ -114,6 +116,25 @@ def test_a_certificate_of_somebody_else_gives_no_keys() -> None:
     assert server.state is DtlsState.FAILED
     assert server.keys is None
     assert "fingerprint" in (server.failure or "")
+
+
+def test_a_certificate_of_an_unknown_version_is_judged_by_its_bytes_alone() -> None:
+    """OpenSSL takes it, and readers of certificates raise."""
+    own = DtlsCertificate.generate()
+    version_3, version_4 = bytes.fromhex("a003020102"), bytes.fromhex("a003020103")
+    odd = own.certificate.public_bytes(Encoding.DER).replace(version_3, version_4, 1)
+    context = DtlsContext(own)
+    inner: SSL.Context = context._context
+    inner.use_certificate(crypto.load_certificate(crypto.FILETYPE_ASN1, odd))
+    for told, state in (
+        (fingerprint("sha-256", odd), DtlsState.ESTABLISHED),
+        (context.fingerprint, DtlsState.FAILED),
+    ):
+        client = DtlsEndpoint(context, parameters(THEIRS, active=True), 0.0)
+        expected = DtlsParameters(fingerprints=(("sha-256", told),), active=False)
+        server = DtlsEndpoint(THEIRS, expected, 0.0)
+        run(client, server)
+        assert server.state is state
 
 
 def test_a_client_does_not_accept_another_server_either() -> None:

@@ -447,6 +447,43 @@ async def test_one_leg_s_fault_is_told_and_the_others_go_on(
     await plane.close_leg("bad")
 
 
+async def test_the_port_of_a_leg_that_cannot_be_closed_properly_is_given_back(
+    plane: InProcessMediaPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = plane.ports_free
+    created = await plane.create_leg(CreateLeg(leg_id="bad", call_id="c"), lambda _: None)
+
+    def close(leg: Leg, now: float) -> None:
+        raise RuntimeError("out of luck")
+
+    monkeypatch.setattr(Leg, "close", close)
+    with pytest.raises(RuntimeError):
+        await plane.close_leg("bad")
+    plane._ports._wake(float("inf"))
+    assert plane.ports_free == free
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as again:
+        again.bind(("0.0.0.0", created.port))
+
+
+async def test_a_datagram_or_a_handshake_that_cannot_be_handled_does_not_stop_the_clock(
+    plane: InProcessMediaPlane, call: Call
+) -> None:
+    def unlucky(*_: object) -> None:
+        raise RuntimeError("out of luck")
+
+    assert plane._poller is not None
+    assert plane._handshakes is not None
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.sendto(b"anything", sock.getsockname())
+        plane._poller.add(sock, unlucky)
+        plane._handshakes.submit(unlucky)
+        async with engine_server() as engine:
+            await call.connect(engine)
+            await call.peer.until_received(10)
+        plane._poller.remove(sock)
+
+
 async def test_trusted_certificates_are_read_before_the_first_call(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading them takes as long as several frames, on which every other call would wait."""
     socket_module._tls_context.cache_clear()

@@ -206,6 +206,55 @@ def test_another_certificate_than_signalled_fails_with_a_reason(sides: tuple[Sid
     assert not near.session.transport.ready
 
 
+FATAL_ALERT = b"\x15\xfe\xfd" + bytes(8) + b"\0\2\2\x28"  # handshake failure, in the clear
+
+
+@pytest.mark.parametrize("before_the_answer", [True, False])
+@pytest.mark.parametrize("active", [True, False])
+def test_a_stranger_s_datagram_does_not_end_the_call(
+    sides: tuple[Side, Side], active: bool, before_the_answer: bool
+) -> None:
+    near, far = sides
+    with udp() as stranger:
+        if before_the_answer or active:
+            stranger.sendto(FATAL_ALERT, near.address)
+            near.turn(0.0)
+        near.negotiate(far, active=active)
+        if not before_the_answer and not active:
+            stranger.sendto(FATAL_ALERT, near.address)
+        run(near, seconds=0.2)
+    far.negotiate(near, active=not active)
+    run(near, far, begin=0.2)
+    assert near.outcomes == far.outcomes == [None]
+
+
+def test_a_stranger_s_handshake_leaves_the_far_party_s_possible(sides: tuple[Side, Side]) -> None:
+    near, far = sides
+    stranger = Side()
+    try:
+        near.negotiate(far, active=False)
+        stranger.negotiate(near, active=True)
+        run(near, stranger)
+        assert near.outcomes == []
+        assert near.session.security.suite is None
+    finally:
+        stranger.close()
+    far.negotiate(near, active=True, now=1.0)
+    run(near, far, begin=1.0)
+    assert near.outcomes == far.outcomes == [None]
+
+
+def test_an_unknown_party_with_another_certificate_is_the_reason_in_the_end(sides: tuple[Side, Side]) -> None:
+    near, far = sides
+    near.negotiate(far, active=False, fingerprint="AA:" * 31 + "AA", remote_port=9)
+    near.session.call_stands(0.0)
+    far.negotiate(near, active=True)
+    run(near, far)
+    near.turn(11.0)
+    assert len(near.outcomes) == 1
+    assert "fingerprint" in (near.outcomes[0] or "")
+
+
 def test_the_same_fingerprint_again_keeps_the_association(sides: tuple[Side, Side]) -> None:
     near, far = sides
     connect(near, far)
@@ -275,6 +324,18 @@ def test_ice_decides_who_may_do_the_handshake_and_where_media_goes(sides: tuple[
     run(near, far, begin=2.0, seconds=0.2)
     assert abs(far.hears() - 440) < 20
     assert near.session.ignored >= 1  # the stranger's check
+
+
+def test_under_ice_audio_goes_where_it_was_nominated_though_sdp_names_no_address(
+    sides: tuple[Side, Side],
+) -> None:
+    near, far = sides
+    near.negotiate(far, active=False, dtls=None, ice=ICE, remote_host="0.0.0.0", remote_port=9)
+    far.negotiate(near, active=False, dtls=None)
+    check(near, far.sockets[0], nominate=True)
+    near.say(900)
+    run(far, seconds=0.2)
+    assert abs(far.hears() - 900) < 20
 
 
 def test_without_a_check_the_reason_names_ice(sides: tuple[Side, Side]) -> None:

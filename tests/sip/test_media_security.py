@@ -51,6 +51,27 @@ def test_a_secure_offer_is_answered_with_its_profile_its_tag_and_a_key_of_ours()
     assert parameters.encrypted
 
 
+@pytest.mark.parametrize("between", [(PLAIN,), (SECURE, crypto(1, "AEAD_AES_128_GCM"))])
+def test_a_key_that_went_out_of_use_does_not_come_back(between: tuple[str, ...]) -> None:
+    session = AudioSession(ALLOW, 7)
+    keys = [
+        session.answer(sdp(*lines, version=version))[1].sdes
+        for version, lines in enumerate(
+            [
+                (SECURE, crypto(1, SHA1_80)),
+                between,
+                (SECURE, crypto(1, SHA1_80)),
+                (SECURE, crypto(1, SHA1_80)),
+            ]
+        )
+    ]
+    first, again, unchanged = keys[0], keys[2], keys[3]
+    assert first is not None
+    assert again is not None
+    assert again.local != first.local
+    assert unchanged == again
+
+
 def test_the_strongest_suite_that_is_offered_is_taken() -> None:
     lines = (crypto(1, SHA1_80), crypto(2, "AEAD_AES_128_GCM"), crypto(3, "AEAD_AES_256_GCM"))
     body, parameters = AudioSession(ALLOW, 7).answer(sdp(SECURE, *lines))
@@ -258,6 +279,15 @@ def test_who_asks_for_ice_gets_its_lite_half_and_nobody_else() -> None:
         plain, settled = AudioSession(local, 7).answer(sdp(PLAIN) if local.ice else offer)
         assert settled.ice is None
         assert b"ice" not in plain
+
+
+@pytest.mark.parametrize(("port", "direction"), [(9, "sendrecv"), (16384, "recvonly")])
+def test_a_browser_that_names_no_address_is_not_on_hold(port: int, direction: str) -> None:
+    offer = sdp(
+        f"m=audio {port} RTP/AVP 0", "a=ice-ufrag:abcd", "a=ice-pwd:" + "p" * 22, connection="IN IP4 0.0.0.0"
+    )
+    assert AudioSession(replace(DISABLE, ice=True), 7).answer(offer)[1].direction == direction
+    assert AudioSession(DISABLE, 7).answer(offer)[1].direction == "recvonly"
 
 
 def test_new_credentials_of_theirs_begin_ice_anew() -> None:
