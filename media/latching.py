@@ -88,6 +88,8 @@ class Latch:
         party nominates; a restart of ICE leaves the target as it is.
         """
         if is_valid is None:
+            if self.source is not None and not self.is_signalled(self.source):
+                self._left, self.source = self.source, None  # the old party, or this one behind NAT
             self.target = self._signalled if self._aims_at_signalled() else self.source
         elif self._is_valid is None:
             self._left = self.source = self.target = None

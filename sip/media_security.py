@@ -87,7 +87,6 @@ class MediaSecurity:
         self._fingerprint = fingerprint
         self._keying = keying if fingerprint else SrtpKeying.SDES
         self._keys: dict[str, bytes] = {}
-        self._ice: IceCredentials | None = None
         self._current = NOT_ENCRYPTED
         self._profile: str | None = None
 
@@ -163,13 +162,14 @@ class MediaSecurity:
         if theirs is None or is_ice_lite(remote):
             return None  # of two lite agents neither would check anything: then addresses are as in SDP
         current = self._current.ice
-        if self._ice is None or (current is not None and current.remote != theirs):
-            # Theirs have changed: ICE begins anew, with new ones of ours (RFC 8839, section 4.4.1).
-            self._ice = IceCredentials(
-                secrets.token_urlsafe(_UFRAG_BYTES).replace("-", "+").replace("_", "/"),
-                secrets.token_urlsafe(_PASSWORD_BYTES).replace("-", "+").replace("_", "/"),
-            )
-        return IcePair(self._ice, theirs)
+        if current is not None and current.remote == theirs:
+            return current
+        # Theirs are new: ICE begins, or begins anew with new ones of ours (RFC 8839, section 4.4.1).
+        ours = IceCredentials(
+            secrets.token_urlsafe(_UFRAG_BYTES).replace("-", "+").replace("_", "/"),
+            secrets.token_urlsafe(_PASSWORD_BYTES).replace("-", "+").replace("_", "/"),
+        )
+        return IcePair(ours, theirs)
 
     # --- our offer ---
 

@@ -147,8 +147,8 @@ class AudioSession:
             raise NotAcceptableError("the answer names no codec that we offered")
         security = self._security.accept(remote, section, ours)
         choice = replace(choice, security=security)
-        self._security.settle(security, ours.protocol)
         parameters = self._agree(remote, section, choice, ours.rtcp_mux and section.rtcp_mux)
+        self._security.settle(security, ours.protocol)
         self._current = parameters
         return parameters
 

@@ -172,3 +172,15 @@ def test_never_symmetric_sends_to_the_signalled_address_whatever_comes_from_wher
     assert latched.target == moved
     assert not latched.heard(SIGNALLED, 10.1)
     assert latched.heard(moved, 10.2)
+
+
+def test_when_ice_is_given_up_for_another_address_the_old_party_gets_nothing_more() -> None:
+    latched = latch()
+    latched.confine({NAT}.__contains__)
+    latched.nominated(NAT)
+    assert latched.heard(NAT, 0.1)
+    latched.signalled("192.0.2.77", 7000, now=1.0)
+    latched.confine(None)
+    assert latched.target == ("192.0.2.77", 7000)
+    assert latched.heard(("192.0.2.77", 7000), 1.1)
+    assert not latched.heard(NAT, 1.2)

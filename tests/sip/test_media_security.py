@@ -325,3 +325,14 @@ def test_who_is_offered_dtls_is_offered_one_port_for_rtp_and_rtcp() -> None:
     local = replace(REQUIRE, keying=SrtpKeying.DTLS, **WITH_CERTIFICATE)
     assert ours(AudioSession(local, 7).offer()).rtcp_mux
     assert not ours(AudioSession(REQUIRE, 7).offer()).rtcp_mux
+
+
+def test_a_restart_of_ice_that_came_to_nothing_changes_nothing() -> None:
+    session = AudioSession(replace(DISABLE, ice=True), 7)
+    ice = ("a=ice-ufrag:abc1", "a=ice-pwd:" + "1" * 22)
+    first, before = session.answer(sdp(PLAIN, *ice))
+    with pytest.raises(NotAcceptableError):
+        session.answer(sdp("m=audio 16384 RTP/AVP 18", "a=ice-ufrag:abc2", "a=ice-pwd:" + "2" * 22))
+    again, after = session.answer(sdp(PLAIN, *ice))
+    assert after.ice == before.ice
+    assert again == first
