@@ -4,14 +4,15 @@ nanoseconds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from bench.markers import NUMBERS, PACKET_MS, RATE, find_marks
+from bench.audio_formats import PCMU, AudioFormat
+from bench.markers import NO_NUMBER, NUMBERS, PACKET_MS
 
 HEADER_BYTES = 12
 # A mark may take so long to come back; those sent later in the window are left out.
@@ -28,6 +29,7 @@ class Recording:
     marks_sent: list[int] = field(default_factory=list)  # the n-th mark's packet left at this time
     packets_sent: int = 0
     setup_ms: float | None = None
+    audio: AudioFormat = PCMU
 
 
 class Spread(msgspec.Struct, frozen=True):
@@ -77,11 +79,12 @@ class _Call:
     trips: list[tuple[int, float]]  # sent at, milliseconds
 
 
-def _measure(recording: Recording, start: int, end: int) -> _Call:
+def _measure(recording: Recording, start: int, end: int, *, decode: bool) -> _Call:
     arrivals = np.array(recording.arrivals, dtype=np.int64)
     inside = (arrivals >= start) & (arrivals < end)
     sequence = np.array([packet[2] << 8 | packet[3] for packet in recording.packets], dtype=np.int64)
-    due = [n for n, sent in enumerate(recording.marks_sent) if start <= sent < end - GRACE_NS]
+    marks_sent = recording.marks_sent if decode else []
+    due = [n for n, sent in enumerate(marks_sent) if start <= sent < end - GRACE_NS]
     if not inside.any():
         return _Call(0, 0, 0, np.zeros(0), len(due), [])
     # 16-bit numbers to a running count, against the first one.
@@ -97,7 +100,12 @@ def _measure(recording: Recording, start: int, end: int) -> _Call:
     spacing = np.diff(arrivals[inside]) / 1e6
     deviations = np.abs(spacing[steps == 1] - PACKET_MS)
     return _Call(
-        len(window), lost, int((steps < 0).sum()), deviations, len(due), _round_trips(recording, running, due)
+        len(window),
+        lost,
+        int((steps < 0).sum()),
+        deviations,
+        len(due),
+        _round_trips(recording, running, due) if decode else [],
     )
 
 
@@ -111,15 +119,18 @@ def _round_trips(
     """
     _, order = np.unique(running, return_index=True)
     payloads = [recording.packets[index][HEADER_BYTES:] for index in order.tolist()]
-    ends = np.cumsum([len(payload) for payload in payloads])
     trips = []
     waiting = set(due)
-    for found in find_marks(b"".join(payloads)):
-        packet = int(np.searchsorted(ends, found.sample, side="right"))
-        offset = found.sample - (int(ends[packet]) - len(payloads[packet]))
-        received = recording.arrivals[int(order[packet])] + offset * 1_000_000_000 // RATE
-        # Numbers come round again: the last mark of this number that was sent before.
-        same = range(found.number, len(recording.marks_sent), NUMBERS)
+    audio = recording.audio
+    for found in audio.find(payloads):
+        packet, offset = divmod(found.sample, audio.packet_samples)
+        if packet >= len(payloads):
+            continue
+        received = recording.arrivals[int(order[packet])] + offset * 1_000_000_000 // audio.rate
+        # Numbers come round again: the last mark of this number that was sent before. Without a number it is
+        # the last mark at all, which holds for delays below the half second between two.
+        every = NUMBERS if found.number != NO_NUMBER else 1
+        same = range(max(found.number, 0), len(recording.marks_sent), every)
         sent = [n for n in same if recording.marks_sent[n] <= received]
         if sent and sent[-1] in waiting:
             waiting.remove(sent[-1])
@@ -128,15 +139,22 @@ def _round_trips(
     return trips
 
 
-def analyse(recordings: Sequence[Recording], start: int, end: int) -> AudioFigures:
-    """Figures of all calls between two moments, which are more than a second apart."""
+def analyse(
+    recordings: Sequence[Recording], start: int, end: int, *, decoded: int | None = None
+) -> AudioFigures:
+    """Figures of all calls between two moments, which are more than a second apart. Marks are looked for in
+    the first `decoded` calls, or in all.
+    """
     seconds = (end - start) / 1e9
-    calls = [_measure(recording, start, end) for recording in recordings]
+    first = len(recordings) if decoded is None else decoded
+    calls = [
+        _measure(recording, start, end, decode=index < first) for index, recording in enumerate(recordings)
+    ]
     trips = [trip for call in calls for trip in call.trips]
     third = (end - GRACE_NS - start) // 3
-    first = [ms for sent, ms in trips if sent < start + third]
+    begin = [ms for sent, ms in trips if sent < start + third]
     last = [ms for sent, ms in trips if sent >= end - GRACE_NS - third]
-    early = float(np.median(first)) if first else None
+    early = float(np.median(begin)) if begin else None
     late = float(np.median(last)) if last else None
     rates = [call.packets / seconds for call in calls]
     marks = sum(call.marks_sent for call in calls)
@@ -154,3 +172,19 @@ def analyse(recordings: Sequence[Recording], start: int, end: int) -> AudioFigur
         marks_lost=marks - len(trips),
         calls_without_audio=sum(call.packets == 0 for call in calls),
     )
+
+
+def one_way_ms(
+    marks_sent: Mapping[str, Sequence[int]], heard: Mapping[str, Sequence[tuple[int, int]]]
+) -> list[float]:
+    """How long each mark took from its caller to the engine. By the caller's number: when its n-th mark was
+    sent, and which marks came when (number, nanoseconds). The last one sent before counts.
+    """
+    delays = []
+    for caller, arrivals in heard.items():
+        sent = marks_sent.get(caller, ())
+        for number, at in arrivals:
+            before = [n for n in range(number, len(sent), NUMBERS) if sent[n] <= at]
+            if before:
+                delays.append((at - sent[before[-1]]) / 1e6)
+    return delays

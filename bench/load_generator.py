@@ -15,18 +15,26 @@ import socket
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
 from bench.analysis import AudioFigures, Spread, analyse, spread
+from bench.audio_formats import NAMES, audio_format
+from bench.native_load import NativeRtpLoad
 from bench.rtp_load import RtpLoad, RtpStream
-from bench.sip_caller import Call, CallState, SipCaller, media_address, offer
+from bench.sip_caller import Call, CallState, SipCaller, caller_number, media_address, offer
+from bench.srtp_packets import CallerKeys, decrypt
 
 CALLS_PER_SECOND = 40.0
 SETUP_TIMEOUT_S = 30.0
 SETTLE_S = 2.0
 LEAVE_TIMEOUT_S = 5.0
 HOST = "127.0.0.1"
+# Decoding G.722 and Opus takes longer than the run; the delay of so many calls is enough.
+DECODED_CALLS = 20
+PACKETS_PER_SECOND = 50
+MARGIN_S = 15.0  # encrypted packets are made for so much longer than the run should take
 
 
 class LoadResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +51,7 @@ class LoadResult(msgspec.Struct, frozen=True, kw_only=True):
         Spread | None
     )  # how late the generator itself was: the machine's share of all jitter
     generator_cpu_ms_per_call_second: float
+    undecryptable: int = 0  # SRTP packets received that the answered key does not open
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -67,9 +76,23 @@ class LoadGenerator:
     """Places the calls, keeps them for the time asked, ends them and says what was measured."""
 
     def __init__(
-        self, target: tuple[str, int], number: str, calls: int, seconds: float, settle_s: float = SETTLE_S
+        self,
+        target: tuple[str, int],
+        number: str,
+        calls: int,
+        seconds: float,
+        settle_s: float = SETTLE_S,
+        *,
+        codec: str = "PCMU",
+        srtp: bool = False,
+        native: Path | None = None,
     ) -> None:
-        """`settle_s` lies between the last answer and the begin of the measured `seconds`."""
+        """`settle_s` lies between the last answer and the begin of the measured `seconds`. `native` is the
+        clock's library, where it could be compiled.
+        """
+        self._audio = audio_format(codec)
+        self._keys = CallerKeys() if srtp else None
+        self._undecryptable = 0
         self._count = calls
         self._settle_s = settle_s
         self._seconds = seconds
@@ -77,9 +100,13 @@ class LoadGenerator:
         self._socket.bind((HOST, 0))
         self._socket.setblocking(False)
         self._caller = SipCaller(self._socket.getsockname(), target, number)
-        self._load = RtpLoad()
-        self._streams = [RtpStream(index, HOST) for index in range(calls)]
+        self._load: RtpLoad | NativeRtpLoad = RtpLoad() if native is None else NativeRtpLoad(native)
+        self._streams = [RtpStream(index, HOST, self._audio) for index in range(calls)]
+        lasting_s = calls / CALLS_PER_SECOND + settle_s + seconds + MARGIN_S
         for stream in self._streams:
+            if self._keys is not None:
+                count = int(lasting_s * PACKETS_PER_SECOND)
+                stream.ready_made = self._keys.encrypt([stream.packet(number) for number in range(count)])
             self._load.add(stream)
         self._began = 0.0
         self._next_check = 0.0
@@ -94,7 +121,26 @@ class LoadGenerator:
         self._socket.close()
         for stream in self._streams:
             stream.close()
+        if self._keys is not None:
+            for call in self._calls():
+                if call.answered_at:
+                    self._decrypt(call)
         return self._result()
+
+    def marks_sent(self) -> dict[str, list[int]]:
+        """When each caller sent its marks, by its number; of marks with numbers."""
+        return {
+            caller_number(index): stream.recording.marks_sent for index, stream in enumerate(self._streams)
+        }
+
+    def _decrypt(self, call: Call) -> None:
+        recording = self._streams[call.index].recording
+        plain = decrypt(recording.packets, call.answer)
+        recording.arrivals = [
+            at for at, packet in zip(recording.arrivals, plain, strict=True) if packet is not None
+        ]
+        recording.packets = [packet for packet in plain if packet is not None]
+        self._undecryptable += len(plain) - len(recording.packets)
 
     # --- the phases, looked at between slots ---
 
@@ -103,7 +149,7 @@ class LoadGenerator:
         now = time.monotonic()
         while self._invited < self._count and now >= self._began + self._invited / CALLS_PER_SECOND:
             stream = self._streams[self._invited]
-            self._send(self._caller.invite(self._invited, offer(HOST, stream.port), now))
+            self._send(self._caller.invite(self._invited, self._offer(stream), now))
             self._invited += 1
         if now < self._next_check:
             return False
@@ -143,6 +189,9 @@ class LoadGenerator:
                 self._send(self._caller.hang_up(call, now))
 
     # --- signalling ---
+
+    def _offer(self, stream: RtpStream) -> bytes:
+        return offer(HOST, stream.port, self._audio, "" if self._keys is None else self._keys.crypto)
 
     def _calls(self) -> list[Call]:
         return list(self._caller.by_index.values())
@@ -189,6 +238,7 @@ class LoadGenerator:
         window = self._window
         seconds = (window.end_ns - window.start_ns) / 1e9
         recordings = [self._streams[call.index].recording for call in up]
+        decoded = None if self._audio.wide is None else DECODED_CALLS
         cpu_ms = (window.cpu_end - window.cpu_start) * 1000
         return LoadResult(
             calls_asked=self._count,
@@ -197,9 +247,10 @@ class LoadGenerator:
             calls_hung_up_by_peer=sum(call.hung_up_by_peer for call in up),
             window_s=round(seconds, 3),
             setup_ms=spread([call.setup_ms for call in up]),
-            audio=analyse(recordings, window.start_ns, window.end_ns) if up else None,
+            audio=analyse(recordings, window.start_ns, window.end_ns, decoded=decoded) if up else None,
             generator_lateness_ms=spread(self._load.lateness_ms),
             generator_cpu_ms_per_call_second=round(cpu_ms / seconds / len(up), 3) if up and seconds else 0.0,
+            undecryptable=self._undecryptable,
         )
 
 
@@ -214,12 +265,27 @@ def main() -> None:
     parser.add_argument("--number", default="+15550199")
     parser.add_argument("--calls", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=20.0, help="length of the measured time")
+    parser.add_argument("--codec", choices=NAMES, default="PCMU")
+    parser.add_argument("--srtp", action="store_true", help="encrypt, with keys in the session description")
+    parser.add_argument("--native", type=Path, metavar="LIBRARY", help="the clock in C")
+    parser.add_argument("--marks", type=Path, metavar="FILE", help="write here when each mark was sent")
     options = parser.parse_args()
     host, _, port = options.target.rpartition(":")
     # Packets are kept by the hundred thousand: collections would make the generator late.
     gc.disable()
-    generator = LoadGenerator((host, int(port)), options.number, options.calls, options.seconds)
-    emit(Event(event="result", result=generator.run()))
+    generator = LoadGenerator(
+        (host, int(port)),
+        options.number,
+        options.calls,
+        options.seconds,
+        codec=options.codec,
+        srtp=options.srtp,
+        native=options.native,
+    )
+    result = generator.run()
+    if options.marks is not None:
+        options.marks.write_bytes(msgspec.json.encode(generator.marks_sent()))
+    emit(Event(event="result", result=result))
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ NOISE_PEAK = 200
 # Quiet that must come before an onset: longer than any pause within a mark.
 QUIET_SAMPLES = 200
 PACKETS_BETWEEN_MARKS = 25
+NO_NUMBER = -1
 
 
 def mark(number: int) -> npt.NDArray[np.int16]:
@@ -74,3 +75,18 @@ def find_marks(stream: bytes) -> list[Found]:
         if int(bits.sum()) & 1 == int(levels[-1]):
             found.append(Found(int((bits << np.arange(BITS)).sum()), onset))
     return found
+
+
+def tone_mark(rate: int) -> npt.NDArray[np.int16]:
+    """One loud packet of 1 kHz, for codecs that do not keep the cells of a mark apart."""
+    time_s = np.arange(rate * PACKET_MS // 1000) / rate
+    return (LOUD * np.sin(2 * np.pi * 1000 * time_s)).astype(np.int16)
+
+
+def find_onsets(samples: npt.NDArray[np.int16], rate: int) -> list[Found]:
+    """Where something loud begins after quiet; marks without numbers."""
+    loud = np.flatnonzero(np.abs(samples.astype(np.int32)) >= THRESHOLD)
+    if len(loud) == 0:
+        return []
+    begins = np.concatenate(([True], np.diff(loud) > QUIET_SAMPLES * rate // RATE))
+    return [Found(NO_NUMBER, onset) for onset in loud[begins].tolist()]

@@ -7,6 +7,7 @@ from the kernel.
     python -m bench.media_loop --calls 200 --seconds 10
 
 prints one JSON object. Times are milliseconds. CPU is user+sys of the plane's process per second of one call.
+With `--srtp SUITE` all calls are encrypted in both directions, by keys made for the run.
 """
 
 from __future__ import annotations
@@ -18,33 +19,25 @@ import itertools
 import json
 import os
 import resource
-import select
-import socket
-import struct
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import structlog
 import uvloop
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_create_server
 
+from bench.numbered_calls import HOST, Call, Generator, open_calls
 from media import messages
 from media.config import MediaConfig
 from media.in_process import InProcessMediaPlane
 
-HOST = "127.0.0.1"
 FRAME_S = 0.020
-SLOTS = 20
 WARM_UP_S = 2.0
-# Linux: the arrival time of a datagram as an ancillary message (asm-generic/socket.h).
-SO_TIMESTAMPNS = 35
-HEADER = struct.Struct("!BBHII")
-TIMESPEC = struct.Struct("@qq")
-# Payload bytes 0x80-0xe3 survive decoding and encoding, so each packet is numbered in base 100.
-BASE, DIGITS = 0x80, 100
+# Phases with and without recording, and what is left out after each change.
+PHASE_S, SETTLE_S = 2.0, 0.3
 
 
 # --- the echo -----------------------------------------------------------------------------------------------
@@ -89,7 +82,8 @@ async def run_plane(arguments: argparse.Namespace) -> None:
             port_low=arguments.port_low,
             port_high=arguments.port_low + 4000,
             slot_ms=arguments.slot_ms,
-        )
+        ),
+        own_loop=True,  # as in a media worker
     )
     await plane.start()
     gc.freeze()
@@ -105,6 +99,7 @@ async def run_plane(arguments: argparse.Namespace) -> None:
                 all_open.set()
 
     order = json.loads(await loop.run_in_executor(None, sys.stdin.readline))
+    keys = msgspec.convert(order["keys"], messages.SrtpKeys | None)
     ports = []
     for number, remote in enumerate(order["ports"]):
         leg_id = str(number)
@@ -120,12 +115,14 @@ async def run_plane(arguments: argparse.Namespace) -> None:
                 clock_rate=8000,
                 payload_type=0,
                 telephone_event_payload_type=101,
+                srtp=keys,
             )
         )
         plane.send(messages.AttachEngine(leg_id=leg_id, join_url=order["join_url"], sample_rate=8000))
         plane.send(messages.OpenGate(leg_id=leg_id))
-        if arguments.record:
-            plane.send(messages.StartRecording(leg_id=leg_id, path=f"{arguments.record}/{leg_id}.wav"))
+        if arguments.amd:
+            # Listens to the end of the run: what it looks for does not come.
+            plane.send(messages.StartAmd(leg_id=leg_id, decide_ms=600_000, listen_ms=600_000))
         if number % 20 == 19:
             await asyncio.sleep(0.02)
     await all_open.wait()
@@ -135,7 +132,9 @@ async def run_plane(arguments: argparse.Namespace) -> None:
     await loop.run_in_executor(None, sys.stdin.readline)
     cpu = _cpu_s()
     switches = resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw
-    await loop.run_in_executor(None, sys.stdin.readline)
+    end = loop.run_in_executor(None, sys.stdin.readline)
+    recording = await _alternate_recording(plane, ports, arguments.record, end) if arguments.record else {}
+    await end
     statistics = [await plane.statistics(str(number)) for number in range(len(ports))]
     _tell(
         {
@@ -145,78 +144,46 @@ async def run_plane(arguments: argparse.Namespace) -> None:
             "concealed": sum(leg.frames_concealed for leg in statistics),
             "late": sum(leg.packets_late for leg in statistics),
             "underruns": sum(leg.playout_underruns for leg in statistics),
+            "undecryptable": sum(leg.packets_undecryptable for leg in statistics),
             "jitter_ms": round(max(leg.jitter_ms for leg in statistics), 3),
             "max_lateness_ms": plane.plane_statistics().max_lateness_ms,
+            **recording,
         }
     )
     await plane.close()
 
 
-# --- the generator ------------------------------------------------------------------------------------------
+async def _alternate_recording(
+    plane: InProcessMediaPlane, ports: list[int], directory: str, end: asyncio.Future[str]
+) -> dict[str, float]:
+    """Record all legs, then none, in turn until `end`: what disturbs the machine meets both alike."""
+    spent = {True: [0.0, 0.0], False: [0.0, 0.0]}  # processor seconds, seconds
+    on = False
+    while not end.done():
+        on = not on
+        for number in range(len(ports)):
+            leg_id = str(number)
+            plane.send(
+                messages.StartRecording(leg_id=leg_id, path=f"{directory}/{leg_id}.wav")
+                if on
+                else messages.StopRecording(leg_id=leg_id)
+            )
+        await asyncio.sleep(SETTLE_S)
+        cpu, begun = _cpu_s(), time.monotonic()
+        await asyncio.wait([end], timeout=PHASE_S)
+        if not end.done():
+            spent[on][0] += _cpu_s() - cpu
+            spent[on][1] += time.monotonic() - begun
+    with_recording, without = (
+        cpu_s * 1000 / max(seconds, 0.001) / len(ports) for cpu_s, seconds in (spent[True], spent[False])
+    )
+    return {
+        "recording_on_cpu_ms_per_call_second": round(with_recording, 3),
+        "recording_off_cpu_ms_per_call_second": round(without, 3),
+    }
 
 
-@dataclass
-class Call:
-    """One caller: its socket, and what came back to it."""
-
-    socket: socket.socket
-    port: int
-    sent_at: dict[int, float] = field(default_factory=dict)
-    arrivals: list[float] = field(default_factory=list)
-    round_trips: list[tuple[float, float]] = field(default_factory=list)  # (sent at, seconds)
-
-
-def _payloads(count: int) -> list[bytes]:
-    return [bytes((BASE + number // DIGITS, BASE + number % DIGITS)) * 80 for number in range(count)]
-
-
-class Generator:
-    """Sends for all calls, spread over the 20 ms, and collects what returns."""
-
-    def __init__(self, calls: list[Call]) -> None:
-        self._calls = calls
-        self._by_number = {call.socket.fileno(): call for call in calls}
-        self._poll = select.epoll()
-        for call in calls:
-            self._poll.register(call.socket.fileno(), select.EPOLLIN)
-        self._payloads = _payloads(DIGITS * DIGITS)
-        self._frame = 0
-
-    def run(self, seconds: float) -> None:
-        """Send and receive for so long, on an absolute schedule of 1 ms slots."""
-        slots = [self._calls[slot::SLOTS] for slot in range(SLOTS)]
-        start = time.monotonic()
-        for step in range(int(seconds * 1000)):
-            self._send(slots[step % SLOTS], self._frame)
-            if step % SLOTS == SLOTS - 1:
-                self._frame += 1
-            until = start + (step + 1) / 1000
-            self._receive(max(0.0, until - time.monotonic()))
-            rest = until - time.monotonic()
-            if rest > 0:
-                time.sleep(rest)
-
-    def _send(self, calls: list[Call], frame: int) -> None:
-        payload = self._payloads[frame % len(self._payloads)]
-        packet = HEADER.pack(0x80, 0, frame & 0xFFFF, frame * 160 & 0xFFFFFFFF, 1) + payload
-        for call in calls:
-            call.sent_at[frame] = time.time()
-            call.socket.sendto(packet, (HOST, call.port))
-
-    def _receive(self, timeout: float) -> None:
-        for number, _ in self._poll.poll(timeout if timeout > 0.001 else 0):
-            call = self._by_number[number]
-            data, ancillary, _, _ = call.socket.recvmsg(2048, 64)
-            if len(data) != 172 or not ancillary:
-                continue
-            seconds, nanoseconds = TIMESPEC.unpack(ancillary[0][2][:16])
-            arrival = seconds + nanoseconds / 1e9
-            call.arrivals.append(arrival)
-            high, low = data[12 + 80] - BASE, data[12 + 81] - BASE
-            if 0 <= high < DIGITS and 0 <= low < DIGITS:
-                sent = call.sent_at.pop(high * DIGITS + low, None)
-                if sent is not None:
-                    call.round_trips.append((sent, arrival - sent))
+# --- what came of it ----------------------------------------------------------------------------------------
 
 
 def _percentile(values: list[float], percent: float) -> float:
@@ -250,18 +217,15 @@ def _summary(calls: list[Call], start: float, end: float, seconds: float) -> dic
     }
 
 
-def _open_calls(count: int) -> list[Call]:
-    calls = []
-    for _ in range(count):
-        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-        sock.bind((HOST, 0))
-        sock.setblocking(False)
-        calls.append(Call(sock, 0))
-    return calls
-
-
 # --- putting it together ------------------------------------------------------------------------------------
+
+
+def _make_keys(suite: str | None) -> messages.SrtpKeys | None:
+    if suite is None:
+        return None
+    chosen = messages.SrtpSuite(suite)
+    send, receive = os.urandom(chosen.key_bytes), os.urandom(chosen.key_bytes)
+    return messages.SrtpKeys(suite=chosen, send=send, receive=receive)
 
 
 def _tell(value: dict[str, Any]) -> None:
@@ -274,6 +238,8 @@ def _start(role: str, arguments: argparse.Namespace) -> subprocess.Popen[str]:
         value = getattr(arguments, name)
         if value is not None:
             command += [f"--{name.replace('_', '-')}", str(value)]
+    if arguments.amd:
+        command.append("--amd")
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
@@ -291,12 +257,13 @@ def _answer(process: subprocess.Popen[str]) -> dict[str, Any]:
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """One run; the result as a plain dictionary."""
-    calls = _open_calls(arguments.calls)
+    keys = _make_keys(arguments.srtp)
+    calls = open_calls(arguments.calls, keys)
     echo, plane = _start("echo", arguments), _start("plane", arguments)
     try:
         join_url = f"ws://{HOST}:{_answer(echo)['port']}/echo"
         ports = [call.socket.getsockname()[1] for call in calls]
-        _order(plane, json.dumps({"ports": ports, "join_url": join_url}))
+        _order(plane, json.dumps({"ports": ports, "join_url": join_url, "keys": msgspec.to_builtins(keys)}))
         for call, port in zip(calls, _answer(plane)["ports"], strict=True):
             call.port = port
         generator = Generator(calls)
@@ -318,6 +285,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     return {
         "calls": arguments.calls,
         "seconds": arguments.seconds,
+        "srtp": arguments.srtp,
         "cpu_ms_per_call_second": round(measured.pop("cpu_s") * 1000 / call_seconds, 3),
         "wake_ups_per_second": round(measured.pop("wake_ups") / arguments.seconds),
         "memory_mb_per_call": round(measured.pop("memory_mb") / arguments.calls, 3),
@@ -334,7 +302,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--slot-ms", type=int, default=MediaConfig().slot_ms)
     parser.add_argument("--port-low", type=int, default=22_000)
-    parser.add_argument("--record", help="directory for recordings; none are made without it")
+    parser.add_argument("--srtp", choices=[suite.value for suite in messages.SrtpSuite])
+    parser.add_argument(
+        "--amd", action="store_true", help="listen for an answering machine on every call, all the time"
+    )
+    parser.add_argument("--record", help="directory for recordings, made in every other phase of the run")
     parser.add_argument(
         "--role", choices=("generator", "plane", "echo"), default="generator", help=argparse.SUPPRESS
     )

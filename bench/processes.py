@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -57,6 +58,16 @@ def process_usage(pid: int) -> Usage:
     user, system, child_user, child_system = (int(value) for value in fields[11:15])
     cpu_s = (user + system + child_user + child_system) / TICKS_PER_SECOND
     return Usage(cpu_s, int(fields[21]) * PAGE_BYTES, 1)
+
+
+def make_key(data: Path) -> str:
+    """An API key of a gateway that will run on `data`. Raises `StartError`."""
+    command = [sys.executable, "-m", "gateway", "keys", "create", "--data", str(data)]
+    made = subprocess.run(command, capture_output=True, text=True, timeout=READY_TIMEOUT_S, check=False)
+    for line in made.stdout.splitlines():
+        if line.startswith("key "):
+            return line.split()[1]
+    raise StartError(f"no API key could be made:\n{made.stdout}{made.stderr}")
 
 
 def descendants(pid: int) -> list[int]:
@@ -105,6 +116,14 @@ def group_usage(pid: int) -> GroupUsage:
     return GroupUsage(gateway, engine, machine_cpu_s())
 
 
+def tree_usage(pid: int) -> Usage:
+    """Usage of a process and everything it started."""
+    total = NOTHING
+    for one in descendants(pid):
+        total += process_usage(one)
+    return total
+
+
 def machine_cpu_s() -> float:
     """Processor seconds the machine has spent since it started, time stolen by its host included."""
     fields = (PROC / "stat").read_text().split("\n", 1)[0].split()[1:]
@@ -113,13 +132,22 @@ def machine_cpu_s() -> float:
 
 
 class GatewayProcess:
-    """A gateway with its demonstration engine, on ports chosen by the system. Use as a context manager."""
+    """A gateway on ports chosen by the system, usually with its demonstration engine. A context manager."""
 
-    def __init__(self, directory: Path, *, options: tuple[str, ...] = ()) -> None:
-        """`directory` gets the data and the log."""
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        options: tuple[str, ...] = (),
+        demo: bool = True,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """`directory` gets the data and the log. Without `demo` its engine is named by the environment."""
         self._log_path = directory / "gateway.log"
+        self._environment = environment or {}
         self._command = [
-            *(sys.executable, "-m", "gateway", "serve", "--demo"),
+            *(sys.executable, "-m", "gateway", "serve"),
+            *(("--demo",) if demo else ()),
             *("--sip", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data", str(directory / "data")),
             *options,
         ]
@@ -133,7 +161,7 @@ class GatewayProcess:
         return self._process.pid
 
     def __enter__(self) -> Self:
-        environment = {**os.environ, "TRUNKLINE_LOGGING_LEVEL": "warning"}
+        environment = {**os.environ, "TRUNKLINE_LOGGING_LEVEL": "warning", **self._environment}
         with self._log_path.open("wb") as log:
             self._process = subprocess.Popen(
                 self._command, stdout=log, stderr=subprocess.STDOUT, env=environment, start_new_session=True

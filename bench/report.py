@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import median
 from typing import TypeVar
 
 import msgspec
@@ -48,10 +49,25 @@ def to_text(report: Report) -> str:
         f"load {average} before"
     ]
     if report.media:
-        parts.append("Calls with audio both ways (G.711, echo)\n" + _table(report.media, _MEDIA_ROWS))
+        parts.append("Calls with audio both ways (echo)\n" + _table(report.media, _MEDIA_ROWS))
+        costs = feature_costs(report.media)
+        if costs:
+            lines = [f"{name:<12} {cost:+.1f} %" for name, cost in costs.items()]
+            parts.append("CPU beyond the plain run\n" + "\n".join(lines))
     if report.signalling:
         parts.append("Short calls without audio\n" + _table(report.signalling, _SIGNALLING_ROWS))
     return "\n\n".join(parts)
+
+
+def feature_costs(runs: Sequence[MediaRun]) -> dict[str, float]:
+    """What each variant costs beyond the plain run, in per cent: the median over all rounds of each."""
+    costs: dict[str, list[float]] = {}
+    for run in runs:
+        costs.setdefault(run.variant, []).append(run.cpu_ms_per_call_second)
+    plain = median(costs.pop("plain")) if "plain" in costs else 0.0
+    if plain <= 0:
+        return {}
+    return {name: round((median(values) / plain - 1) * 100, 1) for name, values in costs.items()}
 
 
 def _audio(pick: Callable[[MediaRun], object]) -> Callable[[MediaRun], str]:
@@ -69,10 +85,18 @@ def _ms(value: float | None) -> str:
 
 _MEDIA_ROWS: Sequence[Row[MediaRun]] = (
     ("simultaneous calls", lambda run: str(run.calls)),
+    ("variant", lambda run: run.variant),
+    ("generator, engine", lambda run: f"{run.generator}, {run.engine}"),
+    ("media workers", lambda run: "default" if run.media_workers is None else str(run.media_workers)),
     ("calls that stood", lambda run: f"{run.load.calls_up}"),
     ("CPU ms per call-second", lambda run: f"{run.cpu_ms_per_call_second:.3f}"),
     ("calls per core", lambda run: str(run.calls_per_core)),
+    ("gateway processes", lambda run: str(run.gateway_processes)),
     ("memory MB per call", lambda run: f"{run.memory_mb_per_call:.3f}"),
+    (
+        "memory, MB per hour",
+        lambda run: "-" if run.memory is None else f"{run.memory.slope_mb_per_hour:+.2f}",
+    ),
     ("packets/s per call", _audio(lambda run: f"{run.load.audio.packets_per_second:.2f}")),  # type: ignore[union-attr]
     ("  of the worst call", _audio(lambda run: f"{run.load.audio.packets_per_second_worst:.2f}")),  # type: ignore[union-attr]
     ("packets lost", _audio(lambda run: run.load.audio.packets_lost)),  # type: ignore[union-attr]
@@ -80,6 +104,7 @@ _MEDIA_ROWS: Sequence[Row[MediaRun]] = (
     ("round trip ms, p50 / p99", _audio(lambda run: _p50_p99(run.load.audio.round_trip_ms))),  # type: ignore[union-attr]
     ("  last third - first third", _audio(lambda run: _ms(run.load.audio.round_trip_drift_ms))),  # type: ignore[union-attr]
     ("marks lost of sent", _audio(lambda run: f"{run.load.audio.marks_lost} / {run.load.audio.marks_sent}")),  # type: ignore[union-attr]
+    ("caller to engine ms, p50 / p99", lambda run: _p50_p99(run.one_way_ms)),
     ("setup ms, p50 / p99", lambda run: _p50_p99(run.load.setup_ms)),
     ("engine CPU ms per call-second", lambda run: f"{run.engine_cpu_ms_per_call_second:.3f}"),
     ("generator CPU ms per call-second", lambda run: f"{run.load.generator_cpu_ms_per_call_second:.3f}"),

@@ -14,14 +14,8 @@ import time
 from collections.abc import Callable
 
 from bench.analysis import HEADER_BYTES, Recording
-from bench.markers import (
-    NUMBERS,
-    PACKET_MS,
-    PACKET_SAMPLES,
-    PACKETS_BETWEEN_MARKS,
-    mark_payloads,
-    noise_payloads,
-)
+from bench.audio_formats import PCMU, AudioFormat, cycle
+from bench.markers import PACKET_MS, PACKETS_BETWEEN_MARKS
 
 SLOTS = 10
 SLOT_NS = PACKET_MS * 1_000_000 // SLOTS
@@ -30,44 +24,53 @@ PERIODS_BETWEEN_READS = 5
 SO_TIMESTAMPNS = 35  # Linux; the socket module does not name it
 TIMESPEC = struct.Struct("qq")
 HEADER = struct.Struct("!BBHII")
-MAX_PACKET = 256
+MAX_PACKET = 512
+SSRC = 0x5000_0000
 
 
 class RtpStream:
     """One call's audio: sends when its slot comes, keeps what it receives."""
 
-    def __init__(self, index: int, host: str) -> None:
+    def __init__(self, index: int, host: str, audio: AudioFormat = PCMU) -> None:
         self.slot = index % SLOTS
         self.socket = _even_socket(host)
         self.port: int = self.socket.getsockname()[1]
-        self.recording = Recording()
+        self.audio = audio
+        self.recording = Recording(audio=audio)
         self.sending = False
-        self._sequence = 0
-        self._timestamp = index * 1000
-        self._ssrc = 0x5000_0000 + index
-        self._packet = bytearray(HEADER_BYTES + PACKET_SAMPLES)
-        # Calls put their marks at different times.
-        self._until_mark = 1 + index % PACKETS_BETWEEN_MARKS
+        self.payloads = cycle(audio)
+        # Calls put their marks at different times, and each begins with mark 0.
+        self.begin = PACKETS_BETWEEN_MARKS - 1 - index % PACKETS_BETWEEN_MARKS
+        self.ready_made: list[bytes] = []  # whole packets to be sent instead, such as encrypted ones
+        self._count = 0
 
     def connect(self, remote: tuple[str, int]) -> None:
         """Take the far end's address and begin to send; packets from elsewhere are refused by the kernel."""
         self.socket.connect(remote)
         self.sending = True
 
-    def send(self, noise: list[bytes], marks: list[bytes]) -> None:
-        packet = self._packet
-        sequence = self._sequence
-        HEADER.pack_into(packet, 0, 0x80, 0, sequence, self._timestamp, self._ssrc)
-        self._sequence = sequence + 1 & 0xFFFF
-        self._timestamp = self._timestamp + PACKET_SAMPLES & 0xFFFFFFFF
-        self._until_mark -= 1
-        if self._until_mark:
-            packet[HEADER_BYTES:] = noise[sequence % len(noise)]
+    def packet(self, count: int) -> bytes:
+        """The packet sent as number `count`, from 0 on."""
+        header = HEADER.pack(
+            0x80,
+            self.audio.payload_type,
+            count & 0xFFFF,
+            count * self.audio.ticks & 0xFFFFFFFF,
+            SSRC,
+        )
+        return header + self.payloads[(self.begin + count) % len(self.payloads)]
+
+    def send(self) -> None:
+        count = self._count
+        if not self.ready_made:
+            packet = self.packet(count)
+        elif count < len(self.ready_made):
+            packet = self.ready_made[count]
         else:
-            self._until_mark = PACKETS_BETWEEN_MARKS
-            sent = self.recording.marks_sent
-            packet[HEADER_BYTES:] = marks[len(sent) % NUMBERS]
-            sent.append(time.time_ns())
+            return
+        self._count = count + 1
+        if (self.begin + count) % PACKETS_BETWEEN_MARKS == PACKETS_BETWEEN_MARKS - 1:
+            self.recording.marks_sent.append(time.time_ns())
         try:
             self.socket.send(packet)
         except (BlockingIOError, ConnectionRefusedError):
@@ -83,7 +86,7 @@ class RtpStream:
                 data, ancillary, _, _ = receive(MAX_PACKET, 64)
             except (BlockingIOError, ConnectionRefusedError):
                 return
-            if len(data) <= HEADER_BYTES or data[1] & 0x7F:  # RTCP, or not PCMU
+            if len(data) <= HEADER_BYTES or data[1] & 0x7F != self.audio.payload_type:  # RTCP, or a key
                 continue
             seconds, nanoseconds = TIMESPEC.unpack_from(ancillary[0][2])
             packets.append(data)
@@ -98,8 +101,6 @@ class RtpLoad:
 
     def __init__(self) -> None:
         self._slots: list[list[RtpStream]] = [[] for _ in range(SLOTS)]
-        self._noise = noise_payloads()
-        self._marks = mark_payloads()
         self.lateness_ms: list[float] = []  # of each slot that sent, since `measuring` began
         self.measuring = False
 
@@ -130,7 +131,7 @@ class RtpLoad:
     def _serve(self, streams: list[RtpStream], period: int) -> None:
         for stream in streams:
             if stream.sending:
-                stream.send(self._noise, self._marks)
+                stream.send()
         for stream in streams[period::PERIODS_BETWEEN_READS]:
             stream.collect()
 

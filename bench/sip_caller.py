@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from bench.audio_formats import PCMU, AudioFormat
 from tests.support.sip_message import (
     NotSipError,
     SipMessage,
@@ -70,11 +71,10 @@ class Call:
 class SipCaller:
     """All calls of one socket at `local`; requests go to `remote` first, then to the peer's Contact."""
 
-    def __init__(self, local: Address, remote: Address, number: str, from_number: str = "+15550111") -> None:
+    def __init__(self, local: Address, remote: Address, number: str) -> None:
         self._local = local
         self._remote = remote
         self._number = number
-        self._from_number = from_number
         self._calls: dict[str, Call] = {}
         self.by_index: dict[int, Call] = {}
         self.unexpected = 0
@@ -84,7 +84,7 @@ class SipCaller:
         host, port = self._local
         call_id = f"bench-{index}-{new_tag()}@{host}"
         uri = f"sip:{self._number}@{self._remote[0]}:{self._remote[1]}"
-        from_value = f"<sip:{self._from_number}@{host}:{port}>;tag={new_tag()}"
+        from_value = f"<sip:{caller_number(index)}@{host}:{port}>;tag={new_tag()}"
         call = Call(
             index=index,
             call_id=call_id,
@@ -186,16 +186,25 @@ class SipCaller:
         return SipMessage(f"{method} {call.target_uri} SIP/2.0", lines, body).serialize()
 
 
-def offer(host: str, port: int) -> bytes:
-    """A session description for mu-law with telephone events."""
+def caller_number(index: int) -> str:
+    """Who calls as number `index`."""
+    return f"+1556{index:07d}"
+
+
+def offer(host: str, port: int, audio: AudioFormat = PCMU, crypto: str = "") -> bytes:
+    """A session description for one codec with telephone events; with `crypto` (the value of RFC 4568's
+    attribute) it asks for SRTP.
+    """
+    kind = audio.payload_type
     lines = [
         "v=0",
         f"o=bench 1 1 IN IP4 {host}",
         "s=-",
         f"c=IN IP4 {host}",
         "t=0 0",
-        f"m=audio {port} RTP/AVP 0 101",
-        "a=rtpmap:0 PCMU/8000",
+        f"m=audio {port} RTP/{'SAVP' if crypto else 'AVP'} {kind} 101",
+        *([f"a=crypto:{crypto}"] if crypto else []),
+        f"a=rtpmap:{kind} {audio.rtpmap}",
         "a=rtpmap:101 telephone-event/8000",
         "a=fmtp:101 0-16",
         "a=ptime:20",

@@ -12,10 +12,13 @@ from starlette.types import Scope
 
 from control_api import (
     routes_agents,
+    routes_call_control,
     routes_calls,
     routes_numbers,
     routes_operations,
+    routes_recordings,
     routes_routing,
+    routes_streams,
     routes_trunks,
 )
 from control_api.api_route import Admission
@@ -30,6 +33,9 @@ VERSION = "1.0.0"
 
 TAGS = [
     {"name": routes_calls.TAG, "description": "Telephone calls: placing, following, stopping."},
+    {"name": routes_call_control.TAG, "description": "Acting on a call in progress."},
+    {"name": routes_streams.TAG, "description": "Watching and hearing calls while they last."},
+    {"name": routes_recordings.TAG, "description": "What was said, to be heard again."},
     {"name": routes_agents.TAG, "description": "AI voice agents."},
     {"name": routes_numbers.TAG, "description": "Telephone numbers and the agents they belong to."},
     {"name": routes_trunks.TAG, "description": "SIP trunks to carriers and PBXs."},
@@ -52,7 +58,11 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         gateway.directory, gateway.store.idempotency, gateway.config.http.rate_limit_per_minute
     )
     routers = (
-        routes_calls.calls_router(API_PREFIX, gateway.calls),
+        routes_calls.calls_router(API_PREFIX, gateway.calls, gateway.recordings),
+        routes_recordings.recordings_router(API_PREFIX, gateway.calls, gateway.recordings),
+        routes_recordings.recording_files_router(gateway.recordings),
+        routes_call_control.call_control_router(API_PREFIX, gateway.control),
+        routes_streams.streams_router(API_PREFIX, gateway.streams, gateway.control),
         routes_agents.agents_router(API_PREFIX, gateway.directory),
         routes_numbers.numbers_router(API_PREFIX, gateway.directory),
         routes_trunks.trunks_router(API_PREFIX, gateway.directory),
@@ -60,6 +70,7 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         routes_operations.operations_router(API_PREFIX, gateway),
     )
     _add_routes(app, routers)
+    app.router.routes.append(routes_streams.listen_route(API_PREFIX, gateway.control))
     _serve_document(app)
     install_error_handlers(app, lambda scope: allowed_methods(app, scope))
     app.add_middleware(EdgeMiddleware, metrics=HttpMetrics(gateway.registry))

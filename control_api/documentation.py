@@ -22,9 +22,11 @@ such as `call_` is tolerated in requests. Times are ISO 8601 in UTC.
 _MEANINGS = {
     400: "The body is not valid JSON.",
     401: "The API key is missing, unknown or revoked.",
+    403: "The link is not ours, was changed, or has expired.",
     404: "There is no such object in your organisation.",
     409: "The object's state forbids it, or the first request with this idempotency key is still running.",
     413: "The body is larger than 1 MiB.",
+    416: "There are no such bytes; `Content-Range` tells how many there are.",
     422: "A field is missing or wrong; `details.field` names it.",
     429: "Too many requests; wait `Retry-After` seconds.",
     500: "Our mistake.",

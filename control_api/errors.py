@@ -24,6 +24,7 @@ from gateway.errors import (
     ConfigurationError,
     ConflictError,
     EngineError,
+    ForbiddenError,
     GatewayError,
     InvalidRequestError,
     LimitExceededError,
@@ -66,6 +67,7 @@ class IdempotencyInProgressError(ConflictError):
 
 STATUS_BY_ERROR: dict[type[GatewayError], int] = {
     UnauthorizedError: 401,
+    ForbiddenError: 403,
     NotFoundError: 404,
     ConflictError: 409,
     PayloadTooLargeError: 413,

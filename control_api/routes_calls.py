@@ -1,9 +1,9 @@
-"""`/calls`: place, read, list, hang up, cancel, and the timeline."""
+"""`/calls`: place, read, list, hang up, cancel, the timeline and the quality."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from starlette.requests import Request
@@ -23,16 +23,21 @@ from control_api.schemas_calls import (
     render_call,
     render_timeline_event,
 )
+from control_api.schemas_quality import CallQualityOut, render_quality
 from control_api.schemas_shared import Envelope, ListEnvelope, PhoneNumberQuery, UuidIn
 from control_api.services import CallService
-from store.records import CallDirection, CallFilter
+from gateway.recordings.service import RecordingService
+from store.records import CallDirection, CallFilter, CallRecord
 
 TAG = "calls"
 
 
-def calls_router(prefix: str, calls: CallService) -> APIRouter:
+def calls_router(prefix: str, calls: CallService, recordings: RecordingService) -> APIRouter:
     """The routes under `{prefix}/calls`."""
     router = APIRouter(prefix=f"{prefix}/calls", tags=[TAG], route_class=ApiRoute)
+
+    def shown(request: Request, call: CallRecord) -> dict[str, Any]:
+        return render_call(call, recordings.url(call, str(request.base_url)))
 
     @router.post(
         "",
@@ -44,7 +49,7 @@ def calls_router(prefix: str, calls: CallService) -> APIRouter:
     async def create_call(request: Request, body: CallCreate) -> Response:
         """Place a call. It is answered at once with the call `queued`; dialling goes on behind it."""
         call = await calls.create(organization_of(request), body.to_new_call())
-        return single(request, render_call(call), 201)
+        return single(request, shown(request, call), 201)
 
     @router.get(
         "",
@@ -73,7 +78,7 @@ def calls_router(prefix: str, calls: CallService) -> APIRouter:
             created_before=_aware(created_before),
         )
         page = await calls.list(organization_of(request), wanted, limit, offset)
-        return listing(request, page, render_call)
+        return listing(request, page, lambda call: shown(request, call))
 
     @router.get(
         "/{call_id}",
@@ -83,7 +88,7 @@ def calls_router(prefix: str, calls: CallService) -> APIRouter:
     )
     async def get_call(request: Request, call_id: str) -> Response:
         """One call. Its fields stand at the top level and, the same, under `data`."""
-        call = render_call(await calls.get(organization_of(request), path_id(call_id, "call")))
+        call = shown(request, await calls.get(organization_of(request), path_id(call_id, "call")))
         return json_response({**call, "data": call, "meta": meta(request.scope)})
 
     @router.get(
@@ -97,6 +102,17 @@ def calls_router(prefix: str, calls: CallService) -> APIRouter:
         events = await calls.timeline(organization_of(request), path_id(call_id, "call"))
         return single(request, [render_timeline_event(event) for event in events])
 
+    @router.get(
+        "/{call_id}/quality",
+        operation_id="get_call_quality",
+        response_model=Envelope[CallQualityOut],
+        responses=answers(Answers.PLAIN, 404),
+    )
+    async def get_call_quality(request: Request, call_id: str) -> Response:
+        """Network, sound and conversation of each leg, live while the call is up, and what is wrong."""
+        quality = await calls.quality(organization_of(request), path_id(call_id, "call"))
+        return single(request, render_quality(quality))
+
     @router.post(
         "/{call_id}/hangup",
         operation_id="hang_up_call",
@@ -106,7 +122,7 @@ def calls_router(prefix: str, calls: CallService) -> APIRouter:
     async def hang_up_call(request: Request, call_id: str) -> Response:
         """End a call in progress. The answer shows the call as it then stands."""
         call = await calls.hang_up(organization_of(request), path_id(call_id, "call"))
-        return single(request, render_call(call))
+        return single(request, shown(request, call))
 
     @router.post(
         "/{call_id}/cancel",
@@ -117,7 +133,7 @@ def calls_router(prefix: str, calls: CallService) -> APIRouter:
     async def cancel_call(request: Request, call_id: str) -> Response:
         """Take back an outbound call that nobody answered yet; the answer shows it as it then stands."""
         call = await calls.cancel(organization_of(request), path_id(call_id, "call"))
-        return single(request, render_call(call))
+        return single(request, shown(request, call))
 
     return router
 

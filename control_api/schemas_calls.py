@@ -23,7 +23,14 @@ from control_api.schemas_shared import (
     json_object,
 )
 from gateway.new_call import CallSettings, NewCall
-from store.records import CallDirection, CallRecord, CallStatus, TimelineEvent
+from store.records import (
+    CallDirection,
+    CallRecord,
+    CallStatus,
+    RecordingStatus,
+    TimelineEvent,
+    TranscriptEntry,
+)
 
 LONGEST_RING_MS = 600_000
 LONGEST_CALL_MS = 86_400_000
@@ -69,6 +76,12 @@ class CallSettingsIn(RequestModel):
         default=None, description='Longest call from answer on, such as "3600s".'
     )
     join_timeout: RingTime | None = Field(default=None, description='How long to let it ring, such as "30s".')
+    detect_answering_machine: StrictBool | None = Field(
+        default=None, description="Find out who answers; on by itself when the agent leaves voicemail."
+    )
+    voicemail_message: Annotated[str, Field(min_length=1, max_length=2_000)] | None = Field(
+        default=None, description="What to say after the beep, word for word; else the agent finds its words."
+    )
 
 
 class CallCreate(RequestModel):
@@ -101,6 +114,8 @@ class CallCreate(RequestModel):
                 greeting=settings.greeting,
                 max_duration_ms=settings.max_duration,
                 join_timeout_ms=settings.join_timeout,
+                detect_answering_machine=settings.detect_answering_machine,
+                voicemail_message=settings.voicemail_message,
             ),
         )
 
@@ -109,6 +124,11 @@ class TranscriptEntryOut(ResponseModel):
     speaker: str = Field(description="`agent` or `contact`.")
     text: str
     timestamp: float = Field(description="Seconds since the call was answered.")
+    interrupted: bool = Field(default=False, description="The contact cut the agent short; with `played_ms`.")
+    played_ms: int = Field(
+        default=0,
+        description="How much of the agent's utterance the contact heard; absent where that is not known.",
+    )
 
 
 class SipOut(ResponseModel):
@@ -130,9 +150,13 @@ class CallOut(ResponseModel):
     from_number: PhoneNumberOut | None = Field(description="Our number: called from, or called on.")
     duration_seconds: int | None = Field(description="From answer to hang-up; null if never connected.")
     transcript: list[TranscriptEntryOut] | None = Field(description="Null until the call is over.")
-    recording_url: str | None
+    recording_url: str | None = Field(
+        description="A link that needs no key, fresh at each read; null until the recording is `ready`."
+    )
+    recording_status: RecordingStatus
     cost_cents: int | None
     outcome: str | None
+    answered_by: str | None = Field(description="`human`, `machine`, `unknown`; null when nobody looked.")
     variables: dict[str, Any]
     metadata: dict[str, Any]
     failure_reason: str | None = Field(description="Null unless the call failed.")
@@ -160,7 +184,7 @@ class TimelineEventOut(ResponseModel):
     detail: dict[str, Any]
 
 
-def render_call(call: CallRecord) -> dict[str, Any]:
+def render_call(call: CallRecord, recording_url: str | None = None) -> dict[str, Any]:
     """The call object."""
     terminal = call.status.terminal
     transcript = call.transcript if terminal else None
@@ -172,16 +196,12 @@ def render_call(call: CallRecord) -> dict[str, Any]:
         "phone_number": call.phone_number,
         "from_number": call.from_number,
         "duration_seconds": None if call.duration_ms is None else call.duration_ms // 1000,
-        "transcript": None
-        if transcript is None
-        else [
-            {"speaker": entry.speaker, "text": entry.text, "timestamp": entry.timestamp}
-            for entry in transcript
-        ],
-        # Nothing serves recordings yet; the path inside the gateway is nobody's business.
-        "recording_url": None,
+        "transcript": None if transcript is None else [_render_entry(entry) for entry in transcript],
+        "recording_url": recording_url,
+        "recording_status": call.recording_status.value,
         "cost_cents": call.cost_cents,
         "outcome": call.outcome,
+        "answered_by": call.answered_by,
         "variables": call.variables,
         "metadata": call.metadata,
         "failure_reason": call.failure_reason if call.status is CallStatus.FAILED else None,
@@ -197,3 +217,10 @@ def render_call(call: CallRecord) -> dict[str, Any]:
 def render_timeline_event(event: TimelineEvent) -> dict[str, Any]:
     """One step of the timeline."""
     return {"sequence": event.sequence, "t_ms": event.t_ms, "kind": event.kind, "detail": event.detail}
+
+
+def _render_entry(entry: TranscriptEntry) -> dict[str, Any]:
+    rendered: dict[str, Any] = {"speaker": entry.speaker, "text": entry.text, "timestamp": entry.timestamp}
+    if entry.played_ms is not None:
+        rendered |= {"interrupted": entry.interrupted, "played_ms": entry.played_ms}
+    return rendered

@@ -14,7 +14,17 @@ from pydantic import AfterValidator, Field, StrictBool
 from control_api.envelope import timestamp
 from control_api.schemas_shared import RequestModel, ResponseModel, Timestamp, Uuid
 from gateway.new_trunk import NewTrunk
-from store.records import NumberFormat, Trunk, TrunkInbound, TrunkOutbound, TrunkTransport
+from store.records import (
+    DtmfMode,
+    MediaEncryption,
+    NumberFormat,
+    SrtpKeying,
+    SymmetricRtp,
+    Trunk,
+    TrunkInbound,
+    TrunkOutbound,
+    TrunkTransport,
+)
 
 MAX_NETWORKS = 256
 
@@ -32,7 +42,7 @@ Address = Annotated[str, Field(min_length=1, max_length=260, examples=["sip.exam
 Host = Annotated[str, Field(min_length=1, max_length=255)]
 Credential = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_check_printable)]
 Country = Annotated[str, Field(pattern=r"^[A-Za-z]{2}$", description="ISO 3166-1 alpha-2.", examples=["US"])]
-Codec = Literal["PCMU", "PCMA"]
+Codec = Literal["PCMU", "PCMA", "G722", "OPUS", "L16"]
 
 
 class TrunkInboundIn(RequestModel):
@@ -65,8 +75,26 @@ class TrunkCreate(RequestModel):
         default=NumberFormat.E164, description="How numbers are written on this trunk's wire."
     )
     default_country: Country | None = Field(default=None, description="Needed with `national`.")
-    codecs: tuple[Codec, ...] = Field(default=("PCMU", "PCMA"), min_length=1, max_length=2)
+    codecs: tuple[Codec, ...] = Field(default=("PCMU", "PCMA"), min_length=1, max_length=5)
     enabled: StrictBool = True
+    dtmf: DtmfMode = Field(
+        default=DtmfMode.AUTO,
+        description="How keys come in: `auto` takes RFC 4733 events and SIP INFO, and tones in the audio "
+        "where the far side offers no events; `inband` looks for tones always.",
+    )
+    media_encryption: MediaEncryption = Field(
+        default=MediaEncryption.ALLOW,
+        description="SRTP never, when the far side does it too, or always: calls in the clear are refused.",
+    )
+    srtp_keying: SrtpKeying = Field(
+        default=SrtpKeying.SDES,
+        description="How calls that we place offer their keys: in the session description, or by DTLS-SRTP.",
+    )
+    symmetric: SymmetricRtp = Field(
+        default=SymmetricRtp.AUTO,
+        description="Whether audio goes to where the far side's packets come from: once they come; `always`, "
+        "and nowhere before; `never`, but to the address in the session description.",
+    )
 
     def to_new(self) -> NewTrunk:
         """The request as the gateway understands it, which checks what concerns several fields."""
@@ -87,6 +115,10 @@ class TrunkCreate(RequestModel):
             default_country=self.default_country,
             codecs=self.codecs,
             enabled=self.enabled,
+            dtmf=self.dtmf,
+            media_encryption=self.media_encryption,
+            srtp_keying=self.srtp_keying,
+            symmetric=self.symmetric,
         )
 
 
@@ -113,6 +145,10 @@ class TrunkOut(ResponseModel):
     default_country: str | None
     codecs: list[str]
     enabled: bool
+    dtmf: DtmfMode
+    media_encryption: MediaEncryption
+    srtp_keying: SrtpKeying
+    symmetric: SymmetricRtp
     created_at: Timestamp
     updated_at: Timestamp
 
@@ -137,6 +173,10 @@ def render_trunk(trunk: Trunk) -> dict[str, Any]:
         "default_country": trunk.default_country,
         "codecs": list(trunk.codecs),
         "enabled": trunk.enabled,
+        "dtmf": trunk.dtmf.value,
+        "media_encryption": trunk.media_encryption.value,
+        "srtp_keying": trunk.srtp_keying.value,
+        "symmetric": trunk.symmetric.value,
         "created_at": timestamp(trunk.created_at),
         "updated_at": timestamp(trunk.updated_at),
     }

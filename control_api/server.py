@@ -12,12 +12,17 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
+from control_api.socket_protocol import SocketProtocol
+
 logger = structlog.get_logger(__name__)
 
 KEEP_ALIVE_SECONDS = 30
 """How long an idle connection is kept. Longer than most clients' own limit, so that they close first."""
 
 BACKLOG = 1024
+
+MAX_SOCKET_MESSAGE = 4096
+"""Bytes that a WebSocket client may send in one message: listeners have nothing to say."""
 
 
 class HttpServerError(Exception):
@@ -60,7 +65,9 @@ class HttpServer:
         config = uvicorn.Config(
             self._app,
             http="httptools",
-            ws="none",
+            ws=SocketProtocol,
+            ws_max_size=MAX_SOCKET_MESSAGE,
+            ws_per_message_deflate=False,
             lifespan="off",
             log_config=None,
             access_log=False,

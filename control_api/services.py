@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry
 
 from control_api.idempotency import IdempotencyStore
+from gateway.call_actions import Side
+from gateway.call_control import ListenTicket, RecordingVerb
+from gateway.call_quality import CallQuality
 from gateway.directory import Directory
+from gateway.event_stream import StreamItem
 from gateway.health import Health
+from gateway.listening import CallListeners
 from gateway.new_call import NewCall
+from gateway.recordings.service import RecordingService
 from store.records import CallFilter, CallRecord, Page, TimelineEvent
 
 
@@ -29,7 +35,59 @@ class CallService(Protocol):
 
     async def cancel(self, organization_id: str, call_id: str, /) -> CallRecord: ...
 
+    async def quality(self, organization_id: str, call_id: str, /) -> CallQuality: ...
+
     async def timeline(self, organization_id: str, call_id: str, /) -> Sequence[TimelineEvent]: ...
+
+
+class CallControlService(Protocol):
+    """What can be done to a call in progress. Raises `gateway.errors`."""
+
+    async def say(
+        self, organization_id: str, call_id: str, text: str, /, *, uninterruptible: bool, urgency: str
+    ) -> CallRecord: ...
+
+    async def message(
+        self, organization_id: str, call_id: str, text: str, /, *, urgency: str
+    ) -> CallRecord: ...
+
+    async def play(
+        self,
+        organization_id: str,
+        call_id: str,
+        /,
+        *,
+        path: str | None,
+        url: str | None,
+        loop: bool,
+        volume: float,
+    ) -> CallRecord: ...
+
+    async def stop_play(self, organization_id: str, call_id: str, /) -> CallRecord: ...
+
+    async def mute(self, organization_id: str, call_id: str, side: Side, /, *, muted: bool) -> CallRecord: ...
+
+    async def hold(self, organization_id: str, call_id: str, /, *, held: bool) -> CallRecord: ...
+
+    async def send_digits(self, organization_id: str, call_id: str, digits: str, /) -> CallRecord: ...
+
+    async def recording(self, organization_id: str, call_id: str, verb: RecordingVerb, /) -> CallRecord: ...
+
+    async def listen(self, organization_id: str, call_id: str, /) -> ListenTicket: ...
+
+    def listeners(self, call_id: str, token: str, /) -> CallListeners: ...
+
+
+class StreamService(Protocol):
+    """Streams of events. Raises `gateway.errors` before a stream begins."""
+
+    async def of_call(
+        self, organization_id: str, call_id: str, after: str | None, /
+    ) -> AsyncGenerator[StreamItem]: ...
+
+    async def of_organization(
+        self, organization_id: str, after: str | None, /
+    ) -> AsyncGenerator[StreamItem]: ...
 
 
 class HttpSettings(Protocol):
@@ -61,6 +119,15 @@ class GatewayServices(Protocol):
 
     @property
     def calls(self) -> CallService: ...
+
+    @property
+    def control(self) -> CallControlService: ...
+
+    @property
+    def streams(self) -> StreamService: ...
+
+    @property
+    def recordings(self) -> RecordingService: ...
 
     @property
     def registry(self) -> CollectorRegistry: ...

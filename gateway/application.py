@@ -15,26 +15,32 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from gateway.agent_sync import AgentSync
+from gateway.call import Call
+from gateway.call_control import CallControl
 from gateway.calls import CallService
 from gateway.config import Config
-from gateway.conversation import ConversationServices
+from gateway.conversation_services import ConversationServices
 from gateway.dial_queue import DialQueue
 from gateway.directory import Directory
 from gateway.engine_watch import EngineWatch
+from gateway.event_bus import EventBus
+from gateway.event_stream import EventStreams
 from gateway.health import Health
 from gateway.inbound import InboundCalls, InboundServices
 from gateway.live_calls import LiveCalls
 from gateway.loop_watch import LoopWatch
 from gateway.media_address import MediaAddress
+from gateway.media_plane import open_media_plane
 from gateway.metrics import GatewayMetrics
 from gateway.open_store import open_store
 from gateway.outbound import OutboundServices
+from gateway.recordings.retention import RecordingSweeper
+from gateway.recordings.service import RecordingService
+from gateway.recordings.setup import open_archive, open_links
 from gateway.session import SessionServices
 from gateway.sweep import fail_orphans
-from media.config import MediaConfig
-from media.in_process import InProcessMediaPlane
-from media.plane import MediaPlane
 from media.ultravox.rest import UltravoxClient
+from media.worker.supervisor import WorkerPool
 from routing.explain import explain_data
 from routing.inbound import InboundQuery, decide_inbound
 from routing.outbound import OutboundQuery, decide_outbound
@@ -76,7 +82,13 @@ class Gateway:
         self._engine = UltravoxClient(
             config.engine.base_url, config.engine.api_key or "", timeout_s=config.engine.create_timeout
         )
-        self._plane: MediaPlane = InProcessMediaPlane(_media_config(config))
+        self._plane = open_media_plane(config)
+        self._archive = open_archive(config, store, self._writer, self.metrics, self._live_call)
+        self._recording_sweeper = RecordingSweeper(
+            self._archive, store.calls, config.recordings.retention_days
+        )
+        self.recordings = RecordingService(self._archive, open_links(config), config.recordings.public_url)
+        self.events = EventBus()
         self._user_agent = UserAgent(
             UserAgentConfig(
                 listen=tuple(Listen(*endpoint) for endpoint in config.sip.endpoints()),
@@ -99,16 +111,20 @@ class Gateway:
                 metrics=self.metrics,
                 first_packet_timeout_s=config.media.first_packet_timeout,
                 silence_timeout_s=config.media.silence_timeout,
+                amd_config=config.amd,
+                watchdogs_config=config.watchdogs,
+                on_recording_finished=self._archive.finished,
             ),
             default_max_duration_s=config.calls.max_duration,
             default_ring_timeout_s=config.calls.ring_timeout,
+            events=self.events,
         )
         media_address = MediaAddress(
             public_host=config.media.public_host or config.sip.public_host,
             bind_host=config.media.bind_host,
             local_host_for=self._user_agent.local_host_for,
         )
-        recordings = config.data_dir / "recordings"
+        recordings = self._archive.live_directory
         self._inbound = InboundCalls(
             InboundServices(
                 session=session,
@@ -139,6 +155,10 @@ class Gateway:
             agent=self.directory.agent,
             draining=lambda: self._draining,
         )
+        self.control = CallControl(
+            self.calls, config.control, recordings=recordings, fetched=config.data_dir / "fetched"
+        )
+        self.streams = EventStreams(self.events, self.calls)
         self._declare_gauges()
 
     @classmethod
@@ -156,7 +176,9 @@ class Gateway:
         return gateway
 
     async def start(self) -> Addresses:
-        """Take calls. Raises `OSError` when an address cannot be bound."""
+        """Take calls. Raises `OSError` when an address cannot be bound, `MediaStartError` when a media worker
+        does not come up.
+        """
         orphans = await self.store.calls.unfinished()
         self._writer.start()
         await self._plane.start()
@@ -164,6 +186,8 @@ class Gateway:
         await self._user_agent.start()
         self._started = True
         await fail_orphans(self.store, orphans)
+        await self._archive.start()
+        self._recording_sweeper.start()
         self._engine_watch.start()
         self._agent_sync.start()
         return Addresses(sip=tuple(self._user_agent.addresses))
@@ -201,11 +225,14 @@ class Gateway:
         await self._signalling_done(SIGNALLING_TIMEOUT_S)
         self._started = False
         for part in (
+            self.control,
+            self._recording_sweeper,
             self._agent_sync,
             self._engine_watch,
             self._loop_watch,
             self._user_agent,
             self._plane,
+            self._archive,
             self._engine,
             self._writer,
             self.store,
@@ -220,7 +247,7 @@ class Gateway:
     def health(self) -> Health:
         checks = {
             "sip": "ok" if self._started else "not listening",
-            "media": "ok" if self._plane.ports_free > 0 else "no RTP port is free",
+            "media": self._plane.state,
             "engine": self._engine_watch.state,
             "store": "ok" if self._writer.healthy else "the database cannot be written",
         }
@@ -257,9 +284,13 @@ class Gateway:
     def _take_invite(self, invite: IncomingCall) -> None:
         self._inbound.on_invite(invite)
 
+    def _live_call(self, call_id: str) -> Call | None:
+        session = self._live.get(call_id)
+        return session.call if session is not None else None
+
     def _answer_options(self) -> OptionsReply:
         """OPTIONS is how trunks probe us: 200 when we would take a call, 503 with Retry-After otherwise."""
-        if self._draining or self._live.full(CallDirection.INBOUND):
+        if self._draining or self._live.full(CallDirection.INBOUND) or self._plane.state != "ok":
             return OptionsReply(503, max(1, round(self.config.calls.retry_after)))
         return OptionsReply(200, None)
 
@@ -270,8 +301,12 @@ class Gateway:
             "calls_outbound_active", "Outbound calls now.", lambda: self._live.count(CallDirection.OUTBOUND)
         )
         gauge("calls_live", "Calls that are not over, queued ones included.", lambda: len(self._live))
+        gauge("event_watchers", "Event streams that are open.", lambda: self.events.subscribers)
         gauge("calls_queued", "Outbound calls that wait for a place.", lambda: len(self._queue))
+        gauge("recordings_waiting", "Recordings not encoded and stored yet.", lambda: self._archive.waiting)
         gauge("media_legs", "Media legs now.", lambda: self._plane.legs)
+        if isinstance(self._plane, WorkerPool):
+            self.metrics.watch_workers(self._plane)
         gauge("rtp_ports_free", "Legs that could still be created.", lambda: self._plane.ports_free)
         gauge(
             "store_calls_waiting", "Calls whose newest state is not stored yet.", lambda: self._writer.waiting
@@ -289,10 +324,3 @@ class Gateway:
 
     def _sip_statistic(self, field: str) -> float:
         return float(getattr(self._user_agent.statistics, field))
-
-
-def _media_config(config: Config) -> MediaConfig:
-    low, high = config.media.port_range()
-    return MediaConfig(
-        bind_host=config.media.bind_host, port_low=low, port_high=high, port_rest_s=config.media.port_rest
-    )

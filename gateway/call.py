@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
 
+from gateway.event_bus import EventBus
 from gateway.failure_reasons import EndReason, FailureReason
 from gateway.transcript import Transcript
 from store.records import CallRecord, CallStatus, TimelineEvent
@@ -57,6 +58,22 @@ class Call:
         self._unsaved: list[TimelineEvent] = []
         self._timeline: list[TimelineEvent] = []
         self.transcript = Transcript()
+        self._bus: EventBus | None = None
+
+    @classmethod
+    def taken_up(
+        cls,
+        record: CallRecord,
+        timeline: Sequence[TimelineEvent],
+        sink: ChangeSink,
+        clock: Clock | None = None,
+    ) -> Call:
+        """A call that is over, from the store, for what is still to be added to it."""
+        call = cls(record, sink, clock)
+        call._born -= (call._clock.now() - record.created_at).total_seconds()
+        call._timeline = list(timeline)
+        call._steps = timeline[-1].sequence if timeline else 0
+        return call
 
     @property
     def id(self) -> str:
@@ -89,6 +106,26 @@ class Call:
         event = TimelineEvent(self.id, self._steps, t_ms, kind, detail)
         self._timeline.append(event)
         self._unsaved.append(event)
+        self.announce("timeline", sequence=event.sequence, t_ms=t_ms, step=kind, detail=detail)
+
+    def tell(self, bus: EventBus) -> None:
+        """Tell whoever watches what happens from now on, and begin with what has happened already."""
+        self._bus = bus
+        if bus.active:
+            self.announce("status", status=str(self.status), direction=str(self._record.direction))
+            for event in self._timeline:
+                self.announce(
+                    "timeline",
+                    sequence=event.sequence,
+                    t_ms=event.t_ms,
+                    step=event.kind,
+                    detail=event.detail,
+                )
+
+    def announce(self, kind: str, /, **data: Any) -> None:
+        """Tell those who watch; nothing happens when nobody does."""
+        if self._bus is not None and self._bus.active:
+            self._bus.publish(self._record.organization_id, self.id, kind, data)
 
     def update(self, **fields: Any) -> None:
         """Change fields other than the status (identifiers learnt on the way, SIP codes, results)."""
@@ -142,5 +179,12 @@ class Call:
             return False
         self.step("status", **{"from": str(self.status), "to": str(status)})
         self._record = replace(self._record, status=status, **fields)
+        self.announce(
+            "status",
+            status=str(status),
+            direction=str(self._record.direction),
+            failure_reason=self._record.failure_reason,
+            end_reason=self._record.end_reason,
+        )
         self.save()
         return True

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from gateway.call import Call
+from gateway.call_quality import CONTACT_LEG, CallQuality, LegQuality
 from gateway.dial_queue import DialQueue
 from gateway.errors import (
     ConflictError,
@@ -23,7 +24,7 @@ from gateway.errors import (
 from gateway.live_calls import LiveCalls
 from gateway.new_call import NewCall
 from gateway.outbound import OutboundServices, OutboundSession
-from gateway.session import Session
+from gateway.session import Session, as_dict
 from routing.decisions import Refusal, RefusalKind
 from routing.outbound import Counters, OutboundQuery, Strategy, decide_outbound
 from routing.table import RoutingTable
@@ -129,15 +130,26 @@ class CallService:
         await self._stored(organization_id, call_id)
         return await self._store.calls.timeline(call_id)
 
+    async def quality(self, organization_id: str, call_id: str) -> CallQuality:
+        """The figures of a call's legs: as they stand while it is up, the last ones afterwards."""
+        session = self._live.get(call_id)
+        if session is not None:
+            record = _owned(session, organization_id).call.record
+            statistics = await session.statistics() if record.statistics is None else None
+            if statistics is None and session.over:
+                # The leg is closed and its last figures are on their way.
+                await session.wait_settled(SETTLE_TIMEOUT_S)
+            figures = as_dict(statistics) if statistics is not None else session.call.record.statistics
+            live = statistics is not None
+        else:
+            record = await self._stored(organization_id, call_id)
+            figures, live = record.statistics, False
+        legs = () if figures is None else (LegQuality(CONTACT_LEG, figures),)
+        return CallQuality(call_id, live, record.answered_by, legs)
+
     async def hang_up(self, organization_id: str, call_id: str) -> CallRecord:
         """End a call in progress. Raises `ConflictError` when it is not, or no longer."""
-        session = await self._session(organization_id, call_id)
-        if session.call.status is not CallStatus.IN_PROGRESS:
-            raise ConflictError(
-                f"the call is {session.call.status}, not in progress; cancel it instead",
-                code="call_not_in_progress",
-                status=str(session.call.status),
-            )
+        session = await self.in_progress(organization_id, call_id)
         session.hang_up()
         await session.wait_settled(SETTLE_TIMEOUT_S)
         return session.call.record
@@ -154,6 +166,26 @@ class CallService:
         session.cancel()
         await session.wait_settled(SETTLE_TIMEOUT_S)
         return session.call.record
+
+    async def in_progress(self, organization_id: str, call_id: str) -> Session:
+        """The session of an answered call. Raises `NotFoundError`, and `ConflictError` when the call is not
+        in progress, or no longer.
+        """
+        session = await self._session(organization_id, call_id)
+        if session.call.status is not CallStatus.IN_PROGRESS:
+            raise ConflictError(
+                f"the call is {session.call.status}, not in progress yet; it can be cancelled",
+                code="call_not_in_progress",
+                status=str(session.call.status),
+            )
+        return session
+
+    def live_session(self, call_id: str) -> Session | None:
+        """The session of a call that is in progress, whoever owns it."""
+        session = self._live.get(call_id)
+        if session is None or session.over or session.call.status is not CallStatus.IN_PROGRESS:
+            return None
+        return session
 
     async def _session(self, organization_id: str, call_id: str) -> Session:
         session = self._live.get(call_id)

@@ -97,6 +97,13 @@ def _parser() -> argparse.ArgumentParser:
     serving.add_argument("--http", type=_endpoint, metavar="HOST:PORT", help="listen here for HTTP")
     serving.add_argument("--rtp-ports", type=_port_range, metavar="LOW-HIGH", help="ports for audio")
 
+    serving.add_argument(
+        "--media-workers",
+        type=_worker_count,
+        metavar="N",
+        help="processes that carry the audio; default: one for each core, 0 = none of their own",
+    )
+
     commands.add_parser("check", parents=[configured], help="check the configuration")
 
     testing = commands.add_parser(
@@ -162,6 +169,12 @@ def _port_range(text: str) -> str:
     return text
 
 
+def _worker_count(text: str) -> int:
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"expected a whole number, not {text!r}")
+    return int(text)
+
+
 def _overrides(options: argparse.Namespace) -> dict[str, Any]:
     """What the command line says of the configuration. The demonstration listens on loopback only."""
     overrides: dict[str, Any] = {}
@@ -179,6 +192,8 @@ def _overrides(options: argparse.Namespace) -> dict[str, Any]:
         overrides["http.listen"] = http
     if options.rtp_ports is not None:
         overrides["media.rtp_ports"] = options.rtp_ports
+    if options.media_workers is not None:
+        overrides["media.workers"] = options.media_workers
     if demo:
         overrides["media.bind_host"] = "127.0.0.1"
     return overrides

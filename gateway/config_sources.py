@@ -131,13 +131,18 @@ def _describe(fault: Mapping[str, Any], origin: Mapping[str, str]) -> str:
 
 def _with_secrets(config: Config) -> Config:
     """Replace file references by what the files hold."""
-    engine, store = config.engine, config.store
+    engine, store, recordings = config.engine, config.store, config.recordings
     if engine.api_key_file is not None:
         key = _read_secret("engine.api_key_file", engine.api_key_file)
         engine = engine.model_copy(update={"api_key": key})
     if store.url_file is not None:
         store = store.model_copy(update={"url": _read_secret("store.url_file", store.url_file)})
-    return config.model_copy(update={"engine": engine, "store": store})
+    for name in ("link_secret", "s3_secret_access_key"):
+        file: Path | None = getattr(recordings, f"{name}_file")
+        if file is not None:
+            secret = _read_secret(f"recordings.{name}_file", file)
+            recordings = recordings.model_copy(update={name: secret})
+    return config.model_copy(update={"engine": engine, "store": store, "recordings": recordings})
 
 
 def _read_secret(key: str, file: Path) -> str:

@@ -9,58 +9,36 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 import structlog
 
 from gateway.call import Call
-from gateway.config import CallsSection, EngineSection
-from gateway.digit_batch import DigitBatch
-from gateway.engine_request import ENGINE_RATE_HZ
+from gateway.call_actions import CallActions
+from gateway.conversation_care import ConversationCare, ConversationOptions
+from gateway.conversation_services import ConversationListener, ConversationServices
+from gateway.digit_input import DigitInput
 from gateway.failure_reasons import EndReason, FailureReason, end_of_engine_reason
-from gateway.metrics import GatewayMetrics
+from gateway.negotiated_media import encryption_of, negotiate_leg
+from gateway.transcript import SPEAKERS, USER
 from media import messages as m
-from media.plane import MediaCapacityError, MediaPlane, UnknownLegError
+from media.plane import MediaCapacityError, UnknownLegError
 from media.ultravox.call_request import EngineCallRequest
 from media.ultravox.errors import EngineApiError
-from media.ultravox.rest import EngineCall, UltravoxClient
-from sip.offer_answer import AudioParameters
+from media.ultravox.rest import EngineCall
+from sip.audio_parameters import AudioParameters
+from store.records import DtmfMode
 
 log = structlog.get_logger(__name__)
 
 CLOSE_TIMEOUT_S = 5.0
 END_REASON_TIMEOUT_S = 1.0
 STEADY_S = 10.0  # an engine that stood so long has recovered; one lost sooner uses up the same attempts
-
-
-class ConversationListener(Protocol):
-    """The session that owns the conversation."""
-
-    def on_engine_open(self) -> None:
-        """The engine's socket stands."""
-
-    def on_conversation_over(self, reason: EndReason) -> None:
-        """The agent ended the conversation and everything it said was played."""
-
-    def on_conversation_lost(self, reason: FailureReason, detail: str) -> None:
-        """The conversation cannot go on."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConversationServices:
-    """What every conversation shares."""
-
-    plane: MediaPlane
-    engine: UltravoxClient
-    engine_config: EngineSection
-    calls_config: CallsSection
-    metrics: GatewayMetrics
-    first_packet_timeout_s: float
-    silence_timeout_s: float
+# How long the engine may take to say goodbye after it was asked to end the call.
+GOODBYE_TIMEOUT_S = 20.0
 
 
 class Conversation:
@@ -73,6 +51,8 @@ class Conversation:
         listener: ConversationListener,
         services: ConversationServices,
         recording: Path | None = None,
+        options: ConversationOptions = ConversationOptions(),  # noqa: B008 - frozen
+        dtmf: DtmfMode = DtmfMode.AUTO,
     ) -> None:
         self._call = call
         self._request = request
@@ -81,6 +61,7 @@ class Conversation:
         self._recording = recording
         self._leg_id = call.id
         self._has_leg = False
+        self._leg_failed = False
         self._engine_call: EngineCall | None = None
         self._reopened: asyncio.Future[bool] | None = None
         self._drained: asyncio.Future[bool] | None = None
@@ -90,12 +71,21 @@ class Conversation:
         self._answered = False
         self._ending = False
         self._closed = False
-        self._digits = DigitBatch(self._send_digits_to_engine)
+        self._detects_tones = False
+        self._digits = DigitInput(
+            call, dtmf, self._send_digits_to_engine, show_digits=services.calls_config.show_digits
+        )
+        self.actions = CallActions(call, self._send, self.tell_engine)
+        self._care = ConversationCare(
+            call, self, services.metrics, services.amd_config, services.watchdogs_config, options
+        )
+        self._why: EndReason | None = None  # why the engine ends the call, when we know better than it
+        self._goodbye: asyncio.TimerHandle | None = None
 
     # --- what the session asks for ----------------------------------------------------------------
 
-    async def open_leg(self) -> m.LegCreated:
-        """Reserve the leg's ports. Raises `MediaCapacityError`."""
+    async def open_leg(self, symmetric: str = "auto") -> m.LegCreated:
+        """`symmetric` as of the trunk. Reserve the leg's ports. Raises `MediaCapacityError`."""
         self._has_leg = True  # from the request on: the call may end while we wait for the leg
         try:
             created = await self._services.plane.create_leg(
@@ -104,6 +94,7 @@ class Conversation:
                     call_id=self._call.id,
                     first_packet_timeout_ms=int(self._services.first_packet_timeout_s * 1000),
                     media_timeout_ms=int(self._services.silence_timeout_s * 1000),
+                    symmetric=m.Symmetric(symmetric),
                 ),
                 self._on_event,
             )
@@ -121,24 +112,18 @@ class Conversation:
             remote=f"{audio.remote_host}:{audio.remote_port}",
             direction=str(audio.direction),
             ptime_ms=audio.ptime_ms,
+            srtp=encryption_of(audio),
             telephone_event=audio.telephone_event_payload_type,
         )
-        self._send(
-            m.NegotiateLeg(
-                leg_id=self._leg_id,
-                remote_host=audio.remote_host,
-                remote_port=audio.remote_port,
-                remote_rtcp_port=audio.remote_rtcp_port,
-                codec=audio.codec,
-                clock_rate=audio.clock_rate,
-                payload_type=audio.payload_type,
-                telephone_event_payload_type=audio.telephone_event_payload_type,
-                telephone_event_clock_rate=audio.telephone_event_clock_rate,
-                ptime_ms=audio.ptime_ms,
-                direction=m.Direction(audio.direction),
-                rtcp_mux=audio.rtcp_mux,
-            )
-        )
+        self._send(negotiate_leg(self._leg_id, audio))
+        tones = self._digits.listens_for_tones(audio.telephone_event_payload_type)
+        if tones != self._detects_tones:
+            self._detects_tones = tones
+            self._send(m.DetectTones(leg_id=self._leg_id, enabled=tones))
+
+    def run_at(self, sample_rate: int) -> None:
+        """Ask the engine for this rate (Hz) when its call is created; it stays for the whole call."""
+        self._request = msgspec.structs.replace(self._request, sample_rate=sample_rate)
 
     async def create_engine_call(self) -> None:
         """Ask the engine for its side of the call. Raises a subclass of `EngineApiError`."""
@@ -155,7 +140,7 @@ class Conversation:
             m.AttachEngine(
                 leg_id=self._leg_id,
                 join_url=self._engine_call.join_url,
-                sample_rate=ENGINE_RATE_HZ,
+                sample_rate=self._request.sample_rate,
                 connect_timeout_ms=int(self._services.engine_config.connect_timeout * 1000),
             )
         )
@@ -164,6 +149,8 @@ class Conversation:
         """Signalling says that the call stands: the agent may be heard, and is recorded if that is wanted."""
         self._answered = True
         self._send(m.OpenGate(leg_id=self._leg_id))
+        for command in self._care.at_answer():
+            self._send(command)
         if self._recording is not None:
             self._record(self._recording)
 
@@ -175,9 +162,14 @@ class Conversation:
             log.error("recording_failed", call_id=self._call.id, error=str(error))
             self._call.step("recording-failed", error=error.strerror)
             return
-        self._send(m.StartRecording(leg_id=self._leg_id, path=str(file)))
-        self._call.update(recording_path=str(file))
-        self._call.step("recording-started")
+        self.actions.start_recording(file)
+
+    async def statistics(self) -> m.LegStatistics | None:
+        """The leg's figures so far; None when there is no leg, or its worker does not answer."""
+        try:
+            return await self._services.plane.statistics(self._leg_id)
+        except (UnknownLegError, TimeoutError):
+            return None
 
     async def close(self) -> m.LegStatistics | None:
         """End leg and engine socket at once; the leg's last counters, if there was a leg."""
@@ -185,6 +177,10 @@ class Conversation:
             return None
         self._closed = True
         self._digits.close()
+        self.actions.close()
+        self._care.close()
+        if self._goodbye is not None:
+            self._goodbye.cancel()
         if self._task is not None:
             self._task.cancel()
         if not self._has_leg:
@@ -192,6 +188,8 @@ class Conversation:
         try:
             closed = await asyncio.wait_for(self._services.plane.close_leg(self._leg_id), CLOSE_TIMEOUT_S)
         except (UnknownLegError, TimeoutError) as error:
+            if self._leg_failed:
+                return None  # it went with its worker; one that failed alone is closed here like any other
             log.error("leg_not_closed", call_id=self._call.id, error=repr(error))
             return None
         return closed.statistics
@@ -199,11 +197,14 @@ class Conversation:
     # --- what the media plane tells ---------------------------------------------------------------
 
     def _on_event(self, event: m.Event) -> None:
-        if self._closed and not isinstance(event, m.RecordingFinished):
+        if self._closed and not isinstance(event, m.RecordingFinished | m.UtterancePlayed):
             return
         handler = _HANDLERS.get(type(event))
         if handler is not None:
             handler(self, event)
+        else:
+            self._care.take(event)
+            self.actions.take(event)
 
     def _on_first_packet(self, event: m.FirstPacketReceived) -> None:
         self._call.step("first-rtp-received", source=event.source)
@@ -213,8 +214,11 @@ class Conversation:
         self._services.metrics.observe_first_audio(self._call.record)
 
     def _on_digit(self, event: m.DigitReceived) -> None:
-        self._call.step("digit-received", duration_ms=event.duration_ms)
-        self._digits.add(event.digit)
+        self.pressed(event.digit, event.by, event.duration_ms)
+
+    def pressed(self, digit: str, by: str, duration_ms: int) -> None:
+        """The far party pressed a key, as told by one way (`rfc4733`, `info`, `inband`)."""
+        self._digits.pressed(digit, by, duration_ms)
 
     def _on_engine_opened(self, event: m.EngineOpened) -> None:
         self._call.step("engine-open", connect_ms=round(event.connect_ms, 1))
@@ -237,22 +241,40 @@ class Conversation:
         elif self._answered and event.opened:
             self._start(self._recover)
         else:
-            self._lose(FailureReason.AGENT_ERROR, f"engine socket closed with {event.code}")
+            self.lose(FailureReason.AGENT_ERROR, f"engine socket closed with {event.code}")
 
     def _on_transcript(self, event: m.TranscriptReceived) -> None:
+        text = event.text
+        if text is not None and event.role == USER:
+            text = self._digits.veiled(text)
         self._call.transcript.add(
             event.role,
             event.ordinal,
-            text=event.text,
+            text=text,
             delta=event.delta,
             final=event.final,
             media_ms=event.media_ms,
+        )
+        self._call.announce(
+            "transcript",
+            speaker=SPEAKERS.get(event.role, event.role),
+            ordinal=event.ordinal,
+            text=text,
+            delta=event.delta,
+            final=event.final,
+            timestamp=round(event.media_ms / 1000, 1),
+        )
+
+    def _on_played(self, event: m.UtterancePlayed) -> None:
+        self._call.transcript.played(event.ordinal, event.played_ms, interrupted=event.interrupted)
+        self._call.announce(
+            "played", ordinal=event.ordinal, played_ms=event.played_ms, interrupted=event.interrupted
         )
 
     def _on_tool(self, event: m.ToolInvoked) -> None:
         """No client tool is offered yet, so that one that is invoked all the same is told to be unknown."""
         self._call.step("tool-unknown", tool=event.tool_name)
-        self._send_to_engine(
+        self.tell_engine(
             type="client_tool_result",
             invocationId=event.invocation_id,
             errorType="undefined",
@@ -270,18 +292,50 @@ class Conversation:
 
     def _on_recording_finished(self, event: m.RecordingFinished) -> None:
         self._call.step("recording-finished", duration_ms=event.duration_ms, error=event.error)
-        if self._closed:
+        if self._services.on_recording_finished is not None:
+            self._services.on_recording_finished(self._call, event)
+        elif self._closed:
             self._call.save()
 
     def _on_media_timeout(self, event: m.MediaTimedOut) -> None:
         self._call.step("media-timeout", what=event.kind, silent_ms=event.silent_ms)
-        self._lose(FailureReason.MEDIA_TIMEOUT, f"no packet for {event.silent_ms} ms ({event.kind})")
+        self.lose(FailureReason.MEDIA_TIMEOUT, f"no packet for {event.silent_ms} ms ({event.kind})")
+
+    def _on_media_secured(self, event: m.MediaSecured) -> None:
+        self._call.step("media-secured", srtp=event.suite.value, took_ms=event.took_ms)
+
+    def _on_media_security_failed(self, event: m.MediaSecurityFailed) -> None:
+        self._call.step("media-security-failed", error=event.reason)
+        self.lose(FailureReason.MEDIA_NEGOTIATION_FAILED, event.reason)
 
     def _on_leg_failed(self, event: m.LegFailed) -> None:
         self._call.step("leg-failed", error=event.error)
-        self._lose(FailureReason.GATEWAY_ERROR, event.error)
+        self._leg_failed = True
+        self.lose(FailureReason.GATEWAY_ERROR, event.error)
 
     # --- the ends ---------------------------------------------------------------------------------
+
+    def end_after_playout(self, reason: EndReason) -> None:
+        """Let what is queued be played, then end the call."""
+        if self._ending:
+            return
+        self._ending = True
+        if self._task is not None:
+            self._task.cancel()
+        self._why = reason
+        self._start(self._say_farewell)
+
+    def engine_ends(self, reason: EndReason) -> None:
+        """When the engine ends the call from now on, this is why."""
+        self._why = reason
+
+    def ask_engine_to_end(self, reason: EndReason, farewell: str) -> None:
+        """Let the engine say goodbye and end the call; it is ended without it when it does not."""
+        self.engine_ends(reason)
+        self.tell_engine(type="hang_up", message=farewell)
+        self._goodbye = asyncio.get_running_loop().call_later(
+            GOODBYE_TIMEOUT_S, self.end_after_playout, reason
+        )
 
     def _start(self, work: Callable[[], Awaitable[None]]) -> None:
         self._task = asyncio.create_task(self._guarded(work))
@@ -296,13 +350,11 @@ class Conversation:
             self._listener.on_conversation_lost(FailureReason.GATEWAY_ERROR, "internal error")
 
     async def _say_farewell(self) -> None:
-        """The engine closed in good order: play what is queued, meanwhile ask it why, then tell the
-        session.
-        """
+        """Play what is queued, meanwhile ask the engine why it ended the call, then tell the session."""
         timeout = self._services.calls_config.farewell_timeout
         drained = self._drained = asyncio.get_running_loop().create_future()
         self._send(m.DrainPlayout(leg_id=self._leg_id, timeout_ms=int(timeout * 1000)))
-        reason = await self._engine_end_reason()
+        reason = self._why or await self._engine_end_reason()
         try:
             await asyncio.wait_for(drained, timeout + CLOSE_TIMEOUT_S)
         except TimeoutError:
@@ -339,7 +391,7 @@ class Conversation:
             pass
         finally:
             self._reopened = None
-        self._lose(FailureReason.AGENT_ERROR, "the engine was lost in mid-call and did not come back")
+        self.lose(FailureReason.AGENT_ERROR, "the engine was lost in mid-call and did not come back")
 
     async def _recover_once(self, deadline_s: float) -> bool:
         assert self._engine_call is not None
@@ -360,7 +412,8 @@ class Conversation:
         self.attach_engine()
         return await self._reopened
 
-    def _lose(self, reason: FailureReason, detail: str) -> None:
+    def lose(self, reason: FailureReason, detail: str) -> None:
+        """The conversation cannot go on."""
         if not self._ending:
             self._ending = True
             self._listener.on_conversation_lost(reason, detail)
@@ -371,14 +424,19 @@ class Conversation:
         if not self._closed:
             self._services.plane.send(command)
 
-    def _send_to_engine(self, **message: Any) -> None:
+    def mute(self, *, caller: bool, agent: bool) -> None:
+        """`caller`: the engine hears silence; `agent`: the far party hears silence."""
+        self.actions.mute_for_gateway(caller=caller, agent=agent)
+
+    def tell_engine(self, **message: Any) -> None:
+        """Send one data message to the engine."""
         self._send(m.SendEngineMessage(leg_id=self._leg_id, message=message))
 
     def _send_digits_to_engine(self, digits: str) -> None:
         """As the engine's own telephony mediums do it: the bare digits as the user's text, answered at
         once.
         """
-        self._send_to_engine(type="user_text_message", text=digits, urgency="immediate")
+        self.tell_engine(type="user_text_message", text=digits, urgency="immediate")
 
 
 def _settle(future: asyncio.Future[bool], value: bool) -> None:
@@ -393,10 +451,13 @@ _HANDLERS: dict[type[msgspec.Struct], Callable[[Conversation, Any], None]] = {
     m.EngineOpened: Conversation._on_engine_opened,
     m.EngineClosed: Conversation._on_engine_closed,
     m.TranscriptReceived: Conversation._on_transcript,
+    m.UtterancePlayed: Conversation._on_played,
     m.ToolInvoked: Conversation._on_tool,
     m.PlaybackCleared: Conversation._on_cleared,
     m.PlayoutDrained: Conversation._on_drained,
     m.RecordingFinished: Conversation._on_recording_finished,
+    m.MediaSecured: Conversation._on_media_secured,
+    m.MediaSecurityFailed: Conversation._on_media_security_failed,
     m.MediaTimedOut: Conversation._on_media_timeout,
     m.LegFailed: Conversation._on_leg_failed,
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from gateway.conversation_care import ConversationOptions
 from gateway.new_call import CallSettings
 from media.ultravox.agent_settings import (
     AgentSettings,
@@ -18,9 +19,9 @@ from media.ultravox.agent_settings import (
     VadSettings,
 )
 from media.ultravox.call_request import EngineCallRequest
-from store.records import Agent
+from sip.audio_codecs import NARROW_BAND_HZ
+from store.records import Agent, CallDirection
 
-ENGINE_RATE_HZ = 8000  # G.711 legs: the engine is asked for the leg's own rate, so that nothing is resampled
 JOIN_MARGIN_S = 30.0  # the engine waits for our socket this much longer than the phone rings
 
 
@@ -77,8 +78,12 @@ def engine_request(
     metadata: Mapping[str, Any],
     max_duration_s: float,
     ring_timeout_s: float,
+    sample_rate: int = NARROW_BAND_HZ,
 ) -> EngineCallRequest:
-    """The request for one call; `metadata` values that are not text stay with our own call object."""
+    """The request for one call; `metadata` values that are not text stay with our own call object.
+
+    `sample_rate` (Hz) should be the leg's own, so that nothing is resampled.
+    """
     texts = {
         key: value
         for key, value in metadata.items()
@@ -86,10 +91,27 @@ def engine_request(
     }
     return EngineCallRequest(
         agent=engine_settings(agent, greeting_text=settings.greeting, max_duration_s=max_duration_s),
-        sample_rate=ENGINE_RATE_HZ,
+        sample_rate=sample_rate,
         variables=variables,
         metadata=texts | {"call_id": call_id, "direction": direction},
         join_timeout_ms=int((ring_timeout_s + JOIN_MARGIN_S) * 1000),
+    )
+
+
+def conversation_options(
+    agent: Agent, settings: CallSettings, direction: CallDirection
+) -> ConversationOptions:
+    """How a call with this agent is to be looked after. Machines answer only when we call."""
+    outbound = direction is CallDirection.OUTBOUND
+    leaves = outbound and bool((agent.built_in_config or {}).get("leave_voicemail", False))
+    detects = settings.detect_answering_machine
+    greeting = _greeting(agent.greeting_settings, settings.greeting)
+    return ConversationOptions(
+        detect_answering_machine=outbound and (leaves if detects is None else detects),
+        leave_voicemail=leaves and detects is not False,
+        voicemail_message=settings.voicemail_message,
+        # Without a setting the engine lets the agent begin.
+        agent_speaks_first=greeting is None or greeting.first_speaker is FirstSpeaker.AGENT,
     )
 
 

@@ -34,6 +34,12 @@ class InvalidRequestError(GatewayError):
     code = "validation_error"
 
 
+class ForbiddenError(GatewayError):
+    """Whoever asks has not shown that he may."""
+
+    code = "forbidden"
+
+
 class ConflictError(GatewayError):
     """The object's state forbids it (for example hanging up an ended call)."""
 

@@ -36,6 +36,7 @@ class EndReason(StrEnum):
     API_HANGUP = "api-hangup"
     MAX_DURATION = "max-duration"
     INACTIVITY = "inactivity"
+    VOICEMAIL = "voicemail"
     SHUTDOWN = "shutdown"
     CANCELLED = "cancelled"
 

@@ -17,11 +17,13 @@ import structlog
 
 from gateway.call import Call, ChangeSink
 from gateway.conversation import Conversation
-from gateway.engine_request import engine_request, longest_call_s
+from gateway.engine_request import conversation_options, engine_request, longest_call_s
 from gateway.failure_reasons import FailureReason
 from gateway.media_address import MediaAddress
+from gateway.negotiated_media import DEFAULT_CODECS, local_audio
 from gateway.new_call import CallSettings
 from gateway.session import Session, SessionServices, new_session_id
+from media.messages import LegCreated
 from media.plane import MediaCapacityError
 from media.ultravox.agent_settings import AgentSettingsError
 from media.ultravox.call_request import CallRequestError
@@ -30,18 +32,18 @@ from routing.decisions import Refusal
 from routing.explain import explain_text
 from routing.inbound import InboundQuery, InboundRoute, decide_inbound
 from routing.table import RoutingTable
+from sip.audio_codecs import best_sample_rate
+from sip.audio_parameters import AudioParameters
 from sip.errors import NotAcceptableError, SdpError, SipError
 from sip.headers import NameAddr
 from sip.message import Request
-from sip.offer_answer import AudioParameters, AudioSession, LocalAudio
+from sip.offer_answer import AudioSession
 from sip.user_agent import Call as SipCall
 from sip.user_agent import IncomingCall
 from store.identifiers import uuid7
-from store.records import Agent, CallDirection, CallRecord, CallStatus
+from store.records import Agent, CallDirection, CallRecord, CallStatus, DtmfMode
 
 log = structlog.get_logger(__name__)
-
-DEFAULT_CODECS = ("PCMU", "PCMA")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,9 @@ class InboundSession(Session):
         )
         self._invite = invite
         self._agent = agent
+        self._trunk = trunk
         self._codecs = trunk.codecs if trunk else DEFAULT_CODECS
+        self._dtmf = DtmfMode(trunk.dtmf) if trunk else DtmfMode.AUTO
         self._inbound = services
         self._answer: bytes | None = None
         self._agreed: AudioParameters | None = None
@@ -158,12 +162,12 @@ class InboundSession(Session):
     async def _prepare(self) -> None:
         try:
             conversation = self._conversation = self._new_conversation()
-            created = await conversation.open_leg()
-            self._negotiate_offer(created.port, created.rtcp_port)
+            created = await conversation.open_leg(self._trunk.symmetric if self._trunk else "auto")
+            self._negotiate_offer(created)
             await conversation.create_engine_call()
             conversation.attach_engine()
-        except MediaCapacityError:
-            self._refuse(503, FailureReason.CAPACITY, "no RTP port is free", retry_after=True)
+        except MediaCapacityError as error:
+            self._refuse(503, FailureReason.CAPACITY, str(error), retry_after=True)
         except NotAcceptableError as error:
             self._refuse(488, FailureReason.MEDIA_NEGOTIATION_FAILED, str(error))
         except SdpError as error:
@@ -194,18 +198,20 @@ class InboundSession(Session):
             self,
             self._services.conversation,
             self._inbound.recordings / f"{call.id}.wav" if agent.recording_enabled else None,
+            conversation_options(agent, CallSettings(), CallDirection.INBOUND),
+            self._dtmf,
         )
 
-    def _negotiate_offer(self, port: int, rtcp_port: int) -> None:
+    def _negotiate_offer(self, leg: LegCreated) -> None:
+        assert self._conversation is not None
         host = self._inbound.media_address.for_peer(self._invite.source_host)
-        self._audio = AudioSession(
-            LocalAudio(host=host, port=port, rtcp_port=rtcp_port, codecs=self._codecs),
-            session_id=new_session_id(),
-        )
+        self._audio = AudioSession(local_audio(host, leg, self._trunk), session_id=new_session_id())
         if self._invite.offer is None:
             self._answer = self._audio.offer()  # the INVITE had no offer: ours goes into the 200
+            self._conversation.run_at(best_sample_rate(self._codecs))
             return
         self._answer, self._agreed = self._audio.answer(self._invite.offer)
+        self._conversation.run_at(self._agreed.sample_rate)
 
     def on_engine_open(self) -> None:
         if not self.over and self._answer is not None:

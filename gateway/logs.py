@@ -16,9 +16,14 @@ from gateway.config import LoggingSection
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
+def log_level(config: LoggingSection) -> int:
+    """The level as a number of the standard library's scale."""
+    return _LEVELS[config.level]
+
+
 def configure_logging(config: LoggingSection) -> None:
     """Set up structlog, and the standard library's logging for the libraries that use it."""
-    level = _LEVELS[config.level]
+    level = log_level(config)
     renderer: structlog.typing.Processor
     if config.format == "json":
         renderer = structlog.processors.JSONRenderer()

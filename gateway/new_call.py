@@ -17,6 +17,8 @@ class CallSettings:
     greeting: str | None = None
     max_duration_ms: int | None = None
     join_timeout_ms: int | None = None
+    detect_answering_machine: bool | None = None
+    voicemail_message: str | None = None  # said word for word after the beep
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,18 @@ from dataclasses import dataclass, replace
 from gateway.errors import InvalidRequestError
 from routing.numbers import is_country
 from routing.table import parse_address, parse_network
-from store.records import NumberFormat, TrunkInbound, TrunkOutbound
+from store.records import (
+    DtmfMode,
+    MediaEncryption,
+    NumberFormat,
+    SrtpKeying,
+    SymmetricRtp,
+    TrunkInbound,
+    TrunkOutbound,
+)
 
-CODECS = ("PCMU", "PCMA")
+CODECS = ("PCMU", "PCMA", "G722", "OPUS", "L16")
+DEFAULT_CODECS = ("PCMU", "PCMA")
 MAX_NETWORKS = 256
 # A wider network is a great part of the Internet: an open trunk cannot be made by accident.
 SHORTEST_PREFIX = 8
@@ -30,8 +39,12 @@ class NewTrunk:
     outbound: TrunkOutbound | None = None
     number_format: NumberFormat = NumberFormat.E164
     default_country: str | None = None
-    codecs: tuple[str, ...] = CODECS
+    codecs: tuple[str, ...] = DEFAULT_CODECS
     enabled: bool = True
+    dtmf: DtmfMode = DtmfMode.AUTO
+    media_encryption: MediaEncryption = MediaEncryption.ALLOW
+    srtp_keying: SrtpKeying = SrtpKeying.SDES
+    symmetric: SymmetricRtp = SymmetricRtp.AUTO
 
 
 def checked_trunk(trunk: NewTrunk) -> NewTrunk:

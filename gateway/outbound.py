@@ -18,23 +18,26 @@ import structlog
 from gateway.call import Call
 from gateway.conversation import Conversation
 from gateway.dial_queue import DialQueue
-from gateway.engine_request import engine_request, longest_call_s, longest_ring_s
+from gateway.engine_request import conversation_options, engine_request, longest_call_s, longest_ring_s
 from gateway.failure_reasons import FailureReason, failure_of_status
 from gateway.media_address import MediaAddress
+from gateway.negotiated_media import local_audio
 from gateway.new_call import CallSettings
 from gateway.session import Session, SessionServices, new_session_id
+from media.messages import LegCreated
 from media.plane import MediaCapacityError
 from media.ultravox.agent_settings import AgentSettingsError
 from media.ultravox.call_request import CallRequestError
 from media.ultravox.errors import EngineApiError
 from routing.outbound import OutboundRoute
+from sip.audio_codecs import best_sample_rate
 from sip.body import session_description
 from sip.errors import NotAcceptableError, SdpError, SipError
 from sip.message import Response
-from sip.offer_answer import AudioSession, LocalAudio
+from sip.offer_answer import AudioSession
 from sip.user_agent import Call as SipCall
 from sip.user_agent import Credentials, OutboundTarget, UserAgent
-from store.records import Agent, CallDirection, CallStatus
+from store.records import Agent, CallDirection, CallStatus, DtmfMode
 
 log = structlog.get_logger(__name__)
 
@@ -117,17 +120,21 @@ class OutboundSession(Session):
                     metadata=record.metadata,
                     max_duration_s=self._max_duration_s,
                     ring_timeout_s=self._ring_timeout_s,
+                    # The answer is not known yet; the leg converts if it is not the best that we offer.
+                    sample_rate=best_sample_rate(self._route.trunk.codecs),
                 ),
                 self,
                 self._services.conversation,
                 self._outbound.recordings / f"{self.call.id}.wav" if recording else None,
+                conversation_options(self._agent, self._settings, CallDirection.OUTBOUND),
+                DtmfMode(self._route.trunk.dtmf),
             )
-            created = await self._conversation.open_leg()
+            created = await self._conversation.open_leg(self._route.trunk.symmetric)
             await self._conversation.create_engine_call()
             peer_host = await _resolve(target_endpoint(self._route.target.address)[0])
-            self._invite(peer_host, created.port, created.rtcp_port)
-        except MediaCapacityError:
-            self._fail(FailureReason.CAPACITY, "no RTP port is free")
+            self._invite(peer_host, created)
+        except MediaCapacityError as error:
+            self._fail(FailureReason.CAPACITY, str(error))
         except (EngineApiError, AgentSettingsError, CallRequestError) as error:
             self._fail(FailureReason.AGENT_ERROR, str(error))
         except (OSError, SipError) as error:
@@ -136,14 +143,11 @@ class OutboundSession(Session):
             log.exception("outbound_call_crashed", call_id=self.call.id)
             self._fail(FailureReason.GATEWAY_ERROR, "internal error")
 
-    def _invite(self, peer_host: str, port: int, rtcp_port: int) -> None:
+    def _invite(self, peer_host: str, leg: LegCreated) -> None:
         route = self._route
         host, target_port = target_endpoint(route.target.address)
         media_host = self._outbound.media_address.for_peer(peer_host)
-        self._audio = AudioSession(
-            LocalAudio(host=media_host, port=port, rtcp_port=rtcp_port, codecs=route.trunk.codecs),
-            session_id=new_session_id(),
-        )
+        self._audio = AudioSession(local_audio(media_host, leg, route.trunk), session_id=new_session_id())
         credentials = None
         if route.target.auth_username is not None and route.target.auth_password is not None:
             credentials = Credentials(route.target.auth_username, route.target.auth_password)

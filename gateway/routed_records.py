@@ -28,6 +28,10 @@ def routed_trunk(trunk: Trunk) -> RoutedTrunk:
         number_rule=NumberRule(trunk.number_format.value),
         default_country=trunk.default_country,
         codecs=trunk.codecs,
+        dtmf=trunk.dtmf.value,
+        media_encryption=trunk.media_encryption.value,
+        symmetric=trunk.symmetric.value,
+        srtp_keying=trunk.srtp_keying.value,
     )
 
 

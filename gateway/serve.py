@@ -21,6 +21,7 @@ from gateway.application import Addresses, Gateway
 from gateway.config import Config, parse_endpoint
 from gateway.demo import DemoSetup, LocalEngine, seed_demo
 from gateway.errors import ConfigurationError
+from media.plane import MediaStartError
 
 SETTLE_TIMEOUT_S = 5.0  # how long an engine that does not answer may hold up the ready line
 
@@ -84,10 +85,13 @@ async def _start(running: AsyncExitStack, config: Config, open_http: OpenHttp, *
     setup = await seed_demo(gateway.directory) if demo else None
     try:
         addresses = await gateway.start()
+    except MediaStartError as error:
+        raise ConfigurationError(str(error)) from error
     except OSError as error:
         raise _cannot_listen("SIP", ", ".join(config.sip.listen), error) from error
     http = open_http(gateway, *parse_endpoint(config.http.listen))
     running.push_async_callback(http.stop)
+    running.callback(gateway.events.close)  # streams have no end of their own
     try:
         http_host, http_port = await http.start()
     except OSError as error:

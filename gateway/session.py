@@ -10,19 +10,26 @@ import asyncio
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import structlog
 
 from gateway.call import Call
-from gateway.conversation import Conversation, ConversationServices
+from gateway.call_actions import CallActions
+from gateway.conversation import Conversation
+from gateway.conversation_services import ConversationServices
+from gateway.digit_input import INFO
+from gateway.event_bus import EventBus
 from gateway.failure_reasons import EndReason, FailureReason
 from gateway.live_calls import LiveCalls
 from gateway.metrics import GatewayMetrics
+from gateway.sip_info import info_digit
 from media.messages import LegStatistics
+from sip.audio_parameters import AudioParameters
 from sip.errors import NotAcceptableError, SdpError
 from sip.message import Request, Response
-from sip.offer_answer import AudioParameters, AudioSession
+from sip.offer_answer import AudioSession
 from sip.user_agent import Call as SipCall
 from sip.user_agent import OfferedRequest
 from store.records import CallDirection, CallStatus
@@ -43,6 +50,7 @@ class SessionServices:
     conversation: ConversationServices
     default_max_duration_s: float
     default_ring_timeout_s: float
+    events: EventBus = field(default_factory=EventBus)
 
 
 class Session:
@@ -64,6 +72,7 @@ class Session:
         self._occupied = False
         self._settled = asyncio.Event()
         services.live.add(self)
+        call.tell(services.events)
 
     # --- what others may ask ----------------------------------------------------------------------
 
@@ -84,6 +93,44 @@ class Session:
             self.finish(
                 lambda: self._end_or_fail(EndReason.SHUTDOWN, FailureReason.GATEWAY_ERROR), EndReason.SHUTDOWN
             )
+
+    @property
+    def actions(self) -> CallActions:
+        """What can be done to the call once it is in progress."""
+        assert self._conversation is not None
+        return self._conversation.actions
+
+    def set_hold(self, held: bool, music: Path | None = None) -> None:
+        """Put the far party on hold, or take it back. The music begins at once; what the far party says to
+        it is a step of the timeline. A resume that it refuses leaves it on hold.
+        """
+        assert self._sip is not None
+        assert self._audio is not None
+        if held == self.actions.held:
+            return
+        audio = self._audio
+        self.call.step("held" if held else "unheld")
+        self.actions.hold(held, music)
+        audio.hold(held)
+
+        def answered(status: int, response: Response | None) -> None:
+            if response is not None and status < 300:
+                self._on_reoffer_answered(response.body)
+                return
+            if response is None and status == 487:
+                return  # never sent: a later one has taken its place, and speaks for both
+            audio.withdraw_offer()
+            self.call.step("hold-refused" if held else "unhold-refused", sip_status=status)
+            if not held and response is not None and not self.over:
+                audio.hold(True)
+                self.actions.hold(True, music)
+
+        # Made when it is sent: another offer may have to be answered before.
+        self._sip.re_invite(audio.offer, answered)
+
+    async def statistics(self) -> LegStatistics | None:
+        """The leg's figures so far; None when there is no leg, or no longer."""
+        return await self._conversation.statistics() if self._conversation is not None else None
 
     async def wait_settled(self, timeout: float) -> bool:  # noqa: ASYNC109
         """Wait for the terminal status, at most `timeout` seconds; false when it did not come."""
@@ -110,6 +157,9 @@ class Session:
 
     def on_info(self, call: SipCall, request: Request) -> None:
         self.call.step("sip-info", content_type=request.content_type)
+        key = info_digit(request.content_type, request.body)
+        if key is not None and self._conversation is not None:
+            self._conversation.pressed(key.digit, INFO, key.duration_ms)
 
     def on_offer(self, call: SipCall, request: OfferedRequest) -> None:
         """A re-INVITE or UPDATE: hold, resume, a moved address, or a mere refresh."""
@@ -227,7 +277,10 @@ class Session:
             if self._conversation is not None:
                 statistics = await self._conversation.close()
                 if statistics is not None:
-                    self.call.update(statistics=_as_dict(statistics))
+                    self._services.metrics.observe_leg(statistics)
+                    if statistics.diagnosis is not None:
+                        self.call.step("diagnosis", what=statistics.diagnosis, text=statistics.diagnosis_text)
+                    self.call.update(statistics=as_dict(statistics))
         finally:
             if not self.call.terminal:
                 settle()
@@ -262,7 +315,8 @@ def new_session_id() -> int:
     return secrets.randbits(62) + 1
 
 
-def _as_dict(statistics: LegStatistics) -> dict[str, object]:
+def as_dict(statistics: LegStatistics) -> dict[str, object]:
+    """Figures as they are stored and shown."""
     return {name: getattr(statistics, name) for name in statistics.__struct_fields__}
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from store.records import TranscriptEntry
 
-SPEAKERS = {"agent": "agent", "user": "contact"}
+USER = "user"  # the far party, as the engine calls it
+SPEAKERS = {"agent": "agent", USER: "contact"}
 UTTERANCE_LIMIT = 5_000  # utterances kept for one call
 
 
@@ -21,6 +22,8 @@ class _Utterance:
     text: str
     media_ms: int
     final: bool = False
+    played_ms: int | None = None
+    interrupted: bool = False
 
 
 class Transcript:
@@ -52,6 +55,14 @@ class Transcript:
         utterance.final = utterance.final or final
         return _entry(utterance) if final and utterance.text.strip() else None
 
+    def played(self, ordinal: int, played_ms: int, *, interrupted: bool) -> None:
+        """How much of an utterance of the agent the far party heard; before or after its text."""
+        key = self._base + ordinal
+        utterance = self._utterances.get(key)
+        if utterance is not None:
+            utterance.played_ms = played_ms
+            utterance.interrupted = interrupted
+
     def continue_after_new_engine_call(self) -> None:
         """A new engine call counts its ordinals from nought again: put them behind those known."""
         self._base = max(self._utterances, default=-1) + 1
@@ -64,4 +75,10 @@ class Transcript:
 
 
 def _entry(utterance: _Utterance) -> TranscriptEntry:
-    return TranscriptEntry(utterance.speaker, utterance.text.strip(), round(utterance.media_ms / 1000, 1))
+    return TranscriptEntry(
+        utterance.speaker,
+        utterance.text.strip(),
+        round(utterance.media_ms / 1000, 1),
+        interrupted=utterance.interrupted,
+        played_ms=utterance.played_ms,
+    )

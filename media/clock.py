@@ -1,7 +1,8 @@
 """One 20 ms clock for all calls, on an absolute schedule.
 
 The 20 ms are divided into slots; each call belongs to one slot, so that packets do not leave in one burst.
-`Schedule` is the arithmetic without a clock; `MediaClock` drives it from the event loop with a single timer.
+`Schedule` is the arithmetic without a clock; `MediaClock` drives it from the event loop with a single timer,
+or, where the loop serves nothing but calls, by sleeping from slot to slot.
 
 A tick that comes late serves every frame that is due, but never more than a bound: what is older is skipped
 and counted.
@@ -26,6 +27,9 @@ STALL_S = 0.015
 # noticed.
 ALIGN_EARLIEST_S = 0.006
 ALIGN_LATEST_S = 0.014
+# So long after a command a loop of our own stays awake: a call is set up by several words to and fro, which
+# would cost a slot each.
+AWAKE_S = 0.1
 
 
 class Clocked(Protocol):
@@ -53,6 +57,7 @@ class Schedule:
         self._next = 0  # number of the next slot to serve, counted from the origin
         self.late_ticks = 0
         self.max_lateness_s = 0.0
+        self._worst_lateness_s = 0.0
         self.slots_skipped = 0
         self.restart(now)
 
@@ -76,6 +81,8 @@ class Schedule:
         count = int((behind + EARLY_S) / self.slot_s) + 1
         if behind > self.max_lateness_s:
             self.max_lateness_s = behind
+        if behind > self._worst_lateness_s:
+            self._worst_lateness_s = behind
         if behind > LATE_S:
             self.late_ticks += 1
         if count > self._bound:
@@ -83,6 +90,11 @@ class Schedule:
             first += count - self._bound
         self._next += count
         return range(first, self._next)
+
+    def take_worst_lateness_s(self) -> float:
+        """The greatest lateness since this was last asked."""
+        worst, self._worst_lateness_s = self._worst_lateness_s, 0.0
+        return worst
 
     def slot_at(self, when: float) -> int:
         """The slot whose turn comes at or before `when`."""
@@ -92,6 +104,10 @@ class Schedule:
 class MediaClock:
     """Serves members in their slots. `before` is called at each wake-up ahead of them (to read the sockets),
     `failed` when a member raises: it should remove it.
+
+    With `own_loop` the loop sleeps while it waits for the next slot, so that nothing wakes it up: what the
+    engine sends meanwhile is needed in the next slot only, and all of it is read at once ahead of it.
+    Anything else on such a loop waits for at most one slot, and for none after `stay_awake`.
     """
 
     def __init__(
@@ -100,8 +116,12 @@ class MediaClock:
         catch_up_ms: int,
         before: Callable[[float], None],
         failed: Callable[[Clocked, Exception], None],
+        *,
+        own_loop: bool = False,
     ) -> None:
         self._loop = asyncio.get_running_loop()
+        self._own_loop = own_loop
+        self._awake_until = 0.0
         self._before = before
         self._failed = failed
         self.schedule = Schedule(slot_ms, catch_up_ms, time.monotonic())
@@ -141,6 +161,10 @@ class MediaClock:
         members[member.slot] = [*members[member.slot], member]
         self._count += 1
 
+    def stay_awake(self, now: float) -> None:
+        """Do not sleep for the next moments: somebody waits for answers."""
+        self._awake_until = now + AWAKE_S
+
     def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
@@ -149,7 +173,19 @@ class MediaClock:
         self._count = 0
 
     def _arm(self) -> None:
-        self._timer = self._loop.call_at(self.schedule.next_at, self._wake)
+        next_at = self.schedule.next_at
+        if self._own_loop and next_at > self._awake_until:
+            # The loop turns once before the rest: what came and what goes meanwhile is looked after.
+            self._timer = self._loop.call_soon(self._rest)
+        else:
+            self._timer = self._loop.call_at(next_at, self._wake)
+
+    def _rest(self) -> None:
+        left = self.schedule.next_at - time.monotonic()
+        if left > 0:
+            time.sleep(left)
+        # And once after it: the loop reads what the engine has sent.
+        self._timer = self._loop.call_soon(self._wake)
 
     def _wake(self) -> None:
         now = time.monotonic()

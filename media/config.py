@@ -20,6 +20,8 @@ class MediaConfig:
     # Calls are served in 20 ms / slot_ms groups, and packets are read once a slot. Measured at 200 calls: 1
     # ms takes some 15 % more CPU than 4 ms; 10 ms saves about 10 % for 5 ms more delay and coarser jitter.
     slot_ms: int = 4
+    # Ports of the range that belong to somebody else: no pair that holds one is used.
+    reserved_ports: tuple[int, ...] = ()
     # A stall longer than this is skipped instead of being sent as one burst.
     catch_up_ms: int = 200
     # How much of the caller's audio may wait for its turn before the oldest is dropped.
@@ -28,10 +30,16 @@ class MediaConfig:
     # the far party was re-negotiated.
     latch_silence_s: float = 2.0
     relatch_silence_s: float = 0.3
+    # How long after the answer the keys of an encrypted call may take to be agreed on the media path.
+    handshake_timeout_s: float = 10.0
     rtcp_interval_s: float = 5.0
     # The caller's words before the engine is open.
     caller_ring_ms: int = 2_000
     # What all recordings together may have waiting for the disk: beyond it frames become silence.
     recording_queue_bytes: int = 16 * 1024 * 1024
+    # See `media.line_sound`. Gains in dB; the level of the noise in dBov, none = digital silence.
+    agent_gain_db: float = 0.0
+    caller_gain_db: float = 0.0
+    comfort_noise_dbov: int | None = None
     # Files longer than this are refused for playing.
     play_max_s: float = 600.0

@@ -16,7 +16,9 @@ from typing import Any
 from media import messages
 from media.messages import AttachEngine, Event
 from media.playout import Playout
+from media.rate_bridge import RateBridge
 from media.ultravox.socket import EngineSocket
+from media.utterances import Played, Utterances
 
 FRAME_MS = 20
 # A frame below this level at the head of the ring is not worth delivering late (about -46 dBFS).
@@ -42,6 +44,7 @@ class EngineLink:
         "_playout",
         "_ring",
         "_sample_rate",
+        "_utterances",
         "barge_ins",
         "frames_sent",
     )
@@ -65,8 +68,21 @@ class EngineLink:
         self._open: EngineSocket | None = None
         self._converts = False
         self._frame_silence = bytes(sample_rate * FRAME_MS // 1000 * 2)
+        self._utterances = Utterances()
         self.frames_sent = 0
         self.barge_ins = 0
+
+    def run_at(self, sample_rate: int, playout: Playout) -> None:
+        """Another rate for the leg (8000 or 16000 Hz), before a socket exists. The caller's words that wait
+        are converted.
+        """
+        bridge = RateBridge(self._sample_rate, sample_rate)
+        waiting = [bridge.inward(frame) for frame in self._ring]
+        self._ring.clear()
+        self._ring.extend(frame for frame in waiting if frame is not None)
+        self._sample_rate = sample_rate
+        self._playout = playout
+        self._frame_silence = bytes(sample_rate * FRAME_MS // 1000 * 2)
 
     @property
     def attached(self) -> bool:
@@ -76,6 +92,8 @@ class EngineLink:
     def attach(self, command: AttachEngine) -> None:
         """Open a socket; one that exists is left to close and is not heard any more."""
         self._abandon()
+        self._tell_played(self._utterances.cleared(self._playout.played_bytes))
+        self._utterances.restart()
         self._converts = command.sample_rate != self._sample_rate
         self._playout.set_limit(command.buffer_ms + PLAYOUT_SLACK_MS)
         self._connection = _Connection(self, command, self._playout, self._sample_rate)
@@ -87,7 +105,7 @@ class EngineLink:
         if connection is None:
             return
         self._abandon()
-        self._playout.clear()
+        self._forget_unplayed()
         self._emit(
             messages.EngineClosed(
                 leg_id=self._leg_id, code=1000, reason="detached", normal=True, opened=connection.opened
@@ -95,8 +113,9 @@ class EngineLink:
         )
 
     def close(self) -> None:
-        """The leg ends: close the socket without another event."""
+        """The leg ends: close the socket. Told is only what of the agent's words was played."""
         self._abandon()
+        self._forget_unplayed()
         self._ring.clear()
 
     def send_message(self, message: dict[str, Any]) -> None:
@@ -160,7 +179,7 @@ class EngineLink:
         if not normal:
             # The engine's own history ends about here as well; a queued farewell is played only on a normal
             # end.
-            self._playout.clear()
+            self._forget_unplayed()
         self._emit(
             messages.EngineClosed(leg_id=self._leg_id, code=code, reason=reason, normal=normal, opened=opened)
         )
@@ -169,18 +188,45 @@ class EngineLink:
         match message.get("type"):
             case "playback_clear_buffer":
                 self.barge_ins += 1
-                dropped = self._playout.clear()
+                dropped = self._forget_unplayed()
                 self._emit(messages.PlaybackCleared(leg_id=self._leg_id, dropped_ms=dropped))
             case "state" if isinstance(message.get("state"), str):
+                self._utterances.speaking(message["state"] == "speaking", self._playout.queued_bytes)
                 self._emit(messages.EngineStateChanged(leg_id=self._leg_id, state=message["state"]))
-            case "transcript" if (event := self._transcript(message)) is not None:
-                self._emit(event)
+            case "transcript" if (words := self._transcript(message)) is not None:
+                self._emit(words)
+                if words.role == "agent":
+                    self._tell_played(self._utterances.named(words.ordinal, self._playout.queued_bytes))
             case "client_tool_invocation" if (event := self._tool(message)) is not None:
                 self._emit(event)
             case _:
                 self._emit(messages.EngineMessageReceived(leg_id=self._leg_id, message=message))
 
-    def _transcript(self, message: dict[str, Any]) -> Event | None:
+    def heard(self, heard: bool) -> None:
+        """Whether the far party hears what leaves the queue, or it is taken for nobody (hold, mute)."""
+        self._tell_played(self._utterances.audible(heard, self._playout.played_bytes))
+
+    def housekeeping(self) -> None:
+        """Tell which utterances were played by now."""
+        self._tell_played(self._utterances.settle(self._playout.played_bytes))
+
+    def _forget_unplayed(self) -> int:
+        """Empty the queue; how many milliseconds were in it. Utterances in it are cut short there."""
+        self._tell_played(self._utterances.cleared(self._playout.played_bytes))
+        return self._playout.clear()
+
+    def _tell_played(self, utterances: list[Played]) -> None:
+        for utterance in utterances:
+            self._emit(
+                messages.UtterancePlayed(
+                    leg_id=self._leg_id,
+                    ordinal=utterance.ordinal,
+                    played_ms=self._playout.ms(utterance.played),
+                    interrupted=utterance.interrupted,
+                )
+            )
+
+    def _transcript(self, message: dict[str, Any]) -> messages.TranscriptReceived | None:
         role, ordinal = message.get("role"), message.get("ordinal")
         if not isinstance(role, str) or not isinstance(ordinal, int):
             return None

@@ -1,5 +1,5 @@
-"""The media plane inside the gateway's own process: legs, their ports and sockets, one clock, one file
-thread.
+"""The media plane on one event loop, the gateway's own or a worker's: legs, their ports and sockets, one
+clock, one file thread.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ import asyncio
 import socket
 import time
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -15,6 +16,7 @@ import structlog
 from media.clock import Clocked, MediaClock
 from media.config import MediaConfig
 from media.file_thread import FileThread
+from media.handshakes import Handshakes
 from media.leg import Leg
 from media.messages import (
     CloseLeg,
@@ -31,6 +33,7 @@ from media.playback import Player
 from media.ports import PortPool
 from media.recorder import Recorder
 from media.sockets import SocketPoller, bind_pair
+from media.ultravox.socket import prepare_tls
 
 log = structlog.get_logger(__name__)
 
@@ -57,23 +60,44 @@ class PlaneStatistics:
 class InProcessMediaPlane(MediaPlane):
     """A `MediaPlane` on the event loop of its caller."""
 
-    def __init__(self, config: MediaConfig) -> None:
+    def __init__(self, config: MediaConfig, *, own_loop: bool = False) -> None:
+        """`own_loop`: the loop serves this plane alone and may sleep from slot to slot (`MediaClock`)."""
         self._config = config
-        self._ports = PortPool(config.port_low, config.port_high, config.port_rest_s)
+        self._own_loop = own_loop
+        self._ports = PortPool(
+            config.port_low, config.port_high, config.port_rest_s, reserved=frozenset(config.reserved_ports)
+        )
         self._legs: dict[str, tuple[Leg, int, EventListener]] = {}
         self._files = FileThread()
         self._recorder = Recorder(self._files, config.recording_queue_bytes)
-        self._player = Player(self._files, config.play_max_s)
+        # Decoding takes seconds, for which no recording should wait.
+        self._decoding = FileThread("media-decoding")
+        self._player = Player(self._decoding, config.play_max_s)
         self._poller: SocketPoller | None = None
         self._clock: MediaClock | None = None
+        self._handshakes: Handshakes | None = None
         self._events: deque[tuple[EventListener, Event]] = deque()
         self._dispatching = False
 
+    def rest_ports(self, seconds: Mapping[int, float]) -> None:
+        """Keep ports out of use for so long each: the process before this one used them last."""
+        now = time.monotonic()
+        for port, left in seconds.items():
+            self._ports.rest(port, now + left)
+
     async def start(self) -> None:
         """Start the clock; it runs while there are legs."""
+        loop = asyncio.get_running_loop()
+        # Reading the trusted certificates takes longer than several frames of all calls.
+        await loop.run_in_executor(None, prepare_tls)
+        self._handshakes = await loop.run_in_executor(None, Handshakes.prepare)
         self._poller = SocketPoller()
         self._clock = MediaClock(
-            self._config.slot_ms, self._config.catch_up_ms, self._read_sockets, self._tick_failed
+            self._config.slot_ms,
+            self._config.catch_up_ms,
+            self._read_sockets,
+            self._tick_failed,
+            own_loop=self._own_loop,
         )
 
     async def close(self) -> None:
@@ -83,7 +107,8 @@ class InProcessMediaPlane(MediaPlane):
         if self._clock is not None:
             self._clock.close()
             self._clock = None
-        await asyncio.get_running_loop().run_in_executor(None, self._files.close, FILE_THREAD_CLOSE_S)
+        for thread in (self._decoding, self._files):
+            await asyncio.get_running_loop().run_in_executor(None, thread.close, FILE_THREAD_CLOSE_S)
         await asyncio.sleep(0)  # what the file thread has told is passed on
         self._dispatch()
         if self._poller is not None:
@@ -101,6 +126,7 @@ class InProcessMediaPlane(MediaPlane):
         now = time.monotonic()
         port, sockets = self._bind(now)
         clock = self._clock
+        clock.stay_awake(now)
         leg = Leg(
             command,
             sockets,
@@ -110,12 +136,18 @@ class InProcessMediaPlane(MediaPlane):
             now,
             emit=lambda event: self._emit(listener, event),
             align=clock.align,
+            handshakes=self._handshakes,
         )
         self._legs[command.leg_id] = (leg, port, listener)
         self._poller.add(sockets[0], leg.rtp.receiver.readable)
         self._poller.add(sockets[1], leg.rtp.rtcp_readable)
         clock.add(leg)
-        return LegCreated(leg_id=command.leg_id, port=port, rtcp_port=port + 1)
+        return LegCreated(
+            leg_id=command.leg_id,
+            port=port,
+            rtcp_port=port + 1,
+            dtls_fingerprint=self._handshakes.fingerprint if self._handshakes is not None else "",
+        )
 
     def _bind(self, now: float) -> tuple[int, tuple[socket.socket, socket.socket]]:
         for _ in range(MAX_BIND_ATTEMPTS):
@@ -140,8 +172,11 @@ class InProcessMediaPlane(MediaPlane):
             return
         if isinstance(command, CreateLeg):
             raise TypeError("legs are made by create_leg")
+        now = time.monotonic()
+        if self._clock is not None:
+            self._clock.stay_awake(now)
         try:
-            leg.execute(command, time.monotonic())
+            leg.execute(command, now)
         except Exception as error:
             log.exception("media_command_failed", leg_id=leg.leg_id, call_id=leg.call_id)
             self._emit(listener, LegFailed(leg_id=leg.leg_id, error=f"{type(command).__name__}: {error}"))
@@ -160,13 +195,14 @@ class InProcessMediaPlane(MediaPlane):
         now = time.monotonic()
         if self._clock is not None:
             self._clock.remove(leg)
-        statistics = leg.close(now)
-        for sock in leg.sockets:
-            if self._poller is not None:
-                self._poller.remove(sock)
-            sock.close()
-        self._ports.release(port, now)
-        return LegClosed(leg_id=leg_id, statistics=statistics)
+        try:
+            return LegClosed(leg_id=leg_id, statistics=leg.close(now))
+        finally:
+            for sock in leg.sockets:
+                if self._poller is not None:
+                    self._poller.remove(sock)
+                sock.close()
+            self._ports.release(port, now)
 
     async def statistics(self, leg_id: str) -> LegStatistics:
         entry = self._legs.get(leg_id)
@@ -181,6 +217,14 @@ class InProcessMediaPlane(MediaPlane):
     @property
     def ports_free(self) -> int:
         return self._ports.free(time.monotonic())
+
+    @property
+    def state(self) -> str:
+        return "ok" if self.ports_free > 0 else "no RTP port is free"
+
+    def take_worst_lateness_s(self) -> float:
+        """How late the clock was at worst since this was last asked."""
+        return self._clock.schedule.take_worst_lateness_s() if self._clock is not None else 0.0
 
     def plane_statistics(self) -> PlaneStatistics:
         """Counters over all legs, for the metrics page."""
@@ -207,6 +251,8 @@ class InProcessMediaPlane(MediaPlane):
             rounds = MAX_READ_ROUNDS
             while rounds and poller.read(now):
                 rounds -= 1
+        if self._handshakes is not None:
+            self._handshakes.step(now)
 
     def _tick_failed(self, member: Clocked, error: Exception) -> None:
         """One leg's fault ends that leg only."""

@@ -18,21 +18,29 @@ from media import messages
 from media.codecs import UnknownCodecError
 from media.config import MediaConfig
 from media.dtmf import Digit
+from media.dtmf_detector import DtmfDetector
 from media.dtmf_sender import DigitsError
 from media.engine_link import EngineLink
+from media.handshakes import Handshakes
 from media.inbound_audio import FRAME_MS
 from media.latching import Source
+from media.leg_speaker import LegSpeaker
+from media.line_sound import LineSound, line_sound
+from media.listen_tap import ListenTap
 from media.media_timeout import MediaTimeout
 from media.messages import Direction, Event, LegStatistics
-from media.playback import FilePlayback, Player
+from media.playback import Player
 from media.playout import QUIET_RMS, Playout
+from media.quality.leg_monitor import LegMonitor
+from media.quality.leg_report import leg_statistics, spell, voip_metrics
+from media.rate_bridge import RateBridge
 from media.recorder import Recorder, Recording
 from media.rtp_session import RtpSession
 
 log = structlog.get_logger(__name__)
 
-# All codecs so far are narrowband, and so is what the engine is asked for.
-SAMPLE_RATE = 8000
+# What a leg may run at (Hz): G.711 needs no more than the first, G.722 and Opus bring the second.
+SAMPLE_RATES = (8000, 16000)
 # Time-outs, reports and ends of digits are looked at in every so many frames.
 HOUSEKEEPING_FRAMES = 5
 DEFAULT_PLAYOUT_MS = 30_000
@@ -44,28 +52,35 @@ class Leg:
     __slots__ = (
         "_agent_heard",
         "_align",
+        "_bridge",
         "_caller",
+        "_config",
+        "_detector",
+        "_direction",
         "_drain_deadline",
         "_emit",
         "_frames",
         "_gate_deadline",
         "_gate_frame",
         "_gate_open",
-        "_mute_agent",
+        "_line_sound",
+        "_monitor",
         "_mute_caller",
-        "_only_agent",
-        "_playback",
-        "_player",
         "_playout",
+        "_rate_is_fixed",
         "_receiver",
         "_recorder",
         "_recording",
+        "_security_negotiated_at",
         "_sender",
+        "_speaker",
+        "_tap",
         "_timeout",
         "call_id",
         "engine",
         "leg_id",
         "rtp",
+        "sample_rate",
         "slot",
         "sockets",
     )
@@ -81,20 +96,43 @@ class Leg:
         *,
         emit: Callable[[Event], None],
         align: Callable[[Leg, float], None],
+        handshakes: Handshakes | None = None,
     ) -> None:
         self.leg_id = created.leg_id
         self.call_id = created.call_id
         self.sockets = sockets
         self.slot = 0
+        self._config = config
         self._emit = emit
         self._align = align
         self._recorder = recorder
-        self._player = player
-        self.rtp = RtpSession(sockets, config, now, self._first_packet, self._digit)
+        self._speaker = LegSpeaker(created.leg_id, player, emit)
+        self.rtp = RtpSession(
+            sockets,
+            config,
+            now,
+            self._first_packet,
+            self._digit,
+            self._handshake_ended,
+            handshakes,
+            created.symmetric,
+        )
+        self._security_negotiated_at = now
         self._receiver, self._sender = self.rtp.receiver, self.rtp.sender
-        self._playout = Playout(SAMPLE_RATE, DEFAULT_PLAYOUT_MS)
+        self._monitor = LegMonitor(created.leg_id, self.rtp, now, emit)
+        self.rtp.voip_metrics = lambda: voip_metrics(self.rtp, self._monitor, config.jitter_max_ms)
+        self.sample_rate = SAMPLE_RATES[0]
+        self._rate_is_fixed = False
+        self._line_sound: LineSound | None = line_sound(config, self.sample_rate)
+        self._bridge: RateBridge | None = None  # while the codec has another rate than the leg
+        self._playout = Playout(self.sample_rate, DEFAULT_PLAYOUT_MS)
         self.engine = EngineLink(
-            created.leg_id, self._playout, SAMPLE_RATE, config.caller_ring_ms, emit, self._media_ms
+            created.leg_id,
+            self._playout,
+            self.sample_rate,
+            config.caller_ring_ms,
+            self._monitor.from_engine,
+            self._media_ms,
         )
         self._timeout = MediaTimeout(created.first_packet_timeout_ms, created.media_timeout_ms)
         self._frames = 0
@@ -104,37 +142,54 @@ class Leg:
         self._agent_heard = False
         self._caller: bytes | None = None  # the far party's frame of this tick
         self._mute_caller = False
-        self._mute_agent = False
-        self._only_agent = True  # neither muted nor replaced by a file
         self._drain_deadline: float | None = None
         self._recording: Recording | None = None
-        self._playback: FilePlayback | None = None
+        self._direction = Direction.SENDRECV
+        self._detector: DtmfDetector | None = None
+        self._tap: ListenTap | None = None
 
     # --- the clock ---
 
     def listen(self, now: float) -> None:
         """Pass one frame of the far party on to the engine."""
-        self._caller = caller = self._receiver.frame()
-        self.engine.deliver(None if self._mute_caller else caller)
+        caller = self._receiver.frame(now)
+        if self._bridge is not None:
+            caller = self._bridge.inward(caller)
+        if self._detector is not None:
+            caller = self._without_tones(self._detector, caller)
+        if self._line_sound is not None:
+            caller = self._line_sound.inward(caller)
+        self._caller = caller
+        self.engine.deliver(None if self._mute_caller or self._speaker.held else caller)
 
     def speak(self, now: float) -> None:
         """Send one frame to the far party; to be called after `listen`."""
         self._frames += 1
-        sender = self._sender
+        sender, speaker = self._sender, self._speaker
         agent: bytes | bytearray | None = None
         if self._gate_deadline is not None:
             if not self._gate_open:
                 self._approach_gate(now, self._gate_deadline)
             if self._gate_open:
-                if self._only_agent and not sender.sending_digits:
+                if sender.sending_digits:
+                    agent = None
+                elif speaker.only_agent:
                     agent = self._playout.take()
                 else:
-                    agent = self._other_frame()
-            sent = sender.send(agent)
+                    agent = speaker.frame(self._playout)
+            line = agent
+            if self._line_sound is not None:
+                if not speaker.sends_tones:  # the level of keys is theirs
+                    agent = self._line_sound.outward(agent)
+                line = self._line_sound.with_noise(agent)
+            sent = sender.send(line if self._bridge is None else self._bridge.outward(line))
             if not self._agent_heard and sent and agent is not None:
                 self._first_audio(agent)
+        self._monitor.listen(self._caller, agent, now)
         if self._recording is not None:
-            self._recording.write(self._caller, agent)
+            self._recording.write(self._caller, agent, now)
+        if self._tap is not None:
+            self._tap.write(self._caller, agent)
         if self._frames % HOUSEKEEPING_FRAMES == 0:
             self._housekeeping(now)
 
@@ -146,27 +201,17 @@ class Leg:
 
     def _approach_gate(self, now: float, deadline: float) -> None:
         """The call stands, but the caller may not hear yet: silence flows, and opens the way through NAT."""
+        if not self.rtp.transport.reachable:
+            return  # the first word must not be lost
         if self.rtp.last_packet_at is not None or now >= deadline:
             self._gate_open = True
             self._gate_frame = self._frames
             self._playout.held = False
 
-    def _other_frame(self) -> bytes | bytearray | None:
-        """What the far party hears when it is not simply the agent: keys, a file, a muted agent."""
-        frame: bytes | bytearray | None
-        if self._sender.sending_digits:
-            return None
-        if self._playback is not None:
-            frame = self._playback.take()
-            if self._playback.finished:
-                self._end_playback(complete=True)
-        else:
-            frame = self._playout.take()
-        return None if self._mute_agent else frame
-
     def _housekeeping(self, now: float) -> None:
         rtp = self.rtp
         rtp.housekeeping(now)
+        self.engine.housekeeping()
         if self._sender.digits_sent:
             for digits in self._sender.digits_sent:
                 self._emit(messages.DigitsSent(leg_id=self.leg_id, digits=digits))
@@ -177,6 +222,8 @@ class Leg:
             self._emit(messages.MediaTimedOut(leg_id=self.leg_id, kind=kind, silent_ms=silent_ms))
         if self._drain_deadline is not None:
             self._check_drained(now)
+        self._speaker.housekeeping(self.sample_rate)
+        self._monitor.housekeeping(now, muted=self._mute_caller or self._speaker.replaced)
 
     def _media_ms(self) -> int:
         return (self._frames - self._gate_frame) * FRAME_MS if self._gate_open else 0
@@ -184,13 +231,39 @@ class Leg:
     # --- from the RTP side ---
 
     def _first_packet(self, source: Source, now: float) -> None:
-        self._emit(messages.FirstPacketReceived(leg_id=self.leg_id, source=_spell(source)))
+        self._emit(messages.FirstPacketReceived(leg_id=self.leg_id, source=spell(source)))
         self._align(self, now)
 
+    def _handshake_ended(self, failure: str | None, now: float) -> None:
+        suite = self.rtp.security.suite
+        if suite is None:
+            reason = failure or "no keys were agreed"
+            log.warning("media_security_failed", leg_id=self.leg_id, call_id=self.call_id, reason=reason)
+            self._emit(messages.MediaSecurityFailed(leg_id=self.leg_id, reason=reason))
+            return
+        took_ms = round((now - self._security_negotiated_at) * 1000)
+        self._emit(
+            messages.MediaSecured(leg_id=self.leg_id, suite=messages.SrtpSuite(suite), took_ms=took_ms)
+        )
+
     def _digit(self, digit: Digit) -> None:
+        self._monitor.key_pressed()
         self._emit(
             messages.DigitReceived(leg_id=self.leg_id, digit=digit.digit, duration_ms=digit.duration_ms)
         )
+
+    def _without_tones(self, detector: DtmfDetector, caller: bytes | None) -> bytes | None:
+        """The caller's frame, None where it holds the tones of a key: they are no speech."""
+        if caller is not None and len(caller) != detector.frame_bytes:
+            detector = self._detector = DtmfDetector(self.sample_rate)
+        for digit in detector.take(caller):
+            self._monitor.key_pressed()
+            self._emit(
+                messages.DigitReceived(
+                    leg_id=self.leg_id, digit=digit.digit, duration_ms=digit.duration_ms, by="inband"
+                )
+            )
+        return None if detector.tone else caller
 
     # --- commands ---
 
@@ -200,72 +273,138 @@ class Leg:
             case messages.NegotiateLeg():
                 self._negotiate(command, now)
             case messages.AttachEngine():
-                self.engine.attach(command)
+                self._attach(command)
             case messages.DetachEngine():
                 self.engine.detach()
             case messages.OpenGate():
                 if self._gate_deadline is None:
                     self._gate_deadline = now + command.wait_ms / 1000
+                    self._monitor.answered(now)
+                    self.rtp.call_stands(now)
             case messages.SendEngineMessage():
                 self.engine.send_message(command.message)
             case messages.SendDigits():
                 self._send_digits(command)
             case messages.Play():
-                self._play(command)
+                self._rate_is_fixed = True
+                self._speaker.play(command, self.sample_rate)
             case messages.StopPlay():
-                if self._playback is not None and self._playback.play_id == command.play_id:
-                    self._end_playback(complete=False)
+                self._speaker.stop_play(command.play_id)
             case messages.SetMute():
                 self._mute_caller = command.caller
-                self._mute_agent = command.agent
-                self._only_agent = self._playback is None and not self._mute_agent
+                self._speaker.mute(command.agent)
+                self.engine.heard(self._speaker.passes_words)
+            case messages.SetHold():
+                self._set_hold(command, now)
+            case messages.DetectTones():
+                self._detector = DtmfDetector(self.sample_rate) if command.enabled else None
+            case messages.StartListening():
+                self._rate_is_fixed = True
+                self._tap = ListenTap(self.leg_id, self.sample_rate, self._emit)
+            case messages.StopListening():
+                self._tap = None
             case messages.StartRecording():
                 self._start_recording(command)
             case messages.StopRecording():
                 self._stop_recording()
+            case messages.PauseRecording() | messages.ResumeRecording():
+                if self._recording is not None:
+                    self._recording.paused = isinstance(command, messages.PauseRecording)
             case messages.DrainPlayout():
                 self._drain_deadline = now + command.timeout_ms / 1000
+            case messages.StartAmd():
+                self._monitor.start_amd(command)
+            case messages.WatchSilence():
+                self._monitor.watch_silence(command)
             case _:
                 log.error("media_command_unknown", leg_id=self.leg_id, command=type(command).__name__)
 
     def _negotiate(self, command: messages.NegotiateLeg, now: float) -> None:
+        settled = self.rtp.negotiated
+        if settled is None or settled.dtls != command.dtls:
+            self._security_negotiated_at = now
         try:
             self.rtp.negotiate(command, now)
         except (UnknownCodecError, ValueError) as error:
             self._emit(messages.LegFailed(leg_id=self.leg_id, error=f"cannot negotiate: {error}"))
             return
+        self._fit_codec()
+        self._direction = command.direction
+        self._expect_packets(now)
+
+    def _expect_packets(self, now: float) -> None:
         # On hold the far party may send or not; nobody has gone away.
-        self._timeout.expect(command.direction is Direction.SENDRECV, now)
+        self._timeout.expect(self._direction is Direction.SENDRECV and not self._speaker.held, now)
+
+    # --- the sample rate ---
+    #
+    # One rate for all that lies between the far party and the engine. It follows the codec until something
+    # depends on it: the engine's call, which has one rate to its end, a recording or a file that is played.
+    # From then on it stays, and a codec of another rate is converted at the border.
+
+    def _fit_codec(self) -> None:
+        rate = self.rtp.sample_rate
+        if rate is None:
+            return
+        if not self._rate_is_fixed:
+            self._run_at(rate)
+        if rate == self.sample_rate:
+            self._bridge = None
+        elif self._bridge is None:
+            self._bridge = RateBridge(rate, self.sample_rate)
+
+    def _attach(self, command: messages.AttachEngine) -> None:
+        if not self._rate_is_fixed and command.sample_rate in SAMPLE_RATES:
+            self._run_at(command.sample_rate)
+        self._rate_is_fixed = True
+        self._fit_codec()
+        self.engine.attach(command)
+
+    def _run_at(self, rate: int) -> None:
+        """Change the rate while nothing is queued yet."""
+        if rate == self.sample_rate:
+            return
+        self.sample_rate = rate
+        self._line_sound = line_sound(self._config, rate)
+        held = self._playout.held
+        self._playout = Playout(rate, DEFAULT_PLAYOUT_MS)
+        self._playout.held = held
+        self.engine.run_at(rate, self._playout)
+
+    # --- commands, one by one ---
 
     def _send_digits(self, command: messages.SendDigits) -> None:
         try:
-            self._sender.send_digits(command.digits, command.tone_ms, command.gap_ms)
+            if self._sender.takes_digits:
+                self._sender.send_digits(command.digits, command.tone_ms, command.gap_ms)
+            else:
+                self._send_tones(command)
         except DigitsError as error:
             log.warning("digits_not_sent", leg_id=self.leg_id, call_id=self.call_id, reason=str(error))
             self._emit(messages.DigitsSent(leg_id=self.leg_id, digits=""))
 
-    def _play(self, command: messages.Play) -> None:
-        if self._playback is not None:
-            self._end_playback(complete=False)
-        self._playback = self._player.play(command.play_id, command.path, SAMPLE_RATE)
-        self._only_agent = False
+    def _send_tones(self, command: messages.SendDigits) -> None:
+        """Keys as sound; those that are ordered while others sound are refused."""
+        if self.rtp.negotiated is None:
+            raise DigitsError("nothing was negotiated yet")
+        self._rate_is_fixed = True
+        self._speaker.send_tones(command, self.sample_rate)
 
-    def _end_playback(self, *, complete: bool) -> None:
-        playback, self._playback = self._playback, None
-        self._only_agent = not self._mute_agent
-        if playback is not None:
-            self._emit(
-                messages.PlayFinished(
-                    leg_id=self.leg_id,
-                    play_id=playback.play_id,
-                    complete=complete and playback.error is None,
-                    error=playback.error,
-                )
-            )
+    def _set_hold(self, command: messages.SetHold, now: float) -> None:
+        if command.held == self._speaker.held:
+            return
+        if command.held:
+            self._rate_is_fixed = True
+            self._speaker.hold(command.music_path, self.sample_rate)
+        else:
+            self._speaker.resume()
+        self.engine.heard(self._speaker.passes_words)
+        self._expect_packets(now)
 
     def _start_recording(self, command: messages.StartRecording) -> None:
         self._stop_recording()
-        self._recording = self._recorder.start(Path(command.path), SAMPLE_RATE)
+        self._rate_is_fixed = True
+        self._recording = self._recorder.start(Path(command.path), self.sample_rate)
 
     def _stop_recording(self) -> None:
         recording, self._recording = self._recording, None
@@ -293,7 +432,7 @@ class Leg:
     def close(self, now: float) -> LegStatistics:
         """Everything of this leg but its sockets ends."""
         self.engine.close()
-        self._end_playback(complete=False)
+        self._speaker.end_playback(complete=False)
         self._stop_recording()
         self.rtp.goodbye(now)
         return self.statistics()
@@ -306,34 +445,4 @@ class Leg:
     # --- counters ---
 
     def statistics(self) -> LegStatistics:
-        rtp = self.rtp
-        received, stream = self._receiver.received, self._sender.stream
-        inbound, settled = self._receiver.inbound, rtp.negotiated
-        source, buffer = rtp.latch.source, inbound.buffer
-        return LegStatistics(
-            codec=settled.codec if settled is not None else None,
-            remote_address=_spell(source) if source is not None else None,
-            packets_received=received.packets,
-            bytes_received=received.octets,
-            packets_sent=stream.packets,
-            bytes_sent=stream.octets,
-            packets_lost=received.lost,
-            packets_late=buffer.late + buffer.overflowed,
-            packets_duplicate=buffer.duplicate,
-            packets_out_of_order=buffer.out_of_order,
-            packets_ignored=rtp.ignored,
-            frames_concealed=inbound.frames_concealed,
-            jitter_ms=round(received.jitter_ms, 3),
-            round_trip_ms=rtp.rtcp.round_trip_ms,
-            remote_loss_fraction=rtp.rtcp.remote_loss_fraction,
-            engine_frames_sent=self.engine.frames_sent,
-            engine_bytes_received=self._playout.received_bytes,
-            playout_dropped_ms=self._playout.dropped_ms,
-            playout_underruns=self._playout.underruns,
-            barge_ins=self.engine.barge_ins,
-        )
-
-
-def _spell(source: Source) -> str:
-    host, port = source[0], source[1]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return leg_statistics(self.rtp, self.engine, self._playout, self._monitor)

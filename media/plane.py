@@ -13,7 +13,11 @@ from media.messages import Command, CreateLeg, Event, LegClosed, LegCreated, Leg
 
 
 class MediaCapacityError(Exception):
-    """No port is free: the leg was not created."""
+    """No port is free, or every worker is busy: the leg was not created."""
+
+
+class MediaStartError(Exception):
+    """The media plane did not come up."""
 
 
 class UnknownLegError(Exception):
@@ -27,7 +31,7 @@ class MediaPlane(Protocol):
     """Carries audio. All methods are called on the gateway's event loop."""
 
     async def start(self) -> None:
-        """Bind what has to be bound and start the clock."""
+        """Bind what has to be bound and start the clock. Raises `MediaStartError`."""
 
     async def close(self) -> None:
         """End every leg and give back all sockets."""
@@ -35,7 +39,8 @@ class MediaPlane(Protocol):
     async def create_leg(self, command: CreateLeg, listener: EventListener) -> LegCreated:
         """Make a leg whose events go to `listener`, in order, on the event loop.
 
-        Raises `MediaCapacityError` when the port pool is empty.
+        Raises `MediaCapacityError` when the port pool is empty, or when one more leg would make others
+        suffer.
         """
 
     def send(self, command: Command) -> None:
@@ -44,10 +49,12 @@ class MediaPlane(Protocol):
         """
 
     async def close_leg(self, leg_id: str) -> LegClosed:
-        """End a leg and return its last statistics. Raises `UnknownLegError`."""
+        """End a leg and return its last statistics. Raises `UnknownLegError`, and `TimeoutError` when its
+        worker does not answer.
+        """
 
     async def statistics(self, leg_id: str) -> LegStatistics:
-        """Counters so far. Raises `UnknownLegError`."""
+        """Counters so far. Raises `UnknownLegError`, and `TimeoutError` when its worker does not answer."""
 
     @property
     def legs(self) -> int:
@@ -56,3 +63,7 @@ class MediaPlane(Protocol):
     @property
     def ports_free(self) -> int:
         """How many more legs could be created now."""
+
+    @property
+    def state(self) -> str:
+        """`ok`, or why no leg can be created now."""

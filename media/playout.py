@@ -47,6 +47,7 @@ class Playout:
         "dropped_bytes",
         "frames_skipped",
         "held",
+        "queued_bytes",
         "received_bytes",
         "underruns",
     )
@@ -69,6 +70,7 @@ class Playout:
             keep=self._frame_bytes, ceiling=REAL_TIME_CEILING_MS * self._bytes_per_ms
         )
         self.received_bytes = 0
+        self.queued_bytes = 0  # ever put into the queue
         self.dropped_bytes = 0
         self.underruns = 0
         self.frames_skipped = 0
@@ -88,6 +90,15 @@ class Playout:
         return len(self._queue) < 2 and self._last is None
 
     @property
+    def played_bytes(self) -> int:
+        """How much has left the queue: what was put into it counts from the beginning."""
+        return self.queued_bytes - len(self._queue)
+
+    def ms(self, count: int) -> int:
+        """So many bytes of the queue in milliseconds."""
+        return count // self._bytes_per_ms
+
+    @property
     def dropped_ms(self) -> int:
         return self.dropped_bytes // self._bytes_per_ms
 
@@ -103,6 +114,7 @@ class Playout:
             self.dropped_bytes += len(data) - room
             data = data[: room - room % 2] if room > 0 else b""
         queue += data
+        self.queued_bytes += len(data)
 
     def _is_idle_silence(self, data: memoryview | bytes, queued: int) -> bool:
         """Whether a piece is part of a long silence that would only hold back what the agent says next.

@@ -9,15 +9,28 @@ from __future__ import annotations
 
 import random
 from collections import deque
+from collections.abc import Collection
 
 
 class PortPool:
-    """Even ports within `low`..`high` whose odd neighbour is in the range too. Times are monotonic
-    seconds.
+    """Even ports within `low`..`high` whose odd neighbour is in the range too, without those of which either
+    is reserved. Times are monotonic seconds.
     """
 
-    def __init__(self, low: int, high: int, rest_s: float, *, shuffle: random.Random | None = None) -> None:
-        ports = list(range(low + low % 2, high, 2))
+    def __init__(
+        self,
+        low: int,
+        high: int,
+        rest_s: float,
+        *,
+        reserved: Collection[int] = (),
+        shuffle: random.Random | None = None,
+    ) -> None:
+        ports = [
+            port
+            for port in range(low + low % 2, high, 2)
+            if port not in reserved and port + 1 not in reserved
+        ]
         (shuffle or random.SystemRandom()).shuffle(ports)
         self._ready = deque(ports)
         self._resting: deque[tuple[float, int]] = deque()
@@ -43,6 +56,12 @@ class PortPool:
         """The port could not be bound: another program has it. It is tried again after a rest."""
         self.unbindable += 1
         self.release(port, now)
+
+    def rest(self, port: int, until: float) -> None:
+        """Keep a port that nobody has taken from being taken before `until`: another process used it last."""
+        if port in self._ready:
+            self._ready.remove(port)
+            self._resting = deque(sorted([*self._resting, (until, port)]))
 
     def free(self, now: float) -> int:
         """How many ports could be taken now."""

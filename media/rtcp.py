@@ -1,4 +1,5 @@
-"""RTCP packets on the wire: sender and receiver reports, SDES with CNAME, BYE (RFC 3550, section 6).
+"""RTCP packets on the wire: sender and receiver reports, SDES with CNAME, BYE (RFC 3550, section 6), and
+extended reports (`media.rtcp_xr`).
 
 `parse` takes a compound packet and skips what it does not know; it raises `RtcpError` for what is no RTCP.
 """
@@ -8,6 +9,9 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from typing import TypeAlias
+
+from media import rtcp_xr
+from media.rtcp_xr import EXTENDED_REPORT, ExtendedReport
 
 SENDER_REPORT = 200
 RECEIVER_REPORT = 201
@@ -67,7 +71,7 @@ class Goodbye:
     ssrcs: tuple[int, ...]
 
 
-RtcpPacket: TypeAlias = SenderReport | ReceiverReport | SourceDescription | Goodbye
+RtcpPacket: TypeAlias = SenderReport | ReceiverReport | SourceDescription | Goodbye | ExtendedReport
 
 
 def ntp_timestamp(wall_clock: float) -> int:
@@ -113,6 +117,8 @@ def _serialize_one(packet: RtcpPacket) -> bytes:
             return _frame(SOURCE_DESCRIPTION, 1, chunk)
         case Goodbye():
             return _frame(GOODBYE, len(packet.ssrcs), b"".join(ssrc.to_bytes(4) for ssrc in packet.ssrcs))
+        case ExtendedReport():
+            return _frame(EXTENDED_REPORT, 0, rtcp_xr.serialize_body(packet))
 
 
 def _frame(packet_type: int, count: int, body: bytes) -> bytes:
@@ -169,11 +175,22 @@ def _parse_one(packet_type: int, count: int, body: bytes) -> RtcpPacket | None:
             return ReceiverReport(ssrc, _parse_blocks(body, 4, count))
         if packet_type == GOODBYE:
             return Goodbye(struct.unpack_from(f"!{count}I", body))
-        if packet_type == SOURCE_DESCRIPTION and len(body) >= 6 and body[4] == _CNAME:
-            name = body[6 : 6 + body[5]]
+        if packet_type == SOURCE_DESCRIPTION and (name := _cname(body)) is not None:
             return SourceDescription(int.from_bytes(body[:4]), name.decode(errors="replace"))
-    except struct.error as error:
+        if packet_type == EXTENDED_REPORT:
+            return rtcp_xr.parse_body(body)
+    except (struct.error, rtcp_xr.XrError) as error:
         raise RtcpError("packet too short for its contents") from error
+    return None
+
+
+def _cname(body: bytes) -> bytes | None:
+    """The CNAME among the items of the first chunk (6.5); it may stand anywhere."""
+    at = 4
+    while at + 2 <= len(body) and body[at]:
+        if body[at] == _CNAME:
+            return body[at + 2 : at + 2 + body[at + 1]]
+        at += 2 + body[at + 1]
     return None
 
 

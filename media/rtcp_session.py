@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import random
 
-from media import rtcp
+from media import rtcp, rtcp_xr
+from media.rtcp_xr import VoipMetrics
 from media.rtp import RtpStream
 from media.rtp_statistics import RtpReceiveStatistics
 
@@ -21,11 +22,14 @@ class RtcpSession:
         "_interval_s",
         "_last_report",
         "_last_report_at",
+        "_reference",
+        "_reference_at",
         "due_at",
         "malformed",
         "remote_jitter",
         "remote_loss_fraction",
         "remote_lost",
+        "remote_metrics",
         "reports_received",
         "reports_sent",
         "round_trip_ms",
@@ -45,6 +49,9 @@ class RtcpSession:
         self.remote_loss_fraction: float | None = None
         self.remote_lost = 0
         self.remote_jitter = 0
+        self.remote_metrics: VoipMetrics | None = None  # how the far party hears us, in its own words
+        self._reference = 0  # middle of the last reference time of theirs
+        self._reference_at = 0.0
 
     def _jittered(self) -> float:
         """The interval varied by a factor of 0.5-1.5, so that reports of many calls do not coincide
@@ -53,15 +60,29 @@ class RtcpSession:
         return self._interval_s * random.uniform(0.5, 1.5)
 
     def report(
-        self, stream: RtpStream, received: RtpReceiveStatistics | None, now: float, wall_clock: float
+        self,
+        stream: RtpStream,
+        received: RtpReceiveStatistics | None,
+        now: float,
+        wall_clock: float,
+        metrics: VoipMetrics | None = None,
     ) -> bytes:
-        """The compound packet that is due, and set when the next one is."""
+        """The compound packet that is due, and set when the next one is. With `metrics` an extended report is
+        part of it.
+        """
         self.due_at = now + self._jittered()
         self.reports_sent += 1
-        return rtcp.serialize(
+        packets: list[rtcp.RtcpPacket] = [
             self._own_report(stream, received, now, wall_clock),
             rtcp.SourceDescription(stream.ssrc, self._cname),
-        )
+        ]
+        if metrics is not None:
+            blocks: list[rtcp_xr.Block] = [metrics]
+            if self._reference:
+                delay = min(int((now - self._reference_at) * 65536), 0xFFFFFFFF)
+                blocks.append(rtcp_xr.LastReference(metrics.ssrc, self._reference, delay))
+            packets.append(rtcp_xr.ExtendedReport(stream.ssrc, tuple(blocks)))
+        return rtcp.serialize(*packets)
 
     def goodbye(
         self, stream: RtpStream, received: RtpReceiveStatistics | None, now: float, wall_clock: float
@@ -109,6 +130,8 @@ class RtcpSession:
             self.malformed += 1
             return
         for packet in packets:
+            if isinstance(packet, rtcp_xr.ExtendedReport):
+                self._extended(packet, stream, now)
             if not isinstance(packet, rtcp.SenderReport | rtcp.ReceiverReport):
                 continue
             self.reports_received += 1
@@ -118,6 +141,14 @@ class RtcpSession:
             for block in packet.reports:
                 if block.ssrc == stream.ssrc:
                     self._reported(block, wall_clock)
+
+    def _extended(self, packet: rtcp_xr.ExtendedReport, stream: RtpStream, now: float) -> None:
+        for block in packet.blocks:
+            if isinstance(block, VoipMetrics) and block.ssrc == stream.ssrc:
+                self.remote_metrics = block
+            elif isinstance(block, rtcp_xr.ReferenceTime):
+                self._reference = rtcp.middle(block.ntp_timestamp)
+                self._reference_at = now
 
     def _reported(self, block: rtcp.ReportBlock, wall_clock: float) -> None:
         self.remote_loss_fraction = block.fraction_lost / 256

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from media import rtp
+from media import comfort_noise, rtp
 from media.codecs import Codec, create_codec
 from media.dtmf import Digit, DtmfReceiver
 from media.inbound_audio import InboundAudio
@@ -17,7 +17,6 @@ from media.latching import Latch, Source
 from media.rtp_statistics import RtpReceiveStatistics
 from media.sockets import MAX_DATAGRAM
 
-COMFORT_NOISE = 13  # RFC 3389
 NOT_NEGOTIATED = -1
 _PLAIN = rtp.PLAIN
 _unpack = rtp.HEADER.unpack_from
@@ -36,12 +35,14 @@ class RtpReceiver:
         "_key_held",
         "_latch",
         "_other_rtcp",
+        "_other_than_rtp",
         "_payload_type",
         "_put",
         "_receive_from",
         "_ssrc",
         "frame",
         "inbound",
+        "last_wrong_payload_type",
         "malformed",
         "received",
         "wrong_payload_type",
@@ -56,14 +57,18 @@ class RtpReceiver:
         first_packet: Callable[[Source, float], None],
         digit: Callable[[Digit], None],
         rtcp_received: Callable[[bytes, Source, float], None],
+        other_than_rtp: Callable[[bytes, Source, float], bool],
     ) -> None:
-        """`rtcp_received` takes the reports that come on the same port (RFC 5761)."""
+        """`rtcp_received` takes the reports that come on the same port (RFC 5761), `other_than_rtp` what is
+        neither (RFC 7983) and says whether it knows what that is.
+        """
         self._receive_from = receive_from
         self._latch = latch
         self._jitter_max_ms = jitter_max_ms
         self._first_packet = first_packet
         self._digit = digit
         self._other_rtcp = rtcp_received
+        self._other_than_rtp = other_than_rtp
         self._payload_type = NOT_NEGOTIATED
         self._event_type = NOT_NEGOTIATED
         self._expecting = False
@@ -74,14 +79,18 @@ class RtpReceiver:
         self.inbound = InboundAudio(create_codec("PCMU", 8000), jitter_max_ms)
         self._put = self.inbound.put
         # The far party's next 20 ms as PCM, None for silence; to be called every 20 ms.
-        self.frame: Callable[[], bytes | None] = self._unheard_frame
+        self.frame: Callable[[float], bytes | None] = self._unheard_frame
         self.malformed = 0
         self.wrong_payload_type = 0
+        self.last_wrong_payload_type: int | None = None
+
+    def receive_by(self, receive_from: Callable[[int], tuple[bytes, Any]]) -> None:
+        """Read datagrams by this from now on: the socket's own `recvfrom`, or what decrypts them."""
+        self._receive_from = receive_from
 
     def set_codec(self, codec: Codec) -> None:
         """Another codec, or the first: what is buffered of the old one goes."""
-        if self._payload_type == NOT_NEGOTIATED:
-            self.received = RtpReceiveStatistics(codec.clock_rate)
+        self.received.set_clock_rate(codec.clock_rate)
         self.inbound = InboundAudio(codec, self._jitter_max_ms)
         self._put = self.inbound.put
         self._choose_path()
@@ -125,14 +134,18 @@ class RtpReceiver:
             payload = audio
         put = self._put
         self.received.received(sequence, timestamp, len(payload), now)
-        if not put(sequence, timestamp, payload):
+        if not put(sequence, timestamp, payload, now):
             self.malformed += 1
 
     def _examine(self, data: bytes, source: Source, now: float) -> bytes | None:
         """Look closer at a packet that is not simply the next. Its audio, None when it has none of this
         call.
         """
-        _, second, sequence, timestamp, ssrc = _unpack(data)
+        first_byte, second, sequence, timestamp, ssrc = _unpack(data)
+        if not 128 <= first_byte <= 191:
+            if not self._other_than_rtp(data, source, now):
+                self.malformed += 1
+            return None
         payload_type = second & 0x7F
         if self._payload_type == NOT_NEGOTIATED:
             return None  # before the answer nobody knows what this is
@@ -144,8 +157,9 @@ class RtpReceiver:
         except rtp.RtpError:
             self.malformed += 1
             return None
-        if payload_type not in (self._payload_type, self._event_type, COMFORT_NOISE):
+        if payload_type not in (self._payload_type, self._event_type, comfort_noise.PAYLOAD_TYPE):
             self.wrong_payload_type += 1
+            self.last_wrong_payload_type = payload_type
             return None
         first = not self._latch.ever_heard
         if not self._latch.heard(source, now):
@@ -157,11 +171,13 @@ class RtpReceiver:
         if payload_type == self._payload_type:
             return payload
         self.received.received(sequence, timestamp, len(payload), now)
-        self.inbound.skip(sequence)
         if payload_type == self._event_type:
+            self.inbound.skip(sequence)
             for digit in self._digits.receive(payload, timestamp, now):
                 self._digit(digit)
             self._hold_key(self._digits.active)
+        else:
+            self.inbound.comfort_noise(sequence, payload)
         return None
 
     def _hold_key(self, held: bool) -> None:
@@ -182,10 +198,10 @@ class RtpReceiver:
         hears = self._expecting and not self._key_held and self._ssrc >= 0
         self.frame = self.inbound.frame if hears else self._unheard_frame
 
-    def _unheard_frame(self) -> None:
+    def _unheard_frame(self, now: float) -> None:
         """Silence, while what comes passes unheard."""
         if self._ssrc >= 0:
-            self.inbound.frame()
+            self.inbound.frame(now)
 
     def housekeeping(self, now: float) -> None:
         """Find keys whose end was lost."""

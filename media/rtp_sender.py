@@ -31,6 +31,7 @@ class RtpSender:
         "_send_to",
         "_sending",
         "_silent_payload",
+        "_silent_pcm",
         "_stream",
         "_ticks_per_frame",
         "digits_sent",
@@ -53,13 +54,23 @@ class RtpSender:
         self.set_codec(create_codec("PCMU", 8000))
 
     @property
+    def takes_digits(self) -> bool:
+        """Whether keys can go out as telephone events."""
+        return self._event_type is not None
+
+    @property
     def stream(self) -> RtpStream:
         return self._stream
+
+    def send_by(self, send_to: Callable[[bytes, Any], int]) -> None:
+        """Send packets by this from now on: the socket's own `sendto`, or what encrypts them."""
+        self._send_to = send_to
 
     def set_codec(self, codec: Codec) -> None:
         self._codec = codec
         self._ticks_per_frame = codec.clock_rate * FRAME_MS // 1000
         self._silent_payload = codec.silence(self._ticks_per_frame)
+        self._silent_pcm = bytes(codec.sample_rate * FRAME_MS // 1000 * 2)
 
     def set_payload_types(self, audio: int, event: int | None, event_clock_rate: int) -> None:
         """What packets are called; `event` is telephone-event (RFC 4733)."""
@@ -93,9 +104,10 @@ class RtpSender:
         target = self._latch.target
         if target is None or not self._plain:
             return self._send_otherwise(pcm, target)
-        packet = self._stream.packet(
-            self._silent_payload if pcm is None else self._codec.encode(pcm), self._ticks_per_frame
-        )
+        payload = self._silent_payload if pcm is None else self._codec.encode(pcm)
+        if not payload and not (payload := self._unusual_payload(pcm)):
+            return True
+        packet = self._stream.packet(payload, self._ticks_per_frame)
         send_to = self._send_to
         try:
             send_to(packet, target)
@@ -103,6 +115,16 @@ class RtpSender:
             self.errors += 1
             return False
         return True
+
+    def _unusual_payload(self, pcm: bytes | bytearray | None) -> bytes:
+        """A payload where none is at hand: silence of a codec that has to encode it. Empty when the codec
+        keeps silent (DTX): time goes on, and the marker tells where speech begins (RFC 3551, section 4.1).
+        """
+        payload = self._codec.encode(self._silent_pcm) if pcm is None else b""
+        if not payload:
+            self._stream.advance(self._ticks_per_frame)
+            self._stream.pause()
+        return payload
 
     def _send_otherwise(self, pcm: bytes | bytearray | None, target: Source | None) -> bool:
         """Nothing may be sent; or keys are; or packets have another length than a frame."""
@@ -112,7 +134,7 @@ class RtpSender:
             self._stream.pause()
             return False
         outgoing = self._outgoing
-        outgoing += bytes(codec.sample_rate * FRAME_MS // 1000 * 2) if pcm is None else pcm
+        outgoing += self._silent_pcm if pcm is None else pcm
         packet_bytes = codec.sample_rate * self._ptime_ms // 1000 * 2
         ticks = codec.clock_rate * self._ptime_ms // 1000
         sent = False
@@ -121,7 +143,13 @@ class RtpSender:
             del outgoing[:packet_bytes]
             packet = self._event_packet(ticks) if self.sending_digits else None
             if packet is None:
-                packet = self._stream.packet(codec.encode(audio), ticks)
+                payload = codec.encode(audio)
+                if not payload:
+                    self._stream.advance(ticks)
+                    self._stream.pause()
+                    sent = True
+                    continue
+                packet = self._stream.packet(payload, ticks)
             try:
                 self._send_to(packet, target)
                 sent = True

@@ -28,6 +28,7 @@ class RtpReceiveStatistics:
         "_next",
         "_received",
         "_transit",
+        "gaps",
         "octets",
         "out_of_order",
         "ssrc",
@@ -39,11 +40,19 @@ class RtpReceiveStatistics:
         self.ssrc: int = _NONE
         self.octets = 0
         self.out_of_order = 0
+        self.gaps = 0  # runs of missing packets, whether or not some of them came late
         self.ssrc_changes = 0
         self._earlier_lost = 0
         self._earlier_received = 0
         self._jitter = 0.0
         self._begin(0)
+
+    def set_clock_rate(self, clock_rate: int) -> None:
+        """Another codec was negotiated; jitter goes on as the same time on another clock."""
+        if clock_rate != self._clock_rate:
+            self._jitter *= clock_rate / self._clock_rate
+            self._transit = float("-inf")
+            self._clock_rate = clock_rate
 
     def _begin(self, sequence: int) -> None:
         self._base = self._next = sequence
@@ -95,6 +104,7 @@ class RtpReceiveStatistics:
         """Anything but the next packet (A.1). False when the packet must not be counted."""
         ahead = (sequence - self._next) & 0xFFFF
         if ahead < MAX_DROPOUT:
+            self.gaps += 1
             if sequence < self._next:
                 self._cycles += _MODULUS
             self._go_to(sequence)

@@ -11,6 +11,7 @@ WINDOW_FRAMES = 50
 STUBBORN_WINDOWS = 3
 # Then one frame of so many goes (a divisor of the window): 10 % faster, which remains intelligible.
 SPEECH_FRAMES_PER_CUT = 10
+_NEVER = float("inf")
 
 
 class StandingDelay:
@@ -22,30 +23,32 @@ class StandingDelay:
     __slots__ = (
         "_ceiling",
         "_highest",
-        "_keep",
         "_lowest",
         "_rested",
         "_stubborn",
         "excess",
+        "keep",
         "watching",
     )
 
-    def __init__(self, keep: int, ceiling: int) -> None:
-        """`ceiling`: a queue that reached this within the window is ahead on purpose and is left alone."""
-        self._keep = keep
+    def __init__(self, keep: float, ceiling: int) -> None:
+        """`keep` may be changed at any time and counts at the end of a window.
+
+        `ceiling`: a queue that reached this within the window is ahead on purpose and is left alone."""
+        self.keep = keep
         self._ceiling = ceiling
         self.reset()
 
     def reset(self) -> None:
         """Begin a new window, with nothing to drop."""
         self.watching = 0  # frames seen in this window
-        self._lowest = 1 << 62
-        self._highest = 0
+        self._lowest = _NEVER
+        self._highest = 0.0
         self._stubborn = 0
         self._rested = False
-        self.excess = 0
+        self.excess = 0.0
 
-    def observe(self, depth: int) -> None:
+    def observe(self, depth: float) -> None:
         """Tell the depth right after a frame was taken. `excess` is how much has stood idle for a window."""
         if depth < self._lowest:
             self._lowest = depth
@@ -53,12 +56,12 @@ class StandingDelay:
             self._highest = depth
         self.watching += 1
         if self.watching >= WINDOW_FRAMES:
-            idle = self._lowest - self._keep
-            self.excess = idle if idle > 0 and self._highest < self._ceiling else 0
+            idle = self._lowest - self.keep
+            self.excess = idle if idle > 0 and self._highest < self._ceiling else 0.0
             self._stubborn = self._stubborn + 1 if self.excess else 0
             self.watching = 0
-            self._lowest = 1 << 62
-            self._highest = 0
+            self._lowest = _NEVER
+            self._highest = 0.0
 
     def may_drop(self, quiet: bool, size: int) -> bool:
         """Whether a frame of `size` may be left out now; asked for each frame while there is an `excess`."""
@@ -69,5 +72,5 @@ class StandingDelay:
                 return False
         elif self._stubborn <= STUBBORN_WINDOWS or self.watching % SPEECH_FRAMES_PER_CUT:
             return False
-        self.excess = max(0, self.excess - size)
+        self.excess = max(0.0, self.excess - size)
         return True

@@ -40,6 +40,10 @@ class RoutedTrunk:
     number_rule: NumberRule = NumberRule.E164
     default_country: str | None = None
     codecs: tuple[str, ...] = ("PCMU", "PCMA")
+    dtmf: str = "auto"  # auto, rfc4733, info, inband
+    media_encryption: str = "allow"  # disable, allow, require
+    symmetric: str = "auto"  # auto, always, never
+    srtp_keying: str = "sdes"  # sdes, dtls
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from sip.dialog import Dialog
 from sip.flow import Flow
 from sip.in_dialog_request import InDialogRequest
 from sip.message import Request, Response, response_to
-from sip.renegotiation import Renegotiation, ResultHandler
+from sip.renegotiation import Offer, Renegotiation, ResultHandler
 from sip.server_transaction import ServerTransaction
 
 if TYPE_CHECKING:
@@ -79,8 +79,9 @@ class Call(ABC):
         `on_terminated` or `on_failure` follow later, never from inside this call.
         """
 
-    def re_invite(self, offer: bytes, on_result: ResultHandler | None = None) -> None:
-        """Offer a change of the session; only in an established call.
+    def re_invite(self, offer: Offer, on_result: ResultHandler | None = None) -> None:
+        """Offer a change of the session; only in an established call. An offer that depends on what is agreed
+        when it is sent is given as a function.
 
         Without `on_result` a 2xx goes to the listener's `on_answer` and a refusal leaves all as it was.
         """

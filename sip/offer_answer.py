@@ -7,89 +7,59 @@ when what we say changes and never otherwise. It knows no sockets and no time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
 
 import msgspec
 
+from sip.audio_codecs import (
+    AudioCodec,
+    answered_fmtp,
+    codecs_named,
+    rank,
+)
+from sip.audio_parameters import AudioParameters, LocalAudio
 from sip.errors import NotAcceptableError, SdpError
+from sip.media_security import (
+    NOT_ENCRYPTED,
+    IcePair,
+    MediaSecurity,
+    SecurityAgreement,
+    names_encryption,
+)
 from sip.sdp import Attribute, Connection, MediaDescription, Origin, RtpMap, SessionDescription
+from sip.sdp_security import PROFILES, MediaEncryption
 
-PTIMES_MS: Final = (10, 20, 30, 40, 60)
-
-_PROTOCOLS = ("RTP/AVP", "RTP/AVPF")
 _TELEPHONE_EVENT = "TELEPHONE-EVENT"
+_VOIP_METRICS = "voip-metrics"
 # What RFC 4733 numbers 0-9, *, #, A-D and flash.
 _EVENTS = "0-16"
 _TELEPHONE_EVENT_PAYLOAD_TYPE = 101
+# The port beside the address 0.0.0.0 of an ICE agent whose own address is not (yet) to be told (RFC 8840,
+# section 4.1.1); browsers write so.
+_NO_DEFAULT_CANDIDATE = 9
 
 _REVERSED = {"sendrecv": "sendrecv", "sendonly": "recvonly", "recvonly": "sendonly", "inactive": "inactive"}
-
-
-@dataclass(frozen=True)
-class _Codec:
-    """How a codec is offered: payload type and rtpmap as the peer reads it."""
-
-    payload_type: int
-    name: str
-    clock_rate: int
-    channels: int = 1
-
-    @property
-    def rtpmap(self) -> RtpMap:
-        return RtpMap(self.name.upper(), self.clock_rate, self.channels)
-
-
-_CODECS: Final = {
-    "PCMU": _Codec(0, "PCMU", 8000),
-    "PCMA": _Codec(8, "PCMA", 8000),
-    "G722": _Codec(9, "G722", 8000),  # 16 kHz audio; RFC 3551 4.5.2 has the clock at 8000
-    "OPUS": _Codec(111, "opus", 48000, 2),
-}
-
-
-@dataclass(frozen=True)
-class LocalAudio:
-    """Our end. `host` is the address we announce; `codecs` are names in order of preference."""
-
-    host: str
-    port: int
-    rtcp_port: int
-    codecs: tuple[str, ...] = ("PCMU", "PCMA")
-    telephone_event: bool = True
-    ptime_ms: int = 20
-    rtcp_mux: bool = True
-
-
-@dataclass(frozen=True)
-class AudioParameters:
-    """What was agreed. `direction` is ours; `on_hold` says that the peer does not listen.
-
-    `payload_type` and `telephone_event_payload_type` are used both ways; `ptime_ms` is what we send.
-    """
-
-    remote_host: str
-    remote_port: int
-    remote_rtcp_port: int
-    codec: str
-    clock_rate: int
-    payload_type: int
-    telephone_event_payload_type: int | None
-    telephone_event_clock_rate: int
-    ptime_ms: int
-    direction: str
-    rtcp_mux: bool
-    on_hold: bool
 
 
 @dataclass(frozen=True)
 class _Choice:
     """What two descriptions have in common for one m= section."""
 
-    codec: str
+    codec: AudioCodec
     payload_type: int
-    clock_rate: int
     telephone_event: tuple[int, int] | None  # payload type, clock rate
+    fmtp: str  # the peer's format parameters of the codec
+    security: SecurityAgreement = NOT_ENCRYPTED
+
+
+@dataclass(frozen=True)
+class _Payload:
+    """One payload type as it is written."""
+
+    number: int
+    rtpmap: RtpMap
+    name: str
+    fmtp: str = ""
 
 
 class AudioSession:
@@ -101,12 +71,18 @@ class AudioSession:
 
     def __init__(self, local: LocalAudio, session_id: int) -> None:
         self._local = local
+        self._security = MediaSecurity(local.encryption, local.keying, local.dtls_fingerprint, ice=local.ice)
         self._session_id = session_id
         self._version = 0
         self._last_sent: SessionDescription | None = None
         self._offered: SessionDescription | None = None
         self._audio_index = 0
         self._current: AudioParameters | None = None
+        self._holding = False
+
+    def hold(self, held: bool) -> None:
+        """Whether we hold the peer: from now on we neither offer nor answer to hear it."""
+        self._holding = held
 
     @property
     def current(self) -> AudioParameters | None:
@@ -122,6 +98,7 @@ class AudioSession:
         remote = SessionDescription.parse(offer)
         index, choice = self._select(remote)
         parameters = self._agree(remote, remote.media[index], choice, remote.media[index].rtcp_mux)
+        self._security.settle(choice.security, remote.media[index].protocol)
         answered = self._answer_section(remote.media[index], choice, parameters)
         sections = [answered if at == index else _refused(section) for at, section in enumerate(remote.media)]
         body = self._send(tuple(sections), remote.times)
@@ -130,13 +107,13 @@ class AudioSession:
         self._current = parameters
         return body, parameters
 
-    def offer(self, direction: str = "sendrecv") -> bytes:
+    def offer(self, direction: str | None = None) -> bytes:
         """An offer with all our codecs, the one in use first; it keeps the payload types and m= lines of the
         call.
 
-        `direction` is what we want: "sendonly" or "inactive" puts the peer on hold.
+        `direction` is what we want, by default "sendrecv", or "sendonly" while we hold the peer.
         """
-        audio = self._offer_section(direction)
+        audio = self._offer_section(direction or ("sendonly" if self._holding else "sendrecv"))
         times: tuple[str, ...] = ("0 0",)
         sections = [audio]
         if self._last_sent is not None:
@@ -168,7 +145,10 @@ class AudioSession:
         choice = self._choose(section, ours)
         if choice is None:
             raise NotAcceptableError("the answer names no codec that we offered")
+        security = self._security.accept(remote, section, ours)
+        choice = replace(choice, security=security)
         parameters = self._agree(remote, section, choice, ours.rtcp_mux and section.rtcp_mux)
+        self._security.settle(security, ours.protocol)
         self._current = parameters
         return parameters
 
@@ -183,19 +163,39 @@ class AudioSession:
         if not any(section.kind.lower() == "audio" for section in remote.media):
             raise NotAcceptableError("the offer has no audio")
         order = list(range(len(remote.media)))
+        # Of two that offer the same audio the encrypted one.
+        order.sort(key=lambda index: not names_encryption(remote, remote.media[index]))
         if self._current is not None and self._audio_index < len(order):
-            order.insert(0, order.pop(self._audio_index))
+            order.remove(self._audio_index)
+            order.insert(0, self._audio_index)
+        refused = False
         for index in order:
             section = remote.media[index]
-            if section.kind.lower() == "audio" and section.port and section.protocol.upper() in _PROTOCOLS:
+            if section.kind.lower() == "audio" and section.port and section.protocol.upper() in PROFILES:
                 choice = self._choose(section, None)
-                if choice is not None:
-                    return index, choice
-        raise NotAcceptableError("the offer has no RTP/AVP audio in a codec we support")
+                security = self._security.answer(remote, section)
+                if choice is not None and security is not None:
+                    return index, replace(choice, security=security)
+                refused = refused or choice is not None
+        if refused:
+            raise NotAcceptableError(self._why_not_secure())
+        raise NotAcceptableError("the offer has no RTP audio in a codec we support")
+
+    def _why_not_secure(self) -> str:
+        if self._local.encryption is MediaEncryption.REQUIRE:
+            return (
+                "the media has to be encrypted, and the offer has no SRTP key or certificate that we can use"
+            )
+        if self._local.encryption is MediaEncryption.DISABLE:
+            return "the offer wants SRTP, and media encryption is disabled here"
+        return "the offer wants SRTP, but has no key or certificate that we can use"
 
     def _choose(self, section: MediaDescription, offered: MediaDescription | None) -> _Choice | None:
-        """The peer's first codec that we have. `offered` is our offer when `section` answers one: its payload
-        types name what the answer leaves unnamed."""
+        """What the peer has that we rank highest; of an answer to our offer, what stands first in it.
+
+        `offered` is our offer when `section` answers one: its payload types name what the answer leaves
+        unnamed.
+        """
         known = section.rtpmap()
         if offered is not None:
             ours = offered.rtpmap()
@@ -203,17 +203,21 @@ class AudioSession:
                 if number not in known and number in ours:
                     known[number] = ours[number]
         ordered = [(number, known[number]) for number in section.payload_types() if number in known]
-        for number, entry in ordered:
-            codec = _CODECS.get(entry.encoding)
-            if codec is None or entry.encoding not in self._codec_names():
-                continue
-            if entry.clock_rate != codec.clock_rate:
-                continue
-            number = _offerers_number(number, entry, offered)
-            return _Choice(
-                entry.encoding, number, entry.clock_rate, self._choose_event(ordered, entry, offered)
-            )
-        return None
+        codecs = codecs_named(self._local.codecs)
+        common = [
+            (number, entry, codec) for number, entry in ordered for codec in codecs if codec.is_called(entry)
+        ]
+        if not common:
+            return None
+        if offered is None:
+            common.sort(key=lambda candidate: rank(candidate[2], codecs))
+        number, entry, codec = common[0]
+        return _Choice(
+            codec,
+            _offerers_number(number, entry, offered),
+            self._choose_event(ordered, entry, offered),
+            section.fmtp().get(number, ""),
+        )
 
     def _choose_event(
         self, ordered: list[tuple[int, RtpMap]], codec: RtpMap, offered: MediaDescription | None
@@ -228,41 +232,49 @@ class AudioSession:
         number, entry = (matching or events)[0]
         return _offerers_number(number, entry, offered), entry.clock_rate
 
-    def _codec_names(self) -> list[str]:
-        return [name.upper() for name in self._local.codecs]
-
     def _agree(
         self, remote: SessionDescription, section: MediaDescription, choice: _Choice, mux: bool
     ) -> AudioParameters:
         connection = remote.connection_of(section)
         theirs = remote.direction_of(section)
-        if connection.is_unspecified:
+        by_ice_alone = choice.security.ice is not None and section.port == _NO_DEFAULT_CANDIDATE
+        if connection.is_unspecified and not by_ice_alone:
             # RFC 3264 8.4: the old way to say "I do not listen".
             theirs = {"sendrecv": "sendonly", "recvonly": "inactive"}.get(theirs, theirs)
+        ours = _REVERSED[theirs]
+        if self._holding:
+            ours = {"sendrecv": "sendonly", "recvonly": "inactive"}.get(ours, ours)
         mux = mux and self._local.rtcp_mux
         event = choice.telephone_event
         return AudioParameters(
             remote_host=connection.address,
             remote_port=section.port,
             remote_rtcp_port=section.port if mux else section.rtcp_port,
-            codec=choice.codec,
-            clock_rate=choice.clock_rate,
+            codec=choice.codec.key,
+            clock_rate=choice.codec.clock_rate,
             payload_type=choice.payload_type,
             telephone_event_payload_type=None if event is None else event[0],
-            telephone_event_clock_rate=choice.clock_rate if event is None else event[1],
-            ptime_ms=self._ptime(section),
-            direction=_REVERSED[theirs],
+            telephone_event_clock_rate=choice.codec.clock_rate if event is None else event[1],
+            ptime_ms=self._ptime(section, choice.codec),
+            direction=ours,
             rtcp_mux=mux,
             on_hold=theirs in ("sendonly", "inactive"),
+            sample_rate=choice.codec.sample_rate,
+            fmtp=choice.fmtp,
+            rtcp_xr=_wants_metrics(remote, section),
+            sdes=choice.security.sdes,
+            dtls=choice.security.dtls,
+            ice=choice.security.ice,
         )
 
-    def _ptime(self, section: MediaDescription) -> int:
+    def _ptime(self, section: MediaDescription, codec: AudioCodec) -> int:
         """What the peer asks for when we can send it, else our own, and never more than it takes."""
+        possible = codec.ptimes_ms
         wanted = section.ptime
-        chosen = wanted if wanted in PTIMES_MS else self._local.ptime_ms
+        chosen = wanted if wanted in possible else self._local.ptime_ms
         limit = section.maxptime
         if limit is not None and chosen > limit:
-            chosen = max((ptime for ptime in PTIMES_MS if ptime <= limit), default=PTIMES_MS[0])
+            chosen = max((ptime for ptime in possible if ptime <= limit), default=possible[0])
         return chosen
 
     # Writing
@@ -270,11 +282,12 @@ class AudioSession:
     def _answer_section(
         self, offered: MediaDescription, choice: _Choice, parameters: AudioParameters
     ) -> MediaDescription:
-        codec = _CODECS[choice.codec]
-        payloads = [(choice.payload_type, codec.rtpmap, codec.name)]
+        codec = choice.codec
+        payloads = [
+            _Payload(choice.payload_type, codec.rtpmap, codec.name, answered_fmtp(codec, choice.fmtp))
+        ]
         if choice.telephone_event is not None:
-            number, clock_rate = choice.telephone_event
-            payloads.append((number, RtpMap(_TELEPHONE_EVENT, clock_rate), "telephone-event"))
+            payloads.append(_event(*choice.telephone_event))
         return self._section(
             offered.kind,
             offered.protocol,
@@ -282,52 +295,69 @@ class AudioSession:
             parameters.ptime_ms,
             parameters.direction,
             parameters.rtcp_mux,
+            (
+                *((("rtcp-xr", _VOIP_METRICS),) if parameters.rtcp_xr else ()),
+                *choice.security.attributes,
+                *_ice_attributes(parameters.ice, parameters.rtcp_mux, self._local),
+            ),
         )
 
     def _offer_section(self, direction: str) -> MediaDescription:
         current = self._current
-        codecs = [_CODECS[name] for name in self._codec_names() if name in _CODECS]
+        codecs = codecs_named(self._local.codecs)
         event_number = _TELEPHONE_EVENT_PAYLOAD_TYPE
         mux = False
         ptime_ms = self._local.ptime_ms
-        payloads = [(codec.payload_type, codec.rtpmap, codec.name) for codec in codecs]
+        taken: set[int] = set()
+        payloads: list[_Payload] = []
         if current is not None:
-            in_use = _CODECS[current.codec]
-            first = (current.payload_type, in_use.rtpmap, in_use.name)
-            payloads = [first, *(payload for payload in payloads if payload[1] != in_use.rtpmap)]
+            in_use = next(
+                codec for codec in codecs_named((current.codec,)) if codec.clock_rate == current.clock_rate
+            )
+            payloads.append(_Payload(current.payload_type, in_use.rtpmap, in_use.name, in_use.fmtp))
+            codecs = [codec for codec in codecs if codec != in_use]
             event_number = current.telephone_event_payload_type or event_number
+            taken = {current.payload_type, event_number}
             mux = current.rtcp_mux
             ptime_ms = current.ptime_ms
+        for codec in codecs:
+            number = _free(codec.payload_type, taken)
+            payloads.append(_Payload(number, codec.rtpmap, codec.name, codec.fmtp))
         if self._local.telephone_event:
-            taken = {payload[0] for payload in payloads}
-            for clock_rate in dict.fromkeys(payload[1].clock_rate for payload in payloads):
-                while event_number in taken:
-                    event_number += 1
-                taken.add(event_number)
-                payloads.append((event_number, RtpMap(_TELEPHONE_EVENT, clock_rate), "telephone-event"))
-        return self._section("audio", "RTP/AVP", payloads, ptime_ms, direction, mux)
+            taken.discard(event_number if current is not None else -1)
+            for clock_rate in dict.fromkeys(payload.rtpmap.clock_rate for payload in payloads):
+                event_number = _free(event_number, taken)
+                payloads.append(_event(event_number, clock_rate))
+        profile, security = self._security.offer()
+        if current is None and any(name == "fingerprint" for name, _ in security):
+            mux = self._local.rtcp_mux  # one handshake for both, instead of one for each port
+        security = (*security, *_ice_attributes(self._security.ice, mux, self._local))
+        return self._section("audio", profile, payloads, ptime_ms, direction, mux, security)
 
     def _section(
         self,
         kind: str,
         protocol: str,
-        payloads: list[tuple[int, RtpMap, str]],
+        payloads: list[_Payload],
         ptime_ms: int,
         direction: str,
         mux: bool,
+        security: tuple[Attribute, ...],
     ) -> MediaDescription:
         attributes: list[Attribute] = []
-        for number, entry, name in payloads:
+        for payload in payloads:
+            entry = payload.rtpmap
             channels = f"/{entry.channels}" if entry.channels > 1 else ""
-            attributes.append(("rtpmap", f"{number} {name}/{entry.clock_rate}{channels}"))
-            if entry.encoding == _TELEPHONE_EVENT:
-                attributes.append(("fmtp", f"{number} {_EVENTS}"))
+            attributes.append(("rtpmap", f"{payload.number} {payload.name}/{entry.clock_rate}{channels}"))
+            if payload.fmtp:
+                attributes.append(("fmtp", f"{payload.number} {payload.fmtp}"))
         attributes += [("ptime", str(ptime_ms)), (direction, None)]
         if mux:
             attributes.append(("rtcp-mux", None))
         elif self._local.rtcp_port != self._local.port + 1:
             attributes.append(("rtcp", str(self._local.rtcp_port)))
-        formats = tuple(str(payload[0]) for payload in payloads)
+        attributes += security
+        formats = tuple(str(payload.number) for payload in payloads)
         return MediaDescription(kind, self._local.port, protocol, formats, None, tuple(attributes))
 
     def _send(self, media: tuple[MediaDescription, ...], times: tuple[str, ...]) -> bytes:
@@ -335,7 +365,8 @@ class AudioSession:
         connection = Connection.of(self._local.host)
         version = max(self._version, 1)
         origin = Origin("-", str(self._session_id), str(version), connection.address_type, connection.address)
-        description = SessionDescription(origin, "-", connection, times, (), media)
+        session: tuple[Attribute, ...] = (("ice-lite", None),) if self._security.uses_ice else ()
+        description = SessionDescription(origin, "-", connection, times, session, media)
         if self._last_sent is not None and description != self._last_sent:
             version += 1
             origin = msgspec.structs.replace(origin, session_version=str(version))
@@ -353,6 +384,36 @@ def _offerers_number(number: int, entry: RtpMap, offered: MediaDescription | Non
     if ours.get(number) == entry:
         return number
     return next((candidate for candidate, known in ours.items() if known == entry), number)
+
+
+def _wants_metrics(remote: SessionDescription, section: MediaDescription) -> bool:
+    """Whether VoIP metrics are asked for, for this stream or for all (RFC 3611, section 5.1)."""
+    return any(
+        name == "rtcp-xr" and value is not None and _VOIP_METRICS in value.split()
+        for name, value in (*section.attributes, *remote.attributes)
+    )
+
+
+def _ice_attributes(ice: IcePair | None, rtcp_mux: bool, local: LocalAudio) -> tuple[Attribute, ...]:
+    """Our half of ICE (RFC 8839): the one candidate that a lite agent has, for each port in use."""
+    if ice is None:
+        return ()
+    candidates = [("candidate", f"1 1 UDP 2130706431 {local.host} {local.port} typ host")]
+    if not rtcp_mux:
+        candidates.append(("candidate", f"1 2 UDP 2130706430 {local.host} {local.rtcp_port} typ host"))
+    return (("ice-ufrag", ice.local.ufrag), ("ice-pwd", ice.local.password), *candidates)
+
+
+def _event(number: int, clock_rate: int) -> _Payload:
+    return _Payload(number, RtpMap(_TELEPHONE_EVENT, clock_rate), "telephone-event", _EVENTS)
+
+
+def _free(number: int, taken: set[int]) -> int:
+    """The first payload type from `number` on that is not taken, and takes it. Static ones stand firm."""
+    while number >= 96 and number in taken:
+        number = number + 1 if number < 127 else 96
+    taken.add(number)
+    return number
 
 
 def _refused(section: MediaDescription) -> MediaDescription:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 ResultHandler = Callable[[int, Response | None], None]
 """Called with the final status of our re-INVITE and its response (None for a local 408, 487 or 503)."""
 
+Offer = bytes | Callable[[], bytes]
+"""A session description, or what makes it when it is sent."""
+
 MAXIMUM_GLARE_RETRIES = 4
 """How often a re-INVITE is made again after 491 before the peer is taken at its word."""
 
@@ -62,7 +65,7 @@ class OfferedRequest:
 class _Offer:
     """An offer of ours, under way or waiting."""
 
-    sdp: bytes
+    sdp: Offer
     on_result: ResultHandler | None
     retries: int = 0
 
@@ -85,7 +88,7 @@ class Renegotiation:
 
     # Ours
 
-    def offer(self, sdp: bytes, on_result: ResultHandler | None) -> None:
+    def offer(self, sdp: Offer, on_result: ResultHandler | None) -> None:
         """Send a re-INVITE, or keep it until no other offer is open; of several kept ones the latest wins.
 
         One that is displaced so is reported as 487 without a response.
@@ -103,7 +106,8 @@ class Renegotiation:
         request = dialog.new_request("INVITE")
         for name, value in (*call.dialog_headers, ("Content-Type", SDP_CONTENT_TYPE)):
             request.add(name, value)
-        request.body = self._ours.sdp if self._ours is not None else b""
+        sdp: Offer = self._ours.sdp if self._ours is not None else b""
+        request.body = sdp if isinstance(sdp, bytes) else sdp()
         return request, flow
 
     def invite_dialog(self, request: Request, response: Response) -> Dialog:

@@ -137,9 +137,11 @@ class MediaDescription(msgspec.Struct, frozen=True):
 
     @property
     def rtcp_port(self) -> int:
-        """Where RTCP goes when it is not multiplexed: `a=rtcp`, else the port after the RTP port."""
+        """Where RTCP goes when it is not multiplexed: `a=rtcp`, else the port after the RTP port; 0 when
+        there is none after it.
+        """
         port = _port((self.attribute("rtcp") or "").partition(" ")[0])
-        return port if port else self.port + 1
+        return port or (self.port + 1) % 65536
 
     @property
     def rtcp_mux(self) -> bool:

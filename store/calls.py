@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,6 +27,8 @@ from store.records import (
     CallRecord,
     CallStatus,
     Page,
+    RecordingFile,
+    RecordingStatus,
     TimelineEvent,
     TranscriptEntry,
 )
@@ -117,6 +120,37 @@ class CallRepository:
             rows = (await connection.execute(query)).all()
         return [_record(row) for row in rows]
 
+    async def find(self, call_id: str) -> CallRecord | None:
+        """A call of whatever organisation: for whoever has shown by other means that he may see it."""
+        query = sa.select(calls).where(calls.c.id == call_id)
+        async with self._database.reading() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        return None if row is None else _record(row)
+
+    async def unfinished_recordings(self) -> builtins.list[CallRecord]:
+        """Every call whose recording is not kept yet; after a start: what a crash has left."""
+        unfinished = (RecordingStatus.RECORDING.value, RecordingStatus.PROCESSING.value)
+        query = sa.select(calls).where(calls.c.recording_status.in_(unfinished)).order_by(calls.c.created_at)
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query)).all()
+        return [_record(row) for row in rows]
+
+    async def recordings_older_than(self, moment: datetime, limit: int) -> builtins.list[CallRecord]:
+        """Calls that ended before `moment` and left a recording, whole or failed, in groups oldest first."""
+        kept = (RecordingStatus.FAILED.value, RecordingStatus.READY.value)
+        query = (
+            sa.select(calls)
+            .where(
+                calls.c.recording_status.in_(kept),
+                calls.c.ended_at < to_microseconds(moment),
+            )
+            .order_by(calls.c.recording_status, calls.c.ended_at)
+            .limit(limit)
+        )
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query)).all()
+        return [_record(row) for row in rows]
+
 
 def _on_conflict_update(statement: Insert) -> Insert:
     changed = {name: statement.excluded[name] for name in _COLUMNS if name not in _FIXED}
@@ -171,6 +205,9 @@ def _row(record: CallRecord) -> Row:
         record.sip_from,
         record.engine_call_id,
         to_json_or_none(record.statistics),
+        record.answered_by,
+        None if record.recording_status is RecordingStatus.NONE else record.recording_status.value,
+        to_json_or_none(record.recording_file),
     )
 
 
@@ -205,6 +242,9 @@ def _record(row: sa.Row[Any]) -> CallRecord:
         sip_from=row.sip_from,
         engine_call_id=row.engine_call_id,
         statistics=from_json_or_none(row.statistics),
+        answered_by=row.answered_by,
+        recording_status=RecordingStatus(row.recording_status or RecordingStatus.NONE),
+        recording_file=None if row.recording_file is None else RecordingFile(**from_json(row.recording_file)),
     )
 
 

@@ -135,6 +135,44 @@ class NumberFormat(StrEnum):
     RAW = "raw"
 
 
+class DtmfMode(StrEnum):
+    """How keys come in over a trunk. `auto`: RFC 4733 events and SIP INFO, and tones in the audio where the
+    far side offers no events; `inband`: tones always, beside the others.
+    """
+
+    AUTO = "auto"
+    RFC4733 = "rfc4733"
+    INFO = "info"
+    INBAND = "inband"
+
+
+class MediaEncryption(StrEnum):
+    """Whether the media of a trunk's calls is SRTP: never, when the far side does it too, or always."""
+
+    DISABLE = "disable"
+    ALLOW = "allow"
+    REQUIRE = "require"
+
+
+class SymmetricRtp(StrEnum):
+    """Whether a trunk's media goes to where the far side's packets come from: once they come, from the start
+    on and nowhere else, or never.
+    """
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class SrtpKeying(StrEnum):
+    """How we offer to agree on keys: in the session description, or by DTLS on the media path. What is
+    offered to us is taken either way.
+    """
+
+    SDES = "sdes"
+    DTLS = "dtls"
+
+
 @dataclass(frozen=True, slots=True)
 class TrunkInbound:
     """Who may send calls: source networks in CIDR form. Empty means that the trunk takes no calls."""
@@ -166,15 +204,47 @@ class Trunk:
     default_country: str | None = None  # ISO 3166 alpha-2, for `national`
     codecs: tuple[str, ...] = ("PCMU", "PCMA")
     enabled: bool = True
+    dtmf: DtmfMode = DtmfMode.AUTO
+    media_encryption: MediaEncryption = MediaEncryption.ALLOW
+    srtp_keying: SrtpKeying = SrtpKeying.SDES
+    symmetric: SymmetricRtp = SymmetricRtp.AUTO
 
 
 @dataclass(frozen=True, slots=True)
 class TranscriptEntry:
-    """One utterance: `speaker` is `agent` or `contact`, `timestamp` seconds since the call was answered."""
+    """One utterance: `speaker` is `agent` or `contact`, `timestamp` seconds since the call was answered. Of
+    the agent's, `played_ms` is how much of it the contact heard (None: not known), and `interrupted` that it
+    was cut short there.
+    """
 
     speaker: str
     text: str
     timestamp: float
+    interrupted: bool = False
+    played_ms: int | None = None
+
+
+class RecordingStatus(StrEnum):
+    """`recording` while the call lives, `processing` until the file is encoded and stored."""
+
+    NONE = "none"
+    RECORDING = "recording"
+    PROCESSING = "processing"
+    READY = "ready"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingFile:
+    """A recording that is kept. `location` is the storage's own name for it."""
+
+    location: str
+    format: str  # mp3, opus, wav
+    channels: int
+    sample_rate: int
+    duration_ms: int
+    size_bytes: int
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +264,7 @@ class CallRecord:
     ended_at: datetime | None = None
     duration_ms: int | None = None
     transcript: tuple[TranscriptEntry, ...] | None = None
-    recording_path: str | None = None
+    recording_path: str | None = None  # the WAV file, until it has been encoded
     cost_cents: int | None = None
     outcome: str | None = None
     variables: dict[str, Any] = field(default_factory=dict)
@@ -209,6 +279,9 @@ class CallRecord:
     sip_from: str | None = None
     engine_call_id: str | None = None
     statistics: dict[str, Any] | None = None
+    answered_by: str | None = None  # human, machine or unknown; None when nobody looked
+    recording_status: RecordingStatus = RecordingStatus.NONE
+    recording_file: RecordingFile | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,10 @@ trunks = sa.Table(
     sa.Column("default_country", sa.String(2)),
     sa.Column("codecs", sa.Text, nullable=False),
     sa.Column("enabled", sa.Boolean, nullable=False),
+    sa.Column("dtmf", sa.String(16), nullable=False, server_default="auto"),
+    sa.Column("media_encryption", sa.String(16), nullable=False, server_default="disable"),
+    sa.Column("srtp_keying", sa.String(8), nullable=False, server_default="sdes"),
+    sa.Column("symmetric", sa.String(8), nullable=False, server_default="auto"),
     sa.Index(None, "organization_id", "created_at", "id"),
 )
 
@@ -164,6 +168,9 @@ calls = sa.Table(
     sa.Column("sip_from", sa.Text),
     sa.Column("engine_call_id", sa.Text),
     sa.Column("statistics", sa.Text),
+    sa.Column("answered_by", sa.String(16)),
+    sa.Column("recording_status", sa.String(16)),  # null: none
+    sa.Column("recording_file", sa.Text),
     sa.Index(None, "organization_id", "created_at", "id"),
     sa.Index(None, "organization_id", "status", "created_at", "id"),
     sa.Index(None, "organization_id", "agent_id", "created_at", "id"),
@@ -174,6 +181,13 @@ sa.Index(
     calls.c.created_at,
     sqlite_where=calls.c.status.in_(UNFINISHED_STATUSES),
     postgresql_where=calls.c.status.in_(UNFINISHED_STATUSES),
+)
+sa.Index(
+    "ix_calls_recorded",
+    calls.c.recording_status,
+    calls.c.ended_at,
+    sqlite_where=calls.c.recording_status.is_not(None),
+    postgresql_where=calls.c.recording_status.is_not(None),
 )
 
 call_timeline = sa.Table(

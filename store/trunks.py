@@ -10,7 +10,18 @@ import sqlalchemy as sa
 from store.columns import from_json, from_microseconds, to_json, to_microseconds
 from store.connection import Database
 from store.errors import MissingRowError
-from store.records import NumberFormat, Page, Trunk, TrunkInbound, TrunkOutbound, TrunkTransport
+from store.records import (
+    DtmfMode,
+    MediaEncryption,
+    NumberFormat,
+    Page,
+    SrtpKeying,
+    SymmetricRtp,
+    Trunk,
+    TrunkInbound,
+    TrunkOutbound,
+    TrunkTransport,
+)
 from store.tables import trunks
 
 
@@ -90,6 +101,10 @@ def _row(trunk: Trunk) -> dict[str, Any]:
         "default_country": trunk.default_country,
         "codecs": to_json(trunk.codecs),
         "enabled": trunk.enabled,
+        "dtmf": trunk.dtmf.value,
+        "media_encryption": trunk.media_encryption.value,
+        "srtp_keying": trunk.srtp_keying.value,
+        "symmetric": trunk.symmetric.value,
     }
 
 
@@ -118,4 +133,8 @@ def _record(row: sa.Row[Any]) -> Trunk:
         default_country=row.default_country,
         codecs=tuple(from_json(row.codecs)),
         enabled=row.enabled,
+        dtmf=DtmfMode(row.dtmf),
+        media_encryption=MediaEncryption(row.media_encryption),
+        srtp_keying=SrtpKeying(row.srtp_keying),
+        symmetric=SymmetricRtp(row.symmetric),
     )

@@ -19,13 +19,30 @@ REAL_TIME = (
     TESTS / "support",
     TESTS / "local_engine",
     TESTS / "media" / "test_in_process.py",
+    TESTS / "media" / "worker",
+)
+# Of these the ones that make load, or judge time so finely that nothing may run beside them.
+ALONE = (
+    TESTS / "bench",
+    TESTS / "media" / "test_in_process.py",
+    TESTS / "media" / "worker",
+    END_TO_END / "test_audio_content.py",
+    END_TO_END / "test_audio_delay.py",
+    END_TO_END / "test_impaired_audio.py",
+    END_TO_END / "test_many_calls.py",
+    END_TO_END / "test_media_workers.py",
+    END_TO_END / "test_sip_loss.py",
 )
 ATTEMPTS = 3
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m is looked at
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Move the end-to-end tests behind all others; within both groups the order stays."""
     for item in items:
         if any(item.path.is_relative_to(place) for place in REAL_TIME):
+            item.add_marker(pytest.mark.real_time)
+            if any(item.path.is_relative_to(place) for place in ALONE):
+                item.add_marker(pytest.mark.alone)
             item.add_marker(pytest.mark.flaky(reruns=ATTEMPTS - 1))
     items.sort(key=lambda item: item.path.is_relative_to(END_TO_END))

@@ -74,6 +74,11 @@ def _tls_context() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
+def prepare_tls() -> None:
+    """Make that context now, off the event loop: the first call to a `wss` engine need not wait for it."""
+    _tls_context()
+
+
 class EngineSocketListener(Protocol):
     """Who is told what the engine says."""
 

@@ -24,7 +24,12 @@ def upgrade_to_head(connection: sa.Connection) -> None:
 
 def downgrade_to_base(connection: sa.Connection) -> None:
     """Remove the schema and all that is in it."""
-    command.downgrade(_config(connection), "base")
+    downgrade_to(connection, "base")
+
+
+def downgrade_to(connection: sa.Connection, revision: str) -> None:
+    """Take the schema back to an older revision; what that one has no place for is lost."""
+    command.downgrade(_config(connection), revision)
 
 
 def _config(connection: sa.Connection) -> Config:

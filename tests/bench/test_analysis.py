@@ -7,7 +7,7 @@ import struct
 import numpy as np
 import pytest
 
-from bench.analysis import Recording, analyse, spread
+from bench.analysis import Recording, analyse, one_way_ms, spread
 from bench.markers import PACKETS_BETWEEN_MARKS, mark_payloads, noise_payloads
 
 MS = 1_000_000
@@ -128,3 +128,10 @@ def test_spread_of_a_hundred_values() -> None:
     assert values is not None
     assert (values.p50, values.p99, values.maximum, values.count) == (50.5, 99.01, 100.0, 100)
     assert spread([]) is None
+
+
+def test_delay_to_the_engine_is_counted_from_the_last_mark_of_that_number() -> None:
+    sent = {"+1": [n * 500_000_000 for n in range(300)]}
+    again = 256 * 500_000_000  # mark 0 for the second time
+    heard = {"+1": [(0, 13_000_000), (0, again + 20_000_000)], "+2": [(0, 5)]}
+    assert one_way_ms(sent, heard) == [13.0, 20.0]

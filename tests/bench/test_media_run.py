@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench.load_generator import LoadResult
-from bench.media_run import media_run
+from bench.media_run import media_run, suffers
 from bench.processes import GroupUsage, Usage
 
 
@@ -51,3 +51,8 @@ def test_only_calls_that_stood_share_the_cost() -> None:
 def test_no_call_and_no_cost_divide_by_nothing() -> None:
     run = media_run(200, usage(0, 0, 100), usage(0, 0, 100), usage(0, 0, 100), load(0, 10.0))
     assert (run.cpu_ms_per_call_second, run.calls_per_core) == (0.0, 0)
+
+
+def test_a_refused_call_or_no_audio_is_the_limit() -> None:
+    run = media_run(200, usage(0, 0, 0), usage(0, 0, 0), usage(1, 0, 0), load(199, 10.0))
+    assert suffers(run)

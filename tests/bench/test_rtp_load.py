@@ -15,10 +15,9 @@ def test_packets_are_numbered_timed_and_marked_every_half_second() -> None:
     assert sender.port % 2 == 0
     receiver.connect(("127.0.0.1", sender.port))
     sender.connect(("127.0.0.1", receiver.port))
-    load = RtpLoad()
     before = time.time_ns()
     for _ in range(2 * PACKETS_BETWEEN_MARKS):
-        sender.send(load._noise, load._marks)
+        sender.send()
     receiver.collect()
     recording = receiver.recording
     assert len(recording.packets) == 2 * PACKETS_BETWEEN_MARKS

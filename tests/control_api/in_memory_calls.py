@@ -7,6 +7,7 @@ import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from gateway.call_quality import CONTACT_LEG, CallQuality, LegQuality
 from gateway.errors import ConflictError, GatewayError, NotFoundError
 from gateway.new_call import NewCall
 from store.identifiers import uuid7
@@ -86,6 +87,13 @@ class InMemoryCalls:
         if record.status is CallStatus.IN_PROGRESS:
             raise ConflictError("was answered", code="call_not_cancellable", status=record.status)
         return self._over(record, status=CallStatus.CANCELLED, cancelled_from=record.status.value)
+
+    async def quality(self, organization_id: str, call_id: str) -> CallQuality:
+        record = await self.get(organization_id, call_id)
+        live = not record.status.terminal
+        if record.statistics is None:
+            return CallQuality(call_id, live, record.answered_by, ())
+        return CallQuality(call_id, live, record.answered_by, (LegQuality(CONTACT_LEG, record.statistics),))
 
     async def timeline(self, organization_id: str, call_id: str) -> list[TimelineEvent]:
         return self.events.get((await self.get(organization_id, call_id)).id, [])

@@ -28,6 +28,7 @@ async def test_every_example_body_is_valid(world: World, path: str, body: str) -
 def test_there_is_an_example_for_every_kind_of_body() -> None:
     assert {path for path, _ in EXAMPLES} == {
         "calls",
+        "calls/$ID/say",
         "agents",
         "telephony/numbers/import",
         "telephony/numbers/assign",

@@ -13,6 +13,7 @@ from gateway.errors import (
     NotFoundError,
     UnavailableError,
 )
+from media.messages import LegStatistics
 from store.identifiers import uuid7
 from store.records import CallDirection, CallFilter, CallRecord, CallStatus, TimelineEvent, TranscriptEntry
 from tests.control_api.api import NOWHERE, World, error_of
@@ -21,6 +22,14 @@ AGENT = "1f4baf16-1540-4d91-9696-7f34b2f2cb77"
 NUMBER = "+14155551234"
 MINIMAL = {"agent_id": AGENT, "phone_number": NUMBER}
 
+QUALITY = LegStatistics(
+    packets_received=1000,
+    packets_lost=100,
+    mos_min=3.1,
+    turn_latency_p95_ms=900,
+    diagnosis="high-loss",
+    diagnosis_text="9.1% of the packets were lost",
+)
 CALL_FIELDS = {
     *("id", "status", "direction", "agent_id", "phone_number", "from_number", "duration_seconds"),
     *("transcript", "recording_url", "cost_cents", "outcome", "variables", "failure_reason"),
@@ -463,3 +472,43 @@ async def test_the_timeline_is_told_in_order_with_milliseconds(world: World) -> 
         {"sequence": 1, "t_ms": 0, "kind": "created", "detail": {"by": "api"}},
         {"sequence": 2, "t_ms": 17, "kind": "status", "detail": {"from": "queued", "to": "ringing"}},
     ]
+
+
+# --- quality
+
+
+async def test_the_quality_of_a_call_is_shown_by_leg(world: World) -> None:
+    figures = {name: getattr(QUALITY, name) for name in QUALITY.__struct_fields__}
+    call = record(world, CallStatus.IN_PROGRESS, statistics=figures, answered_by="human")
+    data = (await world.api.get(f"calls/{call.id}/quality")).json()["data"]
+    assert (data["call_id"], data["live"], data["answered_by"]) == (call.id, True, "human")
+    (leg,) = data["legs"]
+    assert leg["leg"] == "contact"
+    assert leg["diagnosis"] == {"code": "high-loss", "text": "9.1% of the packets were lost"}
+    assert leg["network"]["packets_lost"] == 100
+    assert leg["sound"]["mos_min"] == 3.1
+    assert leg["conversation"]["turn_latency_p95_ms"] == 900
+
+
+async def test_a_call_stored_before_there_were_such_figures_shows_none(world: World) -> None:
+    call = record(world, statistics={"packets_received": 7})
+    (leg,) = (await world.api.get(f"calls/{call.id}/quality")).json()["data"]["legs"]
+    assert leg["diagnosis"] is None
+    assert leg["network"]["packets_received"] == 7
+    assert leg["network"]["loss_gaps"] == 0
+    assert leg["sound"]["mos"] is None
+
+
+async def test_a_call_without_media_has_no_legs(world: World) -> None:
+    call = record(world, CallStatus.FAILED)
+    data = (await world.api.get(f"calls/{call.id}/quality")).json()["data"]
+    assert data["legs"] == []
+    assert (await world.other.get(f"calls/{call.id}/quality")).status_code == 404
+
+
+async def test_detection_and_the_message_reach_the_gateway(world: World) -> None:
+    settings = {"detect_answering_machine": True, "voicemail_message": "Call me."}
+    await world.api.post("calls", MINIMAL | {"call_settings": settings})
+    (request,) = world.gateway.calls.requests
+    assert request.settings.detect_answering_machine is True
+    assert request.settings.voicemail_message == "Call me."

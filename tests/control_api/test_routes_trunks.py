@@ -20,6 +20,10 @@ BOTH = {
     "default_country": "de",
     "codecs": ["PCMA"],
     "enabled": False,
+    "dtmf": "inband",
+    "media_encryption": "require",
+    "srtp_keying": "dtls",
+    "symmetric": "never",
 }
 
 
@@ -36,7 +40,9 @@ async def test_a_trunk_with_both_sides(world: World) -> None:
     }
     assert trunk["inbound"]["allowed_addresses"][1] == "2001:db8::/48"
     assert (trunk["number_format"], trunk["default_country"]) == ("national", "DE")
-    assert (trunk["codecs"], trunk["enabled"]) == (["PCMA"], False)
+    assert (trunk["codecs"], trunk["enabled"], trunk["dtmf"]) == (["PCMA"], False, "inband")
+    assert (trunk["media_encryption"], trunk["srtp_keying"]) == ("require", "dtls")
+    assert trunk["symmetric"] == "never"
     assert (await world.api.get(f"trunks/{trunk['id']}")).json()["data"] == trunk
     assert (await world.api.get("trunks")).json()["data"] == [trunk]
 
@@ -97,6 +103,10 @@ def outbound(**fields: Any) -> dict[str, Any]:
         (outbound() | {"default_country": "ZZ"}, "default_country"),
         (outbound() | {"codecs": ["G729"]}, "codecs.0"),
         (outbound() | {"codecs": []}, "codecs"),
+        (outbound() | {"dtmf": "smoke"}, "dtmf"),
+        (outbound() | {"media_encryption": "maybe"}, "media_encryption"),
+        (outbound() | {"srtp_keying": "zrtp"}, "srtp_keying"),
+        (outbound() | {"symmetric": "perhaps"}, "symmetric"),
         (outbound() | {"codecs": ["PCMU", "PCMU"]}, "codecs"),
         (outbound() | {"colour": "red"}, "colour"),
     ],

@@ -31,15 +31,15 @@ auplay_srate 8000
 ausrc_channels 1
 auplay_channels 1
 rtp_ports {rtp_low}-{rtp_high}
-rtcp_mux no
+rtcp_mux {rtcp_mux}
 jitter_buffer_delay 1-5
 net_interface 127.0.0.1
-module_path {modules}
+module_path {module_path}
 module g711.so
 module aufile.so
 module aubridge.so
 module sndfile.so
-snd_path {directory}
+{more}snd_path {directory}
 module_tmp account.so
 module_app menu.so
 module_app ctrl_tcp.so
@@ -51,12 +51,22 @@ class BaresipPhone:
     """One baresip with one account (`sip:USER@127.0.0.1:PORT`, no registrar). A context manager."""
 
     def __init__(
-        self, directory: Path, play: Path, *, user: str = "+15557650002", auto_answer: bool = False
+        self,
+        directory: Path,
+        play: Path,
+        *,
+        user: str = "+15557650002",
+        auto_answer: bool = False,
+        modules: tuple[str, ...] = (),
+        account: str = "",
+        rtcp_mux: bool = False,
     ) -> None:
-        """`play` is a WAV file of 8 kHz, mono, 16 bit; `directory` must be this phone's alone."""
+        """`play` is a WAV file of 8 kHz, mono, 16 bit; `directory` must be this phone's alone. `modules` are
+        loaded beside the usual ones, and `account` holds parameters such as `;mediaenc=srtp`.
+        """
         assert shutil.which("baresip"), "baresip is not installed: run tests/install_system_packages.sh"
-        modules = next((path for path in MODULE_PATHS if Path(path).is_dir()), None)
-        assert modules, "baresip's modules were not found"
+        module_path = next((path for path in MODULE_PATHS if Path(path).is_dir()), None)
+        assert module_path, "baresip's modules were not found"
         self._directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         self.port = free_udp_port()
@@ -67,15 +77,17 @@ class BaresipPhone:
                 sip_port=self.port,
                 control_port=control_port,
                 rtp_low=rtp_low,
+                rtcp_mux="yes" if rtcp_mux else "no",
                 rtp_high=rtp_low + 10,
-                modules=modules,
+                module_path=module_path,
+                more="".join(f"module {name}.so\n" for name in modules),
                 play=play,
                 directory=directory,
             )
         )
         mode = "auto" if auto_answer else "manual"
         (directory / "accounts").write_text(
-            f"<sip:{user}@127.0.0.1:{self.port}>;regint=0;answermode={mode}\n"
+            f"<sip:{user}@127.0.0.1:{self.port}>;regint=0;answermode={mode}{account}\n"
         )
         (directory / "contacts").write_text("")
         self._log = (directory / "baresip.log").open("wb")

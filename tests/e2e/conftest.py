@@ -17,6 +17,7 @@ from tests.e2e.engine_view import EngineView
 from tests.e2e.gateway_process import Gateway, ServerProcess
 from tests.e2e.leaks import assert_calls_gone, assert_nothing_left
 from tests.e2e.parties import Parties
+from tests.e2e.softphones import write_speech
 
 UNLIMITED = {"TRUNKLINE_HTTP_RATE_LIMIT_PER_MINUTE": "0"}  # tests poll faster than a customer may
 
@@ -78,6 +79,12 @@ def parties(gateway: Gateway, api: ApiClient, tmp_path: Path) -> Iterator[Partie
         assert_calls_gone(gateway)
     finally:
         opened.end_calls()  # a call that was left behind is this test's fault, not the next one's
+
+
+@pytest.fixture
+def speech(tmp_path: Path) -> Path:
+    """The file that softphones play."""
+    return write_speech(tmp_path / "speech.wav")
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ class FixedSpeechEngine:
         self._speech = speech.tobytes()
         self._clear_after_s = clear_after_s
         self._hang_up = hang_up
+        self.heard: list[tuple[float, bytes]] = []  # the caller's audio, each with its Unix time of arrival
         self.cleared_at: list[float] = []  # Unix time, just before each clear message was written
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
@@ -81,6 +82,8 @@ class FixedSpeechEngine:
             return socket
         clearing = asyncio.create_task(self._clear(socket))
         async for message in socket:
+            if message.type is WSMsgType.BINARY:
+                self.heard.append((time.time(), message.data))
             if message.type not in (WSMsgType.BINARY, WSMsgType.TEXT):
                 break
         clearing.cancel()

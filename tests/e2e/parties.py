@@ -123,19 +123,20 @@ class Parties:
         prompt: str = RECEPTIONIST_PROMPT,
         credentials: tuple[str, str] | None = None,
         agent: Json | None = None,
+        trunk: Json | None = None,
     ) -> OutboundRoute:
+        """`agent` and `trunk` are more fields of theirs."""
         outbound: Json = {"address": address, "transport": "udp"}
         if credentials:
             outbound |= {"auth_username": credentials[0], "auth_password": credentials[1]}
-        trunk = self.api.post("/trunks", {"name": f"to {address}", "outbound": outbound})
+        body = {"name": f"to {address}", "outbound": outbound} | (trunk or {})
+        trunk_id = self.api.post("/trunks", body)["id"]
         number = new_number()
-        imported = self.api.post(
-            "/telephony/numbers/import", {"phone_number": number, "trunk_id": trunk["id"]}
-        )
+        imported = self.api.post("/telephony/numbers/import", {"phone_number": number, "trunk_id": trunk_id})
         agent_id = self.agent(prompt, **(agent or {}))["id"]
-        body = {"number_id": imported["id"], "agent_id": agent_id, "assignment_type": "outbound"}
-        self.api.post("/telephony/numbers/assign", body)
-        return OutboundRoute(agent_id, number, trunk["id"], callee)
+        assignment = {"number_id": imported["id"], "agent_id": agent_id, "assignment_type": "outbound"}
+        self.api.post("/telephony/numbers/assign", assignment)
+        return OutboundRoute(agent_id, number, trunk_id, callee)
 
     def end_calls(self) -> None:
         """End every call that still lives."""

@@ -107,6 +107,7 @@ def main() -> int:
     parser.add_argument("--record", required=True, help="WAV file that takes what the far end says")
     parser.add_argument("--seconds", type=float, default=5, help="hang up so long after the call is up")
     parser.add_argument("--patience", type=float, default=20, help="give up so long after the start")
+    parser.add_argument("--srtp", choices=("disabled", "optional", "mandatory"), default="disabled")
     parser.add_argument("--digits", default="", help="keys to press, one second after the call is up")
     arguments = parser.parse_args()
 
@@ -120,6 +121,12 @@ def main() -> int:
     settings.idUri = f"sip:{arguments.user}@{address}"
     settings.mediaConfig.transportConfig.port = 0
     settings.mediaConfig.transportConfig.boundAddress = "127.0.0.1"
+    settings.mediaConfig.srtpUse = {
+        "disabled": pjsua2.PJMEDIA_SRTP_DISABLED,
+        "optional": pjsua2.PJMEDIA_SRTP_OPTIONAL,
+        "mandatory": pjsua2.PJMEDIA_SRTP_MANDATORY,
+    }[arguments.srtp]
+    settings.mediaConfig.srtpSecureSignaling = 0
     account.create(settings)
     say(f"listening {address}")
 

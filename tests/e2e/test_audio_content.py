@@ -25,6 +25,10 @@ from tests.support.audio import RATE, find, level_dbfs, tone
 
 CALLER_HZ = 1013  # no whole number of periods in 20 ms: a missing or doubled frame shows as a jump of phase
 AGENT_HZ = 787
+LONG_SENTENCE = (
+    "Thank you for calling the library. Our opening hours are from nine in the morning until six in the "
+    "evening on weekdays, and on Saturdays from ten until two. Which branch would you like to visit?"
+)
 LONGEST_CLEAR_TO_SILENCE_S = 0.040
 
 StartGateway = Callable[..., Gateway]
@@ -218,8 +222,10 @@ def test_barge_in_silences_the_wire_within_40_ms(
 
 
 def test_caller_who_speaks_interrupts_the_agent(parties: Parties, api: ApiClient, engine: EngineView) -> None:
-    """The same with the engine's own ears: the caller talks into the agent's sentence."""
-    number = parties.inbound_number(engine.script({"tone": AGENT_HZ, "ms": 15_000}))
+    """The same with the engine's own ears: the caller talks into the agent's sentence. The transcript says
+    how much of it was heard.
+    """
+    number = parties.inbound_number(engine.script({"say": LONG_SENTENCE}))
     caller = parties.connected_caller(number=number, hold_ms=4500)
     began = caller.audio.wait_for_audio()
     time.sleep(1)
@@ -230,6 +236,24 @@ def test_caller_who_speaks_interrupts_the_agent(parties: Parties, api: ApiClient
     assert cleared, "the engine heard no interruption"
     last = caller.audio.audible_packets()[-1].arrival
     assert 1.0 < last - began < 2.0, "the agent spoke on"
+    call = api.wait_for_status(_call_id(api, caller), "ended")
+    cut = next(entry for entry in call["transcript"] if entry["speaker"] == "agent")
+    assert cut["interrupted"]
+    # In the words and in the pauses between them: from the first packet of sound to the last.
+    assert abs(cut["played_ms"] / 1000 - (last - began)) < 0.15
+
+
+def test_an_utterance_that_was_heard_to_its_end_is_not_interrupted(
+    parties: Parties, api: ApiClient, engine: EngineView
+) -> None:
+    number = parties.inbound_number(engine.script({"say": "Hello."}, {"pause": 300}, {"hang_up": True}))
+    caller = parties.connected_caller(number=number, scenario="far_end_hangs_up")
+    caller.sip.finish()
+    call = api.wait_for_status(_call_id(api, caller), "ended")
+    (said,) = call["transcript"]
+    assert not said["interrupted"]
+    heard = caller.audio.audible_packets()
+    assert said["played_ms"] / 1000 > heard[-1].arrival - heard[0].arrival - 0.1
 
 
 def test_digits_reach_the_engine_once_each_and_in_order(

@@ -74,6 +74,10 @@ class RecordingPlane(MediaPlane):
     def ports_free(self) -> int:
         return self.ports - self.legs
 
+    @property
+    def state(self) -> str:
+        return "ok" if self.ports_free > 0 else "no RTP port is free"
+
     def sent(self, kind: type[C]) -> list[C]:
         return [command for command in self.commands if isinstance(command, kind)]
 

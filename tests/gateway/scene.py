@@ -161,7 +161,7 @@ async def open_scene(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sections: dict[str, Any], agent: dict[str, Any]
 ) -> Scene:
     plane, engine = RecordingPlane(), ScriptedEngine()
-    monkeypatch.setattr(application, "InProcessMediaPlane", lambda config: plane)
+    monkeypatch.setattr(application, "open_media_plane", lambda config: plane)
     monkeypatch.setattr(application, "UltravoxClient", lambda *arguments, **options: engine)
     gateway = await Gateway.open(config_for(tmp_path, **sections))
     phone = await SipPeer.open(user=CALLEE)

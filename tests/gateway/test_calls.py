@@ -13,6 +13,8 @@ from gateway.errors import (
     UnavailableError,
 )
 from gateway.new_call import NewCall
+from media.messages import LegClosed, LegStatistics
+from media.plane import UnknownLegError
 from store.records import CallFilter, CallRecord, CallStatus
 from tests.gateway.conftest import OpenScene
 from tests.gateway.doubles import until
@@ -174,3 +176,26 @@ async def test_the_timeline_is_the_same_live_and_stored_and_in_order(scene: Scen
     assert stored[: len(live)] == list(live)
     assert [event.sequence for event in stored] == list(range(1, len(stored) + 1))
     assert stored[-1].detail == {"from": "in-progress", "to": "ended"}
+
+
+async def test_whoever_asks_for_figures_while_the_call_ends_gets_the_last_ones(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call, session = await scene.answered()
+    close_leg = scene.plane.close_leg
+
+    async def slow(leg_id: str) -> LegClosed:
+        closed = await close_leg(leg_id)
+        await asyncio.sleep(0.05)
+        return closed
+
+    async def gone(leg_id: str) -> LegStatistics:
+        raise UnknownLegError(leg_id)
+
+    monkeypatch.setattr(scene.plane, "close_leg", slow)
+    await call.bye()
+    await until(lambda: scene.plane.closed_legs)
+    monkeypatch.setattr(scene.plane, "statistics", gone)
+    quality = await scene.gateway.calls.quality(scene.organization_id, session.call.id)
+    (leg,) = quality.legs
+    assert (quality.live, leg.figures["packets_received"]) == (False, 7)

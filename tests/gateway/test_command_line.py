@@ -43,6 +43,8 @@ def test_check_finds_mistakes_in_the_environment(
         [],
         ["serve", "--sip", "nowhere"],
         ["serve", "--rtp-ports", "5-1"],
+        ["serve", "--media-workers", "-1"],
+        ["serve", "--media-workers", "many"],
         ["route-test"],
         ["call", "--to", "+15550100"],
         ["dance"],

@@ -51,6 +51,31 @@ def test_the_database_is_a_file_in_the_data_directory_by_default() -> None:
     assert Config().database_url() == "sqlite:///data/trunkline.db"
 
 
+@pytest.mark.parametrize(
+    ("section", "fault"),
+    [
+        ({"storage": "s3"}, "s3_bucket"),
+        ({"storage": "s3", "s3_bucket": "b", "s3_access_key_id": "k"}, "s3_secret_access_key"),
+        ({"link_secret": "x", "link_secret_file": "y"}, "one of the two"),
+        ({"format": "flac"}, "format"),
+        ({"channels": "four"}, "channels"),
+        ({"bitrate": 1000}, "bitrate"),
+        ({"retention_days": -1}, "retention_days"),
+        ({"public_url": "calls.example.com"}, "http://"),
+    ],
+)
+def test_recordings_that_could_not_be_kept_are_found_at_the_start(
+    section: dict[str, object], fault: str
+) -> None:
+    with pytest.raises(ValidationError, match=fault):
+        Config.model_validate({"recordings": section})
+
+
+def test_an_address_that_links_begin_with_needs_no_slash_at_its_end() -> None:
+    config = Config.model_validate({"recordings": {"public_url": "https://calls.example.com/"}})
+    assert config.recordings.public_url == "https://calls.example.com"
+
+
 def test_the_engine_key_is_not_shown_when_the_configuration_is_printed() -> None:
     config = Config.model_validate({"engine": {"api_key": "very-secret"}})
     assert "very-secret" not in repr(config)

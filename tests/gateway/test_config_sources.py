@@ -55,6 +55,23 @@ def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
     assert config.engine.api_key == "abc.def"
 
 
+def test_the_secrets_of_recordings_may_come_from_files(tmp_path: Path) -> None:
+    config = load_config(
+        None,
+        {
+            "TRUNKLINE_RECORDINGS_LINK_SECRET_FILE": str(write(tmp_path / "link", "a long enough secret\n")),
+            "TRUNKLINE_RECORDINGS_STORAGE": "s3",
+            "TRUNKLINE_RECORDINGS_S3_BUCKET": "calls",
+            "TRUNKLINE_RECORDINGS_S3_ACCESS_KEY_ID": "id",
+            "TRUNKLINE_RECORDINGS_S3_SECRET_ACCESS_KEY_FILE": str(write(tmp_path / "s3", "s3-secret\n")),
+        },
+    )
+    assert config.recordings.link_secret == "a long enough secret"
+    assert config.recordings.s3_secret_access_key == "s3-secret"
+    assert "long enough" not in repr(config)
+    assert "s3-secret" not in repr(config)
+
+
 def test_a_secret_given_twice_is_a_fault(tmp_path: Path) -> None:
     secret = write(tmp_path / "key", "abc")
     with pytest.raises(ConfigurationError, match="one of the two"):

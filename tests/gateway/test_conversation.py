@@ -9,16 +9,22 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
+import gateway.conversation
 from gateway.call import Call
-from gateway.config import CallsSection, EngineSection
-from gateway.conversation import Conversation, ConversationServices
+from gateway.config import AmdSection, CallsSection, EngineSection, WatchdogsSection
+from gateway.conversation import Conversation
+from gateway.conversation_services import ConversationServices
+from gateway.event_bus import CallEvent, EventBus
 from gateway.failure_reasons import EndReason, FailureReason
 from gateway.metrics import GatewayMetrics
 from media import messages as m
+from media.plane import UnknownLegError
 from media.ultravox.agent_settings import AgentSettings
 from media.ultravox.call_request import EngineCallRequest
 from media.ultravox.errors import EngineUnreachableError
 from media.ultravox.rest import EngineCall
+from sip.audio_parameters import LocalAudio
+from sip.offer_answer import AudioSession
 from store.records import CallDirection, CallRecord, CallStatus
 from tests.gateway.doubles import RecordingPlane, ScriptedEngine, engine_call, until
 
@@ -30,6 +36,7 @@ class Heard:
     opened: int = 0
     over: list[EndReason] = field(default_factory=list)
     lost: list[FailureReason] = field(default_factory=list)
+    recordings: list[tuple[Call, m.RecordingFinished]] = field(default_factory=list)
 
     def on_engine_open(self) -> None:
         self.opened += 1
@@ -94,6 +101,9 @@ async def make_scene() -> AsyncIterator[SceneMaker]:
             metrics=GatewayMetrics(registry),
             first_packet_timeout_s=1,
             silence_timeout_s=1,
+            amd_config=AmdSection(),
+            watchdogs_config=WatchdogsSection(),
+            on_recording_finished=lambda call, event: heard.recordings.append((call, event)),
         )
         request = EngineCallRequest(agent=AgentSettings(system_prompt="x"), sample_rate=8000)
         scene = Scene(
@@ -186,15 +196,38 @@ async def test_an_engine_that_never_opened_is_not_tried_again(make_scene: SceneM
 async def test_digits_reach_the_engine_as_the_bare_text(make_scene: SceneMaker) -> None:
     scene = make_scene()
     await scene.in_progress()
-    scene.tell(m.DigitReceived(leg_id="c1", digit="4", duration_ms=100))
+    scene.tell(m.DigitReceived(leg_id="c1", digit="9", duration_ms=100))
     scene.tell(m.DigitReceived(leg_id="c1", digit="#", duration_ms=100))
     sent = scene.plane.sent(m.SendEngineMessage)
     assert [command.message for command in sent if isinstance(command, m.SendEngineMessage)] == [
-        {"type": "user_text_message", "text": "4#", "urgency": "immediate"}
+        {"type": "user_text_message", "text": "9#", "urgency": "immediate"}
     ]
     assert all(
-        "4" not in str(event.detail) for event in scene.call.timeline if event.kind == "digit-received"
+        "9" not in str(event.detail) for event in scene.call.timeline if event.kind == "digit-received"
     )
+
+
+async def test_keys_are_not_told_by_the_transcript_either(make_scene: SceneMaker) -> None:
+    scene = make_scene()
+    bus = EventBus()
+    watcher = bus.subscribe("o")
+    scene.call.tell(bus)
+    await scene.in_progress()
+    for digit in "4711#":
+        scene.tell(m.DigitReceived(leg_id="c1", digit=digit, duration_ms=100))
+    for ordinal, text in enumerate(("4711#", "my number is 4711#")):
+        scene.tell(
+            m.TranscriptReceived(
+                leg_id="c1", role="user", ordinal=ordinal, final=True, text=text, delta=None, media_ms=900
+            )
+        )
+    expected = ["\u2022" * 5, "my number is 4711#"]
+    assert [entry.text for entry in scene.call.transcript.entries()] == expected
+    told = []
+    while isinstance(event := await watcher.next(0), CallEvent):
+        if event.kind == "transcript":
+            told.append(event.data["text"])
+    assert told == expected
 
 
 async def test_a_tool_nobody_serves_is_answered_so_that_the_agent_does_not_wait(
@@ -289,3 +322,143 @@ async def test_the_creation_of_the_engines_call_is_measured(make_scene: SceneMak
     scene = make_scene()
     await scene.in_progress()
     assert scene.registry.get_sample_value("trunkline_engine_create_seconds_count") == 1
+
+
+async def test_engine_is_asked_for_the_rate_of_the_codec_and_keeps_it_when_it_is_replaced(
+    make_scene: SceneMaker,
+) -> None:
+    scene = make_scene(engine_call("first"), engine_call("second"))
+    scene.conversation.run_at(16000)
+    await scene.in_progress()
+    scene.engine_closed(code=1006, normal=False)
+    await until(lambda: len(scene.plane.sent(m.AttachEngine)) == 2)
+    assert [request.sample_rate for request in scene.engine.requests] == [16000, 16000]
+    assert [command.sample_rate for command in scene.plane.sent(m.AttachEngine)] == [16000, 16000]
+
+
+async def test_leg_is_told_the_format_parameters_of_the_peer(make_scene: SceneMaker) -> None:
+    scene = make_scene()
+    await scene.conversation.open_leg()
+    audio = AudioSession(LocalAudio("127.0.0.1", 4000, 4001, codecs=("OPUS",)), 1)
+    offer = (
+        b"v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 5000 RTP/AVP 96\r\n"
+        b"a=rtpmap:96 opus/48000/2\r\na=fmtp:96 useinbandfec=1;usedtx=1\r\n"
+    )
+    scene.conversation.negotiate(audio.answer(offer)[1])
+    (command,) = scene.plane.sent(m.NegotiateLeg)
+    assert (command.codec, command.clock_rate, command.fmtp) == ("OPUS", 48000, "useinbandfec=1;usedtx=1")
+
+
+async def test_a_failed_leg_ends_the_conversation_and_is_closed_with_its_last_counters(
+    make_scene: SceneMaker,
+) -> None:
+    scene = make_scene()
+    await scene.conversation.open_leg()
+    scene.plane.listener(m.LegFailed(leg_id=scene.call.id, error="out of luck"))
+    assert scene.heard.lost == [FailureReason.GATEWAY_ERROR]
+    statistics = await scene.conversation.close()
+    assert scene.plane.closed_legs == ["c1"], "the media plane may still hold its port"
+    assert statistics is not None
+    assert statistics.packets_received == 7
+
+
+async def test_a_leg_that_went_with_its_worker_has_no_last_counters(make_scene: SceneMaker) -> None:
+    scene = make_scene()
+
+    async def unknown(leg_id: str) -> m.LegClosed:
+        raise UnknownLegError(leg_id)
+
+    await scene.conversation.open_leg()
+    scene.plane.close_leg = unknown  # type: ignore[method-assign]
+    scene.plane.listener(m.LegFailed(leg_id=scene.call.id, error="the worker died"))
+    assert await scene.conversation.close() is None
+
+
+async def test_a_call_we_end_is_over_when_what_is_queued_was_played(make_scene: SceneMaker) -> None:
+    scene = make_scene()
+    await scene.in_progress()
+    scene.conversation.end_after_playout(EndReason.VOICEMAIL)
+    await until(lambda: scene.plane.sent(m.DrainPlayout))
+    scene.engine_closed(code=1006, normal=False)
+    assert scene.heard.over == []
+    scene.tell(m.PlayoutDrained(leg_id="c1", complete=True, remaining_ms=0))
+    await until(lambda: scene.heard.over)
+    assert scene.heard.over == [EndReason.VOICEMAIL]
+    assert scene.heard.lost == []
+
+
+async def test_an_engine_asked_to_say_goodbye_ends_the_call_for_our_reason(make_scene: SceneMaker) -> None:
+    scene = make_scene()
+    await scene.in_progress()
+    scene.conversation.ask_engine_to_end(EndReason.INACTIVITY, "Goodbye.")
+    (sent,) = scene.plane.sent(m.SendEngineMessage)
+    assert isinstance(sent, m.SendEngineMessage)
+    assert sent.message == {"type": "hang_up", "message": "Goodbye."}
+    scene.engine_closed(code=1000, normal=True)
+    await until(lambda: scene.plane.sent(m.DrainPlayout))
+    scene.tell(m.PlayoutDrained(leg_id="c1", complete=True, remaining_ms=0))
+    await until(lambda: scene.heard.over)
+    assert scene.heard.over == [EndReason.INACTIVITY]
+
+
+async def test_an_engine_that_does_not_say_goodbye_is_not_waited_for(
+    make_scene: SceneMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway.conversation, "GOODBYE_TIMEOUT_S", 0.01)
+    scene = make_scene()
+    await scene.in_progress()
+    scene.conversation.ask_engine_to_end(EndReason.INACTIVITY, "Goodbye.")
+    await until(lambda: scene.plane.sent(m.DrainPlayout))
+    scene.tell(m.PlayoutDrained(leg_id="c1", complete=True, remaining_ms=0))
+    await until(lambda: scene.heard.over)
+    assert scene.heard.over == [EndReason.INACTIVITY]
+
+
+async def test_the_watchdogs_are_set_at_the_answer_and_a_silent_engine_fails_the_call(
+    make_scene: SceneMaker,
+) -> None:
+    scene = make_scene()
+    await scene.in_progress()
+    assert len(scene.plane.sent(m.WatchSilence)) == 1
+    scene.tell(m.SilenceNoticed(leg_id="c1", party="agent", stage="prompt", silent_ms=15_000))
+    assert len(scene.plane.sent(m.SendEngineMessage)) == 1
+    scene.tell(m.SilenceNoticed(leg_id="c1", party="agent", stage="end", silent_ms=30_000))
+    assert scene.heard.lost == [FailureReason.AGENT_ERROR]
+
+
+async def test_figures_can_be_read_while_the_call_goes_on(make_scene: SceneMaker) -> None:
+    scene = make_scene()
+    await scene.in_progress()
+    assert await scene.conversation.statistics() == m.LegStatistics()
+
+
+async def test_recording_begins_with_the_answer_and_not_before(make_scene: SceneMaker) -> None:
+    """What is heard while it rings is never recorded."""
+    scene = make_scene(recording=Path("/recordings/c1.wav"))
+    await scene.conversation.open_leg()
+    scene.tell(m.FirstPacketReceived(leg_id="c1", source="127.0.0.1:4000"))
+    await scene.conversation.create_engine_call()
+    scene.conversation.attach_engine()
+    scene.engine_opened()
+    assert scene.plane.sent(m.StartRecording) == []
+    scene.conversation.answered()
+    assert scene.plane.sent(m.StartRecording) == [m.StartRecording(leg_id="c1", path="/recordings/c1.wav")]
+
+
+async def test_a_recording_that_is_finished_after_the_call_is_still_taken(make_scene: SceneMaker) -> None:
+    scene = make_scene(recording=Path("/recordings/c1.wav"))
+    await scene.in_progress()
+    await scene.conversation.close()
+    finished = m.RecordingFinished(leg_id="c1", path="/recordings/c1.wav", duration_ms=1500)
+    scene.tell(finished)
+    assert scene.heard.recordings == [(scene.call, finished)]
+    assert scene.call.timeline[-1].kind == "recording-finished"
+
+
+async def test_keys_that_cannot_be_agreed_end_the_call_with_the_reason(make_scene: SceneMaker) -> None:
+    scene = make_scene()
+    await scene.in_progress()
+    scene.tell(m.MediaSecurityFailed(leg_id="c1", reason="nothing of a DTLS handshake has come"))
+    assert scene.heard.lost == [FailureReason.MEDIA_NEGOTIATION_FAILED]
+    (step,) = [step for step in scene.call.timeline if step.kind == "media-security-failed"]
+    assert step.detail["error"] == "nothing of a DTLS handshake has come"

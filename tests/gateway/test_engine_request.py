@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from gateway.engine_request import (
     JOIN_MARGIN_S,
+    conversation_options,
     engine_request,
     engine_settings,
     longest_call_s,
@@ -18,7 +19,7 @@ from media.ultravox.agent_settings import (
     InactivityMessage,
     VadSettings,
 )
-from store.records import Agent
+from store.records import Agent, CallDirection
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 AGENT = Agent(
@@ -89,3 +90,29 @@ def test_the_engine_waits_longer_than_the_phone_rings() -> None:
     assert request.join_timeout_ms == (25 + JOIN_MARGIN_S) * 1000
     assert request.metadata == {"campaign_id": "k", "call_id": "c", "direction": "outbound"}
     assert request.agent.max_duration_ms == 900_000
+
+
+def test_machines_are_looked_for_when_the_agent_leaves_voicemail_or_the_call_asks_for_it() -> None:
+    leaving = replace(AGENT, built_in_config={"leave_voicemail": True})
+    outbound = CallDirection.OUTBOUND
+    plain = conversation_options(AGENT, CallSettings(), outbound)
+    assert (plain.detect_answering_machine, plain.leave_voicemail) == (False, False)
+    asked = conversation_options(AGENT, CallSettings(detect_answering_machine=True), outbound)
+    assert (asked.detect_answering_machine, asked.leave_voicemail) == (True, False)
+    left = conversation_options(leaving, CallSettings(voicemail_message="Bye."), outbound)
+    assert (left.detect_answering_machine, left.leave_voicemail) == (True, True)
+    assert left.voicemail_message == "Bye."
+    refused = conversation_options(leaving, CallSettings(detect_answering_machine=False), outbound)
+    assert (refused.detect_answering_machine, refused.leave_voicemail) == (False, False)
+    inbound = conversation_options(leaving, CallSettings(), CallDirection.INBOUND)
+    assert (inbound.detect_answering_machine, inbound.leave_voicemail) == (False, False)
+
+
+def test_only_an_agent_that_speaks_first_owes_a_greeting() -> None:
+    def speaks_first(greeting: dict[str, str] | None) -> bool:
+        agent = replace(AGENT, greeting_settings=greeting)
+        return conversation_options(agent, CallSettings(), CallDirection.INBOUND).agent_speaks_first
+
+    assert speaks_first(None)
+    assert speaks_first({"text": "Hello!"})
+    assert not speaks_first({"first_speaker": "FIRST_SPEAKER_USER"})

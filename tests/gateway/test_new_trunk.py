@@ -56,6 +56,12 @@ def test_what_is_wrong_names_its_field(fields: dict[str, Any], field: str) -> No
     assert caught.value.details["field"] == field
 
 
+def test_wideband_codecs_are_taken_in_the_order_given() -> None:
+    trunk = checked_trunk(NewTrunk(name="t", inbound=GOOD, codecs=("opus", "G722", "l16", "PCMA", "PCMU")))
+    assert trunk.codecs == ("OPUS", "G722", "L16", "PCMA", "PCMU")
+    assert checked_trunk(NewTrunk(name="t", inbound=GOOD)).codecs == ("PCMU", "PCMA")
+
+
 def test_a_bad_network_is_quoted() -> None:
     with pytest.raises(InvalidRequestError, match=r"192\.0\.2\.0/33") as caught:
         checked_trunk(NewTrunk(name="t", inbound=TrunkInbound(("192.0.2.1", "192.0.2.0/33"))))

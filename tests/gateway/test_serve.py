@@ -45,7 +45,7 @@ class Http(HttpSide):
 @pytest.fixture
 def plane(monkeypatch: pytest.MonkeyPatch) -> RecordingPlane:
     plane = RecordingPlane()
-    monkeypatch.setattr(application, "InProcessMediaPlane", lambda config: plane)
+    monkeypatch.setattr(application, "open_media_plane", lambda config: plane)
     monkeypatch.setattr(application, "UltravoxClient", lambda *arguments, **options: ScriptedEngine())
     return plane
 

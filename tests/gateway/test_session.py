@@ -164,8 +164,29 @@ async def test_a_leg_that_does_not_close_does_not_hold_the_call(
     assert await session.wait_settled(0.1)
 
 
-async def test_an_info_is_noted_and_harmless(scene: Scene) -> None:
+async def test_an_info_with_a_key_is_noted_and_presses_it(scene: Scene) -> None:
     call, session = await scene.answered()
     info = await call.send("INFO", body=b"Signal=5\r\n", content_type="application/dtmf-relay")
     assert info.status == 200
-    assert session.call.timeline[-1].detail == {"content_type": "application/dtmf-relay"}
+    noted, pressed = session.call.timeline[-2:]
+    assert (noted.kind, noted.detail) == ("sip-info", {"content_type": "application/dtmf-relay"})
+    assert (pressed.kind, pressed.detail["by"]) == ("digit-received", "info")
+
+
+async def test_an_info_about_something_else_is_noted_and_harmless(scene: Scene) -> None:
+    call, session = await scene.answered()
+    info = await call.send("INFO", body=b"<media_control/>", content_type="application/media_control+xml")
+    assert info.status == 200
+    assert session.call.timeline[-1].detail == {"content_type": "application/media_control+xml"}
+
+
+async def test_hold_and_back_and_hold_before_the_far_party_has_answered_ends_on_hold(scene: Scene) -> None:
+    _, session = await scene.answered()
+    for held in (True, False, True):
+        session.set_hold(held)
+    await until(lambda: any(step.kind == "held" for step in session.call.timeline))
+    await asyncio.sleep(0.1)
+    assert session.actions.held
+    assert not [
+        kind for kind in kinds(session) if kind in ("hold-refused", "unhold-refused", "reoffer-refused")
+    ]

@@ -1,4 +1,6 @@
 import asyncio
+import socket
+import time
 
 import pytest
 
@@ -148,6 +150,72 @@ async def test_the_clock_rests_without_members_and_goes_on_with_the_next() -> No
     assert clock.schedule.slots_skipped == skipped
 
 
+async def test_on_a_loop_of_its_own_the_clock_keeps_time_and_rests_without_members() -> None:
+    clock = MediaClock(4, 200, before=lambda now: None, failed=lambda member, error: None, own_loop=True)
+    loop = asyncio.get_running_loop()
+    first, second = Member(), Member()
+    clock.add(first)
+    began = loop.time()
+    await asyncio.wait_for(first.enough.wait(), 5)
+    assert loop.time() - began >= 0.039, "three frames are two times 20 ms apart"
+    clock.remove(first)
+    await asyncio.sleep(0.05)
+    served = first.served
+    clock.add(second)
+    await asyncio.wait_for(second.enough.wait(), 5)
+    clock.close()
+    assert first.served == served
+    assert clock.schedule.slots_skipped == 0
+
+
+async def test_on_a_loop_of_its_own_what_came_during_the_rest_is_read_before_the_next_slot() -> None:
+    near, far = socket.socketpair()
+    near.setblocking(False)
+    unread: list[int] = []
+    sent = received = 0
+
+    def before(now: float) -> None:
+        nonlocal sent
+        unread.append(sent - received)
+        far.send(b".")
+        sent += 1
+
+    def readable() -> None:
+        nonlocal received
+        received += len(near.recv(100))
+
+    asyncio.get_running_loop().add_reader(near, readable)
+    clock = MediaClock(4, 200, before=before, failed=lambda member, error: None, own_loop=True)
+    member = Member()
+    clock.add(member)
+    await asyncio.wait_for(member.enough.wait(), 5)
+    clock.close()
+    asyncio.get_running_loop().remove_reader(near)
+    near.close()
+    far.close()
+    assert len(unread) > 5
+    assert not any(unread)
+
+
+async def test_a_loop_that_was_asked_to_stay_awake_serves_others_at_once() -> None:
+    clock = MediaClock(20, 200, before=lambda now: None, failed=lambda member, error: None, own_loop=True)
+    clock.add(Member())
+
+    async def shortest_nap() -> float:
+        naps: list[float] = []
+        for _ in range(4):
+            began = time.monotonic()
+            await asyncio.sleep(0.001)
+            naps.append(time.monotonic() - began)
+        return min(naps[1:])
+
+    asleep = await shortest_nap()
+    clock.stay_awake(time.monotonic())
+    awake = await shortest_nap()
+    clock.close()
+    assert awake < 0.010 < asleep, "seconds; a slot has twenty milliseconds"
+
+
 async def test_a_member_is_moved_to_shortly_after_its_packets_come() -> None:
     clock = media_clock([])
     member = Member()
@@ -170,3 +238,13 @@ async def test_aligning_members_does_not_put_all_into_one_slot() -> None:
     clock.close()
     used = [member.slot for member in members]
     assert max(used.count(slot) for slot in set(used)) <= 10
+
+
+def test_the_worst_lateness_is_told_once() -> None:
+    schedule = Schedule(4, 200, now=0.0)
+    schedule.due(0.0)
+    schedule.due(0.034)
+    schedule.due(0.041)
+    assert schedule.take_worst_lateness_s() == pytest.approx(0.030)
+    assert schedule.take_worst_lateness_s() == 0.0
+    assert schedule.max_lateness_s == pytest.approx(0.030)

@@ -1,6 +1,6 @@
 import numpy as np
 
-from media.concealment import Concealer, cross_fade, fade_in, fade_out_tail
+from media.concealment import cross_fade, fade_in, fade_out_tail, mirrored
 from tests.support.audio import Samples, tone
 
 FRAME_BYTES = 320
@@ -12,42 +12,6 @@ def frame(level_dbfs: float = -10.0) -> bytes:
 
 def samples(audio: bytes) -> Samples:
     return np.frombuffer(audio, dtype="<i2").astype(np.int16)
-
-
-def rms(audio: bytes) -> float:
-    return float(np.sqrt(np.mean(samples(audio).astype(float) ** 2)))
-
-
-def test_a_loss_repeats_what_was_heard_and_fades_within_60_ms() -> None:
-    concealer = Concealer(8000)
-    concealer.last = frame()
-    levels = [rms(concealer.conceal(FRAME_BYTES)) for _ in range(5)]
-    assert rms(frame()) > levels[0] > levels[1] > levels[2] > 0
-    assert levels[3:] == [0, 0]
-    assert concealer.frames_concealed == 3
-
-
-def test_silence_before_anything_was_heard() -> None:
-    concealer = Concealer(8000)
-    assert concealer.conceal(FRAME_BYTES) == bytes(FRAME_BYTES)
-    assert concealer.frames_concealed == 0
-
-
-def test_pieces_of_any_length_continue_the_same_fade() -> None:
-    whole, pieces = Concealer(8000), Concealer(8000)
-    whole.last = pieces.last = frame()
-    assert whole.conceal(640) == pieces.conceal(160) + pieces.conceal(480)
-
-
-def test_what_follows_a_gap_is_eased_in() -> None:
-    concealer = Concealer(8000)
-    concealer.last = frame()
-    concealer.conceal(FRAME_BYTES)
-    loud = np.full(160, 10000, dtype="<i2")
-    resumed = samples(concealer.resume(loud.tobytes()))
-    assert abs(int(resumed[0])) < 1000
-    assert np.array_equal(resumed[40:], loud[40:])
-    assert concealer.faded == 0
 
 
 def test_a_fade_in_leaves_the_rest_untouched() -> None:
@@ -72,3 +36,11 @@ def test_a_cross_fade_begins_as_one_frame_and_ends_as_the_other() -> None:
     assert faded[0] > 7800
     assert faded[-1] < -7800
     assert abs(int(faded[80])) < 200
+
+
+def test_a_mirrored_frame_joins_what_is_before_and_behind_it() -> None:
+    original = samples(frame(-40))
+    again = samples(mirrored(original.tobytes()))
+    assert len(again) == len(original)
+    assert abs(int(again[0]) - int(original[-1])) < 20
+    assert abs(int(again[-1]) - int(original[-1])) < 20

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.dtmf import Digit, DtmfReceiver
+from tests.media.golden import vectors
 
 
 def event(code: int, duration: int, *, end: bool = False) -> bytes:
@@ -115,3 +116,22 @@ def test_any_loss_within_a_key_still_gives_the_key_once(lost: list[int]) -> None
             digits += receiver.receive(packet, 1000, index * 0.02)
     digits += receiver.poll(10.0)
     assert [digit.digit for digit in digits] == ([] if set(range(8)) <= set(lost) else ["8"])
+
+
+def test_keys_of_911_as_the_standard_writes_them() -> None:
+    golden, receiver = vectors("telephone_event"), DtmfReceiver(8000)
+    digits = receiver.receive(golden["nine-begins"], 0, 0.05)
+    for _ in range(3):
+        digits += receiver.receive(golden["nine-ends"], 0, 0.2)
+    digits += receiver.receive(golden["one-begins"], 6400, 0.85)
+    digits += receiver.receive(golden["one-ends"], 6400, 1.05)
+    digits += receiver.receive(golden["one-begins"], 11_200, 1.45)
+    assert digits == [Digit("9", 200), Digit("1", 250)]
+    assert receiver.active
+    assert receiver.poll(1.7) == [Digit("1", 50)]
+
+
+def test_the_reserved_bit_is_ignored_and_what_is_no_key_too() -> None:
+    golden, receiver = vectors("telephone_event"), DtmfReceiver(8000)
+    assert receiver.receive(golden["flash"], 0, 0.0) == []
+    assert receiver.receive(golden["reserved-bit"], 800, 0.1) == [Digit("1", 50)]

@@ -293,3 +293,30 @@ async def test_messages_pass_to_the_engine_as_they_are() -> None:
         assert connection.texts == [b'{"type":"hang_up","message":"Bye."}']
         line.link.close()
         line.link.send_message({"type": "ping"})
+
+
+async def test_words_that_wait_are_converted_when_the_leg_turns_wide() -> None:
+    async with engine_server() as server:
+        line = Line()
+        for frame in frames(tone(1000, 400)):
+            line.link.deliver(frame)
+        wide = Playout(16000, 30_000)
+        line.link.run_at(16000, wide)
+        await opened(line, server.url, 16000)
+        for _ in range(25):
+            line.link.deliver(None)
+        connection = server.connections[0]
+        await connection.until(lambda: len(connection.audio) >= 44 * 640)
+        assert set(connection.audio_frames) == {640}
+        heard = np.frombuffer(bytes(connection.audio), dtype="<i2").astype(np.int16)
+        assert abs(dominant_tone(heard[640:6000], 16000)[0] - 1000) < 5
+        wide.held = False
+        word = tone(500, 20, rate=16000).tobytes()
+        transport = connection.transport
+        assert transport is not None
+        transport.send(WSMsgType.BINARY, word)
+        transport.send(WSMsgType.TEXT, b'{"type":"state","state":"speaking"}')
+        await line.until(lambda: line.has(messages.EngineStateChanged))
+        assert bytes(wide.take() or b"") == word
+        assert line.playout.received_bytes == 0
+        line.link.close()

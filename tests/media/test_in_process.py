@@ -3,6 +3,8 @@
 import asyncio
 import itertools
 import socket
+import ssl
+import threading
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,6 +19,7 @@ from media.in_process import InProcessMediaPlane
 from media.leg import Leg
 from media.messages import CreateLeg, Event, LegCreated
 from media.plane import MediaCapacityError, UnknownLegError
+from media.ultravox import socket as socket_module
 from tests.media.ultravox.engine_server import EngineServer, ServerConnection, engine_server
 from tests.support.audio import (
     Samples,
@@ -442,3 +445,122 @@ async def test_one_leg_s_fault_is_told_and_the_others_go_on(
         await call.connect(engine)
         await call.peer.until_received(10)
     await plane.close_leg("bad")
+
+
+async def test_the_port_of_a_leg_that_cannot_be_closed_properly_is_given_back(
+    plane: InProcessMediaPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = plane.ports_free
+    created = await plane.create_leg(CreateLeg(leg_id="bad", call_id="c"), lambda _: None)
+
+    def close(leg: Leg, now: float) -> None:
+        raise RuntimeError("out of luck")
+
+    monkeypatch.setattr(Leg, "close", close)
+    with pytest.raises(RuntimeError):
+        await plane.close_leg("bad")
+    plane._ports._wake(float("inf"))
+    assert plane.ports_free == free
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as again:
+        again.bind(("0.0.0.0", created.port))
+
+
+async def test_a_datagram_or_a_handshake_that_cannot_be_handled_does_not_stop_the_clock(
+    plane: InProcessMediaPlane, call: Call
+) -> None:
+    def unlucky(*_: object) -> None:
+        raise RuntimeError("out of luck")
+
+    assert plane._poller is not None
+    assert plane._handshakes is not None
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.sendto(b"anything", sock.getsockname())
+        plane._poller.add(sock, unlucky)
+        plane._handshakes.submit(unlucky)
+        async with engine_server() as engine:
+            await call.connect(engine)
+            await call.peer.until_received(10)
+        plane._poller.remove(sock)
+
+
+async def test_trusted_certificates_are_read_before_the_first_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading them takes as long as several frames, on which every other call would wait."""
+    socket_module._tls_context.cache_clear()
+    threads: list[int] = []
+    create = ssl.create_default_context
+
+    def noted() -> ssl.SSLContext:
+        threads.append(threading.get_ident())
+        return create()
+
+    monkeypatch.setattr(ssl, "create_default_context", noted)
+    plane = InProcessMediaPlane(MediaConfig())
+    await plane.start()
+    assert len(threads) == 1
+    assert threads[0] != threading.get_ident(), "not on the event loop"
+    socket_module._tls_context()
+    assert len(threads) == 1
+    await plane.close()
+
+
+async def test_a_plane_says_whether_it_can_take_a_leg() -> None:
+    plane = InProcessMediaPlane(await small_range(pairs=1))
+    await plane.start()
+    assert plane.state == "ok"
+    await plane.create_leg(CreateLeg(leg_id="1", call_id="c"), lambda event: None)
+    assert plane.state == "no RTP port is free"
+    await plane.close()
+
+
+async def test_the_agents_first_word_waits_for_the_keys_and_reaches_the_far_leg_encrypted(
+    plane: InProcessMediaPlane,
+) -> None:
+    """Two legs of one plane are each other's far party."""
+    events: dict[str, list[Event]] = {"near": [], "far": []}
+    created = {
+        leg_id: await plane.create_leg(
+            CreateLeg(leg_id=leg_id, call_id=leg_id),
+            lambda event, leg_id=leg_id: events[leg_id].append(event),
+        )
+        for leg_id in events
+    }
+
+    def negotiate(leg_id: str, other: str, *, active: bool) -> None:
+        fingerprint = created[other].dtls_fingerprint
+        plane.send(
+            messages.NegotiateLeg(
+                leg_id=leg_id,
+                remote_host="127.0.0.1",
+                remote_port=created[other].port,
+                remote_rtcp_port=created[other].rtcp_port,
+                codec="PCMU",
+                clock_rate=8000,
+                payload_type=0,
+                rtcp_mux=True,
+                dtls=messages.DtlsParameters(fingerprints=(("sha-256", fingerprint),), active=active),
+            )
+        )
+
+    async with engine_server() as near, engine_server() as far:
+        for leg_id, engine in (("near", near), ("far", far)):
+            plane.send(messages.AttachEngine(leg_id=leg_id, join_url=engine.url, sample_rate=8000))
+            while not any(isinstance(event, messages.EngineOpened) for event in events[leg_id]):
+                await asyncio.sleep(0.01)
+        negotiate("near", "far", active=False)
+        for leg_id in events:
+            plane.send(messages.OpenGate(leg_id=leg_id, wait_ms=0))
+        speak(near.connections[-1], tone(440, 1000))
+        await asyncio.sleep(0.3)
+        assert (await plane.statistics("near")).packets_sent == 0
+        negotiate("far", "near", active=True)
+        await asyncio.sleep(1.6)
+        spans = loud_spans(engine_heard(far.connections[-1]))
+        statistics = await plane.statistics("far")
+    assert len(spans) == 1
+    assert spans[0].duration_ms == pytest.approx(1000, abs=60)
+    assert statistics.srtp == "AEAD_AES_256_GCM"
+    assert statistics.packets_undecryptable == 0
+    for heard in events.values():
+        secured = [event for event in heard if isinstance(event, messages.MediaSecured)]
+        assert [event.suite for event in secured] == [messages.SrtpSuite.AEAD_AES_256_GCM]

@@ -1,4 +1,5 @@
 from media.latching import Latch
+from media.messages import Symmetric
 
 SIGNALLED = ("192.0.2.1", 4000)
 NAT = ("198.51.100.9", 61000)
@@ -97,3 +98,89 @@ def test_an_ipv6_source_matches_what_was_signalled() -> None:
     assert latched.heard(("2001:db8::2", 9, 0, 0), 0.0)
     assert latched.heard(("2001:db8::1", 4000, 0, 0), 0.1)
     assert latched.target == ("2001:db8::1", 4000, 0, 0)
+
+
+def test_under_ice_only_checked_sources_count_and_nomination_tells_the_target() -> None:
+    latched = latch()
+    checked = {NAT}
+    latched.confine(checked.__contains__)
+    assert latched.target is None
+    assert not latched.heard(SIGNALLED, 0.1)
+    assert latched.heard(NAT, 0.1)
+    assert latched.target is None
+    latched.nominated(NAT)
+    assert latched.target == NAT
+    assert not latched.heard(STRANGER, 60.0)
+    assert latched.strangers == 2
+
+
+def test_under_ice_another_address_in_sdp_changes_nothing() -> None:
+    latched = latch()
+    latched.confine({NAT}.__contains__)
+    latched.nominated(NAT)
+    latched.heard(NAT, 0.1)
+    latched.signalled("192.0.2.9", 4000, 1.0)
+    assert latched.target == latched.source == NAT
+
+
+def test_a_restart_of_ice_keeps_the_audio_going_until_another_path_is_nominated() -> None:
+    latched = latch()
+    latched.confine({NAT}.__contains__)
+    latched.nominated(NAT)
+    latched.heard(NAT, 0.1)
+    latched.confine({STRANGER}.__contains__)
+    assert latched.target == NAT
+    assert latched.heard(NAT, 0.2)
+    assert latched.heard(STRANGER, 0.3)
+    latched.nominated(STRANGER)
+    assert latched.target == STRANGER
+
+
+def test_where_a_handshake_came_from_is_sent_to_until_audio_comes() -> None:
+    latched = latch()
+    latched.reachable_at(NAT)
+    assert latched.target == NAT
+    assert not latched.ever_heard
+    latched.heard(SIGNALLED, 0.1)
+    latched.reachable_at(NAT)
+    assert latched.target == SIGNALLED
+
+
+def test_always_symmetric_sends_nothing_until_a_packet_tells_where_to() -> None:
+    latched = Latch(silence_s=2.0, relatch_silence_s=0.3, symmetric=Symmetric.ALWAYS)
+    latched.signalled(*SIGNALLED, now=0.0)
+    assert latched.target is None
+    assert latched.heard(NAT, 0.1)
+    assert latched.target == NAT
+    assert not latched.heard(SIGNALLED, 0.2), "the signalled address is worth no more than another"
+    latched.signalled("192.0.2.7", 4002, now=1.0)
+    assert latched.target == NAT
+    assert latched.heard(STRANGER, 1.4), "after a re-negotiation the source may be another"
+    assert latched.target == STRANGER
+
+
+def test_never_symmetric_sends_to_the_signalled_address_whatever_comes_from_where() -> None:
+    latched = Latch(silence_s=2.0, relatch_silence_s=0.3, symmetric=Symmetric.NEVER)
+    latched.signalled(*SIGNALLED, now=0.0)
+    other_port = (SIGNALLED[0], 5999)
+    assert latched.heard(other_port, 0.1), "it may send from another port than it listens at"
+    assert latched.target == SIGNALLED
+    assert not latched.heard(NAT, 9.0), "not even after a long silence"
+    assert latched.target == SIGNALLED
+    moved = ("192.0.2.7", 4002)
+    latched.signalled(*moved, now=10.0)
+    assert latched.target == moved
+    assert not latched.heard(SIGNALLED, 10.1)
+    assert latched.heard(moved, 10.2)
+
+
+def test_when_ice_is_given_up_for_another_address_the_old_party_gets_nothing_more() -> None:
+    latched = latch()
+    latched.confine({NAT}.__contains__)
+    latched.nominated(NAT)
+    assert latched.heard(NAT, 0.1)
+    latched.signalled("192.0.2.77", 7000, now=1.0)
+    latched.confine(None)
+    assert latched.target == ("192.0.2.77", 7000)
+    assert latched.heard(("192.0.2.77", 7000), 1.1)
+    assert not latched.heard(NAT, 1.2)

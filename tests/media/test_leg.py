@@ -9,13 +9,25 @@ import pytest
 from media import messages, rtp
 from media.codecs import create_codec
 from media.config import MediaConfig
+from media.dtmf_detector import DtmfDetector
+from media.dtmf_tones import tones
+from media.engine_link import EngineLink
 from media.file_thread import FileThread
 from media.leg import Leg
 from media.messages import Direction, Event
 from media.playback import Player
 from media.recorder import Recorder
 from media.rtp import RtpPacket
-from tests.support.audio import Samples, read_wav, silence, tone, write_wav
+from tests.support.audio import (
+    Samples,
+    dominant_tone,
+    level_dbfs,
+    read_wav,
+    silence,
+    tone,
+    tone_level_dbfs,
+    write_wav,
+)
 
 LEG = "leg-1"
 FRAME_S = 0.02
@@ -31,7 +43,7 @@ def udp() -> socket.socket:
 class Bench:
     """A leg whose clock the test turns, with the far party's socket beside it."""
 
-    def __init__(self) -> None:
+    def __init__(self, config: MediaConfig | None = None) -> None:
         self.events: list[Event] = []
         self.aligned: list[float] = []
         self.files = FileThread()
@@ -44,7 +56,7 @@ class Bench:
                 leg_id=LEG, call_id="call-1", first_packet_timeout_ms=3000, media_timeout_ms=5000
             ),
             self.sockets,
-            MediaConfig(),
+            config or MediaConfig(),
             Recorder(self.files, 1 << 20),
             Player(self.files, 10.0),
             self.now,
@@ -105,8 +117,9 @@ class Bench:
 
 
 @pytest.fixture
-def bench() -> Iterator[Bench]:
-    made = Bench()
+def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    """A parameter, where there is one, is the configuration."""
+    made = Bench(getattr(request, "param", None))
     yield made
     made.files.close(5.0)
     for sock in (made.peer, made.rtcp, *made.sockets):
@@ -256,10 +269,106 @@ def test_digits_that_cannot_be_sent_are_reported_as_none_sent(bench: Bench, digi
     assert bench.events[-1] == messages.DigitsSent(leg_id=LEG, digits="")
 
 
-def test_without_telephone_event_no_digits_are_sent(bench: Bench) -> None:
+def test_without_telephone_event_digits_are_sent_as_tones(bench: Bench) -> None:
     bench.negotiate(telephone_event=None)
+    bench.do(messages.OpenGate(leg_id=LEG))
+    bench.say(silence(20))
+    bench.do(messages.SendDigits(leg_id=LEG, digits="1w#", tone_ms=100, gap_ms=60))
+    bench.do(messages.SendDigits(leg_id=LEG, digits="5"))
+    assert bench.events[-1] == messages.DigitsSent(leg_id=LEG, digits="")  # one order at a time
+    detector = DtmfDetector(8000)
+    heard = ""
+    for _ in range(60):
+        bench.tick()
+        for frame in bench.heard():
+            heard += "".join(digit.digit for digit in detector.take(frame.tobytes()))
+    assert heard == "1#"
+    assert bench.events[-1] == messages.DigitsSent(leg_id=LEG, digits="1w#")
+
+
+def test_before_anything_is_negotiated_no_digits_are_sent(bench: Bench) -> None:
     bench.do(messages.SendDigits(leg_id=LEG, digits="1"))
     assert bench.events == [messages.DigitsSent(leg_id=LEG, digits="")]
+
+
+def test_keys_in_the_audio_are_told_and_kept_from_the_engine(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivered: list[bytes | None] = []
+    bench.answered()
+    monkeypatch.setattr(EngineLink, "deliver", lambda _, frame: delivered.append(frame))
+    bench.do(messages.DetectTones(leg_id=LEG, enabled=True))
+    pressed = np.frombuffer(tones("7", 100, 60, 8000), dtype="<i2").astype(np.int16)
+    for sound in (pressed, tone(440, 200)):
+        for at in range(0, len(sound), 160):
+            bench.say(sound[at : at + 160])
+            bench.tick()
+    bench.tick(5)
+    (told,) = [event for event in bench.events if isinstance(event, messages.DigitReceived)]
+    assert (told.digit, told.by) == ("7", "inband")
+    assert abs(told.duration_ms - 100) <= 20
+    heard = np.frombuffer(b"".join(frame for frame in delivered if frame), dtype="<i2").astype(np.int16)
+    assert tone_level_dbfs(heard, 852) < -50, "the key was heard"
+    assert tone_level_dbfs(heard, 440) > -20, "the rest was not heard"
+
+
+def test_on_hold_there_is_music_for_the_caller_and_silence_for_the_engine(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivered: list[bytes | None] = []
+    bench.answered()
+    monkeypatch.setattr(EngineLink, "deliver", lambda _, frame: delivered.append(frame))
+    bench.do(messages.SetHold(leg_id=LEG, held=True))
+    bench.leg.playout.put(tone(500, 400).tobytes())
+    bench.say(tone(1000, 20))
+    bench.tick(50)
+    music = np.concatenate(bench.heard())
+    assert tone_level_dbfs(music, 523.25) > -35
+    assert tone_level_dbfs(music, 500) < -50
+    assert set(delivered) == {None}
+    bench.do(messages.SetHold(leg_id=LEG, held=False))
+    bench.tick(5)
+    assert not any(is_loud(frame) for frame in bench.heard()), "what the agent said meanwhile is gone"
+
+
+def test_on_hold_no_packets_are_expected(bench: Bench) -> None:
+    bench.answered()
+    bench.do(messages.SetHold(leg_id=LEG, held=True))
+    bench.tick(400)
+    assert "MediaTimedOut" not in bench.kinds()
+    bench.do(messages.SetHold(leg_id=LEG, held=False))
+    bench.tick(200)
+    assert "MediaTimedOut" not in bench.kinds(), "the watch began anew"
+    bench.tick(100)
+    assert "MediaTimedOut" in bench.kinds()
+
+
+def test_hold_music_that_cannot_be_played_becomes_a_tone(bench: Bench, tmp_path: Path) -> None:
+    bench.answered()
+    bench.do(messages.SetHold(leg_id=LEG, held=True, music_path=str(tmp_path / "none.mp3")))
+    assert bench.files.close(5.0)
+    bench.tick(60)
+    assert tone_level_dbfs(np.concatenate(bench.heard()), 523.25) > -35
+
+
+def test_listeners_get_both_sides_only_while_there_are_some(bench: Bench) -> None:
+    bench.answered()
+    bench.tick(10)
+    assert "AudioHeard" not in bench.kinds()
+    bench.do(messages.StartListening(leg_id=LEG))
+    bench.leg.playout.put(tone(500, 1000).tobytes())
+    sound = tone(1000, 400)
+    for at in range(0, len(sound), 160):
+        bench.say(sound[at : at + 160])
+        bench.tick()
+    bench.do(messages.StopListening(leg_id=LEG))
+    bench.tick(20)
+    batches = [event for event in bench.events if isinstance(event, messages.AudioHeard)]
+    assert [batch.sequence for batch in batches] == [1, 2, 3, 4]
+    audio = np.frombuffer(b"".join(batch.audio for batch in batches), dtype="<i2").reshape(-1, 2)
+    left, right = (audio[800:, channel].astype(np.int16) for channel in (0, 1))
+    assert tone_level_dbfs(left, 1000) > -14 > -50 > tone_level_dbfs(left, 500)
+    assert tone_level_dbfs(right, 500) > -14 > -50 > tone_level_dbfs(right, 1000)
 
 
 def test_a_file_is_played_in_place_of_the_agent(bench: Bench, tmp_path: Path) -> None:
@@ -314,6 +423,26 @@ async def test_a_recording_has_the_caller_left_and_the_agent_right(bench: Bench,
     assert np.corrcoef(audio[:1600, 1], agent)[0, 1] > 0.999
 
 
+async def test_a_paused_recording_holds_silence_until_it_is_resumed(bench: Bench, tmp_path: Path) -> None:
+    bench.do(messages.PauseRecording(leg_id=LEG))  # nothing is recorded yet: nothing happens
+    bench.answered()
+    bench.do(messages.StartRecording(leg_id=LEG, path=str(tmp_path / "a.wav")))
+    card_number = tone(400, 600)
+    for index, at in enumerate(range(0, len(card_number), 160)):
+        if index == 10:
+            bench.do(messages.PauseRecording(leg_id=LEG))
+        if index == 20:
+            bench.do(messages.ResumeRecording(leg_id=LEG))
+        bench.say(card_number[at : at + 160])
+        bench.tick()
+    bench.do(messages.StopRecording(leg_id=LEG))
+    bench.files.close(5.0)
+    frames = np.abs(read_wav(tmp_path / "a.wav")[0][:, 0]).reshape(30, 160).max(axis=1)
+    assert (frames[1:10] > 500).all()
+    assert not frames[10:20].any()
+    assert (frames[20:] > 500).all()
+
+
 def test_what_cannot_be_negotiated_fails_the_leg(bench: Bench) -> None:
     bench.do(
         messages.NegotiateLeg(
@@ -344,3 +473,100 @@ def test_statistics_tell_what_passed(bench: Bench) -> None:
 
 def test_a_leg_that_never_spoke_has_empty_statistics(bench: Bench) -> None:
     assert bench.leg.close(0.0) == messages.LegStatistics()
+
+
+def negotiate_l16(bench: Bench, rate: int) -> None:
+    bench.do(
+        messages.NegotiateLeg(
+            leg_id=LEG,
+            remote_host="127.0.0.1",
+            remote_port=bench.peer.getsockname()[1],
+            remote_rtcp_port=bench.rtcp.getsockname()[1],
+            codec="L16",
+            clock_rate=rate,
+            payload_type=112,
+        )
+    )
+
+
+def l16_heard(bench: Bench) -> Samples:
+    payloads = []
+    while True:
+        try:
+            payloads.append(rtp.parse(bench.peer.recv(2048)).payload)
+        except BlockingIOError:
+            return np.frombuffer(b"".join(payloads), dtype=">i2").astype(np.int16)
+
+
+def test_the_leg_follows_the_codec_while_nothing_depends_on_its_rate(bench: Bench) -> None:
+    bench.negotiate()
+    assert bench.leg.sample_rate == 8000
+    negotiate_l16(bench, 16000)
+    assert bench.leg.sample_rate == 16000
+    bench.do(messages.OpenGate(leg_id=LEG, wait_ms=0))
+    bench.leg.playout.put(tone(5000, 200, rate=16000).tobytes())
+    bench.tick(10)
+    spoken = l16_heard(bench)
+    assert len(spoken) == 3200
+    assert abs(dominant_tone(spoken, 16000)[0] - 5000) < 10
+
+
+async def test_a_file_is_played_and_recorded_at_one_rate_though_the_codec_changes(
+    bench: Bench, tmp_path: Path
+) -> None:
+    write_wav(tmp_path / "tone.wav", tone(1000, 400))
+    bench.answered()
+    bench.tick()
+    bench.do(messages.StartRecording(leg_id=LEG, path=str(tmp_path / "call.wav")))
+    bench.do(messages.Play(leg_id=LEG, play_id="p", path=str(tmp_path / "tone.wav")))
+    bench.files.close(5.0)
+    bench.tick(10)
+    bench.heard()
+    negotiate_l16(bench, 16000)
+    assert bench.leg.sample_rate == 8000
+    bench.tick(10)
+    spoken = l16_heard(bench)
+    assert len(spoken) == 10 * 320
+    assert abs(dominant_tone(spoken[320:], 16000)[0] - 1000) < 10
+    negotiate_l16(bench, 8000)
+    bench.tick()
+    assert len(l16_heard(bench)) == 160, "what no longer needs to be converted is not"
+    bench.do(messages.StopRecording(leg_id=LEG))
+    bench.files.close(5.0)
+    while not any(isinstance(event, messages.RecordingFinished) for event in bench.events):
+        await asyncio.sleep(0)
+    audio, rate = read_wav(tmp_path / "call.wav")
+    assert (len(audio), rate) == (21 * 160, 8000)
+    assert abs(dominant_tone(audio[:3200, 1])[0] - 1000) < 10
+
+
+@pytest.mark.parametrize("bench", [MediaConfig(comfort_noise_dbov=-60)], indirect=True)
+def test_noise_lies_under_what_the_contact_hears_and_is_no_speech_of_the_agent(bench: Bench) -> None:
+    bench.answered()
+    bench.tick(50)
+    quiet = np.concatenate(bench.heard())
+    assert abs(level_dbfs(quiet) + 60) < 1.5
+    assert "FirstAudioSent" not in bench.kinds()
+    speech = tone(500, 400)
+    bench.leg.playout.put(speech.tobytes())
+    bench.tick(20)
+    assert np.corrcoef(np.concatenate(bench.heard()), speech)[0, 1] > 0.999
+    bench.tick(50)
+    assert all(level_dbfs(frame) > -65 for frame in bench.heard()[1:]), "digital silence came through"
+
+
+@pytest.mark.parametrize("bench", [MediaConfig(agent_gain_db=6, caller_gain_db=6)], indirect=True)
+def test_gain_is_heard_by_both_sides(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    delivered: list[bytes | None] = []
+    monkeypatch.setattr(EngineLink, "deliver", lambda _, frame: delivered.append(frame))
+    bench.answered()
+    said = tone(1000, 600, level_dbfs=-30)
+    for at in range(0, len(said), 160):
+        bench.say(said[at : at + 160])
+        bench.tick()
+    heard = np.frombuffer(b"".join(frame for frame in delivered if frame), dtype="<i2").astype(np.int16)
+    assert abs(tone_level_dbfs(heard[1600:4000], 1000) + 24) < 0.5
+    bench.heard()
+    bench.leg.playout.put(tone(500, 400, level_dbfs=-30).tobytes())
+    bench.tick(20)
+    assert abs(tone_level_dbfs(np.concatenate(bench.heard()), 500) + 24) < 0.5

@@ -57,3 +57,31 @@ def test_what_is_in_use_is_known() -> None:
     assert (ports.in_use, ports.free(0.0)) == (1, 4)
     ports.release(port, 0.0)
     assert (ports.in_use, ports.free(0.0)) == (0, 4)
+
+
+def test_a_port_that_another_process_used_last_rests_until_it_is_told() -> None:
+    ports = pool(10000, 10005, rest_s=30.0)
+    ports.rest(10002, until=20.0)
+    ports.rest(10000, until=10.0)
+    assert ports.free(0.0) == 1
+    assert ports.take(0.0) == 10004
+    assert ports.take(9.9) is None
+    ports.release(10004, 10.0)
+    assert [ports.take(10.0), ports.take(10.0)] == [10000, None]
+    assert [ports.take(20.0), ports.take(20.0)] == [10002, None]
+    assert ports.take(40.0) == 10004
+
+
+def test_a_port_outside_the_range_is_not_brought_in_by_its_rest() -> None:
+    ports = pool(10000, 10001)
+    ports.rest(9998, until=1.0)
+    assert ports.free(2.0) == 1
+
+
+def test_no_pair_that_holds_a_reserved_port_is_ever_taken() -> None:
+    ports = PortPool(10000, 10007, 1.0, reserved={10002, 10005}, shuffle=random.Random(1))
+    assert {ports.take(0.0), ports.take(0.0)} == {10000, 10006}
+    assert ports.take(0.0) is None
+    ports.release(10000, 0.0)
+    ports.rest(10002, until=1.0)
+    assert [ports.take(60.0), ports.take(60.0)] == [10000, None]

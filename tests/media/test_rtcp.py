@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from media import rtcp
 from media.rtcp import Goodbye, ReceiverReport, ReportBlock, RtcpError, SenderReport, SourceDescription
+from tests.media.golden import vectors
 
 words = st.integers(0, 0xFFFFFFFF)
 blocks = st.builds(
@@ -26,8 +27,8 @@ def test_a_compound_packet_survives_the_wire(compound: list[rtcp.RtcpPacket]) ->
 
 
 def test_unknown_packets_are_skipped() -> None:
-    extended_report = bytes((0x80, 207, 0, 1)) + bytes(4)
-    assert rtcp.parse(rtcp.serialize(ReceiverReport(5)) + extended_report) == [ReceiverReport(5)]
+    of_an_application = bytes((0x80, 204, 0, 1)) + bytes(4)
+    assert rtcp.parse(rtcp.serialize(ReceiverReport(5)) + of_an_application) == [ReceiverReport(5)]
 
 
 @pytest.mark.parametrize(
@@ -75,3 +76,52 @@ def test_an_absurd_round_trip_is_not_believed() -> None:
 
 def test_ntp_time_counts_from_1900() -> None:
     assert rtcp.ntp_timestamp(0.5) == (2_208_988_800 << 32) + (1 << 31)
+
+
+GOLDEN = vectors("rtcp")
+SSRC, OTHER = 0xDEADBEEF, 0xCAFEBABE
+STANDARD: dict[str, list[rtcp.RtcpPacket]] = {
+    "sender-report": [
+        SenderReport(
+            SSRC,
+            ntp_timestamp=rtcp.ntp_timestamp(0.5),
+            rtp_timestamp=0x00010320,
+            packets=1000,
+            octets=160_000,
+            reports=(ReportBlock(OTHER, 64, 25, 0x1ABCD, 40, 0xB7052000, 0x00054000),),
+        )
+    ],
+    "receiver-report-empty": [ReceiverReport(SSRC)],
+    "receiver-report-two": [
+        ReceiverReport(
+            SSRC,
+            (
+                ReportBlock(0x11111111, 0, -1, 16, 0, 0, 0),
+                ReportBlock(0x22222222, 255, 0x7FFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 1, 0xFFFFFFFF),
+            ),
+        )
+    ],
+    "description": [SourceDescription(SSRC, "a@b.exam")],
+    "description-cname-second": [SourceDescription(SSRC, "x@z")],
+    "goodbye": [Goodbye((SSRC,))],
+    "goodbye-reason": [Goodbye((SSRC, OTHER))],
+    "padded-report": [ReceiverReport(SSRC)],
+}
+
+
+@pytest.mark.parametrize("name", STANDARD)
+def test_packets_of_the_standard_are_read(name: str) -> None:
+    assert rtcp.parse(GOLDEN[name]) == STANDARD[name]
+
+
+@pytest.mark.parametrize("name", ["sender-report", "receiver-report-empty", "receiver-report-two", "goodbye"])
+def test_what_we_send_is_what_the_standard_writes(name: str) -> None:
+    assert rtcp.serialize(*STANDARD[name]) == GOLDEN[name]
+
+
+def test_a_compound_of_the_standard_is_read_whatever_else_it_holds() -> None:
+    order = ["sender-report", "description", "application", "feedback", "goodbye-reason"]
+    compound = b"".join(GOLDEN[name] for name in order)
+    known = STANDARD["sender-report"] + STANDARD["description"] + STANDARD["goodbye-reason"]
+    found = rtcp.parse(compound)
+    assert [packet for packet in found if packet in known] == known

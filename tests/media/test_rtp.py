@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from media import rtp
 from media.rtp import RtpError, RtpPacket, RtpStream
+from tests.media.golden import vectors
 
 
 @given(
@@ -92,3 +93,24 @@ def test_audio_after_an_event_begins_with_the_marker() -> None:
     event = rtp.parse(stream.event_packet(b"1234", 101, 77, marker=True))
     assert (event.payload_type, event.timestamp, event.marker) == (101, 77, True)
     assert rtp.parse(stream.packet(b"", 160)).marker
+
+
+GOLDEN = vectors("rtp")
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_headers_of_the_standard_are_read(name: str) -> None:
+    packet = rtp.parse(GOLDEN[name])
+    assert (packet.sequence, packet.timestamp, packet.ssrc) == (0x1234, 0x00010320, 0xDEADBEEF)
+    assert packet.payload == (b"" if name == "only-padding" else bytes.fromhex("01020304"))
+    expected = {"marker": (8, True), "everything": (101, True)}
+    assert (packet.payload_type, packet.marker) == expected.get(name, (0, False))
+
+
+def test_what_we_send_is_what_the_standard_writes() -> None:
+    payload = bytes.fromhex("01020304")
+    stream = RtpStream(0, ssrc=0xDEADBEEF, sequence=0x1233, timestamp=0x00010320 - 160)
+    stream.packet(payload, 160)  # bears the marker
+    assert stream.packet(payload, 160) == GOLDEN["plain"]
+    first = RtpStream(8, ssrc=0xDEADBEEF, sequence=0x1234, timestamp=0x00010320)
+    assert first.packet(payload, 160) == GOLDEN["marker"]

@@ -23,6 +23,7 @@ class Wire:
         self.digits: list[Digit] = []
         self.first: list[Source] = []
         self.reports: list[bytes] = []
+        self.others: list[bytes] = []
         self.receiver = RtpReceiver(
             self._receive_from,
             Latch(silence_s=2.0, relatch_silence_s=0.3),
@@ -30,6 +31,7 @@ class Wire:
             first_packet=lambda source, now: self.first.append(source),
             digit=self.digits.append,
             rtcp_received=lambda data, source, now: self.reports.append(data),
+            other_than_rtp=self._other_than_rtp,
         )
         if negotiated:
             self.receiver.set_codec(create_codec("PCMU", 8000))
@@ -41,12 +43,16 @@ class Wire:
             raise BlockingIOError
         return self.waiting.pop(0)
 
+    def _other_than_rtp(self, data: bytes, source: Source, now: float) -> bool:
+        self.others.append(data)
+        return data[0] < 64
+
     def put(self, data: bytes, source: Source = CALLER, now: float = 0.0) -> None:
         self.waiting.append((data, source))
         self.receiver.readable(now)
 
     def heard(self) -> bool:
-        frame = self.receiver.frame()
+        frame = self.receiver.frame(0.0)
         return frame is not None and bool(np.frombuffer(frame, dtype="<i2").any())
 
 
@@ -110,7 +116,7 @@ def test_another_codec_in_mid_call_is_heard_at_once() -> None:
     wire.put(packet(2))
     wire.put(packet(3, payload=a_law, payload_type=8))
     assert wire.receiver.wrong_payload_type == 1
-    assert wire.receiver.frame() == create_codec("PCMA", 8000).decode(a_law)
+    assert wire.receiver.frame(0.0) == create_codec("PCMA", 8000).decode(a_law)
     assert wire.receiver.received.packets == 2
 
 
@@ -121,7 +127,7 @@ def test_no_datagram_of_anybody_breaks_the_receiver(datagrams: list[bytes]) -> N
         wire.put(data)
         wire.put(bytes((0x80,)) + data)
     wire.put(packet(1, ssrc=77))
-    frame = wire.receiver.frame()
+    frame = wire.receiver.frame(0.0)
     assert frame is None or len(frame) == 320
 
 
@@ -136,6 +142,18 @@ def test_any_order_of_sequence_and_time_keeps_the_frames_coming(
     wire = Wire()
     for sequence, timestamp, payload in packets:
         wire.put(RtpPacket(0, sequence, timestamp, 1, False, payload).serialize())
-        frame = wire.receiver.frame()
+        frame = wire.receiver.frame(0.0)
         assert frame is None or len(frame) == 320
     assert wire.receiver.inbound.buffer.depth <= 1600
+
+
+def test_stun_and_dtls_go_their_own_way_at_any_time() -> None:
+    for wire in (Wire(negotiated=False), Wire()):
+        stun, dtls = bytes([0, 1]) + bytes(18), bytes([22, 0xFE, 0xFD]) + bytes(40)
+        wire.put(stun)
+        wire.put(dtls)
+        assert wire.others == [stun, dtls]
+        assert wire.receiver.malformed == 0
+        assert not wire.first
+        wire.put(bytes([200]) * 40)
+        assert wire.receiver.malformed == 1

@@ -7,14 +7,17 @@ import pytest
 
 from media import rtcp, rtp
 from media.codecs import UnknownCodecError, create_codec
+from media.codecs.opus import Opus
 from media.config import MediaConfig
 from media.dtmf import Digit, DtmfReceiver
 from media.latching import Source
 from media.messages import Direction, NegotiateLeg
+from media.rtcp_xr import ExtendedReport, VoipMetrics
 from media.rtp import RtpPacket
 from media.rtp_session import RtpSession
-from tests.support.audio import Samples, tone
+from tests.support.audio import Samples, dominant_tone, level_dbfs, tone
 from tests.support.g711 import Law
+from tests.support.speech import spoken
 
 SILENT = b"\xff" * 160
 
@@ -107,11 +110,11 @@ def is_loud(frame: bytes | None) -> bool:
 
 def test_audio_is_heard_in_order_and_the_first_packet_is_told_once(peer: Peer) -> None:
     peer.negotiate()
-    assert peer.session.receiver.frame() is None
+    assert peer.session.receiver.frame(0.0) is None
     peer.say(1)
     peer.say(2)
-    assert is_loud(peer.session.receiver.frame())
-    assert is_loud(peer.session.receiver.frame())
+    assert is_loud(peer.session.receiver.frame(0.0))
+    assert is_loud(peer.session.receiver.frame(0.0))
     assert peer.first_packets == [peer.rtp.getsockname()]
 
 
@@ -119,7 +122,7 @@ def test_packets_before_the_answer_are_dropped(peer: Peer) -> None:
     peer.say(1)
     peer.negotiate()
     assert peer.session.last_packet_at is None
-    assert peer.session.receiver.frame() is None
+    assert peer.session.receiver.frame(0.0) is None
 
 
 def test_a_stranger_is_not_heard_and_gets_nothing(peer: Peer) -> None:
@@ -187,7 +190,7 @@ def test_the_packet_time_the_peer_asked_for_is_kept(peer: Peer, ptime_ms: int, s
 def test_a_law_speaks_a_law(peer: Peer) -> None:
     peer.negotiate(codec="PCMA", payload_type=8)
     peer.say(1, Law.PCMA.encode(tone(400, 20)), payload_type=8)
-    assert is_loud(peer.session.receiver.frame())
+    assert is_loud(peer.session.receiver.frame(0.0))
     peer.session.sender.send(None)
     assert peer.heard()[0].payload == b"\xd5" * 160
 
@@ -228,7 +231,7 @@ def test_hold_in_the_old_spelling_sends_nothing_anywhere(peer: Peer) -> None:
 def test_on_hold_neither_music_nor_the_room_is_heard(peer: Peer, direction: Direction) -> None:
     peer.negotiate(direction=direction)
     peer.say(1)
-    assert peer.session.receiver.frame() is None
+    assert peer.session.receiver.frame(0.0) is None
 
 
 def press(peer: Peer, code: int, sequence: int, *, ends: int = 3) -> None:
@@ -244,10 +247,10 @@ def press(peer: Peer, code: int, sequence: int, *, ends: int = 3) -> None:
 def test_a_key_is_told_once_and_its_sound_is_not_heard(peer: Peer) -> None:
     peer.negotiate()
     peer.say(1)
-    assert is_loud(peer.session.receiver.frame())
+    assert is_loud(peer.session.receiver.frame(0.0))
     press(peer, 5, 2, ends=0)
     peer.say(5, LOUD)  # some send the tone as audio as well
-    assert peer.session.receiver.frame() is None
+    assert peer.session.receiver.frame(0.0) is None
     press(peer, 5, 6)
     assert peer.digits == [Digit("5", 60)]
     assert peer.session.receiver.received.lost == 0
@@ -260,12 +263,99 @@ def test_a_key_whose_end_is_lost_is_found_by_housekeeping(peer: Peer) -> None:
     assert [digit.digit for digit in peer.digits] == ["7"]
 
 
-def test_comfort_noise_is_a_sign_of_life_and_no_audio(peer: Peer) -> None:
+def test_comfort_noise_is_a_sign_of_life_and_heard_at_the_level_it_tells(peer: Peer) -> None:
     peer.negotiate()
-    peer.say(1, b"\x40", payload_type=13, now=3.0)
+    peer.say(1, b"\x3c", payload_type=13, now=3.0)  # -60 dBov
     assert peer.session.last_packet_at == 3.0
-    assert not is_loud(peer.session.receiver.frame())
+    frames = [peer.session.receiver.frame(0.0) for _ in range(50)]
+    heard = np.frombuffer(b"".join(frame for frame in frames if frame is not None), dtype="<i2")
+    assert abs(level_dbfs(heard.astype(np.int16)) + 60) < 1
+    assert peer.session.receiver.inbound.frames_concealed == 0
     assert peer.session.ignored == 0
+
+
+def wideband(codec: str, clock_rate: int, payload_type: int, fmtp: str = "") -> dict[str, object]:
+    return {"codec": codec, "clock_rate": clock_rate, "payload_type": payload_type, "fmtp": fmtp}
+
+
+@pytest.mark.parametrize(
+    ("codec", "clock_rate", "ticks"), [("G722", 8000, 160), ("OPUS", 48000, 960), ("L16", 16000, 320)]
+)
+def test_wideband_goes_both_ways_on_the_clock_of_its_codec(
+    peer: Peer, codec: str, clock_rate: int, ticks: int
+) -> None:
+    peer.negotiate(**wideband(codec, clock_rate, 96))
+    assert peer.session.sample_rate == 16000
+    far_end = create_codec(codec, clock_rate)
+    audio = tone(3000, 400, rate=16000)  # not a frequency that 8 kHz audio carries well
+    said = tone(5000, 400, rate=16000)
+    inbound, outbound = b"", b""
+    for index in range(20):
+        frame = slice(index * 320, (index + 1) * 320)
+        peer.say(index + 1, far_end.encode(audio[frame].tobytes()), payload_type=96, timestamp=index * ticks)
+        inbound += peer.session.receiver.frame(0.0) or b""
+        assert peer.session.sender.send(said[frame].tobytes())
+    packets = peer.heard()
+    steps = {(b.timestamp - a.timestamp) & 0xFFFFFFFF for a, b in itertools.pairwise(packets)}
+    assert steps == {ticks}
+    outbound = b"".join(far_end.decode(packet.payload) for packet in packets)
+    for heard, frequency in ((inbound, 3000), (outbound, 5000)):
+        samples = np.frombuffer(heard, dtype="<i2").astype(np.int16)
+        assert len(samples) == len(audio)
+        assert abs(dominant_tone(samples[3200:], 16000)[0] - frequency) < 10
+
+
+def test_silence_between_words_is_encoded_so_that_both_ends_stay_together(peer: Peer) -> None:
+    peer.negotiate(**wideband("G722", 8000, 9))
+    word = tone(700, 20, rate=16000).tobytes()
+    for pcm in (word, None, None, word, None):
+        peer.session.sender.send(pcm)
+    far_end, alike = create_codec("G722", 8000), create_codec("G722", 8000)
+    heard = [far_end.decode(packet.payload) for packet in peer.heard()]
+    expected = [alike.encode(pcm) for pcm in (word, bytes(640), bytes(640), word, bytes(640))]
+    fresh = create_codec("G722", 8000)
+    assert heard == [fresh.decode(payload) for payload in expected]
+
+
+def test_nothing_is_sent_in_silence_when_the_peer_wants_it_so_and_time_goes_on(peer: Peer) -> None:
+    peer.negotiate(**wideband("OPUS", 48000, 96, "usedtx=1"))
+    for _ in range(60):
+        assert peer.session.sender.send(None), "the stream stands, also while it is silent"
+    assert peer.session.sender.send(tone(700, 20, rate=16000).tobytes())
+    packets = peer.heard()
+    assert len(packets) < 40
+    last, before = packets[-1], packets[-2]
+    assert last.marker
+    assert (last.timestamp - packets[0].timestamp) & 0xFFFFFFFF == 60 * 960
+    assert last.sequence == (before.sequence + 1) & 0xFFFF
+
+
+def test_a_lost_opus_packet_is_recovered_from_the_one_behind_it(peer: Peer) -> None:
+    peer.negotiate(**wideband("OPUS", 48000, 96, "useinbandfec=1"))
+    far_end = create_codec("OPUS", 48000, "useinbandfec=1")
+    speech = spoken("Seven wizards make a vexing brew.", 16000)
+    for index in range(24):
+        payload = far_end.encode(speech[index * 320 : (index + 1) * 320].tobytes())
+        if index != 20:
+            peer.say(index + 1, payload, payload_type=96, timestamp=index * 960)
+        if index >= 3:  # the buffer holds a few packets
+            assert peer.session.receiver.frame(0.0) is not None
+    for _ in range(3):
+        peer.session.receiver.frame(0.0)
+    codec = peer.session.receiver.inbound.codec
+    assert isinstance(codec, Opus)
+    assert codec.recovered == 1
+    assert peer.session.receiver.inbound.frames_concealed == 1
+
+
+def test_jitter_is_told_in_the_time_of_the_new_clock_after_the_codec_has_changed(peer: Peer) -> None:
+    peer.negotiate()
+    for index in range(50):
+        peer.say(index + 1, now=index * 0.02 + (0.004 if index % 2 else 0))
+    before = peer.session.receiver.received.jitter_ms
+    peer.negotiate(**wideband("OPUS", 48000, 96))
+    assert peer.session.receiver.received.jitter_ms == pytest.approx(before)
+    assert before > 2
 
 
 def test_keys_are_sent_in_place_of_audio_and_audio_resumes_in_time(peer: Peer) -> None:
@@ -298,9 +388,9 @@ def test_keys_are_sent_in_place_of_audio_and_audio_resumes_in_time(peer: Peer) -
 def test_a_new_stream_of_the_same_party_is_taken_over(peer: Peer) -> None:
     peer.negotiate()
     peer.say(40000)
-    peer.session.receiver.frame()
+    peer.session.receiver.frame(0.0)
     peer.say(5, ssrc=2, timestamp=77)
-    assert is_loud(peer.session.receiver.frame())
+    assert is_loud(peer.session.receiver.frame(0.0))
     assert peer.session.receiver.inbound.buffer.late == 0
 
 
@@ -352,3 +442,28 @@ def test_the_end_is_told_by_a_goodbye(peer: Peer) -> None:
     data = receive(peer.rtcp)
     assert data is not None
     assert isinstance(rtcp.parse(data)[-1], rtcp.Goodbye)
+
+
+def test_a_peer_that_wants_to_know_how_it_is_heard_is_told_in_extended_reports(peer: Peer) -> None:
+    peer.session.voip_metrics = lambda: VoipMetrics(ssrc=1, loss=0.25, discard=0, mos_listening=3.1)
+    for wanted in (True, False):
+        peer.negotiate(rtcp_xr=wanted)
+        peer.say(wanted)
+        peer.session.housekeeping(peer.session.rtcp.due_at)
+        data = receive(peer.rtcp)
+        assert data is not None
+        told = [packet for packet in rtcp.parse(data) if isinstance(packet, ExtendedReport)]
+        assert [packet.blocks for packet in told] == ([(peer.session.voip_metrics(),)] if wanted else [])
+
+
+def test_what_the_peer_says_of_our_sound_is_kept(peer: Peer) -> None:
+    peer.negotiate()
+    ours = peer.session.sender.stream.ssrc
+    metrics = VoipMetrics(ssrc=ours, loss=0.5, discard=0.25, mos_listening=2.5)
+    packets = (
+        rtcp.ReceiverReport(1, ()),
+        ExtendedReport(1, (VoipMetrics(ssrc=7, loss=0, discard=0), metrics)),
+    )
+    peer.rtcp.sendto(rtcp.serialize(*packets), peer.ours[1].getsockname())
+    peer.session.rtcp_readable(0.0)
+    assert peer.session.rtcp.remote_metrics == metrics

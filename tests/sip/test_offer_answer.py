@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sip.audio_parameters import AudioParameters, LocalAudio
 from sip.errors import NotAcceptableError, SdpError
-from sip.offer_answer import AudioParameters, AudioSession, LocalAudio
+from sip.offer_answer import AudioSession
 from sip.sdp import MediaDescription, RtpMap, SessionDescription
 
 LOCAL = LocalAudio(host="203.0.113.1", port=40000, rtcp_port=40001)
@@ -317,6 +318,110 @@ def test_audio_keeps_its_line_when_another_would_do_too() -> None:
     assert parameters.remote_port == 16384
 
 
+# Wideband
+
+OPUS = "a=rtpmap:96 opus/48000/2"
+
+
+def test_wideband_first_in_our_order_is_taken_though_the_peer_has_it_last() -> None:
+    local = dataclasses.replace(LOCAL, codecs=("G722", "PCMU", "PCMA"))
+    body, parameters = session(local).answer(sdp("m=audio 5000 RTP/AVP 8 0 9 101", EVENTS))
+    assert (parameters.codec, parameters.payload_type, parameters.clock_rate) == ("G722", 9, 8000)
+    assert (parameters.sample_rate, parameters.telephone_event_clock_rate) == (16000, 8000)
+    assert b"a=rtpmap:9 G722/8000\r\n" in body
+
+
+def test_between_the_two_laws_of_g711_the_offer_decides() -> None:
+    local = dataclasses.replace(LOCAL, codecs=("PCMU", "PCMA", "G722"))
+    assert session(local).answer(sdp("m=audio 5000 RTP/AVP 9 8 0"))[1].codec == "PCMA"
+
+
+def test_opus_answer_says_what_we_hear_and_mirrors_what_the_peer_wishes() -> None:
+    local = dataclasses.replace(LOCAL, codecs=("OPUS",))
+    theirs = "minptime=20;useinbandfec=1;maxplaybackrate=8000;stereo=1;cbr=1;usedtx=1;x=y"
+    body, parameters = session(local).answer(
+        sdp("m=audio 5000 RTP/AVP 96 97", OPUS, f"a=fmtp:96 {theirs}", "a=rtpmap:97 telephone-event/48000")
+    )
+    assert (parameters.codec, parameters.clock_rate, parameters.sample_rate) == ("OPUS", 48000, 16000)
+    assert parameters.fmtp == theirs
+    assert (parameters.telephone_event_payload_type, parameters.telephone_event_clock_rate) == (97, 48000)
+    section = audio_of(body)
+    assert section.rtpmap()[96] == RtpMap("OPUS", 48000, 2)
+    assert section.fmtp()[96] == (
+        "minptime=20;useinbandfec=1;maxplaybackrate=8000;sprop-maxcapturerate=16000;stereo=0;cbr=1;usedtx=1"
+    )
+
+
+def test_opus_without_parameters_or_channels_is_still_opus() -> None:
+    local = dataclasses.replace(LOCAL, codecs=("OPUS",))
+    body, parameters = session(local).answer(sdp("m=audio 5000 RTP/AVP 96", "a=rtpmap:96 opus/48000"))
+    assert (parameters.codec, parameters.fmtp) == ("OPUS", "")
+    assert b"a=rtpmap:96 opus/48000/2\r\n" in body
+    assert b"a=fmtp:96 minptime=10;useinbandfec=1;" in body
+
+
+@pytest.mark.parametrize(
+    ("rtpmap", "rate"),
+    [("L16/16000", 16000), ("L16/8000/1", 8000), ("L16/16000/2", None), ("L16/44100", None)],
+)
+def test_l16_is_taken_at_the_rates_and_in_the_one_channel_that_we_have(rtpmap: str, rate: int | None) -> None:
+    call = session(dataclasses.replace(LOCAL, codecs=("L16",)))
+    offer = sdp("m=audio 5000 RTP/AVP 100", f"a=rtpmap:100 {rtpmap}")
+    if rate is None:
+        with pytest.raises(NotAcceptableError):
+            call.answer(offer)
+        return
+    body, parameters = call.answer(offer)
+    assert (parameters.payload_type, parameters.clock_rate, parameters.sample_rate) == (100, rate, rate)
+    assert f"a=rtpmap:100 L16/{rate}\r\n".encode() in body
+
+
+@pytest.mark.parametrize(
+    ("codec", "rtpmap", "ptime", "sent"),
+    [
+        ("OPUS", "opus/48000/2", 30, 20),
+        ("OPUS", "opus/48000/2", 60, 60),
+        ("L16", "L16/16000", 60, 20),
+        ("L16", "L16/8000", 60, 60),
+    ],
+)
+def test_packet_times_are_those_that_the_codec_can_fill(
+    codec: str, rtpmap: str, ptime: int, sent: int
+) -> None:
+    local = dataclasses.replace(LOCAL, codecs=(codec,))
+    offer = sdp("m=audio 5000 RTP/AVP 100", f"a=rtpmap:100 {rtpmap}", f"a=ptime:{ptime}")
+    assert session(local).answer(offer)[1].ptime_ms == sent
+
+
+def test_offer_of_every_codec_is_in_our_order_with_events_for_each_clock() -> None:
+    body = session(dataclasses.replace(LOCAL, codecs=("OPUS", "G722", "L16", "PCMA"))).offer()
+    section = audio_of(body)
+    assert section.formats == ("111", "9", "112", "113", "8", "101", "102", "103")
+    assert section.fmtp()[111].startswith("minptime=10;useinbandfec=1")
+    assert [section.rtpmap()[number].clock_rate for number in (101, 102, 103)] == [48000, 8000, 16000]
+
+
+def test_answer_to_our_wideband_offer_brings_rate_and_parameters() -> None:
+    call = session(dataclasses.replace(LOCAL, codecs=("OPUS", "G722", "PCMU")))
+    call.offer()
+    parameters = call.accept_answer(
+        sdp("m=audio 5000 RTP/AVP 111 101", "a=rtpmap:111 opus/48000/2", "a=fmtp:111 useinbandfec=1;usedtx=1")
+    )
+    assert (parameters.sample_rate, parameters.fmtp) == (16000, "useinbandfec=1;usedtx=1")
+    assert (parameters.telephone_event_payload_type, parameters.telephone_event_clock_rate) == (101, 48000)
+
+
+def test_later_offer_gives_no_number_twice() -> None:
+    call = session(dataclasses.replace(LOCAL, codecs=("OPUS", "L16", "PCMU")))
+    call.answer(
+        sdp("m=audio 5000 RTP/AVP 112 101", "a=rtpmap:112 opus/48000/2", "a=rtpmap:101 telephone-event/48000")
+    )
+    section = audio_of(call.offer())
+    assert len(set(section.formats)) == len(section.formats)
+    assert section.rtpmap()[112] == RtpMap("OPUS", 48000, 2)
+    assert section.rtpmap()[101] == RtpMap("TELEPHONE-EVENT", 48000)
+
+
 # Offering
 
 
@@ -449,6 +554,25 @@ def test_we_can_put_the_peer_on_hold() -> None:
     assert call.accept_answer(sdp(AUDIO, "a=recvonly")).direction == "sendonly"
 
 
+def test_while_we_hold_no_answer_lets_the_peer_be_heard() -> None:
+    call = session()
+    call.answer(sdp(AUDIO))
+    call.hold(True)
+    assert audio_of(call.offer()).direction == "sendonly"
+    assert call.accept_answer(sdp(AUDIO, "a=sendrecv")).direction == "sendonly", "whatever it answers"
+    for theirs, ours in (
+        ("sendrecv", "sendonly"),
+        ("sendonly", "inactive"),
+        ("recvonly", "sendonly"),
+        ("inactive", "inactive"),
+    ):
+        body, parameters = call.answer(sdp(AUDIO, f"a={theirs}"))
+        assert audio_of(body).direction == parameters.direction == ours
+    call.hold(False)
+    assert audio_of(call.offer()).direction == "sendrecv"
+    assert call.accept_answer(sdp(AUDIO, "a=sendrecv")).direction == "sendrecv"
+
+
 def test_two_of_us_agree() -> None:
     caller = session()
     callee = AudioSession(dataclasses.replace(LOCAL, host="203.0.113.2", port=50000, rtcp_port=50001), 8)
@@ -487,3 +611,16 @@ def test_any_sequence_of_offers_is_answered_or_refused_by_our_own_errors(offers:
         bodies.append(answer)
     for earlier, later in zip(range(len(versions)), range(1, len(versions)), strict=False):
         assert versions[later] - versions[earlier] == (bodies[later] != bodies[earlier])
+
+
+@pytest.mark.parametrize("line", ["a=rtcp-xr:voip-metrics", "a=rtcp-xr:rcvr-rtt=all:10 voip-metrics"])
+def test_who_wants_metrics_of_the_call_is_promised_them(line: str) -> None:
+    body, parameters = session().answer(sdp(AUDIO, line))
+    assert parameters.rtcp_xr
+    assert audio_of(body).attribute("rtcp-xr") == "voip-metrics"
+
+
+def test_who_does_not_ask_for_metrics_is_not_bothered_with_them() -> None:
+    body, parameters = session().answer(sdp(AUDIO, "a=rtcp-xr:rcvr-rtt=all"))
+    assert not parameters.rtcp_xr
+    assert audio_of(body).attribute("rtcp-xr") is None

@@ -213,6 +213,25 @@ def test_our_offer_refused_with_491_is_made_again_after_a_random_wait() -> None:
     assert call.results == [(200, False)]
 
 
+def test_an_offer_given_as_a_function_is_made_anew_for_each_try() -> None:
+    call = Answered()
+    versions = iter((b"first", b"second"))
+    call.call.re_invite(
+        lambda: next(versions), lambda status, response: call.results.append((status, response is None))
+    )
+    first = call.flow.take()[0]
+    assert isinstance(first, Request)
+    assert first.body == b"first"
+    call.harness.receive(peer_response(first, 491))
+    call.flow.take()
+    call.harness.advance(2.0)
+    again = call.flow.take()[0]
+    assert isinstance(again, Request)
+    assert again.body == b"second"
+    call.harness.receive(peer_response(again, 200))
+    assert call.results == [(200, False)]
+
+
 def test_owner_of_the_call_id_waits_longer_after_491() -> None:
     harness = Harness()
     outgoing = harness.call()

@@ -128,6 +128,11 @@ def test_ptime_of_the_field_is_read(line: bytes, expected: int | None) -> None:
     )
 
 
+def test_behind_the_last_port_there_is_none_for_reports() -> None:
+    assert media(b"m=audio 65535 RTP/AVP 0\r\n").rtcp_port == 0
+    assert media(b"m=audio 65535 RTP/AVP 0\r\na=rtcp:7\r\n").rtcp_port == 7
+
+
 def test_malformed_attributes_are_passed_over() -> None:
     section = media(
         b"m=audio 1 RTP/AVP 0 96 97 98 99 abc 9999\r\n"

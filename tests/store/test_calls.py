@@ -15,6 +15,8 @@ from store.records import (
     CallRecord,
     CallStatus,
     Organization,
+    RecordingFile,
+    RecordingStatus,
     TimelineEvent,
     TranscriptEntry,
 )
@@ -49,6 +51,8 @@ def full_call(organization_id: str) -> CallRecord:
         sip_from="<sip:x@y>",
         engine_call_id="e",
         statistics={"packets_received": 3, "jitter_ms": 1.5},
+        recording_status=RecordingStatus.READY,
+        recording_file=RecordingFile("disk:a.mp3", "mp3", 2, 8000, 61_480, 246_000, "ab" * 32),
     )
 
 
@@ -196,3 +200,56 @@ async def test_the_crash_sweep_reads_only_unfinished_calls(store: Store) -> None
     async with store.database.reading() as connection:
         plan = (await connection.execute(sa.text("EXPLAIN QUERY PLAN " + seen[0]))).all()
     assert [row[3] for row in plan] == ["SCAN calls USING INDEX ix_calls_unfinished"]
+
+
+async def test_recordings_that_are_not_kept_yet_are_found_after_a_start(
+    store: Store, organization: Organization
+) -> None:
+    by_status = {
+        status: call(organization.id, created_at=later(index), recording_status=status)
+        for index, status in enumerate(RecordingStatus)
+    }
+    await store.calls.save_batch(list(by_status.values()), [])
+    assert await store.calls.unfinished_recordings() == [
+        by_status[RecordingStatus.RECORDING],
+        by_status[RecordingStatus.PROCESSING],
+    ]
+
+
+async def test_recordings_of_calls_that_ended_long_ago_are_found_oldest_first(
+    store: Store, organization: Organization
+) -> None:
+    ended = [
+        call(
+            organization.id,
+            status=CallStatus.ENDED,
+            ended_at=later(seconds),
+            recording_status=RecordingStatus.READY,
+        )
+        for seconds in (30, 10, 20, 40)
+    ]
+    deleted = call(organization.id, status=CallStatus.ENDED, ended_at=later(5))
+    failed = replace(deleted, id=uuid7(), recording_status=RecordingStatus.FAILED)
+    await store.calls.save_batch([*ended, deleted, failed], [])
+    assert await store.calls.recordings_older_than(later(40), 10) == [failed, ended[1], ended[2], ended[0]]
+    assert await store.calls.recordings_older_than(later(40), 2) == [failed, ended[1]]
+
+
+async def test_recordings_are_found_without_reading_every_call(
+    store: Store, organization: Organization
+) -> None:
+    async with store.database.reading() as connection:
+        plan = await connection.execute(
+            sa.text(
+                "EXPLAIN QUERY PLAN SELECT id FROM calls WHERE recording_status IN ('failed', 'ready')"
+                " AND ended_at < 5 ORDER BY recording_status, ended_at"
+            )
+        )
+        assert "ix_calls_recorded" in str(plan.all())
+
+
+async def test_a_call_is_found_by_its_id_alone(store: Store, organization: Organization) -> None:
+    record = full_call(organization.id)
+    await store.calls.insert(record)
+    assert await store.calls.find(record.id) == record
+    assert await store.calls.find(uuid7()) is None

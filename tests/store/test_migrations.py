@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -9,10 +10,10 @@ from alembic.runtime.migration import MigrationContext
 
 from store import Store
 from store.identifiers import uuid7
-from store.migrations import downgrade_to_base, upgrade_to_head
-from store.records import Organization
+from store.migrations import downgrade_to, downgrade_to_base, upgrade_to_head
+from store.records import MediaEncryption, Organization
 from store.tables import metadata
-from tests.store.samples import T0
+from tests.store.samples import T0, call, trunk
 
 
 async def test_a_fresh_store_has_exactly_the_schema_of_the_tables(store: Store) -> None:
@@ -66,3 +67,27 @@ async def test_the_schema_can_be_taken_down_and_built_again(store: Store, organi
         await connection.run_sync(downgrade_to_base)
         await connection.run_sync(upgrade_to_head)
     assert await store.organizations.list() == []
+
+
+async def test_trunks_from_before_encryption_go_on_in_the_clear(
+    store: Store, organization: Organization
+) -> None:
+    old = trunk(organization.id)
+    await store.trunks.create(old)
+    async with store.database.transaction() as connection:
+        await connection.run_sync(downgrade_to, "0004")
+        await connection.run_sync(upgrade_to_head)
+    (found,) = await store.trunks.all_trunks()
+    assert found == replace(old, media_encryption=MediaEncryption.DISABLE)
+
+
+async def test_calls_that_were_recorded_before_recordings_were_kept_are_taken_up(
+    store: Store, organization: Organization
+) -> None:
+    recorded, plain = call(organization.id, recording_path="/data/a.wav"), call(organization.id)
+    await store.calls.save_batch([recorded, plain], [])
+    async with store.database.transaction() as connection:
+        await connection.run_sync(downgrade_to, "0003")
+        await connection.run_sync(upgrade_to_head)
+    found = await store.calls.unfinished_recordings()
+    assert [(call.id, call.recording_path) for call in found] == [(recorded.id, "/data/a.wav")]

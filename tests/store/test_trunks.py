@@ -7,7 +7,17 @@ import pytest
 from store import Store
 from store.errors import ConstraintError, MissingRowError
 from store.identifiers import uuid7
-from store.records import NumberFormat, Organization, TrunkInbound, TrunkOutbound, TrunkTransport
+from store.records import (
+    DtmfMode,
+    MediaEncryption,
+    NumberFormat,
+    Organization,
+    SrtpKeying,
+    SymmetricRtp,
+    TrunkInbound,
+    TrunkOutbound,
+    TrunkTransport,
+)
 from tests.store.samples import later, number, trunk
 
 
@@ -20,6 +30,10 @@ async def test_a_trunk_comes_back_as_it_was_put_in(store: Store, organization: O
         default_country="DE",
         codecs=("PCMA",),
         enabled=False,
+        dtmf=DtmfMode.INBAND,
+        media_encryption=MediaEncryption.REQUIRE,
+        srtp_keying=SrtpKeying.DTLS,
+        symmetric=SymmetricRtp.ALWAYS,
     )
     inbound_only = trunk(organization.id, inbound=TrunkInbound(()))
     outbound_only = trunk(organization.id, outbound=TrunkOutbound("192.0.2.1"))

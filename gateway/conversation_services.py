@@ -1,0 +1,44 @@
+"""What a conversation is given: services that all of them share, and whom it tells what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from gateway.call import Call
+from gateway.config import AmdSection, CallsSection, EngineSection, WatchdogsSection
+from gateway.failure_reasons import EndReason, FailureReason
+from gateway.metrics import GatewayMetrics
+from media.messages import RecordingFinished
+from media.plane import MediaPlane
+from media.ultravox.rest import UltravoxClient
+
+
+class ConversationListener(Protocol):
+    """The session that owns the conversation."""
+
+    def on_engine_open(self) -> None:
+        """The engine's socket stands."""
+
+    def on_conversation_over(self, reason: EndReason) -> None:
+        """The agent ended the conversation and everything it said was played."""
+
+    def on_conversation_lost(self, reason: FailureReason, detail: str) -> None:
+        """The conversation cannot go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationServices:
+    """What every conversation shares."""
+
+    plane: MediaPlane
+    engine: UltravoxClient
+    engine_config: EngineSection
+    calls_config: CallsSection
+    metrics: GatewayMetrics
+    first_packet_timeout_s: float
+    silence_timeout_s: float
+    amd_config: AmdSection = field(default_factory=AmdSection)
+    watchdogs_config: WatchdogsSection = field(default_factory=WatchdogsSection)
+    on_recording_finished: Callable[[Call, RecordingFinished], None] | None = None
