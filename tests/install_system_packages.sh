@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
-# Installs the programs that the end-to-end tests drive and pip cannot bring: SIPp and the baresip softphone.
+# Installs what the tests drive and pip cannot bring: SIPp, the baresip softphone, the openssl command, and a C compiler with
+# OpenSSL's headers for the benchmark's load generator.
 # Does nothing when they are there. Needs Debian's apt and root (or a sudo that asks for no password) otherwise.
 set -euo pipefail
 
 # Program on the PATH -> Debian package that brings it.
-programs=(sipp:sip-tester baresip:baresip-core)
+programs=(sipp:sip-tester baresip:baresip-core openssl:openssl cc:gcc)
 
 missing=()
 for entry in "${programs[@]}"; do
     command -v "${entry%%:*}" >/dev/null 2>&1 || missing+=("${entry##*:}")
 done
+echo '#include <openssl/ssl.h>' | cc -E - >/dev/null 2>&1 || missing+=(libc6-dev libssl-dev)
 [ "${#missing[@]}" -eq 0 ] && exit 0
 
 refuse() {
