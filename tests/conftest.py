@@ -26,7 +26,6 @@ ALONE = (
     TESTS / "bench",
     TESTS / "media" / "test_in_process.py",
     TESTS / "media" / "worker",
-    END_TO_END / "test_audio_content.py",
     END_TO_END / "test_audio_delay.py",
     END_TO_END / "test_impaired_audio.py",
     END_TO_END / "test_many_calls.py",
