@@ -12,7 +12,7 @@ test: $(VENV)/.dev
 	@tests/install_system_packages.sh
 	$(MAKE) --no-print-directory lint
 	$(PY) -m pytest -n 2 --dist loadfile -m "not real_time"
-	$(PY) -m pytest -n 3 --dist loadfile -m "real_time and not alone"
+	$(PY) -m pytest -n 2 --dist loadfile -m "real_time and not alone"
 	$(PY) -m pytest -m alone
 
 lint: $(VENV)/.dev

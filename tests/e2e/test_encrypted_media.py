@@ -136,7 +136,9 @@ async def test_a_call_in_the_clear_is_refused_where_encryption_is_required(
         answer = await call.until_final()
     assert answer.status == 488
     record = await asyncio.to_thread(
-        api.wait_for_call, lambda call: call["phone_number"] == "+15557651006", direction="inbound"
+        api.wait_for_call,
+        lambda call: call["phone_number"] == "+15557651006" and call["status"] == "failed",
+        direction="inbound",
     )
     assert record["failure_reason"] == "media-negotiation-failed"
     assert "has to be encrypted" in record["sip"]["reason"]
