@@ -8,11 +8,11 @@ agent's settings themselves, so that a change counts from the next call on.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from dataclasses import replace
 
 import structlog
 
+from gateway.background_task import BackgroundTask
 from gateway.directory import Directory
 from gateway.engine_request import engine_settings
 from media.ultravox.agent_settings import AgentSettingsError
@@ -27,29 +27,22 @@ FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
 
 
-class AgentSync:
+class AgentSync(BackgroundTask):
     """One task that works off the directory's agents that the engine does not know yet."""
 
     def __init__(
         self, directory: Directory, engine: UltravoxClient, *, first_pause_s: float = FIRST_PAUSE_S
     ) -> None:
+        super().__init__("agent-sync")
         self._first_pause_s = first_pause_s
         self._directory = directory
         self._engine = engine
-        self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self.offered = asyncio.Event()  # set once each agent was offered, with success or without
 
     def start(self) -> None:
         self._directory.on_agent_changed = self._wake.set
-        self._task = asyncio.create_task(self._run(), name="agent-sync")
-
-    async def close(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        super().start()
 
     async def _run(self) -> None:
         pause = self._first_pause_s

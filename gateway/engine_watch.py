@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 
 import structlog
 
+from gateway.background_task import BackgroundTask
 from media.ultravox.errors import EngineApiError
 from media.ultravox.rest import UltravoxClient
 
@@ -16,24 +16,14 @@ INTERVAL_S = 15.0
 INTERVAL_WHEN_AWAY_S = 2.0
 
 
-class EngineWatch:
+class EngineWatch(BackgroundTask):
     """`state` is `ok` or the reason why the engine is not."""
 
     def __init__(self, engine: UltravoxClient) -> None:
+        super().__init__("engine-watch")
         self._engine = engine
-        self._task: asyncio.Task[None] | None = None
         self.state = "not asked yet"
         self.asked = asyncio.Event()  # set once there is an answer, good or bad
-
-    def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="engine-watch")
-
-    async def close(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
 
     async def _run(self) -> None:
         while True:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from datetime import timedelta
 
 import structlog
 
+from gateway.background_task import BackgroundTask
 from gateway.call import Clock
 from gateway.errors import ConflictError, NotFoundError, UnavailableError
 from gateway.recordings.archive import RecordingArchive
@@ -19,7 +19,7 @@ INTERVAL_S = 3600.0
 BATCH = 100
 
 
-class RecordingSweeper:
+class RecordingSweeper(BackgroundTask):
     """`retention_days` 0 keeps recordings for ever."""
 
     def __init__(
@@ -29,21 +29,11 @@ class RecordingSweeper:
         retention_days: float,
         clock: Clock | None = None,
     ) -> None:
+        super().__init__("recording-sweeper")
         self._archive = archive
         self._calls = calls
         self._retention = timedelta(days=retention_days)
         self._clock = clock or Clock()
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="recording-sweeper")
-
-    async def close(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
 
     async def _run(self) -> None:
         while True:

@@ -1,0 +1,43 @@
+"""The life of work beside the calls."""
+
+import asyncio
+
+from gateway.background_task import BackgroundTask
+
+
+class Counter(BackgroundTask):
+    def __init__(self) -> None:
+        super().__init__("counter")
+        self.rounds = 0
+        self.ended = False
+
+    async def _run(self) -> None:
+        try:
+            while True:
+                self.rounds += 1
+                await asyncio.sleep(0)
+        finally:
+            self.ended = True
+
+
+async def test_it_runs_from_start_to_close() -> None:
+    counter = Counter()
+    counter.start()
+    assert "counter" in [task.get_name() for task in asyncio.all_tasks()]
+    while counter.rounds < 3:
+        await asyncio.sleep(0)
+    await counter.close()
+    assert counter.ended
+    rounds = counter.rounds
+    await asyncio.sleep(0)
+    assert counter.rounds == rounds
+
+
+async def test_it_may_be_closed_twice_and_without_a_start() -> None:
+    counter = Counter()
+    await counter.close()
+    counter.start()
+    await asyncio.sleep(0)
+    await counter.close()
+    await counter.close()
+    assert counter.ended
