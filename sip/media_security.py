@@ -17,7 +17,6 @@ from sip.sdp_security import (
     PLAIN_PROFILES,
     SUITES,
     CryptoAttribute,
-    DtlsIdentity,
     IceCredentials,
     MediaEncryption,
     SrtpKeying,
@@ -235,5 +234,5 @@ def names_encryption(remote: SessionDescription, section: MediaDescription) -> b
     return (
         section.protocol.upper() not in PLAIN_PROFILES
         or bool(crypto_attributes(section))
-        or isinstance(dtls_identity(remote, section), DtlsIdentity)
+        or dtls_identity(remote, section) is not None
     )

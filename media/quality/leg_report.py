@@ -8,6 +8,7 @@ from media.engine_link import EngineLink
 from media.latching import Source
 from media.messages import LegStatistics
 from media.playout import Playout
+from media.quality.call_quality import StreamCounters
 from media.quality.diagnosis import Diagnosis, Symptoms, diagnose
 from media.quality.leg_monitor import LegMonitor
 from media.quality.turn_latency import percentile
@@ -31,7 +32,7 @@ def leg_statistics(
     counters = monitor.counters()
     if counters is not None:
         quality.settle(counters, monitor.impairment())
-    found = _diagnosis(rtp, playout, monitor)
+    found = _diagnosis(rtp, playout, monitor, counters)
     first_agent, answered = turns.first_agent_at, monitor.answered_at
     return LegStatistics(
         codec=settled.codec if settled is not None else None,
@@ -119,11 +120,12 @@ def _remote_view(rtp: RtpSession) -> dict[str, Any]:
     return view
 
 
-def _diagnosis(rtp: RtpSession, playout: Playout, monitor: LegMonitor) -> Diagnosis | None:
+def _diagnosis(
+    rtp: RtpSession, playout: Playout, monitor: LegMonitor, counters: StreamCounters | None
+) -> Diagnosis | None:
     if monitor.answered_at is None:
         return None
     now, turns, latch = monitor.now, monitor.turns, rtp.latch
-    counters = monitor.counters()
     return diagnose(
         Symptoms(
             answered_s=now - monitor.answered_at,

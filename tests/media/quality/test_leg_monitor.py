@@ -1,7 +1,5 @@
 """The listener inside a real leg, whose clock the test turns."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
@@ -43,15 +41,6 @@ def _piece(audio: Samples | None, index: int) -> Samples:
 
 
 VOICE = tone(300, 1000, level_dbfs=-15)
-
-
-@pytest.fixture
-def talk() -> Iterator[Talk]:
-    made = Talk()
-    yield made
-    made.files.close(5.0)
-    for sock in (made.peer, made.rtcp, *made.sockets):
-        sock.close()
 
 
 def test_a_turn_and_a_barge_in_are_told_with_their_times(talk: Talk) -> None:

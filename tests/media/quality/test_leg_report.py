@@ -1,7 +1,5 @@
 """A leg's statistics as the gateway gets them."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
@@ -11,15 +9,6 @@ from media.quality.leg_report import spell
 from media.rtp import RtpPacket
 from tests.media.quality.test_leg_monitor import VOICE, Talk
 from tests.media.test_leg import LEG
-
-
-@pytest.fixture
-def talk() -> Iterator[Talk]:
-    made = Talk()
-    yield made
-    made.files.close(5.0)
-    for sock in (made.peer, made.rtcp, *made.sockets):
-        sock.close()
 
 
 def test_a_good_conversation_has_good_figures_and_no_diagnosis(talk: Talk) -> None:
