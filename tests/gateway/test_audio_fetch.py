@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from gateway.audio_fetch import AudioFetcher, AudioFetchError, FetchLimits, is_public
+from gateway.audio_fetch import AudioFetcher, AudioFetchError, FetchLimits
 from gateway.errors import InvalidRequestError
 
 Serve = Callable[[Callable[[web.Request], Awaitable[web.StreamResponse]]], Awaitable[str]]
@@ -99,27 +99,6 @@ def test_what_can_never_be_fetched_is_refused_at_once(tmp_path: Path, url: str) 
 def test_a_public_address_may_be_tried(tmp_path: Path) -> None:
     for url in ("https://example.com/a.mp3", "http://93.184.215.14:8080/a", "https://[2606:2800::1]/a"):
         AudioFetcher(tmp_path, FetchLimits()).check(url)
-
-
-@pytest.mark.parametrize(
-    ("literal", "public"),
-    [
-        ("8.8.8.8", True),
-        ("2001:4860:4860::8888", True),
-        ("192.168.1.1", False),
-        ("100.64.0.1", False),
-        ("224.0.0.1", False),
-        ("::ffff:10.0.0.1", False),
-        ("::ffff:8.8.8.8", True),
-        ("64:ff9b::a00:1", False),  # 10.0.0.1 behind NAT64
-        ("2002:a00:1::", False),  # 10.0.0.1 by 6to4
-        ("fd00::1", False),
-        ("fe80::1%eth0", False),
-        ("name", False),
-    ],
-)
-def test_what_counts_as_public(literal: str, public: bool) -> None:
-    assert is_public(literal) is public
 
 
 async def test_a_redirect_is_refused(tmp_path: Path, serve: Serve) -> None:

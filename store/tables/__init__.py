@@ -1,0 +1,24 @@
+"""The tables, in types that cost nothing to bind: identifiers and JSON documents as text, times as integers.
+
+A time is whole microseconds since 1970 UTC (`*_at`); a JSON document is text written by `store.columns`.
+The schema is made by the migrations in `store/migrations`; a test holds the two equal.
+"""
+
+from store.tables.accounts import api_keys, idempotency_keys, organizations
+from store.tables.agents import agents
+from store.tables.calls import UNFINISHED_STATUSES, call_timeline, calls
+from store.tables.schema import metadata
+from store.tables.telephony import phone_numbers, trunks
+
+__all__ = [
+    "UNFINISHED_STATUSES",
+    "agents",
+    "api_keys",
+    "call_timeline",
+    "calls",
+    "idempotency_keys",
+    "metadata",
+    "organizations",
+    "phone_numbers",
+    "trunks",
+]

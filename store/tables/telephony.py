@@ -1,0 +1,54 @@
+"""Trunks and telephone numbers."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from store.tables.schema import id_column, metadata, reference_column, time_column
+
+trunks = sa.Table(
+    "trunks",
+    metadata,
+    id_column(primary_key=True),
+    reference_column("organization_id", "organizations.id"),
+    sa.Column("name", sa.Text, nullable=False),
+    time_column("created_at"),
+    time_column("updated_at"),
+    sa.Column("inbound_allowed_addresses", sa.Text),  # null: no inbound side
+    sa.Column("outbound_address", sa.Text),  # null: no outbound side
+    sa.Column("outbound_transport", sa.String(8)),
+    sa.Column("outbound_auth_username", sa.Text),
+    sa.Column("outbound_auth_password", sa.Text),
+    sa.Column("outbound_from_host", sa.Text),
+    sa.Column("number_format", sa.String(16), nullable=False),
+    sa.Column("default_country", sa.String(2)),
+    sa.Column("codecs", sa.Text, nullable=False),
+    sa.Column("enabled", sa.Boolean, nullable=False),
+    sa.Column("dtmf", sa.String(16), nullable=False, server_default="auto"),
+    sa.Column("media_encryption", sa.String(16), nullable=False, server_default="disable"),
+    sa.Column("srtp_keying", sa.String(8), nullable=False, server_default="sdes"),
+    sa.Column("symmetric", sa.String(8), nullable=False, server_default="auto"),
+    sa.Index(None, "organization_id", "created_at", "id"),
+)
+
+phone_numbers = sa.Table(
+    "phone_numbers",
+    metadata,
+    id_column(primary_key=True),
+    reference_column("organization_id", "organizations.id"),
+    sa.Column("phone_number", sa.String(32), nullable=False),
+    time_column("created_at"),
+    time_column("updated_at"),
+    sa.Column("friendly_name", sa.Text),
+    sa.Column("provider_type", sa.String(32), nullable=False),
+    sa.Column("type", sa.String(32), nullable=False),
+    sa.Column("country", sa.String(2)),
+    reference_column("trunk_id", "trunks.id", nullable=True),
+    reference_column("inbound_agent_id", "agents.id", nullable=True),
+    reference_column("outbound_agent_id", "agents.id", nullable=True),
+    sa.UniqueConstraint("phone_number"),
+    sa.Index(None, "organization_id", "created_at", "id"),
+    sa.Index(None, "trunk_id"),
+    sa.Index(None, "inbound_agent_id"),
+    sa.Index(None, "outbound_agent_id"),
+)
