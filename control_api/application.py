@@ -14,6 +14,7 @@ from control_api import (
     routes_agents,
     routes_call_control,
     routes_calls,
+    routes_keys,
     routes_numbers,
     routes_operations,
     routes_recordings,
@@ -40,6 +41,7 @@ TAGS = [
     {"name": routes_numbers.TAG, "description": "Telephone numbers and the agents they belong to."},
     {"name": routes_trunks.TAG, "description": "SIP trunks to carriers and PBXs."},
     {"name": routes_routing.TAG, "description": "Why a call goes where it goes."},
+    {"name": routes_keys.TAG, "description": "Who may use this API."},
     {"name": routes_operations.TAG, "description": "Health and metrics."},
 ]
 
@@ -64,9 +66,10 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         routes_call_control.call_control_router(API_PREFIX, gateway.control),
         routes_streams.streams_router(API_PREFIX, gateway.streams, gateway.control),
         routes_agents.agents_router(API_PREFIX, gateway.directory),
-        routes_numbers.numbers_router(API_PREFIX, gateway.directory),
+        routes_numbers.numbers_router(API_PREFIX, gateway.directory, gateway.numbers),
         routes_trunks.trunks_router(API_PREFIX, gateway.directory),
         routes_routing.routing_router(API_PREFIX, gateway),
+        routes_keys.keys_router(API_PREFIX, gateway.directory),
         routes_operations.operations_router(API_PREFIX, gateway),
     )
     _add_routes(app, routers)

@@ -16,6 +16,7 @@ from gateway.event_stream import StreamItem
 from gateway.health import Health
 from gateway.listening import CallListeners
 from gateway.new_call import NewCall
+from gateway.numbers.service import NumberService
 from gateway.recordings.service import RecordingService
 from store.records import CallFilter, CallRecord, Page, TimelineEvent
 
@@ -116,6 +117,9 @@ class GatewayServices(Protocol):
 
     @property
     def directory(self) -> Directory: ...
+
+    @property
+    def numbers(self) -> NumberService: ...
 
     @property
     def calls(self) -> CallService: ...

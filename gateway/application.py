@@ -32,6 +32,9 @@ from gateway.loop_watch import LoopWatch
 from gateway.media_address import MediaAddress
 from gateway.media_plane import open_media_plane
 from gateway.metrics import GatewayMetrics
+from gateway.numbers.carriers import Carriers
+from gateway.numbers.service import NumberService
+from gateway.numbers.stock import LocalInventory, NoProvider
 from gateway.open_store import open_store
 from gateway.outbound import OutboundServices
 from gateway.recordings.retention import RecordingSweeper
@@ -39,6 +42,7 @@ from gateway.recordings.service import RecordingService
 from gateway.recordings.setup import open_archive, open_links
 from gateway.session import SessionServices
 from gateway.sweep import fail_orphans
+from gateway.trunk_probe import TrunkProbe
 from media.ultravox.rest import UltravoxClient
 from media.worker.supervisor import WorkerPool
 from routing.explain import explain_data
@@ -96,6 +100,12 @@ class Gateway:
             ),
             on_invite=self._take_invite,
             on_options=self._answer_options,
+        )
+        self.numbers = NumberService(
+            self.directory,
+            Carriers(telnyx_url=config.numbers.telnyx_url, twilio_url=config.numbers.twilio_url),
+            LocalInventory(store) if config.numbers.provider == "inventory" else NoProvider(),
+            TrunkProbe(self._user_agent),
         )
         self._engine_watch = EngineWatch(self._engine)
         self._agent_sync = AgentSync(self.directory, self._engine)

@@ -7,6 +7,7 @@ explains each key.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from pathlib import Path
@@ -92,6 +93,14 @@ class SipSection(Section):
 class HttpSection(Section):
     listen: str = "127.0.0.1:8080"
     rate_limit_per_minute: int = Field(default=600, ge=0)
+    trusted_proxies: tuple[str, ...] = ()  # whose X-Forwarded-For and X-Forwarded-Proto are believed
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            ipaddress.ip_network(text, strict=False)
+        return value
 
     @field_validator("listen")
     @classmethod
@@ -262,6 +271,14 @@ class RecordingsSection(Section):
         return self
 
 
+class NumbersSection(Section):
+    """Where numbers come from."""
+
+    provider: Literal["inventory", "none"] = "inventory"  # what customers can buy from
+    telnyx_url: str = "https://api.telnyx.com"
+    twilio_url: str = "https://api.twilio.com"
+
+
 class LoggingSection(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["text", "json"] = "text"
@@ -281,6 +298,7 @@ class Config(Section):
     amd: AmdSection = AmdSection()
     watchdogs: WatchdogsSection = WatchdogsSection()
     recordings: RecordingsSection = RecordingsSection()
+    numbers: NumbersSection = NumbersSection()
     logging: LoggingSection = LoggingSection()
 
     @model_validator(mode="after")

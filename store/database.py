@@ -6,6 +6,7 @@ from store.agents import AgentRepository
 from store.calls import CallRepository
 from store.connection import Database
 from store.idempotency import IdempotencyRepository
+from store.inventory import InventoryRepository
 from store.keys import KeyRepository
 from store.numbers import NumberRepository
 from store.organizations import OrganizationRepository
@@ -21,6 +22,7 @@ class Store:
         self.keys = KeyRepository(database)
         self.agents = AgentRepository(database)
         self.numbers = NumberRepository(database)
+        self.inventory = InventoryRepository(database)
         self.trunks = TrunkRepository(database)
         self.calls = CallRepository(database)
         self.idempotency = IdempotencyRepository(database)

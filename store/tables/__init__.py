@@ -8,7 +8,7 @@ from store.tables.accounts import api_keys, idempotency_keys, organizations
 from store.tables.agents import agents
 from store.tables.calls import UNFINISHED_STATUSES, call_timeline, calls
 from store.tables.schema import metadata
-from store.tables.telephony import phone_numbers, trunks
+from store.tables.telephony import number_inventory, phone_numbers, trunks
 
 __all__ = [
     "UNFINISHED_STATUSES",
@@ -18,6 +18,7 @@ __all__ = [
     "calls",
     "idempotency_keys",
     "metadata",
+    "number_inventory",
     "organizations",
     "phone_numbers",
     "trunks",
