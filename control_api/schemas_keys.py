@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from control_api.envelope import optional_timestamp, timestamp
 from control_api.schemas_shared import RequestModel, ResponseModel, Timestamp, Uuid
+from gateway.timestamps import optional_timestamp, timestamp
 from store.records import ApiKey
 
 Network = Annotated[str, Field(max_length=64, examples=["203.0.113.0/24"])]

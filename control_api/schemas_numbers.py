@@ -7,7 +7,6 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from control_api.envelope import timestamp
 from control_api.schemas_shared import (
     DURATION_SCHEMA,
     DurationText,
@@ -32,6 +31,7 @@ from gateway.numbers.carriers import (
     TelnyxAccount,
     TwilioAccount,
 )
+from gateway.timestamps import timestamp
 from store.inventory import StockedNumber, StockQuery
 from store.records import PhoneNumber, TrunkInbound, TrunkOutbound
 

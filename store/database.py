@@ -10,7 +10,9 @@ from store.inventory import InventoryRepository
 from store.keys import KeyRepository
 from store.numbers import NumberRepository
 from store.organizations import OrganizationRepository
+from store.outbox import Outbox
 from store.trunks import TrunkRepository
+from store.webhook_endpoints import WebhookEndpointRepository
 
 
 class Store:
@@ -26,6 +28,8 @@ class Store:
         self.trunks = TrunkRepository(database)
         self.calls = CallRepository(database)
         self.idempotency = IdempotencyRepository(database)
+        self.outbox = Outbox(database)
+        self.webhook_endpoints = WebhookEndpointRepository(database)
 
     @classmethod
     async def open(cls, url: str) -> Store:

@@ -9,6 +9,7 @@ from store.tables.agents import agents
 from store.tables.calls import UNFINISHED_STATUSES, call_timeline, calls
 from store.tables.schema import metadata
 from store.tables.telephony import number_inventory, phone_numbers, trunks
+from store.tables.webhooks import webhook_deliveries, webhook_endpoints, webhook_events
 
 __all__ = [
     "UNFINISHED_STATUSES",
@@ -22,4 +23,7 @@ __all__ = [
     "organizations",
     "phone_numbers",
     "trunks",
+    "webhook_deliveries",
+    "webhook_endpoints",
+    "webhook_events",
 ]
