@@ -5,6 +5,7 @@ from __future__ import annotations
 from store.agents import AgentRepository
 from store.calls import CallRepository
 from store.connection import Database
+from store.engine_removals import EngineRemovalRepository
 from store.idempotency import IdempotencyRepository
 from store.keys import KeyRepository
 from store.numbers import NumberRepository
@@ -24,6 +25,7 @@ class Store:
         self.trunks = TrunkRepository(database)
         self.calls = CallRepository(database)
         self.idempotency = IdempotencyRepository(database)
+        self.engine_removals = EngineRemovalRepository(database)
 
     @classmethod
     async def open(cls, url: str) -> Store:
