@@ -22,6 +22,7 @@ from gateway.config import Config
 from gateway.conversation_services import ConversationServices
 from gateway.dial_queue import DialQueue
 from gateway.directory import Directory
+from gateway.engine_removals import EngineRemovals
 from gateway.engine_watch import EngineWatch
 from gateway.event_bus import EventBus
 from gateway.event_stream import EventStreams
@@ -112,7 +113,11 @@ class Gateway:
             TrunkProbe(self._user_agent),
         )
         self._engine_watch = EngineWatch(self._engine)
-        self._agent_sync = AgentSync(self.directory, self._engine)
+        self._agent_sync = AgentSync(
+            self.directory, self._engine, store.engine_removals, attempts=config.engine.sync_attempts
+        )
+        self._engine_removals = EngineRemovals(store.engine_removals, self._engine)
+        self.directory.on_agent_deleted = self._engine_removals.wake
         self._loop_watch = LoopWatch()
         session = SessionServices(
             live=self._live,
@@ -205,6 +210,7 @@ class Gateway:
         self._recording_sweeper.start()
         self._engine_watch.start()
         self._agent_sync.start()
+        self._engine_removals.start()
         return Addresses(sip=tuple(self._user_agent.addresses))
 
     async def wait_settled(self, timeout_s: float) -> None:
@@ -243,6 +249,7 @@ class Gateway:
             self.control,
             self._recording_sweeper,
             self._agent_sync,
+            self._engine_removals,
             self._engine_watch,
             self._loop_watch,
             self._user_agent,

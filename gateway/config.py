@@ -168,6 +168,7 @@ class EngineSection(Section):
     connect_timeout: Duration = 5.0
     recover_attempts: int = Field(default=2, ge=0, le=10)
     recover_timeout: Duration = 8.0
+    sync_attempts: int = Field(default=5, ge=1, le=100)
 
     @field_validator("base_url")
     @classmethod

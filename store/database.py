@@ -5,6 +5,7 @@ from __future__ import annotations
 from store.agents import AgentRepository
 from store.calls import CallRepository
 from store.connection import Database
+from store.engine_removals import EngineRemovalRepository
 from store.idempotency import IdempotencyRepository
 from store.inventory import InventoryRepository
 from store.keys import KeyRepository
@@ -30,6 +31,7 @@ class Store:
         self.idempotency = IdempotencyRepository(database)
         self.outbox = Outbox(database)
         self.webhook_endpoints = WebhookEndpointRepository(database)
+        self.engine_removals = EngineRemovalRepository(database)
 
     @classmethod
     async def open(cls, url: str) -> Store:

@@ -105,6 +105,8 @@ class Agent:
     status: AgentStatus = AgentStatus.DRAFT
     sync_error: str | None = None
     engine_agent_id: str | None = None
+    sync_pending: bool = True  # the engine does not have these settings yet
+    sync_attempts: int = 0  # refusals of these settings so far
 
 
 @dataclass(frozen=True, slots=True)

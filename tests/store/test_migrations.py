@@ -11,9 +11,9 @@ from alembic.runtime.migration import MigrationContext
 from store import Store
 from store.identifiers import uuid7
 from store.migrations import downgrade_to, downgrade_to_base, upgrade_to_head
-from store.records import MediaEncryption, Organization
+from store.records import AgentStatus, MediaEncryption, Organization
 from store.tables import metadata
-from tests.store.samples import T0, call, trunk
+from tests.store.samples import T0, agent, call, trunk
 
 
 async def test_a_fresh_store_has_exactly_the_schema_of_the_tables(store: Store) -> None:
@@ -91,3 +91,20 @@ async def test_calls_that_were_recorded_before_recordings_were_kept_are_taken_up
         await connection.run_sync(upgrade_to_head)
     found = await store.calls.unfinished_recordings()
     assert [(call.id, call.recording_path) for call in found] == [(recorded.id, "/data/a.wav")]
+
+
+async def test_agents_that_were_settled_before_the_engine_followed_changes_are_not_offered_again(
+    store: Store, organization: Organization
+) -> None:
+    for status in AgentStatus:
+        await store.agents.create(agent(organization.id, status=status))
+    async with store.database.transaction() as connection:
+        await connection.run_sync(downgrade_to, "0006")
+        await connection.run_sync(upgrade_to_head)
+    found = {each.status: each.sync_pending for each in await store.agents.all_agents()}
+    assert found == {
+        AgentStatus.DRAFT: True,
+        AgentStatus.CREATING: True,
+        AgentStatus.ACTIVE: False,
+        AgentStatus.FAILED: False,
+    }
