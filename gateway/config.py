@@ -262,6 +262,13 @@ class RecordingsSection(Section):
         return self
 
 
+class ContactsSection(Section):
+    """Bringing contacts in from files."""
+
+    import_max_bytes: int = Field(default=10 * 1024 * 1024, ge=1024)
+    import_max_rows: int = Field(default=100_000, ge=1)
+
+
 class LoggingSection(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["text", "json"] = "text"
@@ -281,6 +288,7 @@ class Config(Section):
     amd: AmdSection = AmdSection()
     watchdogs: WatchdogsSection = WatchdogsSection()
     recordings: RecordingsSection = RecordingsSection()
+    contacts: ContactsSection = ContactsSection()
     logging: LoggingSection = LoggingSection()
 
     @model_validator(mode="after")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from store.agents import AgentRepository
 from store.calls import CallRepository
 from store.connection import Database
+from store.contacts import ContactRepository
+from store.folders import FolderRepository
 from store.idempotency import IdempotencyRepository
 from store.keys import KeyRepository
 from store.numbers import NumberRepository
@@ -23,6 +25,8 @@ class Store:
         self.numbers = NumberRepository(database)
         self.trunks = TrunkRepository(database)
         self.calls = CallRepository(database)
+        self.folders = FolderRepository(database)
+        self.contacts = ContactRepository(database)
         self.idempotency = IdempotencyRepository(database)
 
     @classmethod

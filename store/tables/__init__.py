@@ -7,6 +7,7 @@ The schema is made by the migrations in `store/migrations`; a test holds the two
 from store.tables.accounts import api_keys, idempotency_keys, organizations
 from store.tables.agents import agents
 from store.tables.calls import UNFINISHED_STATUSES, call_timeline, calls
+from store.tables.contacts import contacts, folders
 from store.tables.schema import metadata
 from store.tables.telephony import phone_numbers, trunks
 
@@ -16,6 +17,8 @@ __all__ = [
     "api_keys",
     "call_timeline",
     "calls",
+    "contacts",
+    "folders",
     "idempotency_keys",
     "metadata",
     "organizations",
