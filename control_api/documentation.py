@@ -25,7 +25,7 @@ _MEANINGS = {
     403: "The API key is not good from your address; a recording's link was changed or has expired.",
     404: "There is no such object in your organisation.",
     409: "The object's state forbids it, or the first request with this idempotency key is still running.",
-    413: "The body is larger than 1 MiB.",
+    413: "The body is larger than it may be: 1 MiB, for files what the operator has set.",
     416: "There are no such bytes; `Content-Range` tells how many there are.",
     422: "A field is missing or wrong; `details.field` names it.",
     429: "Too many requests; wait `Retry-After` seconds.",

@@ -11,6 +11,7 @@ from control_api.idempotency import IdempotencyStore
 from gateway.call_actions import Side
 from gateway.call_control import ListenTicket, RecordingVerb
 from gateway.call_quality import CallQuality
+from gateway.contacts.contact_book import ContactBook
 from gateway.directory import Directory
 from gateway.event_stream import StreamItem
 from gateway.health import Health
@@ -96,9 +97,17 @@ class HttpSettings(Protocol):
     def rate_limit_per_minute(self) -> int: ...
 
 
+class ContactsSettings(Protocol):
+    @property
+    def import_max_bytes(self) -> int: ...
+
+
 class Settings(Protocol):
     @property
     def http(self) -> HttpSettings: ...
+
+    @property
+    def contacts(self) -> ContactsSettings: ...
 
 
 class Storage(Protocol):
@@ -123,6 +132,9 @@ class GatewayServices(Protocol):
 
     @property
     def calls(self) -> CallService: ...
+
+    @property
+    def contacts(self) -> ContactBook: ...
 
     @property
     def control(self) -> CallControlService: ...

@@ -19,6 +19,7 @@ from gateway.call import Call
 from gateway.call_control import CallControl
 from gateway.calls import CallService
 from gateway.config import Config
+from gateway.contacts.contact_book import ContactBook
 from gateway.conversation_services import ConversationServices
 from gateway.dial_queue import DialQueue
 from gateway.directory import Directory
@@ -81,6 +82,7 @@ class Gateway:
         self.registry = CollectorRegistry()
         self.metrics = GatewayMetrics(self.registry)
         self.directory = Directory(store)
+        self.contacts = ContactBook(store, import_max_rows=config.contacts.import_max_rows)
         self._draining = False
         self._started = False
         self._writer = CallWriter(store.calls)

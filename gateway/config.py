@@ -280,6 +280,13 @@ class NumbersSection(Section):
     twilio_url: str = "https://api.twilio.com"
 
 
+class ContactsSection(Section):
+    """Bringing contacts in from files."""
+
+    import_max_bytes: int = Field(default=10 * 1024 * 1024, ge=1024)
+    import_max_rows: int = Field(default=100_000, ge=1)
+
+
 class LoggingSection(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["text", "json"] = "text"
@@ -300,6 +307,7 @@ class Config(Section):
     watchdogs: WatchdogsSection = WatchdogsSection()
     recordings: RecordingsSection = RecordingsSection()
     numbers: NumbersSection = NumbersSection()
+    contacts: ContactsSection = ContactsSection()
     logging: LoggingSection = LoggingSection()
 
     @model_validator(mode="after")

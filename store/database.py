@@ -5,7 +5,9 @@ from __future__ import annotations
 from store.agents import AgentRepository
 from store.calls import CallRepository
 from store.connection import Database
+from store.contacts import ContactRepository
 from store.engine_removals import EngineRemovalRepository
+from store.folders import FolderRepository
 from store.idempotency import IdempotencyRepository
 from store.inventory import InventoryRepository
 from store.keys import KeyRepository
@@ -28,6 +30,8 @@ class Store:
         self.inventory = InventoryRepository(database)
         self.trunks = TrunkRepository(database)
         self.calls = CallRepository(database)
+        self.folders = FolderRepository(database)
+        self.contacts = ContactRepository(database)
         self.idempotency = IdempotencyRepository(database)
         self.outbox = Outbox(database)
         self.webhook_endpoints = WebhookEndpointRepository(database)

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from control_api.application import API_PREFIX, create_app
 from control_api.schemas_shared import ErrorEnvelope
 from gateway.config import Config, HttpSection
+from gateway.contacts.contact_book import ContactBook
 from gateway.directory import Directory
 from gateway.health import Health
 from gateway.new_agent import NewAgent
@@ -30,6 +31,7 @@ from tests.control_api.in_memory_control import InMemoryControl, InMemoryStreams
 from tests.control_api.recordings import recordings_of
 
 VOICE_ID = "a7f2ec82-f533-4f41-a8de-0e4351bd2ec5"
+IMPORT_MAX_ROWS = 50
 NOWHERE = "00000000-0000-7000-8000-000000000000"
 
 
@@ -50,6 +52,7 @@ class Gateway:
     explained: list[dict[str, Any]] = field(default_factory=list)
     recordings: RecordingService = field(init=False)
     numbers: NumberService = field(init=False)
+    contacts: ContactBook = field(init=False)
 
     def __post_init__(self) -> None:
         self.control = InMemoryControl(self.calls)
@@ -65,6 +68,7 @@ class Gateway:
     async def _probe(self, outbound: TrunkOutbound) -> ProbeResult:
         self.probed.append(outbound)
         return ProbeResult(self.probe_outcome, "It answered so.", 200)
+        self.contacts = ContactBook(self.store, import_max_rows=IMPORT_MAX_ROWS)
 
     def health(self) -> Health:
         return self.state
