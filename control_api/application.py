@@ -73,7 +73,6 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         routes_numbers.numbers_router(API_PREFIX, gateway.directory, gateway.numbers),
         routes_contacts.contacts_router(API_PREFIX, gateway.contacts),
         routes_folders.folders_router(API_PREFIX, gateway.contacts),
-        routes_numbers.numbers_router(API_PREFIX, gateway.directory),
         routes_trunks.trunks_router(API_PREFIX, gateway.directory),
         routes_routing.routing_router(API_PREFIX, gateway),
         routes_keys.keys_router(API_PREFIX, gateway.directory),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, StrictBool, create_model
 
-from control_api.envelope import duration, timestamp
+from control_api.envelope import duration
 from control_api.schemas_agent_settings import (
     BuiltInConfigIn,
     BuiltInConfigOut,

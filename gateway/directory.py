@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 
 from gateway.agent_directory import AgentDirectory
 from gateway.errors import ConflictError, InvalidRequestError, NotFoundError

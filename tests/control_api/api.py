@@ -64,11 +64,11 @@ class Gateway:
             LocalInventory(self.store),
             self._probe,
         )
+        self.contacts = ContactBook(self.store, import_max_rows=IMPORT_MAX_ROWS)
 
     async def _probe(self, outbound: TrunkOutbound) -> ProbeResult:
         self.probed.append(outbound)
         return ProbeResult(self.probe_outcome, "It answered so.", 200)
-        self.contacts = ContactBook(self.store, import_max_rows=IMPORT_MAX_ROWS)
 
     def health(self) -> Health:
         return self.state
