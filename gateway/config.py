@@ -287,6 +287,23 @@ class ContactsSection(Section):
     import_max_rows: int = Field(default=100_000, ge=1)
 
 
+class CarrierRate(Section):
+    """What a carrier takes. `trunk` is an id or a name; none: any managed number; the longest prefix wins."""
+
+    trunk: str | None = None
+    prefix: str = Field(default="", pattern=r"^(\+\d{0,15})?$")
+    cents_per_minute: float = Field(ge=0)
+    increment: Annotated[Duration, Field(gt=0)] = 60.0
+
+
+class RatesSection(Section):
+    """What calls cost, in US cents."""
+
+    engine_cents_per_minute: float = Field(default=5.0, ge=0)
+    engine_increment: Annotated[Duration, Field(gt=0)] = 6.0
+    carrier: tuple[CarrierRate, ...] = ()
+
+
 class LoggingSection(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["text", "json"] = "text"
@@ -308,6 +325,7 @@ class Config(Section):
     recordings: RecordingsSection = RecordingsSection()
     numbers: NumbersSection = NumbersSection()
     contacts: ContactsSection = ContactsSection()
+    rates: RatesSection = RatesSection()
     logging: LoggingSection = LoggingSection()
 
     @model_validator(mode="after")
