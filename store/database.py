@@ -12,6 +12,7 @@ from store.organizations import OrganizationRepository
 from store.outbox import Outbox
 from store.trunks import TrunkRepository
 from store.webhook_endpoints import WebhookEndpointRepository
+from store.webhook_queue import WebhookQueue
 
 
 class Store:
@@ -28,6 +29,7 @@ class Store:
         self.idempotency = IdempotencyRepository(database)
         self.outbox = Outbox(database)
         self.webhook_endpoints = WebhookEndpointRepository(database)
+        self.webhook_queue = WebhookQueue(database)
 
     @classmethod
     async def open(cls, url: str) -> Store:
