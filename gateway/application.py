@@ -47,6 +47,8 @@ from gateway.session import SessionServices
 from gateway.sweep import fail_orphans
 from gateway.trunk_probe import TrunkProbe
 from gateway.webhooks.call_journal import CallJournal
+from gateway.webhooks.deliverer import WebhookDeliverer, delivery_settings
+from gateway.webhooks.retention import DeliverySweeper
 from media.ultravox.rest import UltravoxClient
 from media.worker.supervisor import WorkerPool
 from routing.explain import explain_data
@@ -87,7 +89,7 @@ class Gateway:
         self._rate_card = RateCard(config.rates)
         self._draining = False
         self._started = False
-        self._writer = CallWriter(store.calls)
+        self._writer = CallWriter(store.calls, on_news=self._wake_webhooks)
         self._journal = CallJournal(self._writer, lambda record: self.recordings.public_url(record))
         self._live = LiveCalls(max_inbound=config.calls.max_inbound, max_outbound=config.calls.max_outbound)
         self._engine = UltravoxClient(
@@ -99,6 +101,12 @@ class Gateway:
         )
         self._recording_sweeper = RecordingSweeper(
             self._archive, store.calls, config.recordings.retention_days
+        )
+        self._deliverer = WebhookDeliverer(
+            store.webhook_queue, delivery_settings(config.webhooks), self.metrics
+        )
+        self._delivery_sweeper = DeliverySweeper(
+            store.webhook_queue, config.webhooks.keep_delivered, config.webhooks.keep_dead
         )
         self.recordings = RecordingService(self._archive, open_links(config), config.recordings.public_url)
         self.events = EventBus()
@@ -217,6 +225,8 @@ class Gateway:
         self._engine_watch.start()
         self._agent_sync.start()
         self._engine_removals.start()
+        self._deliverer.start()
+        self._delivery_sweeper.start()
         return Addresses(sip=tuple(self._user_agent.addresses))
 
     async def wait_settled(self, timeout_s: float) -> None:
@@ -263,6 +273,8 @@ class Gateway:
             self._archive,
             self._engine,
             self._writer,
+            self._delivery_sweeper,
+            self._deliverer,
             self.store,
         ):
             try:
@@ -325,6 +337,9 @@ class Gateway:
     def _take_invite(self, invite: IncomingCall) -> None:
         self._inbound.on_invite(invite)
 
+    def _wake_webhooks(self) -> None:
+        self._deliverer.wake()
+
     def _live_call(self, call_id: str) -> Call | None:
         session = self._live.get(call_id)
         return session.call if session is not None else None
@@ -345,6 +360,11 @@ class Gateway:
         gauge("event_watchers", "Event streams that are open.", lambda: self.events.subscribers)
         gauge("calls_queued", "Outbound calls that wait for a place.", lambda: len(self._queue))
         gauge("recordings_waiting", "Recordings not encoded and stored yet.", lambda: self._archive.waiting)
+        gauge(
+            "webhook_deliveries_waiting",
+            "Webhook deliveries that are not over, some seconds ago.",
+            lambda: self._deliverer.waiting,
+        )
         gauge("media_legs", "Media legs now.", lambda: self._plane.legs)
         if isinstance(self._plane, WorkerPool):
             self.metrics.watch_workers(self._plane)

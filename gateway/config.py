@@ -304,6 +304,17 @@ class RatesSection(Section):
     carrier: tuple[CarrierRate, ...] = ()
 
 
+class WebhooksSection(Section):
+    """How events are delivered to the endpoints that organisations and agents name."""
+
+    timeout: Duration = Field(default=10.0, gt=0)
+    concurrency: int = Field(default=64, ge=1, le=1000)  # requests at a time
+    endpoint_concurrency: int = Field(default=8, ge=1, le=100)  # of these to one endpoint
+    allow_private: bool = False
+    keep_delivered: Duration = 7 * 86_400.0  # 0 = for ever
+    keep_dead: Duration = 30 * 86_400.0  # 0 = for ever
+
+
 class LoggingSection(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["text", "json"] = "text"
@@ -326,6 +337,7 @@ class Config(Section):
     numbers: NumbersSection = NumbersSection()
     contacts: ContactsSection = ContactsSection()
     rates: RatesSection = RatesSection()
+    webhooks: WebhooksSection = WebhooksSection()
     logging: LoggingSection = LoggingSection()
 
     @model_validator(mode="after")

@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from gateway.config import Config
 from gateway.errors import ConfigurationError
 from store.database import Store
+from store.errors import StoreError
 
 
 async def open_store(config: Config) -> Store:
@@ -18,7 +19,7 @@ async def open_store(config: Config) -> Store:
     """
     try:
         return await Store.open(config.database_url())
-    except (SQLAlchemyError, OSError) as error:
+    except (SQLAlchemyError, StoreError, OSError) as error:
         raise ConfigurationError(f"the database cannot be used: {getattr(error, 'orig', error)}") from error
     except ImportError as error:
         raise ConfigurationError(f"the database's driver is missing: {error}") from error

@@ -16,6 +16,7 @@ from store.organizations import OrganizationRepository
 from store.outbox import Outbox
 from store.trunks import TrunkRepository
 from store.webhook_endpoints import WebhookEndpointRepository
+from store.webhook_queue import WebhookQueue
 
 
 class Store:
@@ -36,6 +37,7 @@ class Store:
         self.outbox = Outbox(database)
         self.webhook_endpoints = WebhookEndpointRepository(database)
         self.engine_removals = EngineRemovalRepository(database)
+        self.webhook_queue = WebhookQueue(database)
 
     @classmethod
     async def open(cls, url: str) -> Store:

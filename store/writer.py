@@ -21,7 +21,7 @@ import structlog
 from sqlalchemy import exc
 
 from store.calls import CallNews, CallRepository
-from store.errors import StoreError, WriterClosedError, WriterFullError
+from store.errors import StoreError, StoreUnavailableError, WriterClosedError, WriterFullError
 from store.records import CallRecord, TimelineEvent
 
 log = structlog.get_logger(__name__)
@@ -35,7 +35,7 @@ LONGEST_PAUSE = 5.0
 CLOSE_TIMEOUT = 10.0
 
 # The database is away, locked or full: the same batch may succeed later.
-_PASSING = (exc.OperationalError, exc.InterfaceError, exc.InternalError, exc.TimeoutError, OSError)
+_PASSING = StoreUnavailableError
 # This data cannot be written, now or later.
 _LASTING = (StoreError, exc.SQLAlchemyError, TypeError, ValueError, OverflowError)
 

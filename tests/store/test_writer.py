@@ -5,11 +5,10 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import exc
 
 from store import CallWriter, Store
 from store.calls import CallNews, CallRepository
-from store.errors import WriterClosedError, WriterFullError
+from store.errors import StoreUnavailableError, WriterClosedError, WriterFullError
 from store.identifiers import uuid7
 from store.records import CallRecord, CallStatus, Organization, TimelineEvent
 from tests.store.samples import call, events, later
@@ -33,7 +32,7 @@ class FailingCalls(CallRepository):
     ) -> None:
         if self.failures:
             self.failures -= 1
-            raise exc.OperationalError("INSERT", {}, Exception("database is locked"))
+            raise StoreUnavailableError("database is locked")
         await super().save_batch(records, events, news)
         self.batches.append(len(records))
 
