@@ -8,6 +8,8 @@ from gateway.new_trunk import NewTrunk
 from store.records import TrunkOutbound
 from tests.control_api.api import NOWHERE, World, error_of
 
+pytestmark = pytest.mark.both_databases
+
 NUMBER = "+14155550123"
 
 
