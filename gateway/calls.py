@@ -125,7 +125,7 @@ class CallService:
     async def list(
         self, organization_id: str, filter: CallFilter, limit: int, offset: int
     ) -> Page[CallRecord]:
-        await self._writer.flush()
+        await self._writer.catch_up()
         return await self._store.calls.list(organization_id, filter, limit, offset)
 
     async def pages(
@@ -217,7 +217,7 @@ class CallService:
 
     async def _stored(self, organization_id: str, call_id: str) -> CallRecord:
         if self._writer.waiting:
-            await self._writer.flush()
+            await self._writer.catch_up()
         record = await self._store.calls.get(organization_id, call_id)
         if record is None:
             raise NotFoundError(f"no call {call_id}", call_id=call_id)

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import Store
 from store.connection import Database
+from store.errors import NewerSchemaError
 from store.identifiers import uuid7
 from store.migrations import (
     downgrade_to,
@@ -182,3 +183,12 @@ async def _write_old(url: str, revision: str) -> dict[str, dict[str, Any]]:
             return await connection.run_sync(write)
     finally:
         await database.close()
+
+
+async def test_a_schema_of_a_later_version_is_refused(database_url: str) -> None:
+    store = await Store.open(database_url)
+    async with store.database.transaction() as connection:
+        await connection.execute(sa.text("UPDATE alembic_version SET version_num = 'later'"))
+    await store.close()
+    with pytest.raises(NewerSchemaError, match="later"):
+        await Store.open(database_url)
