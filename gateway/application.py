@@ -39,6 +39,7 @@ from gateway.numbers.service import NumberService
 from gateway.numbers.stock import LocalInventory, NoProvider
 from gateway.open_store import open_store
 from gateway.outbound import OutboundServices
+from gateway.precall import PrecallClient
 from gateway.rate_card import BilledCall, RateCard
 from gateway.recordings.retention import RecordingSweeper
 from gateway.recordings.service import RecordingService
@@ -124,6 +125,7 @@ class Gateway:
             LocalInventory(store) if config.numbers.provider == "inventory" else NoProvider(),
             TrunkProbe(self._user_agent),
         )
+        self._precall = PrecallClient(allow_private=config.webhooks.allow_private)
         self._engine_watch = EngineWatch(self._engine)
         self._agent_sync = AgentSync(
             self.directory, self._engine, store.engine_removals, attempts=config.engine.sync_attempts
@@ -167,6 +169,8 @@ class Gateway:
                 price=self._price,
                 recordings=recordings,
                 retry_after_s=config.calls.retry_after,
+                number=self.directory.number_on,
+                precall=self._precall,
             )
         )
         self._queue = DialQueue(
@@ -269,6 +273,7 @@ class Gateway:
             self._engine_watch,
             self._loop_watch,
             self._user_agent,
+            self._precall,
             self._plane,
             self._archive,
             self._engine,

@@ -13,7 +13,7 @@ from datetime import datetime
 
 import aiohttp
 
-from gateway.public_address import PrivateAddressError, PublicResolver, url_problem
+from gateway.public_address import PrivateAddressError, guarded_session, url_problem
 from gateway.webhooks.retry_schedule import Answer, retry_after
 from gateway.webhooks.signature import signed_headers
 from store.webhook_records import WebhookEndpoint
@@ -55,17 +55,7 @@ class WebhookSender:
 
     async def _post(self, url: str, headers: dict[str, str], body: bytes) -> Answer:
         if self._session is None:
-            connector = aiohttp.TCPConnector(
-                resolver=PublicResolver(allow_private=self._allow_private), limit=0
-            )
-            # No environment: a proxy of ours would resolve names by itself. No cookies between customers.
-            self._session = aiohttp.ClientSession(
-                connector=connector,
-                trust_env=False,
-                auto_decompress=False,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None),
-            )
+            self._session = guarded_session(allow_private=self._allow_private)
         async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as response:
             await response.content.read(READ_BYTES)
             status = response.status
