@@ -111,8 +111,7 @@ def test_a_trunk_is_tried_before_its_number_is_taken(gateway: Gateway, api: ApiC
         refused = api.http.post("/telephony/numbers/import", json=body)
     assert refused.status_code == 422
     assert refused.json()["error"]["code"] == "trunk_unreachable"
-    host, port = gateway.sip
-    imported = api.post("/telephony/numbers/import", {"phone_number": number, "sip_server": f"{host}:{port}"})
+    imported = api.post("/telephony/numbers/import", {"phone_number": number, "sip_server": gateway.sip})
     assert imported["trunk_id"] is not None
 
 
