@@ -7,6 +7,8 @@ from store.calls import CallRepository
 from store.connection import Database
 from store.idempotency import IdempotencyRepository
 from store.keys import KeyRepository
+from store.leaderships import LeadershipRepository
+from store.nodes import NodeRepository
 from store.numbers import NumberRepository
 from store.organizations import OrganizationRepository
 from store.trunks import TrunkRepository
@@ -23,6 +25,8 @@ class Store:
         self.numbers = NumberRepository(database)
         self.trunks = TrunkRepository(database)
         self.calls = CallRepository(database)
+        self.nodes = NodeRepository(database)
+        self.leaderships = LeadershipRepository(database)
         self.idempotency = IdempotencyRepository(database)
 
     @classmethod

@@ -7,6 +7,7 @@ The schema is made by the migrations in `store/migrations`; a test holds the two
 from store.tables.accounts import api_keys, idempotency_keys, organizations
 from store.tables.agents import agents
 from store.tables.calls import UNFINISHED_STATUSES, call_timeline, calls
+from store.tables.cluster import leaderships, nodes, revisions
 from store.tables.schema import metadata
 from store.tables.telephony import phone_numbers, trunks
 
@@ -17,8 +18,11 @@ __all__ = [
     "call_timeline",
     "calls",
     "idempotency_keys",
+    "leaderships",
     "metadata",
+    "nodes",
     "organizations",
     "phone_numbers",
+    "revisions",
     "trunks",
 ]
