@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -158,35 +159,29 @@ class Leases(BackgroundTask):
         loop = asyncio.get_running_loop()
         renew_at = loop.time() + self._renew_every_s
         while True:
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout_at(renew_at):
                     await self._work.wait()
-            except TimeoutError:
-                pass
+            self._work.clear()
             try:
                 if self._given_back:
                     await self._tell()
-                if loop.time() >= renew_at:
+                if self._away or loop.time() >= renew_at:
                     await self._renew()
                     renew_at = loop.time() + self._renew_every_s
             except SharedLeasesAway as error:
                 self._lost(error)
                 await asyncio.sleep(min(CATCH_UP_S, self._renew_every_s))
-                renew_at = loop.time()  # as soon as it is back
+                self._work.set()
 
     async def _tell(self) -> None:
         """Tell the others what was given back. What fails is told again."""
         assert self._shared is not None
-        self._work.clear()
         batch = dict(self._given_back)
         number = len(self._given_back)
-        try:
-            await self._shared.release(
-                {lease_id: names for lease_id, names in batch.items() if lease_id not in self._held}
-            )
-        except SharedLeasesAway:
-            self._work.set()
-            raise
+        await self._shared.release(
+            {lease_id: names for lease_id, names in batch.items() if lease_id not in self._held}
+        )
         for _ in range(number):
             self._given_back.popleft()
 

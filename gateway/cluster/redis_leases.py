@@ -1,8 +1,8 @@
 """Leases that all nodes count together, in Redis.
 
-A limit is a sorted set of lease ids, each with the time at which it ends by Redis' own clock. What has ended is
-removed before anything is counted. Taking, renewing and giving back are a script each, so that no other node
-sees half of it. The keys share one hash tag: on a Redis cluster they lie together.
+A limit is a sorted set of lease ids, each with the time at which it ends by Redis' own clock. What has ended
+is removed before anything is counted. Taking and renewing are a script each, so that no other node sees half
+of it. The keys share one hash tag: on a Redis cluster they lie together.
 """
 
 from __future__ import annotations
