@@ -11,6 +11,8 @@ from store.folders import FolderRepository
 from store.idempotency import IdempotencyRepository
 from store.inventory import InventoryRepository
 from store.keys import KeyRepository
+from store.leaderships import LeadershipRepository
+from store.nodes import NodeRepository
 from store.numbers import NumberRepository
 from store.organizations import OrganizationRepository
 from store.outbox import Outbox
@@ -33,6 +35,8 @@ class Store:
         self.calls = CallRepository(database)
         self.folders = FolderRepository(database)
         self.contacts = ContactRepository(database)
+        self.nodes = NodeRepository(database)
+        self.leaderships = LeadershipRepository(database)
         self.idempotency = IdempotencyRepository(database)
         self.outbox = Outbox(database)
         self.webhook_endpoints = WebhookEndpointRepository(database)
