@@ -11,7 +11,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StrictBool
 
-from control_api.envelope import timestamp
 from control_api.schemas_shared import RequestModel, ResponseModel, Timestamp, Uuid
 from control_api.schemas_trunk_signalling import (
     TrunkRegistrationIn,
@@ -25,6 +24,7 @@ from control_api.schemas_trunk_signalling import (
     render_tls,
 )
 from gateway.new_trunk import NewTrunk
+from gateway.timestamps import timestamp
 from store.records import (
     DtmfMode,
     MediaEncryption,
