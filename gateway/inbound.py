@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 
 from gateway.call import Call, ChangeSink
+from gateway.call_policy import call_policy
 from gateway.conversation import Conversation
 from gateway.engine_request import conversation_options, engine_request, longest_call_s
 from gateway.failure_reasons import FailureReason
@@ -38,7 +39,7 @@ from sip.audio_codecs import best_sample_rate
 from sip.audio_parameters import AudioParameters
 from sip.errors import NotAcceptableError, SdpError, SipError
 from sip.headers import NameAddr
-from sip.message import Request
+from sip.message import Request, Response
 from sip.offer_answer import AudioSession
 from sip.user_agent import Call as SipCall
 from sip.user_agent import IncomingCall
@@ -51,6 +52,7 @@ from store.records import (
     CallStatus,
     DtmfMode,
     PhoneNumber,
+    Trunk,
 )
 
 log = structlog.get_logger(__name__)
@@ -63,6 +65,7 @@ class InboundServices:
     session: SessionServices
     table: Callable[[], RoutingTable]
     agent: Callable[[str], Agent | None]
+    trunk: Callable[[str], Trunk | None]
     draining: Callable[[], bool]
     media_address: MediaAddress
     save: ChangeSink
@@ -104,6 +107,10 @@ class InboundCalls:
             return
         if services.session.live.full(CallDirection.INBOUND):
             self._refuse_busy(invite, "capacity", "all places for inbound calls are taken")
+            return
+        trunk = None if decision.trunk is None else services.trunk(decision.trunk.id)
+        if not invite.take_policy(call_policy(trunk)):
+            self._refused("signalling", invite, "the INVITE does not fit the trunk's signalling policy")
             return
         InboundSession(invite, decision, agent, services).start()
 
@@ -296,6 +303,12 @@ class InboundSession(Session):
         self.call.step("cancel-received", reason=request.get("Reason"))
         self.call.update(sip_status=487, sip_reason="Request Terminated")
         self.finish(lambda: self.call.fail(FailureReason.CALLER_HANGUP))
+
+    def on_failure(self, call: SipCall, status: int, reason: str, response: Response | None) -> None:
+        """The caller asked for reliable ringing and never acknowledged it."""
+        self.call.step("refused", sip_status=status, detail=reason)
+        self.call.update(sip_status=status, sip_reason=reason)
+        self.finish(lambda: self.call.fail(FailureReason.TRUNK_UNAVAILABLE))
 
     def on_conversation_lost(self, reason: FailureReason, detail: str) -> None:
         if self._unanswered:
