@@ -180,8 +180,9 @@ class UserAgent:
         self._transports.resolve(target.host, target.port, target.transport, found)
         try:
             return await done
-        finally:
+        except asyncio.CancelledError:
             request.abandon()
+            raise
 
     def local_host_for(self, peer_host: str) -> str:
         """Our address as `peer_host` should use it, for SDP: the public host, or the local one that reaches
