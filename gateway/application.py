@@ -19,9 +19,11 @@ from gateway.call import Call
 from gateway.call_control import CallControl
 from gateway.calls import CallService
 from gateway.config import Config
+from gateway.contacts.contact_book import ContactBook
 from gateway.conversation_services import ConversationServices
 from gateway.dial_queue import DialQueue
 from gateway.directory import Directory
+from gateway.engine_removals import EngineRemovals
 from gateway.engine_watch import EngineWatch
 from gateway.event_bus import EventBus
 from gateway.event_stream import EventStreams
@@ -32,6 +34,9 @@ from gateway.loop_watch import LoopWatch
 from gateway.media_address import MediaAddress
 from gateway.media_plane import open_media_plane
 from gateway.metrics import GatewayMetrics
+from gateway.numbers.carriers import Carriers
+from gateway.numbers.service import NumberService
+from gateway.numbers.stock import LocalInventory, NoProvider
 from gateway.open_store import open_store
 from gateway.outbound import OutboundServices
 from gateway.recordings.retention import RecordingSweeper
@@ -39,6 +44,7 @@ from gateway.recordings.service import RecordingService
 from gateway.recordings.setup import open_archive, open_links
 from gateway.session import SessionServices
 from gateway.sweep import fail_orphans
+from gateway.trunk_probe import TrunkProbe
 from gateway.webhooks.call_journal import CallJournal
 from gateway.webhooks.deliverer import WebhookDeliverer, delivery_settings
 from gateway.webhooks.retention import DeliverySweeper
@@ -78,6 +84,7 @@ class Gateway:
         self.registry = CollectorRegistry()
         self.metrics = GatewayMetrics(self.registry)
         self.directory = Directory(store)
+        self.contacts = ContactBook(store, import_max_rows=config.contacts.import_max_rows)
         self._draining = False
         self._started = False
         self._writer = CallWriter(store.calls, on_news=self._wake_webhooks)
@@ -109,8 +116,18 @@ class Gateway:
             on_invite=self._take_invite,
             on_options=self._answer_options,
         )
+        self.numbers = NumberService(
+            self.directory,
+            Carriers(telnyx_url=config.numbers.telnyx_url, twilio_url=config.numbers.twilio_url),
+            LocalInventory(store) if config.numbers.provider == "inventory" else NoProvider(),
+            TrunkProbe(self._user_agent),
+        )
         self._engine_watch = EngineWatch(self._engine)
-        self._agent_sync = AgentSync(self.directory, self._engine)
+        self._agent_sync = AgentSync(
+            self.directory, self._engine, store.engine_removals, attempts=config.engine.sync_attempts
+        )
+        self._engine_removals = EngineRemovals(store.engine_removals, self._engine)
+        self.directory.on_agent_deleted = self._engine_removals.wake
         self._loop_watch = LoopWatch()
         session = SessionServices(
             live=self._live,
@@ -205,6 +222,7 @@ class Gateway:
         self._agent_sync.start()
         self._deliverer.start()
         self._delivery_sweeper.start()
+        self._engine_removals.start()
         return Addresses(sip=tuple(self._user_agent.addresses))
 
     async def wait_settled(self, timeout_s: float) -> None:
@@ -243,6 +261,7 @@ class Gateway:
             self.control,
             self._recording_sweeper,
             self._agent_sync,
+            self._engine_removals,
             self._engine_watch,
             self._loop_watch,
             self._user_agent,

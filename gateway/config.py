@@ -7,6 +7,7 @@ explains each key.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from pathlib import Path
@@ -92,6 +93,14 @@ class SipSection(Section):
 class HttpSection(Section):
     listen: str = "127.0.0.1:8080"
     rate_limit_per_minute: int = Field(default=600, ge=0)
+    trusted_proxies: tuple[str, ...] = ()  # whose X-Forwarded-For and X-Forwarded-Proto are believed
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            ipaddress.ip_network(text, strict=False)
+        return value
 
     @field_validator("listen")
     @classmethod
@@ -159,6 +168,7 @@ class EngineSection(Section):
     connect_timeout: Duration = 5.0
     recover_attempts: int = Field(default=2, ge=0, le=10)
     recover_timeout: Duration = 8.0
+    sync_attempts: int = Field(default=5, ge=1, le=100)
 
     @field_validator("base_url")
     @classmethod
@@ -273,6 +283,21 @@ class WebhooksSection(Section):
     keep_dead: Duration = 30 * 86_400.0  # 0 = for ever
 
 
+class NumbersSection(Section):
+    """Where numbers come from."""
+
+    provider: Literal["inventory", "none"] = "inventory"  # what customers can buy from
+    telnyx_url: str = "https://api.telnyx.com"
+    twilio_url: str = "https://api.twilio.com"
+
+
+class ContactsSection(Section):
+    """Bringing contacts in from files."""
+
+    import_max_bytes: int = Field(default=10 * 1024 * 1024, ge=1024)
+    import_max_rows: int = Field(default=100_000, ge=1)
+
+
 class LoggingSection(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["text", "json"] = "text"
@@ -293,6 +318,8 @@ class Config(Section):
     watchdogs: WatchdogsSection = WatchdogsSection()
     recordings: RecordingsSection = RecordingsSection()
     webhooks: WebhooksSection = WebhooksSection()
+    numbers: NumbersSection = NumbersSection()
+    contacts: ContactsSection = ContactsSection()
     logging: LoggingSection = LoggingSection()
 
     @model_validator(mode="after")

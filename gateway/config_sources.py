@@ -115,7 +115,7 @@ def _from_text(key: str, text: str) -> Any:
     """Lists are written with commas in the environment; numbers and durations stay text for the model to
     read.
     """
-    if key == "sip.listen":
+    if key in ("sip.listen", "http.trusted_proxies"):
         return tuple(part.strip() for part in text.split(",") if part.strip())
     return text
 

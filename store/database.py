@@ -5,7 +5,11 @@ from __future__ import annotations
 from store.agents import AgentRepository
 from store.calls import CallRepository
 from store.connection import Database
+from store.contacts import ContactRepository
+from store.engine_removals import EngineRemovalRepository
+from store.folders import FolderRepository
 from store.idempotency import IdempotencyRepository
+from store.inventory import InventoryRepository
 from store.keys import KeyRepository
 from store.numbers import NumberRepository
 from store.organizations import OrganizationRepository
@@ -24,12 +28,16 @@ class Store:
         self.keys = KeyRepository(database)
         self.agents = AgentRepository(database)
         self.numbers = NumberRepository(database)
+        self.inventory = InventoryRepository(database)
         self.trunks = TrunkRepository(database)
         self.calls = CallRepository(database)
+        self.folders = FolderRepository(database)
+        self.contacts = ContactRepository(database)
         self.idempotency = IdempotencyRepository(database)
         self.outbox = Outbox(database)
         self.webhook_endpoints = WebhookEndpointRepository(database)
         self.webhook_queue = WebhookQueue(database)
+        self.engine_removals = EngineRemovalRepository(database)
 
     @classmethod
     async def open(cls, url: str) -> Store:
