@@ -13,6 +13,7 @@ from starlette.types import Scope
 from control_api import (
     routes_agents,
     routes_call_control,
+    routes_call_export,
     routes_calls,
     routes_contacts,
     routes_folders,
@@ -66,6 +67,7 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         gateway.directory, gateway.store.idempotency, gateway.config.http.rate_limit_per_minute
     )
     routers = (
+        routes_call_export.call_export_router(API_PREFIX, gateway.calls, gateway.recordings),
         routes_calls.calls_router(API_PREFIX, gateway.calls, gateway.recordings),
         routes_recordings.recordings_router(API_PREFIX, gateway.calls, gateway.recordings),
         routes_recordings.recording_files_router(gateway.recordings),

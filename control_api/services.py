@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+import builtins
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry
@@ -33,6 +34,10 @@ class CallService(Protocol):
     async def list(
         self, organization_id: str, wanted: CallFilter, limit: int, offset: int, /
     ) -> Page[CallRecord]: ...
+
+    def pages(
+        self, organization_id: str, wanted: CallFilter, /
+    ) -> AsyncIterator[builtins.list[CallRecord]]: ...
 
     async def hang_up(self, organization_id: str, call_id: str, /) -> CallRecord: ...
 

@@ -39,6 +39,7 @@ from gateway.numbers.service import NumberService
 from gateway.numbers.stock import LocalInventory, NoProvider
 from gateway.open_store import open_store
 from gateway.outbound import OutboundServices
+from gateway.rate_card import BilledCall, RateCard
 from gateway.recordings.retention import RecordingSweeper
 from gateway.recordings.service import RecordingService
 from gateway.recordings.setup import open_archive, open_links
@@ -57,7 +58,7 @@ from routing.inbound import InboundQuery, decide_inbound
 from routing.outbound import OutboundQuery, decide_outbound
 from sip.user_agent import IncomingCall, Listen, OptionsReply, UserAgent, UserAgentConfig
 from store.database import Store
-from store.records import CallDirection
+from store.records import CallDirection, CallRecord
 from store.writer import CallWriter
 
 log = structlog.get_logger(__name__)
@@ -87,6 +88,7 @@ class Gateway:
         self.metrics = GatewayMetrics(self.registry)
         self.directory = Directory(store)
         self.contacts = ContactBook(store, import_max_rows=config.contacts.import_max_rows)
+        self._rate_card = RateCard(config.rates)
         self._draining = False
         self._started = False
         self._writer = CallWriter(store.calls, on_news=self._wake_webhooks)
@@ -173,6 +175,7 @@ class Gateway:
                 draining=lambda: self._draining,
                 media_address=media_address,
                 save=self._journal.save,
+                price=self._price,
                 recordings=recordings,
                 retry_after_s=config.calls.retry_after,
             )
@@ -184,6 +187,7 @@ class Gateway:
             store=store,
             writer=self._writer,
             save=self._journal.save,
+            price=self._price,
             live=self._live,
             queue=self._queue,
             outbound=OutboundServices(
@@ -231,9 +235,9 @@ class Gateway:
         self._recording_sweeper.start()
         self._engine_watch.start()
         self._agent_sync.start()
+        self._engine_removals.start()
         self._deliverer.start()
         self._delivery_sweeper.start()
-        self._engine_removals.start()
         return Addresses(sip=tuple(self._user_agent.addresses))
 
     async def wait_settled(self, timeout_s: float) -> None:
@@ -328,6 +332,19 @@ class Gateway:
                     self._user_agent.statistics.calls or self._user_agent.statistics.dialogs
                 ):
                     await asyncio.sleep(SIGNALLING_LOOK_S)
+
+    def _price(self, record: CallRecord) -> int | None:
+        number = self.directory.number_on(record.from_number) if record.from_number else None
+        trunk = self.directory.table.trunk(record.trunk_id) if record.trunk_id else None
+        return self._rate_card.price(
+            BilledCall(
+                duration_ms=record.duration_ms,
+                far_number=record.phone_number,
+                trunk_id=record.trunk_id,
+                trunk_name=trunk.name if trunk else None,
+                managed=number is not None and number.managed,
+            )
+        )
 
     def _take_invite(self, invite: IncomingCall) -> None:
         self._inbound.on_invite(invite)

@@ -17,12 +17,14 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
+from alembic.util import CommandError
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
+from store.errors import NewerSchemaError
 from store.faults import store_error
 from store.migrations import upgrade_to_head
 
@@ -58,8 +60,8 @@ class Database:
     async def open(cls, url: str) -> Database:
         """Connect and migrate to the newest schema.
 
-        Raises `sqlalchemy.exc.ArgumentError` for an unusable URL and `StoreUnavailableError` when the
-        database cannot be reached.
+        Raises `sqlalchemy.exc.ArgumentError` for an unusable URL, `StoreUnavailableError` when the database
+        cannot be reached and `NewerSchemaError` when a newer version of the program has used it.
         """
         database = cls.prepare(url)
         try:
@@ -67,6 +69,9 @@ class Database:
                 if database.dialect.name == "postgresql":  # other nodes of a cluster start now, too
                     await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
                 await connection.run_sync(upgrade_to_head)
+        except CommandError as error:
+            await database.close()
+            raise NewerSchemaError(f"a newer version of Trunkline has used it: {error}") from error
         except BaseException:
             await database.close()
             raise

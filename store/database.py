@@ -38,8 +38,8 @@ class Store:
         self.outbox = Outbox(database)
         self.webhook_endpoints = WebhookEndpointRepository(database)
         self.webhook_deliveries = WebhookDeliveryRepository(database)
-        self.webhook_queue = WebhookQueue(database)
         self.engine_removals = EngineRemovalRepository(database)
+        self.webhook_queue = WebhookQueue(database)
 
     @classmethod
     async def open(cls, url: str) -> Store:

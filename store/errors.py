@@ -19,6 +19,10 @@ class UnstorableValueError(StoreError):
     """A value that no column can hold, for example text with a NUL."""
 
 
+class NewerSchemaError(StoreError):
+    """The database was used by a newer version of the program."""
+
+
 class MissingRowError(StoreError):
     """The row that was to be changed is not there."""
 

@@ -14,7 +14,7 @@ from store.errors import ConstraintError, StoreError, StoreUnavailableError, Uns
 # state (lock not available), 57 operator intervention (shutting down, starting up), 58 system errors
 _PASSING_CLASSES = frozenset({"08", "40", "53", "55", "57", "58"})
 _DATA_CLASS = "22"  # text with a NUL, a number out of range, text too long
-_PASSING = (exc.OperationalError, exc.InterfaceError, exc.InternalError, exc.TimeoutError)
+_PASSING = (exc.OperationalError, exc.InterfaceError, exc.InternalError)
 
 
 def store_error(error: exc.SQLAlchemyError | OSError) -> StoreError | None:

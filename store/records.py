@@ -311,6 +311,8 @@ class CallFilter:
     status: CallStatus | None = None
     direction: CallDirection | None = None
     phone_number: str | None = None
+    from_number: str | None = None
+    outcome: str | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
 

@@ -9,6 +9,8 @@ from gateway.new_number import NewNumber
 from store.records import AgentStatus
 from tests.control_api.api import NOWHERE, VOICE_ID, World, error_of
 
+pytestmark = pytest.mark.both_databases
+
 MINIMAL = {"name": "Support", "voice_id": VOICE_ID, "system_prompt": "You are helpful."}
 
 DOCUMENTED_EXAMPLE = {

@@ -12,6 +12,8 @@ from store.inventory import StockedNumber
 from store.records import TrunkOutbound
 from tests.control_api.api import NOWHERE, World, error_of
 
+pytestmark = pytest.mark.both_databases
+
 NUMBER = "+14155550123"
 
 

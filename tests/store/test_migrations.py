@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import Store
 from store.connection import Database
+from store.errors import NewerSchemaError
 from store.identifiers import uuid7
 from store.migrations import (
     downgrade_to,
@@ -119,6 +120,23 @@ async def test_calls_that_were_recorded_before_recordings_were_kept_are_taken_up
     assert [(call.id, call.recording_path) for call in found] == [(recorded.id, "/data/a.wav")]
 
 
+async def test_agents_that_were_settled_before_the_engine_followed_changes_are_not_offered_again(
+    store: Store, organization: Organization
+) -> None:
+    for status in AgentStatus:
+        await store.agents.create(agent(organization.id, status=status))
+    async with store.database.transaction() as connection:
+        await connection.run_sync(downgrade_to, "0006")
+        await connection.run_sync(upgrade_to_head)
+    found = {each.status: each.sync_pending for each in await store.agents.all_agents()}
+    assert found == {
+        AgentStatus.DRAFT: True,
+        AgentStatus.CREATING: True,
+        AgentStatus.ACTIVE: False,
+        AgentStatus.FAILED: False,
+    }
+
+
 @pytest.mark.parametrize("revision", revisions())
 async def test_data_of_every_released_schema_survives_to_the_newest(database_url: str, revision: str) -> None:
     written = await _write_old(database_url, revision)
@@ -167,18 +185,10 @@ async def _write_old(url: str, revision: str) -> dict[str, dict[str, Any]]:
         await database.close()
 
 
-async def test_agents_that_were_settled_before_the_engine_followed_changes_are_not_offered_again(
-    store: Store, organization: Organization
-) -> None:
-    for status in AgentStatus:
-        await store.agents.create(agent(organization.id, status=status))
+async def test_a_schema_of_a_later_version_is_refused(database_url: str) -> None:
+    store = await Store.open(database_url)
     async with store.database.transaction() as connection:
-        await connection.run_sync(downgrade_to, "0006")
-        await connection.run_sync(upgrade_to_head)
-    found = {each.status: each.sync_pending for each in await store.agents.all_agents()}
-    assert found == {
-        AgentStatus.DRAFT: True,
-        AgentStatus.CREATING: True,
-        AgentStatus.ACTIVE: False,
-        AgentStatus.FAILED: False,
-    }
+        await connection.execute(sa.text("UPDATE alembic_version SET version_num = 'later'"))
+    await store.close()
+    with pytest.raises(NewerSchemaError, match="later"):
+        await Store.open(database_url)

@@ -226,3 +226,20 @@ async def test_a_flush_of_nothing_returns_at_once(store: Store, writers: list[Ca
     writer = started(writers, store.calls)
     await writer.flush()
     assert writer.batches == 0
+
+
+async def test_whoever_asks_for_a_call_is_refused_while_the_database_is_away(
+    store: Store, organization: Organization, writers: list[CallWriter]
+) -> None:
+    calls = FailingCalls(store, failures=1_000_000)
+    writer = started(writers, calls, interval=0.0)
+    record = call(organization.id)
+    writer.put(record)
+    while writer.healthy:
+        await asyncio.sleep(0)
+    with pytest.raises(StoreUnavailableError):
+        await writer.catch_up()
+    calls.failures = 0
+    await writer.flush()
+    await writer.catch_up()
+    assert await store.calls.get(organization.id, record.id) == record
