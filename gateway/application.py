@@ -50,6 +50,8 @@ from gateway.trunk_probe import TrunkProbe
 from gateway.webhooks.call_journal import CallJournal
 from gateway.webhooks.deliverer import WebhookDeliverer, delivery_settings
 from gateway.webhooks.retention import DeliverySweeper
+from gateway.webhooks.sender import WebhookSender
+from gateway.webhooks.service import WebhookService
 from media.ultravox.rest import UltravoxClient
 from media.worker.supervisor import WorkerPool
 from routing.explain import explain_data
@@ -103,8 +105,17 @@ class Gateway:
         self._recording_sweeper = RecordingSweeper(
             self._archive, store.calls, config.recordings.retention_days
         )
+        self._webhook_sender = WebhookSender(
+            timeout_s=config.webhooks.timeout, allow_private=config.webhooks.allow_private
+        )
         self._deliverer = WebhookDeliverer(
-            store.webhook_queue, delivery_settings(config.webhooks), self.metrics
+            store.webhook_queue, self._webhook_sender, delivery_settings(config.webhooks), self.metrics
+        )
+        self.webhooks = WebhookService(
+            store,
+            self._webhook_sender,
+            allow_private=config.webhooks.allow_private,
+            wake=self._deliverer.wake,
         )
         self._delivery_sweeper = DeliverySweeper(
             store.webhook_queue, config.webhooks.keep_delivered, config.webhooks.keep_dead
@@ -282,6 +293,7 @@ class Gateway:
             self._writer,
             self._delivery_sweeper,
             self._deliverer,
+            self._webhook_sender,
             self.store,
         ):
             try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 
 import aiohttp
 
@@ -25,7 +25,13 @@ READ_BYTES = 16_384  # of the answer, so that the connection can be used again
 class WebhookSender:
     """Holds the connections. `close` it."""
 
-    def __init__(self, *, timeout_s: float, allow_private: bool, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        *,
+        timeout_s: float,
+        allow_private: bool,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._timeout_s = timeout_s
         self._allow_private = allow_private
         self._now = now
