@@ -20,6 +20,7 @@ from gateway.listening import CallListeners
 from gateway.new_call import NewCall
 from gateway.numbers.service import NumberService
 from gateway.recordings.service import RecordingService
+from gateway.webhooks.service import WebhookService
 from store.records import CallFilter, CallRecord, Page, TimelineEvent
 
 
@@ -151,6 +152,9 @@ class GatewayServices(Protocol):
 
     @property
     def recordings(self) -> RecordingService: ...
+
+    @property
+    def webhooks(self) -> WebhookService: ...
 
     @property
     def registry(self) -> CollectorRegistry: ...

@@ -39,6 +39,7 @@ from gateway.numbers.service import NumberService
 from gateway.numbers.stock import LocalInventory, NoProvider
 from gateway.open_store import open_store
 from gateway.outbound import OutboundServices
+from gateway.precall import PrecallClient
 from gateway.rate_card import BilledCall, RateCard
 from gateway.recordings.retention import RecordingSweeper
 from gateway.recordings.service import RecordingService
@@ -49,6 +50,8 @@ from gateway.trunk_probe import TrunkProbe
 from gateway.webhooks.call_journal import CallJournal
 from gateway.webhooks.deliverer import WebhookDeliverer, delivery_settings
 from gateway.webhooks.retention import DeliverySweeper
+from gateway.webhooks.sender import WebhookSender
+from gateway.webhooks.service import WebhookService
 from media.ultravox.rest import UltravoxClient
 from media.worker.supervisor import WorkerPool
 from routing.explain import explain_data
@@ -102,8 +105,17 @@ class Gateway:
         self._recording_sweeper = RecordingSweeper(
             self._archive, store.calls, config.recordings.retention_days
         )
+        self._webhook_sender = WebhookSender(
+            timeout_s=config.webhooks.timeout, allow_private=config.webhooks.allow_private
+        )
         self._deliverer = WebhookDeliverer(
-            store.webhook_queue, delivery_settings(config.webhooks), self.metrics
+            store.webhook_queue, self._webhook_sender, delivery_settings(config.webhooks), self.metrics
+        )
+        self.webhooks = WebhookService(
+            store,
+            self._webhook_sender,
+            allow_private=config.webhooks.allow_private,
+            wake=self._deliverer.wake,
         )
         self._delivery_sweeper = DeliverySweeper(
             store.webhook_queue, config.webhooks.keep_delivered, config.webhooks.keep_dead
@@ -124,6 +136,7 @@ class Gateway:
             LocalInventory(store) if config.numbers.provider == "inventory" else NoProvider(),
             TrunkProbe(self._user_agent),
         )
+        self._precall = PrecallClient(allow_private=config.webhooks.allow_private)
         self._engine_watch = EngineWatch(self._engine)
         self._agent_sync = AgentSync(
             self.directory, self._engine, store.engine_removals, attempts=config.engine.sync_attempts
@@ -170,6 +183,8 @@ class Gateway:
                 price=self._price,
                 recordings=recordings,
                 retry_after_s=config.calls.retry_after,
+                number=self.directory.number_on,
+                precall=self._precall,
             )
         )
         self._queue = DialQueue(
@@ -273,12 +288,14 @@ class Gateway:
             self._engine_watch,
             self._loop_watch,
             self._user_agent,
+            self._precall,
             self._plane,
             self._archive,
             self._engine,
             self._writer,
             self._delivery_sweeper,
             self._deliverer,
+            self._webhook_sender,
             self.store,
         ):
             try:

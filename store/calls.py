@@ -272,6 +272,7 @@ def _row(record: CallRecord) -> Row:
         record.answered_by,
         None if record.recording_status is RecordingStatus.NONE else record.recording_status.value,
         to_json_or_none(record.recording_file),
+        record.node_id,
     )
 
 
@@ -309,6 +310,7 @@ def _record(row: sa.Row[Any]) -> CallRecord:
         answered_by=row.answered_by,
         recording_status=RecordingStatus(row.recording_status or RecordingStatus.NONE),
         recording_file=None if row.recording_file is None else RecordingFile(**from_json(row.recording_file)),
+        node_id=row.node_id,
     )
 
 

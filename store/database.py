@@ -11,10 +11,13 @@ from store.folders import FolderRepository
 from store.idempotency import IdempotencyRepository
 from store.inventory import InventoryRepository
 from store.keys import KeyRepository
+from store.leaderships import LeadershipRepository
+from store.nodes import NodeRepository
 from store.numbers import NumberRepository
 from store.organizations import OrganizationRepository
 from store.outbox import Outbox
 from store.trunks import TrunkRepository
+from store.webhook_deliveries import WebhookDeliveryRepository
 from store.webhook_endpoints import WebhookEndpointRepository
 from store.webhook_queue import WebhookQueue
 
@@ -33,9 +36,12 @@ class Store:
         self.calls = CallRepository(database)
         self.folders = FolderRepository(database)
         self.contacts = ContactRepository(database)
+        self.nodes = NodeRepository(database)
+        self.leaderships = LeadershipRepository(database)
         self.idempotency = IdempotencyRepository(database)
         self.outbox = Outbox(database)
         self.webhook_endpoints = WebhookEndpointRepository(database)
+        self.webhook_deliveries = WebhookDeliveryRepository(database)
         self.engine_removals = EngineRemovalRepository(database)
         self.webhook_queue = WebhookQueue(database)
 

@@ -357,6 +357,7 @@ class CallRecord:
     answered_by: str | None = None  # human, machine or unknown; None when nobody looked
     recording_status: RecordingStatus = RecordingStatus.NONE
     recording_file: RecordingFile | None = None
+    node_id: str | None = None  # the gateway that has the call
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ The schema is made by the migrations in `store/migrations`; a test holds the two
 from store.tables.accounts import api_keys, idempotency_keys, organizations
 from store.tables.agents import agents
 from store.tables.calls import UNFINISHED_STATUSES, call_timeline, calls
+from store.tables.cluster import leaderships, nodes, revisions
 from store.tables.contacts import contacts, folders
 from store.tables.engine_removals import engine_removals
 from store.tables.schema import metadata
@@ -23,10 +24,13 @@ __all__ = [
     "engine_removals",
     "folders",
     "idempotency_keys",
+    "leaderships",
     "metadata",
+    "nodes",
     "number_inventory",
     "organizations",
     "phone_numbers",
+    "revisions",
     "trunks",
     "webhook_deliveries",
     "webhook_endpoints",

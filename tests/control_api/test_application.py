@@ -67,6 +67,17 @@ OPERATIONS = {
     ("GET", "/trunks"),
     ("GET", "/trunks/{trunk_id}"),
     ("GET", "/routing/explain"),
+    ("POST", "/webhooks"),
+    ("GET", "/webhooks"),
+    ("GET", "/webhooks/{webhook_id}"),
+    ("PATCH", "/webhooks/{webhook_id}"),
+    ("DELETE", "/webhooks/{webhook_id}"),
+    ("POST", "/webhooks/{webhook_id}/rotate-secret"),
+    ("POST", "/webhooks/{webhook_id}/test"),
+    ("GET", "/webhooks/{webhook_id}/deliveries"),
+    ("GET", "/webhooks/{webhook_id}/deliveries/{delivery_id}"),
+    ("POST", "/webhooks/{webhook_id}/deliveries/{delivery_id}/replay"),
+    ("POST", "/webhooks/{webhook_id}/replay-dead"),
 }
 
 
