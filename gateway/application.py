@@ -161,6 +161,8 @@ class Gateway:
             ),
             default_max_duration_s=config.calls.max_duration,
             default_ring_timeout_s=config.calls.ring_timeout,
+            transfer_timeout_s=config.calls.transfer_timeout,
+            trunk=self.directory.trunk,
             events=self.events,
         )
         media_address = MediaAddress(

@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 
 from gateway.call import Call, ChangeSink
-from gateway.call_policy import call_policy
+from gateway.call_policy import call_policy, trunk_credentials
 from gateway.conversation import Conversation
 from gateway.engine_request import conversation_options, engine_request, longest_call_s
 from gateway.failure_reasons import FailureReason
@@ -112,6 +112,7 @@ class InboundCalls:
         if not invite.take_policy(call_policy(trunk)):
             self._refused("signalling", invite, "the INVITE does not fit the trunk's signalling policy")
             return
+        invite.credentials = trunk_credentials(trunk)
         InboundSession(invite, decision, agent, services).start()
 
     def _refuse_busy(self, invite: IncomingCall, kind: str, message: str) -> None:
