@@ -13,7 +13,11 @@ from starlette.types import Scope
 from control_api import (
     routes_agents,
     routes_call_control,
+    routes_call_export,
     routes_calls,
+    routes_contacts,
+    routes_folders,
+    routes_keys,
     routes_numbers,
     routes_operations,
     routes_recordings,
@@ -37,9 +41,12 @@ TAGS = [
     {"name": routes_streams.TAG, "description": "Watching and hearing calls while they last."},
     {"name": routes_recordings.TAG, "description": "What was said, to be heard again."},
     {"name": routes_agents.TAG, "description": "AI voice agents."},
+    {"name": routes_contacts.TAG, "description": "People to call."},
+    {"name": routes_folders.TAG, "description": "Groups of contacts."},
     {"name": routes_numbers.TAG, "description": "Telephone numbers and the agents they belong to."},
     {"name": routes_trunks.TAG, "description": "SIP trunks to carriers and PBXs."},
     {"name": routes_routing.TAG, "description": "Why a call goes where it goes."},
+    {"name": routes_keys.TAG, "description": "Who may use this API."},
     {"name": routes_operations.TAG, "description": "Health and metrics."},
 ]
 
@@ -58,22 +65,30 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         gateway.directory, gateway.store.idempotency, gateway.config.http.rate_limit_per_minute
     )
     routers = (
+        routes_call_export.call_export_router(API_PREFIX, gateway.calls, gateway.recordings),
         routes_calls.calls_router(API_PREFIX, gateway.calls, gateway.recordings),
         routes_recordings.recordings_router(API_PREFIX, gateway.calls, gateway.recordings),
         routes_recordings.recording_files_router(gateway.recordings),
         routes_call_control.call_control_router(API_PREFIX, gateway.control),
         routes_streams.streams_router(API_PREFIX, gateway.streams, gateway.control),
         routes_agents.agents_router(API_PREFIX, gateway.directory),
-        routes_numbers.numbers_router(API_PREFIX, gateway.directory),
+        routes_numbers.numbers_router(API_PREFIX, gateway.directory, gateway.numbers),
+        routes_contacts.contacts_router(API_PREFIX, gateway.contacts),
+        routes_folders.folders_router(API_PREFIX, gateway.contacts),
         routes_trunks.trunks_router(API_PREFIX, gateway.directory),
         routes_routing.routing_router(API_PREFIX, gateway),
+        routes_keys.keys_router(API_PREFIX, gateway.directory),
         routes_operations.operations_router(API_PREFIX, gateway),
     )
     _add_routes(app, routers)
     app.router.routes.append(routes_streams.listen_route(API_PREFIX, gateway.control))
     _serve_document(app)
     install_error_handlers(app, lambda scope: allowed_methods(app, scope))
-    app.add_middleware(EdgeMiddleware, metrics=HttpMetrics(gateway.registry))
+    app.add_middleware(
+        EdgeMiddleware,
+        metrics=HttpMetrics(gateway.registry),
+        body_limits={API_PREFIX + routes_contacts.IMPORT_PATH: gateway.config.contacts.import_max_bytes},
+    )
     return app
 
 

@@ -21,6 +21,7 @@ from starlette.types import Scope
 
 from control_api.envelope import json_response, meta
 from gateway.errors import (
+    CarrierError,
     ConfigurationError,
     ConflictError,
     EngineError,
@@ -75,6 +76,7 @@ STATUS_BY_ERROR: dict[type[GatewayError], int] = {
     InvalidRequestError: 422,
     LimitExceededError: 429,
     ConfigurationError: 500,
+    CarrierError: 502,
     EngineError: 502,
     UnavailableError: 503,
 }

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.config import Config
@@ -20,3 +23,13 @@ async def open_store(config: Config) -> Store:
         raise ConfigurationError(f"the database cannot be used: {getattr(error, 'orig', error)}") from error
     except ImportError as error:
         raise ConfigurationError(f"the database's driver is missing: {error}") from error
+
+
+@asynccontextmanager
+async def opened_store(config: Config) -> AsyncIterator[Store]:
+    """The store for the time of a block. Raises as `open_store`."""
+    store = await open_store(config)
+    try:
+        yield store
+    finally:
+        await store.close()

@@ -19,6 +19,9 @@ PATHS = (
     f"calls/{NOWHERE}/hangup",
     f"calls/{NOWHERE}/cancel",
     "agents",
+    "contacts",
+    "contacts/import",
+    "folders",
     "telephony/numbers/import",
     "telephony/numbers/assign",
     "telephony/numbers/unassign",
@@ -31,6 +34,7 @@ FIELDS = st.sampled_from(
         *("name", "voice_id", "system_prompt", "temperature", "tools", "greeting_settings", "vad_settings"),
         *("inactivity_messages", "extraction_schema", "crm_webhook_url", "built_in_config", "delay"),
         *("inbound", "outbound", "allowed_addresses", "address", "codecs", "number_format", "duration"),
+        *("folder_id", "first_name", "email", "keywords", "csv", "default_country", "on_duplicate"),
         *("number_id", "assignment_type", "trunk_id", "sip_server", "max_duration", "join_timeout"),
     ]
 )
@@ -83,12 +87,14 @@ def test_no_body_crashes_the_api(database: str, request: pytest.FixtureRequest, 
 
         @settings(max_examples=100, deadline=None, database=None)
         @given(
-            path=st.sampled_from(["calls", "agents", "telephony/numbers", "trunks", "routing/explain"]),
+            path=st.sampled_from(
+                ["calls", "agents", "contacts", "folders", "telephony/numbers", "trunks", "routing/explain"]
+            ),
             query=st.dictionaries(
                 st.sampled_from(
                     [
                         *("limit", "offset", "status", "direction", "agent_id", "phone_number"),
-                        *("created_after", "name", "to", "from", "source"),
+                        *("created_after", "name", "to", "from", "source", "search", "folder_id"),
                     ]
                 ),
                 st.text(st.characters(), max_size=12)

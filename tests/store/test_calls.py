@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from store import Store
-from store.calls import _conditions
+from store.calls import call_conditions
 from store.errors import ConstraintError
 from store.identifiers import uuid7
 from store.records import (
@@ -179,7 +179,7 @@ async def test_each_filter_picks_its_calls(store: Store, organization: Organizat
 async def test_listing_walks_an_index_in_order(store: Store, chosen: CallFilter) -> None:
     query = (
         sa.select(calls)
-        .where(*_conditions("o", chosen))
+        .where(*call_conditions("o", chosen))
         .order_by(calls.c.created_at.desc(), calls.c.id.desc())
         .limit(50)
     )

@@ -26,7 +26,7 @@ from store.migrations import (
 from store.records import AgentStatus, CallStatus, MediaEncryption, Organization, TranscriptEntry
 from store.tables import metadata
 from tests.store.released_rows import RELEASED_ROWS
-from tests.store.samples import T0, call, trunk
+from tests.store.samples import T0, agent, call, trunk
 
 # Name and definition of everything in the schema but Alembic's own table. The order of words is not compared:
 # a column added later stands at the end.
@@ -118,6 +118,23 @@ async def test_calls_that_were_recorded_before_recordings_were_kept_are_taken_up
         await connection.run_sync(upgrade_to_head)
     found = await store.calls.unfinished_recordings()
     assert [(call.id, call.recording_path) for call in found] == [(recorded.id, "/data/a.wav")]
+
+
+async def test_agents_that_were_settled_before_the_engine_followed_changes_are_not_offered_again(
+    store: Store, organization: Organization
+) -> None:
+    for status in AgentStatus:
+        await store.agents.create(agent(organization.id, status=status))
+    async with store.database.transaction() as connection:
+        await connection.run_sync(downgrade_to, "0006")
+        await connection.run_sync(upgrade_to_head)
+    found = {each.status: each.sync_pending for each in await store.agents.all_agents()}
+    assert found == {
+        AgentStatus.DRAFT: True,
+        AgentStatus.CREATING: True,
+        AgentStatus.ACTIVE: False,
+        AgentStatus.FAILED: False,
+    }
 
 
 @pytest.mark.parametrize("revision", revisions())

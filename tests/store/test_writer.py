@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from store import CallWriter, Store
-from store.calls import CallRepository
+from store.calls import CallNews, CallRepository
 from store.errors import StoreUnavailableError, WriterClosedError, WriterFullError
 from store.identifiers import uuid7
 from store.records import CallRecord, CallStatus, Organization, TimelineEvent
@@ -24,11 +24,16 @@ class FailingCalls(CallRepository):
         self.failures = failures
         self.batches: list[int] = []
 
-    async def save_batch(self, records: Sequence[CallRecord], events: Sequence[TimelineEvent]) -> None:
+    async def save_batch(
+        self,
+        records: Sequence[CallRecord],
+        events: Sequence[TimelineEvent],
+        news: Sequence[CallNews] = (),
+    ) -> None:
         if self.failures:
             self.failures -= 1
             raise StoreUnavailableError("database is locked")
-        await super().save_batch(records, events)
+        await super().save_batch(records, events, news)
         self.batches.append(len(records))
 
 
