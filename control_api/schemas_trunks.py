@@ -95,6 +95,9 @@ class TrunkCreate(RequestModel):
         description="Whether audio goes to where the far side's packets come from: once they come; `always`, "
         "and nowhere before; `never`, but to the address in the session description.",
     )
+    max_concurrent_calls: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
+        default=None, description="Calls at once in both directions; null: no limit."
+    )
 
     def to_new(self) -> NewTrunk:
         """The request as the gateway understands it, which checks what concerns several fields."""
@@ -119,6 +122,7 @@ class TrunkCreate(RequestModel):
             media_encryption=self.media_encryption,
             srtp_keying=self.srtp_keying,
             symmetric=self.symmetric,
+            max_concurrent_calls=self.max_concurrent_calls,
         )
 
 
@@ -149,6 +153,7 @@ class TrunkOut(ResponseModel):
     media_encryption: MediaEncryption
     srtp_keying: SrtpKeying
     symmetric: SymmetricRtp
+    max_concurrent_calls: int | None
     created_at: Timestamp
     updated_at: Timestamp
 
@@ -177,6 +182,7 @@ def render_trunk(trunk: Trunk) -> dict[str, Any]:
         "media_encryption": trunk.media_encryption.value,
         "srtp_keying": trunk.srtp_keying.value,
         "symmetric": trunk.symmetric.value,
+        "max_concurrent_calls": trunk.max_concurrent_calls,
         "created_at": timestamp(trunk.created_at),
         "updated_at": timestamp(trunk.updated_at),
     }

@@ -43,6 +43,7 @@ class NewTrunk:
     media_encryption: MediaEncryption = MediaEncryption.ALLOW
     srtp_keying: SrtpKeying = SrtpKeying.SDES
     symmetric: SymmetricRtp = SymmetricRtp.AUTO
+    max_concurrent_calls: int | None = None
 
 
 def checked_trunk(trunk: NewTrunk) -> NewTrunk:

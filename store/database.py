@@ -16,6 +16,7 @@ from store.nodes import NodeRepository
 from store.numbers import NumberRepository
 from store.organizations import OrganizationRepository
 from store.outbox import Outbox
+from store.revisions import RevisionRepository
 from store.trunks import TrunkRepository
 from store.webhook_endpoints import WebhookEndpointRepository
 from store.webhook_queue import WebhookQueue
@@ -34,6 +35,7 @@ class Store:
         self.trunks = TrunkRepository(database)
         self.calls = CallRepository(database)
         self.nodes = NodeRepository(database)
+        self.revisions = RevisionRepository(database)
         self.leaderships = LeadershipRepository(database)
         self.folders = FolderRepository(database)
         self.contacts = ContactRepository(database)

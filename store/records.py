@@ -128,6 +128,7 @@ class PhoneNumber:
     managed: bool = False  # from the operator's stock; otherwise the customer's own
     # url, secret, timeout_ms: who is asked before a call to this number is answered
     precall_webhook: dict[str, Any] | None = None
+    max_concurrent_calls: int | None = None  # both directions, all nodes; None: no limit
 
 
 class TrunkTransport(StrEnum):
@@ -216,6 +217,7 @@ class Trunk:
     media_encryption: MediaEncryption = MediaEncryption.ALLOW
     srtp_keying: SrtpKeying = SrtpKeying.SDES
     symmetric: SymmetricRtp = SymmetricRtp.AUTO
+    max_concurrent_calls: int | None = None  # both directions, all nodes; None: no limit
 
 
 @dataclass(frozen=True, slots=True)

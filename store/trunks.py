@@ -105,6 +105,7 @@ def _row(trunk: Trunk) -> dict[str, Any]:
         "media_encryption": trunk.media_encryption.value,
         "srtp_keying": trunk.srtp_keying.value,
         "symmetric": trunk.symmetric.value,
+        "max_concurrent_calls": trunk.max_concurrent_calls,
     }
 
 
@@ -137,4 +138,5 @@ def _record(row: sa.Row[Any]) -> Trunk:
         media_encryption=MediaEncryption(row.media_encryption),
         srtp_keying=SrtpKeying(row.srtp_keying),
         symmetric=SymmetricRtp(row.symmetric),
+        max_concurrent_calls=row.max_concurrent_calls,
     )

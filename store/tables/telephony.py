@@ -28,6 +28,7 @@ trunks = sa.Table(
     sa.Column("media_encryption", sa.String(16), nullable=False, server_default="disable"),
     sa.Column("srtp_keying", sa.String(8), nullable=False, server_default="sdes"),
     sa.Column("symmetric", sa.String(8), nullable=False, server_default="auto"),
+    sa.Column("max_concurrent_calls", sa.Integer),  # null: no limit
     sa.Index(None, "organization_id", "created_at", "id"),
 )
 
@@ -48,6 +49,7 @@ phone_numbers = sa.Table(
     reference_column("outbound_agent_id", "agents.id", nullable=True),
     sa.Column("managed", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("precall_webhook", sa.Text),  # null: none
+    sa.Column("max_concurrent_calls", sa.Integer),  # null: no limit
     sa.UniqueConstraint("phone_number"),
     sa.Index(None, "organization_id", "created_at", "id"),
     sa.Index(None, "trunk_id"),
