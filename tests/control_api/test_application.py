@@ -31,6 +31,7 @@ OPERATIONS = {
     ("POST", "/calls/{call_id}/unhold"),
     ("POST", "/calls/{call_id}/dtmf"),
     ("POST", "/calls/{call_id}/recording/{verb}"),
+    ("POST", "/calls/{call_id}/transfer"),
     ("POST", "/calls/{call_id}/listen"),
     ("GET", "/calls/{call_id}/events"),
     ("GET", "/events"),
