@@ -14,9 +14,11 @@ from gateway.call_quality import CallQuality
 from gateway.directory import Directory
 from gateway.event_stream import StreamItem
 from gateway.health import Health
+from gateway.knowledge import KnowledgeService
 from gateway.listening import CallListeners
 from gateway.new_call import NewCall
 from gateway.recordings.service import RecordingService
+from gateway.voices import VoiceService
 from store.records import CallFilter, CallRecord, Page, TimelineEvent
 
 
@@ -128,6 +130,12 @@ class GatewayServices(Protocol):
 
     @property
     def recordings(self) -> RecordingService: ...
+
+    @property
+    def voices(self) -> VoiceService: ...
+
+    @property
+    def knowledge(self) -> KnowledgeService: ...
 
     @property
     def registry(self) -> CollectorRegistry: ...

@@ -52,6 +52,7 @@ class Directory(AgentDirectory):
     async def load(self) -> None:
         """Read everything from the store anew."""
         async with self._change:
+            await self._load_parts()
             self._agents = {agent.id: agent for agent in await self._store.agents.all_agents()}
             self._numbers = {number.id: number for number in await self._store.numbers.all_numbers()}
             self._trunks = {trunk.id: trunk for trunk in await self._store.trunks.all_trunks()}
@@ -78,7 +79,7 @@ class Directory(AgentDirectory):
                     )
 
         await self._apply(change)
-        self.on_agent_deleted()
+        self.on_engine_removal()
 
     def numbers_of_agent(self, agent_id: str) -> tuple[tuple[PhoneNumber, ...], tuple[PhoneNumber, ...]]:
         """The numbers an agent answers and the numbers it calls from."""

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import structlog
 
+from gateway.agent_parts import AgentParts
 from gateway.call import Call
 from gateway.call_actions import CallActions
 from gateway.conversation import Conversation
@@ -32,7 +33,7 @@ from sip.message import Request, Response
 from sip.offer_answer import AudioSession
 from sip.user_agent import Call as SipCall
 from sip.user_agent import OfferedRequest
-from store.records import CallDirection, CallStatus
+from store.records import Agent, CallDirection, CallStatus
 
 log = structlog.get_logger(__name__)
 
@@ -51,6 +52,7 @@ class SessionServices:
     default_max_duration_s: float
     default_ring_timeout_s: float
     events: EventBus = field(default_factory=EventBus)
+    parts: Callable[[Agent], AgentParts] = lambda agent: AgentParts()
 
 
 class Session:

@@ -5,6 +5,7 @@ The schema is made by the migrations in `store/migrations`; a test holds the two
 """
 
 from store.tables.accounts import api_keys, idempotency_keys, organizations
+from store.tables.agent_parts import knowledge_bases, tools, voices
 from store.tables.agents import agents
 from store.tables.calls import UNFINISHED_STATUSES, call_timeline, calls
 from store.tables.engine_removals import engine_removals
@@ -19,8 +20,11 @@ __all__ = [
     "calls",
     "engine_removals",
     "idempotency_keys",
+    "knowledge_bases",
     "metadata",
     "organizations",
     "phone_numbers",
+    "tools",
     "trunks",
+    "voices",
 ]

@@ -17,16 +17,25 @@ from control_api.schemas_shared import ErrorEnvelope
 from gateway.config import Config, HttpSection
 from gateway.directory import Directory
 from gateway.health import Health
+from gateway.knowledge import KnowledgeService
 from gateway.new_agent import NewAgent
 from gateway.recordings.service import RecordingService
+from gateway.voices import VoiceService
+from media.ultravox.library import EngineVoice
 from store import Store
 from store.records import Agent, AgentStatus
 from tests.control_api.in_memory_calls import InMemoryCalls
 from tests.control_api.in_memory_control import InMemoryControl, InMemoryStreams
 from tests.control_api.recordings import recordings_of
+from tests.support.engine_library import InMemoryLibrary
 
 VOICE_ID = "a7f2ec82-f533-4f41-a8de-0e4351bd2ec5"
+OTHER_VOICE_ID = "b7f2ec82-f533-4f41-a8de-0e4351bd2ec5"
 NOWHERE = "00000000-0000-7000-8000-000000000000"
+ENGINE_VOICES = (
+    EngineVoice(VOICE_ID, "Mark", "Steady and low.", "en-US"),
+    EngineVoice(OTHER_VOICE_ID, "Nora"),
+)
 
 
 @dataclass
@@ -43,11 +52,16 @@ class Gateway:
     state: Health = field(default_factory=lambda: Health(True, False, {"sip": "ok"}))
     explained: list[dict[str, Any]] = field(default_factory=list)
     recordings: RecordingService = field(init=False)
+    library: InMemoryLibrary = field(default_factory=lambda: InMemoryLibrary(*ENGINE_VOICES))
+    voices: VoiceService = field(init=False)
+    knowledge: KnowledgeService = field(init=False)
 
     def __post_init__(self) -> None:
         self.control = InMemoryControl(self.calls)
         self.streams = InMemoryStreams(self.calls)
         self.recordings = recordings_of(self.store)
+        self.voices = VoiceService(self.directory, self.store.agent_parts, self.library)
+        self.knowledge = KnowledgeService(self.directory, self.library, self.store.engine_removals)
 
     def health(self) -> Health:
         return self.state
