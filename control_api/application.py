@@ -13,7 +13,11 @@ from starlette.types import Scope
 from control_api import (
     routes_agents,
     routes_call_control,
+    routes_call_export,
     routes_calls,
+    routes_contacts,
+    routes_folders,
+    routes_keys,
     routes_knowledge_bases,
     routes_numbers,
     routes_operations,
@@ -23,6 +27,7 @@ from control_api import (
     routes_tools,
     routes_trunks,
     routes_voices,
+    routes_webhooks,
 )
 from control_api.api_route import Admission
 from control_api.documentation import document
@@ -43,9 +48,13 @@ TAGS = [
     {"name": routes_voices.TAG, "description": "What agents speak with."},
     {"name": routes_tools.TAG, "description": "What agents can do in mid-call."},
     {"name": routes_knowledge_bases.TAG, "description": "What agents can look things up in."},
+    {"name": routes_contacts.TAG, "description": "People to call."},
+    {"name": routes_folders.TAG, "description": "Groups of contacts."},
     {"name": routes_numbers.TAG, "description": "Telephone numbers and the agents they belong to."},
+    {"name": routes_webhooks.TAG, "description": "Being told what happens."},
     {"name": routes_trunks.TAG, "description": "SIP trunks to carriers and PBXs."},
     {"name": routes_routing.TAG, "description": "Why a call goes where it goes."},
+    {"name": routes_keys.TAG, "description": "Who may use this API."},
     {"name": routes_operations.TAG, "description": "Health and metrics."},
 ]
 
@@ -64,6 +73,7 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         gateway.directory, gateway.store.idempotency, gateway.config.http.rate_limit_per_minute
     )
     routers = (
+        routes_call_export.call_export_router(API_PREFIX, gateway.calls, gateway.recordings),
         routes_calls.calls_router(API_PREFIX, gateway.calls, gateway.recordings),
         routes_recordings.recordings_router(API_PREFIX, gateway.calls, gateway.recordings),
         routes_recordings.recording_files_router(gateway.recordings),
@@ -73,16 +83,24 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         routes_voices.voices_router(API_PREFIX, gateway.voices),
         routes_tools.tools_router(API_PREFIX, gateway.directory),
         routes_knowledge_bases.knowledge_bases_router(API_PREFIX, gateway.directory, gateway.knowledge),
-        routes_numbers.numbers_router(API_PREFIX, gateway.directory),
+        routes_numbers.numbers_router(API_PREFIX, gateway.directory, gateway.numbers),
+        routes_contacts.contacts_router(API_PREFIX, gateway.contacts),
+        routes_folders.folders_router(API_PREFIX, gateway.contacts),
+        routes_webhooks.webhooks_router(API_PREFIX, gateway.webhooks),
         routes_trunks.trunks_router(API_PREFIX, gateway.directory),
         routes_routing.routing_router(API_PREFIX, gateway),
+        routes_keys.keys_router(API_PREFIX, gateway.directory),
         routes_operations.operations_router(API_PREFIX, gateway),
     )
     _add_routes(app, routers)
     app.router.routes.append(routes_streams.listen_route(API_PREFIX, gateway.control))
     _serve_document(app)
     install_error_handlers(app, lambda scope: allowed_methods(app, scope))
-    app.add_middleware(EdgeMiddleware, metrics=HttpMetrics(gateway.registry))
+    app.add_middleware(
+        EdgeMiddleware,
+        metrics=HttpMetrics(gateway.registry),
+        body_limits={API_PREFIX + routes_contacts.IMPORT_PATH: gateway.config.contacts.import_max_bytes},
+    )
     return app
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import time
 import uuid
+from collections.abc import Mapping
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -99,11 +100,13 @@ class EdgeMiddleware:
         app: ASGIApp,
         metrics: HttpMetrics,
         max_body_bytes: int = MAX_BODY_BYTES,
+        body_limits: Mapping[str, int] | None = None,
         max_requests_at_once: int = MAX_REQUESTS_AT_ONCE,
     ) -> None:
         self._app = app
         self._metrics = metrics
         self._max_body_bytes = max_body_bytes
+        self._body_limits = dict(body_limits or {})  # by path, where files are sent
         self._max_requests_at_once = max_requests_at_once
         self._in_progress = 0
 
@@ -142,7 +145,7 @@ class EdgeMiddleware:
                 self._metrics.refused()
                 await self._refuse(scope, receive, send_with_headers)
             else:
-                limited = self._limit_body(length, receive)
+                limited = self._limit_body(scope["path"], length, receive)
                 await self._app(scope, limited, send_with_headers)
         except ClientDisconnect:
             pass  # nobody is left to answer
@@ -171,9 +174,9 @@ class EdgeMiddleware:
         )
         await response(scope, receive, send)
 
-    def _limit_body(self, length: bytes | None, receive: Receive) -> Receive:
+    def _limit_body(self, path: str, length: bytes | None, receive: Receive) -> Receive:
         """`receive`, failing with 413 as soon as the body is known to be too large."""
-        limit = self._max_body_bytes
+        limit = self._body_limits.get(path, self._max_body_bytes)
         announced = int(length) if length is not None and length.isdigit() else 0
         received = 0
 

@@ -6,10 +6,10 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from control_api.envelope import timestamp
 from control_api.schemas_agent_settings import Name, Text, Url
 from control_api.schemas_shared import RequestModel, ResponseModel, Timestamp, Uuid
 from gateway.knowledge import NewSource
+from gateway.timestamps import timestamp
 from store.agent_part_records import KnowledgeBase, SourceKind
 
 MAX_SOURCES = 20

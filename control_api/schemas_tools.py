@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from control_api.envelope import duration, timestamp
+from control_api.envelope import duration
 from control_api.schemas_agent_settings import Name, Url
 from control_api.schemas_shared import (
     DURATION_SCHEMA,
@@ -37,6 +37,7 @@ from control_api.schemas_shared import (
 )
 from gateway.engine_tools import RESERVED_NAMES
 from gateway.new_tool import NewTool
+from gateway.timestamps import timestamp
 from store.agent_part_records import Tool, ToolKind
 
 MODEL_TOOL_NAME_PATTERN = r"^[a-zA-Z0-9_-]{1,64}$"

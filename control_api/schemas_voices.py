@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from control_api.envelope import optional_timestamp
 from control_api.schemas_agent_settings import Name, Text
 from control_api.schemas_shared import RequestModel, ResponseModel, Timestamp
+from gateway.timestamps import optional_timestamp
 from gateway.voices import OfferedVoice
 
 

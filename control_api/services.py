@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+import builtins
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry
@@ -11,14 +12,17 @@ from control_api.idempotency import IdempotencyStore
 from gateway.call_actions import Side
 from gateway.call_control import ListenTicket, RecordingVerb
 from gateway.call_quality import CallQuality
+from gateway.contacts.contact_book import ContactBook
 from gateway.directory import Directory
 from gateway.event_stream import StreamItem
 from gateway.health import Health
 from gateway.knowledge import KnowledgeService
 from gateway.listening import CallListeners
 from gateway.new_call import NewCall
+from gateway.numbers.service import NumberService
 from gateway.recordings.service import RecordingService
 from gateway.voices import VoiceService
+from gateway.webhooks.service import WebhookService
 from store.records import CallFilter, CallRecord, Page, TimelineEvent
 
 
@@ -32,6 +36,10 @@ class CallService(Protocol):
     async def list(
         self, organization_id: str, wanted: CallFilter, limit: int, offset: int, /
     ) -> Page[CallRecord]: ...
+
+    def pages(
+        self, organization_id: str, wanted: CallFilter, /
+    ) -> AsyncIterator[builtins.list[CallRecord]]: ...
 
     async def hang_up(self, organization_id: str, call_id: str, /) -> CallRecord: ...
 
@@ -97,9 +105,17 @@ class HttpSettings(Protocol):
     def rate_limit_per_minute(self) -> int: ...
 
 
+class ContactsSettings(Protocol):
+    @property
+    def import_max_bytes(self) -> int: ...
+
+
 class Settings(Protocol):
     @property
     def http(self) -> HttpSettings: ...
+
+    @property
+    def contacts(self) -> ContactsSettings: ...
 
 
 class Storage(Protocol):
@@ -120,7 +136,13 @@ class GatewayServices(Protocol):
     def directory(self) -> Directory: ...
 
     @property
+    def numbers(self) -> NumberService: ...
+
+    @property
     def calls(self) -> CallService: ...
+
+    @property
+    def contacts(self) -> ContactBook: ...
 
     @property
     def control(self) -> CallControlService: ...
@@ -136,6 +158,9 @@ class GatewayServices(Protocol):
 
     @property
     def knowledge(self) -> KnowledgeService: ...
+
+    @property
+    def webhooks(self) -> WebhookService: ...
 
     @property
     def registry(self) -> CollectorRegistry: ...

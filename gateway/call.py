@@ -12,11 +12,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import monotonic
-from typing import Any
+from typing import Any, Protocol
 
 from gateway.event_bus import EventBus
 from gateway.failure_reasons import EndReason, FailureReason
 from gateway.transcript import Transcript
+from gateway.webhooks.event_names import EVENT_OF_STATUS
 from store.records import CallRecord, CallStatus, TimelineEvent
 
 TRANSITIONS: dict[CallStatus, frozenset[CallStatus]] = {
@@ -32,7 +33,15 @@ TRANSITIONS: dict[CallStatus, frozenset[CallStatus]] = {
 
 TIMELINE_LIMIT = 1_000  # steps kept for one call; what comes after is counted, not kept
 
-ChangeSink = Callable[[CallRecord, Sequence[TimelineEvent]], object]
+
+class ChangeSink(Protocol):
+    """Takes a state of a call, the steps since the last one, and the names of public events that became
+    true with it.
+    """
+
+    def __call__(
+        self, record: CallRecord, steps: Sequence[TimelineEvent], names: Sequence[str], /
+    ) -> object: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +57,23 @@ class Clock:
 class Call:
     """A call in the making, in progress or over. Not thread-safe: it belongs to the gateway's event loop."""
 
-    def __init__(self, record: CallRecord, sink: ChangeSink, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        record: CallRecord,
+        sink: ChangeSink,
+        clock: Clock | None = None,
+        price: Callable[[CallRecord], int | None] = lambda record: None,
+    ) -> None:
+        """`price` tells what a call that is over costs, in US cents."""
         self._clock = clock or Clock()
+        self._price = price
         self._record = record
         self._sink = sink
         self._born = self._clock.monotonic()
         self._answered: float | None = None
         self._steps = 0
         self._unsaved: list[TimelineEvent] = []
+        self._untold: list[str] = []
         self._timeline: list[TimelineEvent] = []
         self.transcript = Transcript()
         self._bus: EventBus | None = None
@@ -131,10 +149,15 @@ class Call:
         """Change fields other than the status (identifiers learnt on the way, SIP codes, results)."""
         self._record = replace(self._record, **fields)
 
+    def publish(self, name: str) -> None:
+        """Tell those outside who want to know of the public event `name`, with the next `save`."""
+        self._untold.append(name)
+
     def save(self) -> None:
-        """Hand the present record and the steps not yet saved to the store's writer."""
+        """Hand the present record and the steps and events not yet saved to the sink."""
         events, self._unsaved = self._unsaved, []
-        self._sink(self._record, events)
+        names, self._untold = self._untold, []
+        self._sink(self._record, events, names)
 
     def ring(self) -> bool:
         return self._move(CallStatus.RINGING)
@@ -179,6 +202,8 @@ class Call:
             return False
         self.step("status", **{"from": str(self.status), "to": str(status)})
         self._record = replace(self._record, status=status, **fields)
+        if status.terminal:
+            self._record = replace(self._record, cost_cents=self._price(self._record))
         self.announce(
             "status",
             status=str(status),
@@ -186,5 +211,6 @@ class Call:
             failure_reason=self._record.failure_reason,
             end_reason=self._record.end_reason,
         )
+        self.publish(EVENT_OF_STATUS[status])
         self.save()
         return True

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 
 from gateway.agent_directory import AgentDirectory
 from gateway.errors import ConflictError, InvalidRequestError, NotFoundError
@@ -21,6 +22,7 @@ from routing.numbers import country_of, is_e164
 from routing.table import RoutingTable
 from store.database import Store
 from store.identifiers import uuid7
+from store.numbers import NumberFilter
 from store.records import Page, PhoneNumber, Trunk
 
 
@@ -92,30 +94,33 @@ class Directory(AgentDirectory):
 
     # --- numbers
 
+    async def require_new_number(self, phone_number: str) -> None:
+        """Raises `InvalidRequestError` when it is not E.164, `ConflictError` when it is here already."""
+        if not is_e164(phone_number):
+            raise InvalidRequestError(
+                f"{phone_number[:64]!r} is not E.164: + and 2 to 15 digits, the country code first.",
+                field="phone_number",
+            )
+        if await self._store.numbers.find_by_number(phone_number) is not None:
+            raise ConflictError(
+                f"The number {phone_number} has been imported already.",
+                code="number_exists",
+                phone_number=phone_number,
+            )
+
     async def import_number(
-        self, organization_id: str, new: NewNumber, *, number_id: str | None = None
+        self, organization_id: str, new: NewNumber, *, number_id: str | None = None, managed: bool = False
     ) -> PhoneNumber:
-        """Take a number into service, without an agent yet.
+        """Take a number into service, without an agent yet. A `managed` one is on the operator's trunk.
 
         Raises `InvalidRequestError` when it is not E.164 or the trunk is not the organisation's,
         `ConflictError` when the number is already here.
         """
-        if not is_e164(new.phone_number):
-            raise InvalidRequestError(
-                f"{new.phone_number[:64]!r} is not E.164: + and 2 to 15 digits, the country code first.",
-                field="phone_number",
-            )
 
         async def change() -> PhoneNumber:
-            if new.trunk_id is not None:
+            if new.trunk_id is not None and not managed:
                 self._own_trunk(organization_id, new.trunk_id)
-            taken = await self._store.numbers.find_by_number(new.phone_number)
-            if taken is not None:
-                raise ConflictError(
-                    f"The number {new.phone_number} has been imported already.",
-                    code="number_exists",
-                    phone_number=new.phone_number,
-                )
+            await self.require_new_number(new.phone_number)
             now = _now()
             number = PhoneNumber(
                 id=number_id or uuid7(),
@@ -128,6 +133,7 @@ class Directory(AgentDirectory):
                 type=new.type,
                 country=new.country or country_of(new.phone_number),
                 trunk_id=new.trunk_id,
+                managed=managed,
             )
             await self._store.numbers.create(number)
             self._numbers[number.id] = number
@@ -194,13 +200,28 @@ class Directory(AgentDirectory):
         return await self._apply(change)
 
     async def bind_number(self, organization_id: str, number_id: str, trunk_id: str | None) -> PhoneNumber:
-        """Bind a number to a trunk, or free it with `None`. Raises `NotFoundError`, `InvalidRequestError`."""
+        """Bind a number to a trunk, or free it with `None`. Raises as `update_number`."""
+        return await self.update_number(organization_id, number_id, trunk_id=trunk_id)
+
+    async def update_number(self, organization_id: str, number_id: str, **changes: Any) -> PhoneNumber:
+        """Change some fields: `friendly_name`, `type`, `trunk_id`, `precall_webhook`.
+
+        Raises `NotFoundError`, `InvalidRequestError` for a trunk of somebody else, `ConflictError` when a
+        bought number is to leave the operator's trunk.
+        """
 
         async def change() -> PhoneNumber:
             number = self._own_number(organization_id, number_id)
-            if trunk_id is not None:
-                self._own_trunk(organization_id, trunk_id)
-            return await self._save_number(replace(number, trunk_id=trunk_id, updated_at=_now()))
+            if "trunk_id" in changes and changes["trunk_id"] != number.trunk_id:
+                if number.managed:
+                    raise ConflictError(
+                        f"{number.phone_number} was bought here and stays on the operator's trunk.",
+                        code="number_is_managed",
+                        number_id=number_id,
+                    )
+                if changes["trunk_id"] is not None:
+                    self._own_trunk(organization_id, changes["trunk_id"])
+            return await self._save_number(replace(number, **changes, updated_at=_now()))
 
         return await self._apply(change)
 
@@ -219,10 +240,20 @@ class Directory(AgentDirectory):
         return self._own_number(organization_id, number_id)
 
     async def list_numbers(
-        self, organization_id: str, *, limit: int = 50, offset: int = 0
+        self,
+        organization_id: str,
+        *,
+        limit: int = 50,
+        offset: int = 0,
+        wanted: NumberFilter | None = None,
     ) -> Page[PhoneNumber]:
         """Newest first."""
-        return await self._store.numbers.list(organization_id, limit, offset)
+        return await self._store.numbers.list(organization_id, limit, offset, wanted)
+
+    def number_on(self, phone_number: str) -> PhoneNumber | None:
+        """From memory, whosoever it is: for calls that routing has placed."""
+        routed = self._table.number(phone_number)
+        return None if routed is None else self._numbers.get(routed.id)
 
     # --- trunks
 
@@ -247,12 +278,30 @@ class Directory(AgentDirectory):
 
         return await self._apply(change, "trunk_exists")
 
+    def trunk(self, trunk_id: str) -> Trunk | None:
+        """From memory, whosoever it is: for calls that routing has placed."""
+        return self._trunks.get(trunk_id)
+
+    def trunks(self) -> tuple[Trunk, ...]:
+        """Every organisation's trunks, from memory."""
+        return tuple(self._trunks.values())
+
     async def get_trunk(self, organization_id: str, trunk_id: str) -> Trunk:
         """Raises `NotFoundError`."""
         trunk = self._trunks.get(trunk_id)
         if trunk is None or trunk.organization_id != organization_id:
             raise NotFoundError(f"There is no trunk {trunk_id}.", trunk_id=trunk_id)
         return trunk
+
+    def find_trunk_like(self, organization_id: str, new: NewTrunk) -> Trunk | None:
+        """The organisation's trunk that already has these two sides."""
+        for trunk in self._trunks.values():
+            if trunk.organization_id == organization_id and (trunk.inbound, trunk.outbound) == (
+                new.inbound,
+                new.outbound,
+            ):
+                return trunk
+        return None
 
     async def list_trunks(self, organization_id: str, *, limit: int = 50, offset: int = 0) -> Page[Trunk]:
         """Newest first."""

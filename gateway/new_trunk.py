@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from gateway.errors import InvalidRequestError
+from gateway.new_trunk_outbound import check_outbound_extras, check_signalling
+from gateway.source_networks import checked_networks
 from routing.numbers import is_country
-from routing.table import parse_address, parse_network
+from routing.table import parse_address
 from store.records import (
     DtmfMode,
     MediaEncryption,
@@ -16,13 +18,11 @@ from store.records import (
     SymmetricRtp,
     TrunkInbound,
     TrunkOutbound,
+    TrunkSignalling,
 )
 
 CODECS = ("PCMU", "PCMA", "G722", "OPUS", "L16")
 DEFAULT_CODECS = ("PCMU", "PCMA")
-MAX_NETWORKS = 256
-# A wider network is a great part of the Internet: an open trunk cannot be made by accident.
-SHORTEST_PREFIX = 8
 
 _ADDRESS = re.compile(
     r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?=[^:]{1,253}(?::|\Z))[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?)"
@@ -45,6 +45,7 @@ class NewTrunk:
     media_encryption: MediaEncryption = MediaEncryption.ALLOW
     srtp_keying: SrtpKeying = SrtpKeying.SDES
     symmetric: SymmetricRtp = SymmetricRtp.AUTO
+    signalling: TrunkSignalling = field(default_factory=TrunkSignalling)
 
 
 def checked_trunk(trunk: NewTrunk) -> NewTrunk:
@@ -63,6 +64,7 @@ def checked_trunk(trunk: NewTrunk) -> NewTrunk:
     codecs = tuple(codec.upper() for codec in trunk.codecs)
     if not codecs or any(codec not in CODECS for codec in codecs) or len(set(codecs)) != len(codecs):
         raise InvalidRequestError(f"The codecs must be one or more of {', '.join(CODECS)}.", field="codecs")
+    check_signalling(trunk.signalling)
     return replace(
         trunk,
         inbound=None if trunk.inbound is None else _checked_inbound(trunk.inbound),
@@ -73,30 +75,12 @@ def checked_trunk(trunk: NewTrunk) -> NewTrunk:
 
 
 def _checked_inbound(inbound: TrunkInbound) -> TrunkInbound:
-    field = "inbound.allowed_addresses"
+    where = "inbound.allowed_addresses"
     if not inbound.allowed_addresses:
         raise InvalidRequestError(
-            "An inbound side needs allowed_addresses: without them anybody could call in.", field=field
+            "An inbound side needs allowed_addresses: without them anybody could call in.", field=where
         )
-    if len(inbound.allowed_addresses) > MAX_NETWORKS:
-        raise InvalidRequestError(f"At most {MAX_NETWORKS} networks are allowed.", field=field)
-    networks: list[str] = []
-    for text in inbound.allowed_addresses:
-        try:
-            network = parse_network(text)
-        except ValueError as error:
-            raise InvalidRequestError(
-                f"{text!r} is not an address or a network in CIDR form ({error}).", field=field, value=text
-            ) from error
-        if network.prefixlen < SHORTEST_PREFIX:
-            raise InvalidRequestError(
-                f"{text!r} is too wide: at least /{SHORTEST_PREFIX} is needed.",
-                field=field,
-                value=text,
-            )
-        if str(network) not in networks:
-            networks.append(str(network))
-    return TrunkInbound(tuple(networks))
+    return TrunkInbound(checked_networks(inbound.allowed_addresses, where))
 
 
 def _checked_outbound(outbound: TrunkOutbound) -> TrunkOutbound:
@@ -108,6 +92,7 @@ def _checked_outbound(outbound: TrunkOutbound) -> TrunkOutbound:
         )
     if outbound.from_host is not None:
         _check_address(outbound.from_host, "outbound.from_host")
+    check_outbound_extras(outbound)
     return outbound
 
 

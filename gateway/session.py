@@ -28,6 +28,7 @@ from gateway.metrics import GatewayMetrics
 from gateway.sip_info import info_digit
 from media.messages import LegStatistics
 from sip.audio_parameters import AudioParameters
+from sip.body import session_description
 from sip.errors import NotAcceptableError, SdpError
 from sip.message import Request, Response
 from sip.offer_answer import AudioSession
@@ -149,7 +150,7 @@ class Session:
         """Outgoing calls only."""
 
     def on_failure(self, call: SipCall, status: int, reason: str, response: Response | None) -> None:
-        """Outgoing calls only."""
+        """The call was not established."""
 
     def on_cancelled(self, call: SipCall, request: Request) -> None:
         """Incoming calls only."""
@@ -162,6 +163,21 @@ class Session:
         key = info_digit(request.content_type, request.body)
         if key is not None and self._conversation is not None:
             self._conversation.pressed(key.digit, INFO, key.duration_ms)
+
+    def on_refresh_due(self, call: SipCall) -> None:
+        """The session timer wants a re-INVITE: the same again, which changes nothing."""
+        if self._audio is None or self.over:
+            return
+        audio = self._audio
+
+        def answered(status: int, response: Response | None) -> None:
+            if response is not None and status < 300:
+                self._on_reoffer_answered(session_description(response))
+            elif response is not None:
+                audio.withdraw_offer()
+                self.call.step("refresh-refused", sip_status=status)
+
+        call.re_invite(audio.offer, answered)
 
     def on_offer(self, call: SipCall, request: OfferedRequest) -> None:
         """A re-INVITE or UPDATE: hold, resume, a moved address, or a mere refresh."""

@@ -21,6 +21,7 @@ from store.engine_removals import EngineObject, EngineRemoval, add_removal
 from store.errors import MissingRowError
 from store.records import Agent, AgentStatus, Page
 from store.tables import agents, phone_numbers
+from store.webhook_endpoints import keep_endpoint_of
 
 
 class AgentRepository:
@@ -31,6 +32,7 @@ class AgentRepository:
         """Raises `ConstraintError` when the id is taken or the organisation does not exist."""
         async with self._database.transaction() as connection:
             await connection.execute(agents.insert(), _row(agent))
+            await keep_endpoint_of(connection, agent)
 
     async def update(self, agent: Agent) -> None:
         """Write every field. Raises `MissingRowError`."""
@@ -41,6 +43,7 @@ class AgentRepository:
             result = await connection.execute(statement.values(_row(agent)))
             if result.rowcount == 0:
                 raise MissingRowError(f"agent {agent.id}")
+            await keep_endpoint_of(connection, agent)
 
     async def record_sync(self, synced: Agent) -> bool:
         """Write what came of offering `synced` to the engine: the engine's identifier, and its state if the

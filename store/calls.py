@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.bulk import BulkInsert, Insert, Row
+from store.call_counts import UNFINISHED, CallCounts
 from store.columns import (
     from_json,
     from_json_or_none,
@@ -21,6 +24,7 @@ from store.columns import (
     to_microseconds_or_none,
 )
 from store.connection import Database
+from store.outbox import Outbox
 from store.records import (
     CallDirection,
     CallFilter,
@@ -32,7 +36,8 @@ from store.records import (
     TimelineEvent,
     TranscriptEntry,
 )
-from store.tables import UNFINISHED_STATUSES, call_timeline, calls
+from store.tables import call_timeline, calls
+from store.webhook_records import OutboxEvent
 
 _COLUMNS = tuple(column.name for column in calls.columns)
 # Never written again after the first insert, so that an update leaves their indexes alone.
@@ -46,9 +51,19 @@ _TERMINAL_STAYS = sa.text(
 _EMPTY_JSON = "{}"
 
 
+@dataclass(frozen=True, slots=True)
+class CallNews:
+    """An event of a call. One that tells of a terminal `status` is true only if the call has that status."""
+
+    event: OutboxEvent
+    status: CallStatus
+
+
 class CallRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._outbox = Outbox(database)
+        self._counts = CallCounts()
         dialect = database.dialect
         self._inserts = BulkInsert(lambda: database.insert(calls), _COLUMNS, dialect)
         self._upserts = BulkInsert(lambda: database.insert(calls), _COLUMNS, dialect, _on_conflict_update)
@@ -64,16 +79,24 @@ class CallRepository:
         async with self._database.transaction() as connection:
             await self._inserts.execute(connection, [_row(record)])
 
-    async def save_batch(self, records: Sequence[CallRecord], events: Sequence[TimelineEvent]) -> None:
-        """Insert or update calls and add timeline events, all in one transaction.
+    async def save_batch(
+        self,
+        records: Sequence[CallRecord],
+        events: Sequence[TimelineEvent],
+        news: Sequence[CallNews] = (),
+    ) -> None:
+        """Insert or update calls, add timeline events and put news into the outbox, all in one transaction.
 
         Of several records of one call the last one counts. A terminal status in the database is never
-        overwritten by another status. Saving the same events twice is harmless. Raises `ConstraintError`.
+        overwritten by another status, and nobody is told of one that did not get in. Saving the same events
+        twice is harmless. Raises `ConstraintError`.
         """
         newest = {record.id: record for record in records}
         async with self._database.transaction() as connection:
             await self._upserts.execute(connection, [_row(record) for record in newest.values()])
             await self._timeline.execute(connection, [_event_row(event) for event in events])
+            if news:
+                await self._outbox.append(connection, await _true_news(connection, news))
 
     async def record_billed(self, call_id: str, engine_billed_ms: int) -> bool:
         """Keep what the engine charges for. False when there is no such call."""
@@ -91,8 +114,8 @@ class CallRepository:
         self, organization_id: str, filter: CallFilter | None = None, limit: int = 50, offset: int = 0
     ) -> Page[CallRecord]:
         """The organisation's calls, newest first."""
-        conditions = _conditions(organization_id, filter or CallFilter())
-        count = sa.select(sa.func.count()).select_from(calls).where(*conditions)
+        wanted = filter or CallFilter()
+        conditions = call_conditions(organization_id, wanted)
         page = (
             sa.select(calls)
             .where(*conditions)
@@ -101,9 +124,34 @@ class CallRepository:
             .offset(offset)
         )
         async with self._database.reading() as connection:
-            total = (await connection.execute(count)).scalar_one()
+            total = await self._counts.count(connection, organization_id, wanted, conditions)
             rows = (await connection.execute(page)).all()
         return Page(tuple(_record(row) for row in rows), total, limit, offset)
+
+    async def pages(
+        self, organization_id: str, filter: CallFilter, size: int = 500
+    ) -> AsyncIterator[builtins.list[CallRecord]]:
+        """All the organisation's calls, newest first, some hundred at a time; no page costs more than another
+        one. Calls that come meanwhile are left out.
+        """
+        conditions = call_conditions(organization_id, filter)
+        query = (
+            sa.select(calls)
+            .where(*conditions)
+            .order_by(calls.c.created_at.desc(), calls.c.id.desc())
+            .limit(size)
+        )
+        while True:
+            async with self._database.reading() as connection:
+                rows = (await connection.execute(query)).all()
+            if rows:
+                yield [_record(row) for row in rows]
+            if len(rows) < size:
+                return
+            last = rows[-1]
+            query = query.where(
+                sa.tuple_(calls.c.created_at, calls.c.id) < sa.tuple_(last.created_at, last.id)
+            )
 
     async def timeline(self, call_id: str) -> builtins.list[TimelineEvent]:
         """The steps of a call in order. The caller has checked whose call it is."""
@@ -121,9 +169,7 @@ class CallRepository:
 
     async def unfinished(self) -> builtins.list[CallRecord]:
         """Every call without a terminal status, oldest first; after a start: the orphans of a crash."""
-        # Written like the partial index, which a bound parameter would not match.
-        unfinished = calls.c.status.in_([sa.literal_column(f"'{status}'") for status in UNFINISHED_STATUSES])
-        query = sa.select(calls).where(unfinished).order_by(calls.c.created_at)
+        query = sa.select(calls).where(UNFINISHED).order_by(calls.c.created_at)
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).all()
         return [_record(row) for row in rows]
@@ -160,12 +206,26 @@ class CallRepository:
         return [_record(row) for row in rows]
 
 
+async def _true_news(connection: AsyncConnection, news: Sequence[CallNews]) -> builtins.list[OutboxEvent]:
+    """What tells of no other end than the calls have in the database."""
+    ended = sorted({item.event.subject_id for item in news if item.status.terminal})
+    statuses: dict[str, str] = {}
+    if ended:
+        query = sa.select(calls.c.id, calls.c.status).where(calls.c.id.in_(ended))
+        statuses = {row.id: row.status for row in (await connection.execute(query)).all()}
+    return [
+        item.event
+        for item in news
+        if not item.status.terminal or statuses.get(item.event.subject_id) == item.status
+    ]
+
+
 def _on_conflict_update(statement: Insert) -> Insert:
     changed = {name: statement.excluded[name] for name in _COLUMNS if name not in _FIXED | _BILLED}
     return statement.on_conflict_do_update(index_elements=["id"], set_=changed, where=_TERMINAL_STAYS)
 
 
-def _conditions(organization_id: str, wanted: CallFilter) -> list[sa.ColumnElement[bool]]:
+def call_conditions(organization_id: str, wanted: CallFilter) -> list[sa.ColumnElement[bool]]:
     conditions = [calls.c.organization_id == organization_id]
     if wanted.agent_id is not None:
         conditions.append(calls.c.agent_id == wanted.agent_id)
@@ -175,6 +235,10 @@ def _conditions(organization_id: str, wanted: CallFilter) -> list[sa.ColumnEleme
         conditions.append(calls.c.direction == wanted.direction.value)
     if wanted.phone_number is not None:
         conditions.append(calls.c.phone_number == wanted.phone_number)
+    if wanted.from_number is not None:
+        conditions.append(calls.c.from_number == wanted.from_number)
+    if wanted.outcome is not None:
+        conditions.append(calls.c.outcome == wanted.outcome)
     if wanted.created_after is not None:
         conditions.append(calls.c.created_at >= to_microseconds(wanted.created_after))
     if wanted.created_before is not None:
@@ -217,6 +281,7 @@ def _row(record: CallRecord) -> Row:
         None if record.recording_status is RecordingStatus.NONE else record.recording_status.value,
         to_json_or_none(record.recording_file),
         record.engine_billed_ms,
+        record.node_id,
     )
 
 
@@ -255,6 +320,7 @@ def _record(row: sa.Row[Any]) -> CallRecord:
         recording_status=RecordingStatus(row.recording_status or RecordingStatus.NONE),
         recording_file=None if row.recording_file is None else RecordingFile(**from_json(row.recording_file)),
         engine_billed_ms=row.engine_billed_ms,
+        node_id=row.node_id,
     )
 
 

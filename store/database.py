@@ -6,12 +6,21 @@ from store.agent_parts import AgentPartRepositories
 from store.agents import AgentRepository
 from store.calls import CallRepository
 from store.connection import Database
+from store.contacts import ContactRepository
 from store.engine_removals import EngineRemovalRepository
+from store.folders import FolderRepository
 from store.idempotency import IdempotencyRepository
+from store.inventory import InventoryRepository
 from store.keys import KeyRepository
+from store.leaderships import LeadershipRepository
+from store.nodes import NodeRepository
 from store.numbers import NumberRepository
 from store.organizations import OrganizationRepository
+from store.outbox import Outbox
 from store.trunks import TrunkRepository
+from store.webhook_deliveries import WebhookDeliveryRepository
+from store.webhook_endpoints import WebhookEndpointRepository
+from store.webhook_queue import WebhookQueue
 
 
 class Store:
@@ -24,10 +33,19 @@ class Store:
         self.agents = AgentRepository(database)
         self.agent_parts = AgentPartRepositories(database)
         self.numbers = NumberRepository(database)
+        self.inventory = InventoryRepository(database)
         self.trunks = TrunkRepository(database)
         self.calls = CallRepository(database)
+        self.folders = FolderRepository(database)
+        self.contacts = ContactRepository(database)
+        self.nodes = NodeRepository(database)
+        self.leaderships = LeadershipRepository(database)
         self.idempotency = IdempotencyRepository(database)
+        self.outbox = Outbox(database)
+        self.webhook_endpoints = WebhookEndpointRepository(database)
+        self.webhook_deliveries = WebhookDeliveryRepository(database)
         self.engine_removals = EngineRemovalRepository(database)
+        self.webhook_queue = WebhookQueue(database)
 
     @classmethod
     async def open(cls, url: str) -> Store:

@@ -6,7 +6,11 @@ import os
 import time
 import uuid
 
-PREFIXES = ("call_", "agent_", "agt_", "num_", "trunk_", "key_", "org_", "voice_", "tool_", "kb_")
+PREFIXES = (
+    *("call_", "agent_", "agt_", "num_", "trunk_", "key_", "org_"),
+    *("contact_", "cnt_", "ctc_", "folder_", "batch_", "camp_"),
+    *("voice_", "tool_", "kb_"),
+)
 
 _COUNTER_BITS = 12
 _COUNTER_LIMIT = 1 << _COUNTER_BITS

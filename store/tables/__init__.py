@@ -8,9 +8,12 @@ from store.tables.accounts import api_keys, idempotency_keys, organizations
 from store.tables.agent_parts import knowledge_bases, tools, voices
 from store.tables.agents import agents
 from store.tables.calls import UNFINISHED_STATUSES, call_timeline, calls
+from store.tables.cluster import leaderships, nodes, revisions
+from store.tables.contacts import contacts, folders
 from store.tables.engine_removals import engine_removals
 from store.tables.schema import metadata
-from store.tables.telephony import phone_numbers, trunks
+from store.tables.telephony import number_inventory, phone_numbers, trunks
+from store.tables.webhooks import webhook_deliveries, webhook_endpoints, webhook_events
 
 __all__ = [
     "UNFINISHED_STATUSES",
@@ -18,13 +21,22 @@ __all__ = [
     "api_keys",
     "call_timeline",
     "calls",
+    "contacts",
     "engine_removals",
+    "folders",
     "idempotency_keys",
     "knowledge_bases",
+    "leaderships",
     "metadata",
+    "nodes",
+    "number_inventory",
     "organizations",
     "phone_numbers",
+    "revisions",
     "tools",
     "trunks",
     "voices",
+    "webhook_deliveries",
+    "webhook_endpoints",
+    "webhook_events",
 ]

@@ -15,15 +15,22 @@ from pydantic import TypeAdapter
 from control_api.application import API_PREFIX, create_app
 from control_api.schemas_shared import ErrorEnvelope
 from gateway.config import Config, HttpSection
+from gateway.contacts.contact_book import ContactBook
 from gateway.directory import Directory
 from gateway.health import Health
 from gateway.knowledge import KnowledgeService
 from gateway.new_agent import NewAgent
+from gateway.numbers.carriers import Carriers
+from gateway.numbers.service import NumberService
+from gateway.numbers.stock import LocalInventory
 from gateway.recordings.service import RecordingService
+from gateway.trunk_probe import ProbeOutcome, ProbeResult
 from gateway.voices import VoiceService
+from gateway.webhooks.sender import WebhookSender
+from gateway.webhooks.service import WebhookService
 from media.ultravox.library import EngineVoice
 from store import Store
-from store.records import Agent, AgentStatus
+from store.records import Agent, AgentStatus, TrunkOutbound
 from tests.control_api.in_memory_calls import InMemoryCalls
 from tests.control_api.in_memory_control import InMemoryControl, InMemoryStreams
 from tests.control_api.recordings import recordings_of
@@ -31,6 +38,7 @@ from tests.support.engine_library import InMemoryLibrary
 
 VOICE_ID = "a7f2ec82-f533-4f41-a8de-0e4351bd2ec5"
 OTHER_VOICE_ID = "b7f2ec82-f533-4f41-a8de-0e4351bd2ec5"
+IMPORT_MAX_ROWS = 50
 NOWHERE = "00000000-0000-7000-8000-000000000000"
 ENGINE_VOICES = (
     EngineVoice(VOICE_ID, "Mark", "Steady and low.", "en-US"),
@@ -49,12 +57,17 @@ class Gateway:
     streams: InMemoryStreams = field(init=False)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     config: Config = field(default_factory=lambda: Config(http=HttpSection(rate_limit_per_minute=0)))
+    probed: list[TrunkOutbound] = field(default_factory=list)
+    probe_outcome: ProbeOutcome = ProbeOutcome.REACHABLE
     state: Health = field(default_factory=lambda: Health(True, False, {"sip": "ok"}))
     explained: list[dict[str, Any]] = field(default_factory=list)
     recordings: RecordingService = field(init=False)
     library: InMemoryLibrary = field(default_factory=lambda: InMemoryLibrary(*ENGINE_VOICES))
     voices: VoiceService = field(init=False)
     knowledge: KnowledgeService = field(init=False)
+    webhooks: WebhookService = field(init=False)
+    numbers: NumberService = field(init=False)
+    contacts: ContactBook = field(init=False)
 
     def __post_init__(self) -> None:
         self.control = InMemoryControl(self.calls)
@@ -62,6 +75,18 @@ class Gateway:
         self.recordings = recordings_of(self.store)
         self.voices = VoiceService(self.directory, self.store.agent_parts, self.library)
         self.knowledge = KnowledgeService(self.directory, self.library, self.store.engine_removals)
+        self.webhooks = webhooks_of(self.store)
+        self.numbers = NumberService(
+            self.directory,
+            Carriers(telnyx_url="http://127.0.0.1:9", twilio_url="http://127.0.0.1:9"),
+            LocalInventory(self.store),
+            self._probe,
+        )
+        self.contacts = ContactBook(self.store, import_max_rows=IMPORT_MAX_ROWS)
+
+    async def _probe(self, outbound: TrunkOutbound) -> ProbeResult:
+        self.probed.append(outbound)
+        return ProbeResult(self.probe_outcome, "It answered so.", 200)
 
     def health(self) -> Health:
         return self.state
@@ -79,6 +104,12 @@ class Gateway:
             {"organization_id": organization_id, "agent_id": agent_id, "to": to, "from_number": from_number}
         )
         return {"routed": True, "steps": []}
+
+
+def webhooks_of(store: Store, *, allow_private: bool = False) -> WebhookService:
+    """Nothing is delivered; a test event is sent."""
+    sender = WebhookSender(timeout_s=5.0, allow_private=allow_private)
+    return WebhookService(store, sender, allow_private=allow_private, wake=lambda: None)
 
 
 def route_of(app: FastAPI, method: str, path: str) -> APIRoute | None:
@@ -131,6 +162,9 @@ class Api:
 
     async def get(self, path: str, **options: Any) -> httpx.Response:
         return await self("GET", path, **options)
+
+    async def delete(self, path: str, **options: Any) -> httpx.Response:
+        return await self("DELETE", path, **options)
 
     async def post(
         self, path: str, body: Any = None, *, key: str | None = None, **options: Any

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +19,9 @@ PATHS = (
     f"calls/{NOWHERE}/hangup",
     f"calls/{NOWHERE}/cancel",
     "agents",
+    "contacts",
+    "contacts/import",
+    "folders",
     "telephony/numbers/import",
     "telephony/numbers/assign",
     "telephony/numbers/unassign",
@@ -30,6 +34,7 @@ FIELDS = st.sampled_from(
         *("name", "voice_id", "system_prompt", "temperature", "tools", "greeting_settings", "vad_settings"),
         *("inactivity_messages", "extraction_schema", "crm_webhook_url", "built_in_config", "delay"),
         *("inbound", "outbound", "allowed_addresses", "address", "codecs", "number_format", "duration"),
+        *("folder_id", "first_name", "email", "keywords", "csv", "default_country", "on_duplicate"),
         *("number_id", "assignment_type", "trunk_id", "sip_server", "max_duration", "join_timeout"),
     ]
 )
@@ -54,9 +59,13 @@ VALUES = st.recursive(
 BODIES = st.dictionaries(FIELDS, VALUES, max_size=10)
 
 
-def test_no_body_crashes_the_api(tmp_path: Path) -> None:
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_no_body_crashes_the_api(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     with asyncio.Runner() as runner:
-        store = runner.run(Store.open(f"sqlite:///{tmp_path / 'trunkline.db'}"))
+        url = f"sqlite:///{tmp_path / 'trunkline.db'}"
+        if database == "postgresql":
+            url = runner.run(request.getfixturevalue("postgres").new_database())
+        store = runner.run(Store.open(url))
         world = runner.run(World.make(store))
 
         @settings(max_examples=150, deadline=None, database=None)
@@ -78,12 +87,14 @@ def test_no_body_crashes_the_api(tmp_path: Path) -> None:
 
         @settings(max_examples=100, deadline=None, database=None)
         @given(
-            path=st.sampled_from(["calls", "agents", "telephony/numbers", "trunks", "routing/explain"]),
+            path=st.sampled_from(
+                ["calls", "agents", "contacts", "folders", "telephony/numbers", "trunks", "routing/explain"]
+            ),
             query=st.dictionaries(
                 st.sampled_from(
                     [
                         *("limit", "offset", "status", "direction", "agent_id", "phone_number"),
-                        *("created_after", "name", "to", "from", "source"),
+                        *("created_after", "name", "to", "from", "source", "search", "folder_id"),
                     ]
                 ),
                 st.text(st.characters(), max_size=12)

@@ -12,6 +12,8 @@ from store.agent_part_records import Tool, ToolKind
 from store.records import AgentStatus
 from tests.control_api.api import NOWHERE, OTHER_VOICE_ID, VOICE_ID, World, error_of
 
+pytestmark = pytest.mark.both_databases
+
 MINIMAL = {"name": "Support", "voice_id": VOICE_ID, "system_prompt": "You are helpful."}
 
 DOCUMENTED_EXAMPLE: dict[str, Any] = {

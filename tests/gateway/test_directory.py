@@ -18,13 +18,18 @@ from store.database import Store
 from store.errors import StoreError
 from store.identifiers import uuid7
 from store.records import Agent, AgentStatus, PhoneNumber, TrunkInbound, TrunkOutbound
+from tests.support.postgres_server import postgres_store_on
 
 NUMBER = "+14155550100"
 LOOPBACK = TrunkInbound(("127.0.0.0/8",))
 
 
-@pytest.fixture
-async def store() -> AsyncIterator[Store]:
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
+    if request.param == "postgresql":
+        async with postgres_store_on(request.getfixturevalue("postgres")) as opened:
+            yield opened
+        return
     opened = await Store.open("sqlite:///:memory:")
     yield opened
     await opened.close()

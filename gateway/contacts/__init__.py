@@ -1,0 +1,1 @@
+"""The people an organisation calls, and the folders they lie in."""
