@@ -211,6 +211,13 @@ class ControlSection(Section):
     hold_music: Path | None = None
 
 
+class ToolsSection(Section):
+    """Client tools: requests of ours to addresses that come from clients."""
+
+    private_urls: bool = False
+    max_response_bytes: int = Field(default=65_536, ge=1_024, le=1_048_576)
+
+
 class AmdSection(Section):
     """Answering machine detection on outbound calls."""
 
@@ -361,6 +368,7 @@ class Config(Section):
     store: StoreSection = StoreSection()
     calls: CallsSection = CallsSection()
     control: ControlSection = ControlSection()
+    tools: ToolsSection = ToolsSection()
     amd: AmdSection = AmdSection()
     watchdogs: WatchdogsSection = WatchdogsSection()
     recordings: RecordingsSection = RecordingsSection()

@@ -77,6 +77,7 @@ class OutboundSession(Session):
         )
         self._route = route
         self._agent = agent
+        self._parts = services.session.parts(agent)
         self._settings = settings
         self._outbound = services
         self._queue: DialQueue | None = None
@@ -120,6 +121,7 @@ class OutboundSession(Session):
                 self.call,
                 engine_request(
                     self._agent,
+                    self._parts,
                     self._settings,
                     call_id=self.call.id,
                     direction=str(CallDirection.OUTBOUND),
@@ -133,7 +135,7 @@ class OutboundSession(Session):
                 self,
                 self._services.conversation,
                 self._outbound.recordings / f"{self.call.id}.wav" if recording else None,
-                conversation_options(self._agent, self._settings, CallDirection.OUTBOUND),
+                conversation_options(self._agent, self._parts, self._settings, CallDirection.OUTBOUND),
                 DtmfMode(self._route.trunk.dtmf),
             )
             created = await self._conversation.open_leg(self._route.trunk.symmetric)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from store.agent_parts import AgentPartRepositories
 from store.agents import AgentRepository
 from store.calls import CallRepository
 from store.connection import Database
@@ -31,6 +32,7 @@ class Store:
         self.organizations = OrganizationRepository(database)
         self.keys = KeyRepository(database)
         self.agents = AgentRepository(database)
+        self.agent_parts = AgentPartRepositories(database)
         self.numbers = NumberRepository(database)
         self.inventory = InventoryRepository(database)
         self.trunks = TrunkRepository(database)
