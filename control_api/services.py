@@ -21,6 +21,7 @@ from gateway.listening import CallListeners
 from gateway.new_call import NewCall
 from gateway.numbers.service import NumberService
 from gateway.recordings.service import RecordingService
+from gateway.webhooks.service import WebhookService
 from store.records import CallFilter, CallRecord, Page, TimelineEvent
 
 
@@ -76,6 +77,8 @@ class CallControlService(Protocol):
     async def mute(self, organization_id: str, call_id: str, side: Side, /, *, muted: bool) -> CallRecord: ...
 
     async def hold(self, organization_id: str, call_id: str, /, *, held: bool) -> CallRecord: ...
+
+    async def transfer(self, organization_id: str, call_id: str, target: str, /) -> CallRecord: ...
 
     async def send_digits(self, organization_id: str, call_id: str, digits: str, /) -> CallRecord: ...
 
@@ -150,6 +153,9 @@ class GatewayServices(Protocol):
 
     @property
     def recordings(self) -> RecordingService: ...
+
+    @property
+    def webhooks(self) -> WebhookService: ...
 
     @property
     def call_owners(self) -> CallOwners: ...

@@ -42,6 +42,7 @@ from gateway.numbers.service import NumberService
 from gateway.numbers.stock import LocalInventory, NoProvider
 from gateway.open_store import open_store
 from gateway.outbound import OutboundServices
+from gateway.precall import PrecallClient
 from gateway.rate_card import BilledCall, RateCard
 from gateway.recordings.retention import RecordingSweeper
 from gateway.recordings.service import RecordingService
@@ -52,6 +53,8 @@ from gateway.trunk_probe import TrunkProbe
 from gateway.webhooks.call_journal import CallJournal
 from gateway.webhooks.deliverer import WebhookDeliverer, delivery_settings
 from gateway.webhooks.retention import DeliverySweeper
+from gateway.webhooks.sender import WebhookSender
+from gateway.webhooks.service import WebhookService
 from media.ultravox.rest import UltravoxClient
 from media.worker.supervisor import WorkerPool
 from routing.explain import explain_data
@@ -113,8 +116,17 @@ class Gateway:
             config.recordings.retention_days,
             leading=lambda: self.cluster.duties.leading,
         )
+        self._webhook_sender = WebhookSender(
+            timeout_s=config.webhooks.timeout, allow_private=config.webhooks.allow_private
+        )
         self._deliverer = WebhookDeliverer(
-            store.webhook_queue, delivery_settings(config.webhooks), self.metrics
+            store.webhook_queue, self._webhook_sender, delivery_settings(config.webhooks), self.metrics
+        )
+        self.webhooks = WebhookService(
+            store,
+            self._webhook_sender,
+            allow_private=config.webhooks.allow_private,
+            wake=self._deliverer.wake,
         )
         self._delivery_sweeper = DeliverySweeper(
             store.webhook_queue, config.webhooks.keep_delivered, config.webhooks.keep_dead
@@ -135,6 +147,7 @@ class Gateway:
             LocalInventory(store) if config.numbers.provider == "inventory" else NoProvider(),
             TrunkProbe(self._user_agent),
         )
+        self._precall = PrecallClient(allow_private=config.webhooks.allow_private)
         self._engine_watch = EngineWatch(self._engine)
         self._agent_sync = AgentSync(
             self.directory,
@@ -164,6 +177,8 @@ class Gateway:
             ),
             default_max_duration_s=config.calls.max_duration,
             default_ring_timeout_s=config.calls.ring_timeout,
+            transfer_timeout_s=config.calls.transfer_timeout,
+            trunk=self.directory.trunk,
             events=self.events,
             leases=self.leases,
             limits=CallLimits(config.calls.max_in_cluster, config.calls.max_per_organization),
@@ -180,12 +195,15 @@ class Gateway:
                 session=session,
                 table=lambda: self.directory.table,
                 agent=self.directory.agent,
+                trunk=self.directory.trunk,
                 draining=lambda: self._draining,
                 media_address=media_address,
                 save=self._journal.save,
                 price=self._price,
                 recordings=recordings,
                 retry_after_s=config.calls.retry_after,
+                number=self.directory.number_on,
+                precall=self._precall,
             )
         )
         self._queue = DialQueue(
@@ -203,6 +221,7 @@ class Gateway:
                 user_agent=self._user_agent,
                 media_address=media_address,
                 recordings=recordings,
+                trunk=self.directory.trunk,
             ),
             table=lambda: self.directory.table,
             agent=self.directory.agent,
@@ -293,12 +312,14 @@ class Gateway:
             self._engine_watch,
             self._loop_watch,
             self._user_agent,
+            self._precall,
             self._plane,
             self._archive,
             self._engine,
             self._writer,
             self._delivery_sweeper,
             self._deliverer,
+            self._webhook_sender,
             self.cluster,
             self.store,
         ):

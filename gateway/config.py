@@ -196,6 +196,7 @@ class CallsSection(Section):
     queue_timeout: Duration = 60.0
     farewell_timeout: Duration = 10.0
     drain_timeout: Duration = 30.0
+    transfer_timeout: Duration = 60.0
     show_digits: bool = False  # whether event streams and transcripts tell which keys were pressed
 
 

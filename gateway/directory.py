@@ -292,6 +292,14 @@ class Directory(AgentDirectory):
 
         return await self._apply(change, "trunk_exists")
 
+    def trunk(self, trunk_id: str) -> Trunk | None:
+        """From memory, whosoever it is: for calls that routing has placed."""
+        return self._trunks.get(trunk_id)
+
+    def trunks(self) -> tuple[Trunk, ...]:
+        """Every organisation's trunks, from memory."""
+        return tuple(self._trunks.values())
+
     async def get_trunk(self, organization_id: str, trunk_id: str) -> Trunk:
         """Raises `NotFoundError`."""
         trunk = self._trunks.get(trunk_id)

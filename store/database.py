@@ -18,6 +18,7 @@ from store.organizations import OrganizationRepository
 from store.outbox import Outbox
 from store.revisions import RevisionRepository
 from store.trunks import TrunkRepository
+from store.webhook_deliveries import WebhookDeliveryRepository
 from store.webhook_endpoints import WebhookEndpointRepository
 from store.webhook_queue import WebhookQueue
 
@@ -34,14 +35,15 @@ class Store:
         self.inventory = InventoryRepository(database)
         self.trunks = TrunkRepository(database)
         self.calls = CallRepository(database)
-        self.nodes = NodeRepository(database)
-        self.revisions = RevisionRepository(database)
-        self.leaderships = LeadershipRepository(database)
         self.folders = FolderRepository(database)
         self.contacts = ContactRepository(database)
+        self.nodes = NodeRepository(database)
+        self.leaderships = LeadershipRepository(database)
+        self.revisions = RevisionRepository(database)
         self.idempotency = IdempotencyRepository(database)
         self.outbox = Outbox(database)
         self.webhook_endpoints = WebhookEndpointRepository(database)
+        self.webhook_deliveries = WebhookDeliveryRepository(database)
         self.engine_removals = EngineRemovalRepository(database)
         self.webhook_queue = WebhookQueue(database)
 

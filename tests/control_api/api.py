@@ -28,6 +28,8 @@ from gateway.numbers.service import NumberService
 from gateway.numbers.stock import LocalInventory
 from gateway.recordings.service import RecordingService
 from gateway.trunk_probe import ProbeOutcome, ProbeResult
+from gateway.webhooks.sender import WebhookSender
+from gateway.webhooks.service import WebhookService
 from store import Store
 from store.cluster_records import NodeRecord
 from store.records import Agent, AgentStatus, TrunkOutbound
@@ -60,6 +62,7 @@ class Gateway:
     state: Health = field(default_factory=lambda: Health(True, False, {"sip": "ok"}))
     explained: list[dict[str, Any]] = field(default_factory=list)
     recordings: RecordingService = field(init=False)
+    webhooks: WebhookService = field(init=False)
     call_owners: CallOwners = field(init=False)
     node_client: NodeClient = field(default_factory=NodeClient)
     numbers: NumberService = field(init=False)
@@ -71,6 +74,7 @@ class Gateway:
         self.control = InMemoryControl(self.calls)
         self.streams = InMemoryStreams(self.calls)
         self.recordings = recordings_of(self.store)
+        self.webhooks = webhooks_of(self.store)
         self.numbers = NumberService(
             self.directory,
             Carriers(telnyx_url="http://127.0.0.1:9", twilio_url="http://127.0.0.1:9"),
@@ -99,6 +103,12 @@ class Gateway:
             {"organization_id": organization_id, "agent_id": agent_id, "to": to, "from_number": from_number}
         )
         return {"routed": True, "steps": []}
+
+
+def webhooks_of(store: Store, *, allow_private: bool = False) -> WebhookService:
+    """Nothing is delivered; a test event is sent."""
+    sender = WebhookSender(timeout_s=5.0, allow_private=allow_private)
+    return WebhookService(store, sender, allow_private=allow_private, wake=lambda: None)
 
 
 def route_of(app: FastAPI, method: str, path: str) -> APIRoute | None:
