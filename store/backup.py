@@ -77,6 +77,8 @@ async def restore_backup(database: Database, path: Path) -> BackupReport:
             await connection.run_sync(_make_schema, head["revision"])
             rows = await _fill(connection, lines)
             await connection.run_sync(upgrade_to_head)
+            if database.dialect.name == "postgresql":
+                await _continue_sequences(connection)
     return BackupReport(head["revision"], rows)
 
 
@@ -138,6 +140,17 @@ async def _fill(connection: AsyncConnection, lines: Iterator[Any]) -> dict[str, 
             )
         counts[table.name] = 0
     raise BackupError("the backup was cut short")
+
+
+async def _continue_sequences(connection: AsyncConnection) -> None:
+    """PostgreSQL numbers rows by a sequence, which knows nothing of the rows that came with their numbers."""
+    for table in metadata.sorted_tables:
+        column = table.autoincrement_column
+        if column is None:
+            continue
+        sequence = sa.func.pg_get_serial_sequence(table.name, column.name)
+        highest = sa.select(sa.func.max(column)).scalar_subquery()
+        await connection.execute(sa.select(sa.func.setval(sequence, highest)).where(highest.is_not(None)))
 
 
 @contextmanager

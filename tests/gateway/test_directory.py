@@ -424,3 +424,14 @@ async def test_a_key_revoked_on_another_node_is_good_for_nothing_after_the_notic
     await directory.revoke_key(org, key.id)
     await other.refresh()
     assert await other.verify_key(secret) is None
+
+
+async def test_a_refused_change_shows_what_others_have_changed_all_the_same(
+    store: Store, directory: Directory, org: str
+) -> None:
+    other = Directory(store)
+    await other.load()
+    agent = await an_agent(directory, org)
+    with pytest.raises(NotFoundError):
+        await other.assign(org, uuid7(), agent.id)
+    assert other.table.agent(agent.id) is not None

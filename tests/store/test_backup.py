@@ -18,7 +18,8 @@ from store.connection import Database
 from store.errors import BackupError
 from store.migrations import newest_revision, revision_of, upgrade_to
 from store.records import Organization
-from store.tables import metadata
+from store.tables import metadata, webhook_deliveries
+from store.webhook_records import OutboxEvent, WebhookEndpoint
 from tests.store.released_rows import RELEASED_ROWS
 from tests.store.samples import T0, call, events
 
@@ -109,6 +110,30 @@ async def test_a_database_that_is_migrated_and_empty_is_filled(store: Store, tmp
     await restore_backup(store.database, file)
     assert await content(store.database) == await content(empty.database)
     await empty.close()
+
+
+async def test_deliveries_go_on_behind_those_that_were_restored(
+    store: Store, target: Database, organization: Organization, tmp_path: Path
+) -> None:
+    """Their order is a number that the database gives."""
+    await store.webhook_endpoints.create(
+        WebhookEndpoint("e", organization.id, "https://example.com", "whsec_x", T0, T0)
+    )
+    async with store.database.transaction() as connection:
+        for number in range(3):
+            await store.outbox.append(connection, [_event(organization.id, f"event {number}")])
+    await write_backup(store.database, tmp_path / "b.gz")
+    await restore_backup(target, tmp_path / "b.gz")
+    restored = Store(target)
+    async with target.transaction() as connection:
+        assert await restored.outbox.append(connection, [_event(organization.id, "later")]) == 1
+    async with target.reading() as connection:
+        query = sa.select(webhook_deliveries.c.event_id).order_by(webhook_deliveries.c.sequence)
+        assert list((await connection.execute(query)).scalars())[-1] == "later"
+
+
+def _event(organization_id: str, event_id: str) -> OutboxEvent:
+    return OutboxEvent(event_id, organization_id, "call.started", "call", T0, lambda: "{}")
 
 
 async def test_a_backup_of_an_older_version_is_brought_to_the_newest_schema(
