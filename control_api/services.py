@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry
 
+from control_api.forwarding import CallOwners, NodeClient
 from control_api.idempotency import IdempotencyStore
 from gateway.call_actions import Side
 from gateway.call_control import ListenTicket, RecordingVerb
@@ -155,6 +156,12 @@ class GatewayServices(Protocol):
 
     @property
     def webhooks(self) -> WebhookService: ...
+
+    @property
+    def call_owners(self) -> CallOwners: ...
+
+    @property
+    def node_client(self) -> NodeClient: ...
 
     @property
     def registry(self) -> CollectorRegistry: ...

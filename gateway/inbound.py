@@ -153,6 +153,7 @@ class InboundSession(Session):
             trunk_id=trunk.id if trunk else None,
             sip_call_id=invite.call_id,
             sip_from=invite.request.get("From"),
+            node_id=services.session.node_id,
         )
         call = Call(record, services.save, price=services.price)
         super().__init__(
@@ -165,6 +166,7 @@ class InboundSession(Session):
         self._trunk = trunk
         self._codecs = trunk.codecs if trunk else DEFAULT_CODECS
         self._dtmf = DtmfMode(trunk.dtmf) if trunk else DtmfMode.AUTO
+        self._limits = services.session.limits.of(route.organization_id, trunk, route.number)
         self._inbound = services
         self._answer: bytes | None = None
         self._agreed: AudioParameters | None = None
@@ -184,6 +186,12 @@ class InboundSession(Session):
 
     async def _prepare(self) -> None:
         try:
+            if self._limits:
+                reached = await self._services.leases.acquire(self.call.id, self._limits)
+                if reached is not None:
+                    detail = f"the {reached.limit.counted} has {reached.limit.most} calls, the most it may"
+                    self._refuse(503, FailureReason.CAPACITY, detail, retry_after=True)
+                    return
             if self._precall_webhook is not None and not await self._consult(self._precall_webhook):
                 return
             conversation = self._conversation = self._new_conversation()

@@ -18,6 +18,8 @@ import structlog
 from gateway.call import Call
 from gateway.call_actions import CallActions
 from gateway.call_transfer import CallTransfer
+from gateway.cluster.call_limits import CallLimits
+from gateway.cluster.leases import Leases
 from gateway.conversation import Conversation
 from gateway.conversation_services import ConversationServices
 from gateway.digit_input import INFO
@@ -58,6 +60,9 @@ class SessionServices:
     transfer_timeout_s: float = 60.0
     trunk: Callable[[str], Trunk | None] = lambda trunk_id: None
     events: EventBus = field(default_factory=EventBus)
+    leases: Leases = field(default_factory=Leases)
+    limits: CallLimits = field(default_factory=CallLimits)
+    node_id: str | None = None
 
 
 class Session:
@@ -351,6 +356,7 @@ class Session:
             self._services.metrics.observe_end(record)
             if self._occupied:
                 self._services.live.release(self.direction)
+            self._services.leases.release(self.call.id)
             log.info(
                 "call_ended",
                 call_id=record.id,

@@ -14,10 +14,14 @@ from pydantic import TypeAdapter
 
 from control_api.application import API_PREFIX, create_app
 from control_api.schemas_shared import ErrorEnvelope
+from gateway.cluster.call_owners import CallOwners
+from gateway.cluster.node import Heartbeat
+from gateway.cluster.node_client import NodeClient
 from gateway.config import Config, HttpSection
 from gateway.contacts.contact_book import ContactBook
 from gateway.directory import Directory
 from gateway.health import Health
+from gateway.live_calls import LiveCalls
 from gateway.new_agent import NewAgent
 from gateway.numbers.carriers import Carriers
 from gateway.numbers.service import NumberService
@@ -27,6 +31,7 @@ from gateway.trunk_probe import ProbeOutcome, ProbeResult
 from gateway.webhooks.sender import WebhookSender
 from gateway.webhooks.service import WebhookService
 from store import Store
+from store.cluster_records import NodeRecord
 from store.records import Agent, AgentStatus, TrunkOutbound
 from tests.control_api.in_memory_calls import InMemoryCalls
 from tests.control_api.in_memory_control import InMemoryControl, InMemoryStreams
@@ -35,6 +40,10 @@ from tests.control_api.recordings import recordings_of
 VOICE_ID = "a7f2ec82-f533-4f41-a8de-0e4351bd2ec5"
 IMPORT_MAX_ROWS = 50
 NOWHERE = "00000000-0000-7000-8000-000000000000"
+
+
+async def _nobody_cares(living: frozenset[str]) -> None:
+    pass
 
 
 @dataclass
@@ -54,10 +63,14 @@ class Gateway:
     explained: list[dict[str, Any]] = field(default_factory=list)
     recordings: RecordingService = field(init=False)
     webhooks: WebhookService = field(init=False)
+    call_owners: CallOwners = field(init=False)
+    node_client: NodeClient = field(default_factory=NodeClient)
     numbers: NumberService = field(init=False)
     contacts: ContactBook = field(init=False)
 
     def __post_init__(self) -> None:
+        alone = Heartbeat(self.store.nodes, NodeRecord("test", "run"), timeout_s=20, on_living=_nobody_cares)
+        self.call_owners = CallOwners(LiveCalls(max_inbound=0, max_outbound=0), self.store.calls, alone)
         self.control = InMemoryControl(self.calls)
         self.streams = InMemoryStreams(self.calls)
         self.recordings = recordings_of(self.store)
