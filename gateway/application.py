@@ -141,6 +141,7 @@ class Gateway:
             UserAgentConfig(
                 listen=tuple(Listen(*endpoint) for endpoint in config.sip.endpoints()),
                 public_host=config.sip.public_host,
+                tls=config.sip.tls_server(),
             ),
             on_invite=self._take_invite,
             on_options=self._answer_options,
