@@ -22,6 +22,8 @@ from sip.call_listener import (
 from sip.endpoint import Endpoint, OptionsReply
 from sip.flow import Flow
 from sip.incoming_call import IncomingCall
+from sip.message import Response
+from sip.out_of_dialog_request import OutOfDialogRequest, OutOfDialogTarget
 from sip.outgoing_call import OutgoingCall
 from sip.renegotiation import OfferedRequest
 from sip.timers import Timing
@@ -37,6 +39,7 @@ __all__ = [
     "Listen",
     "OfferedRequest",
     "OptionsReply",
+    "OutOfDialogTarget",
     "OutboundTarget",
     "OutgoingCall",
     "Peer",
@@ -153,6 +156,29 @@ class UserAgent:
 
         self._transports.resolve(target.host, target.port, target.transport, found)
         return call
+
+    async def ask(self, method: str, target: OutOfDialogTarget) -> tuple[int, Response | None]:
+        """Send a request outside any dialog, such as OPTIONS, and wait for its final status and answer; the
+        answer is None where the status was found out here: 408 nobody answered, 503 not sendable.
+
+        Raises ParseError when a URI of `target` is malformed.
+        """
+        done: asyncio.Future[tuple[int, Response | None]] = asyncio.get_running_loop().create_future()
+
+        def answered(status: int, response: Response | None, _now: float) -> None:
+            if not done.done():
+                done.set_result((status, response))
+
+        request = OutOfDialogRequest(self._endpoint, method, target, answered)
+
+        def found(flow: Flow | None) -> None:
+            if flow is None:
+                self._endpoint.defer(request.unreachable)
+            else:
+                request.send(flow, self._clock())
+
+        self._transports.resolve(target.host, target.port, target.transport, found)
+        return await done
 
     def local_host_for(self, peer_host: str) -> str:
         """Our address as `peer_host` should use it, for SDP: the public host, or the local one that reaches

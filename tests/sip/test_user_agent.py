@@ -19,6 +19,7 @@ from sip.user_agent import (
     Listen,
     OptionsReply,
     OutboundTarget,
+    OutOfDialogTarget,
     TraceEvent,
     UserAgent,
     UserAgentConfig,
@@ -276,3 +277,23 @@ async def test_addresses_bound_are_known_and_freed() -> None:
         assert all(address.port for address in first)
     async with user_agent(listen=first) as again:
         assert again.addresses == first
+
+
+def question(host: str, port: int, transport: str) -> OutOfDialogTarget:
+    return OutOfDialogTarget(f"sip:{host}:{port}", host, port, transport, "sip:us@127.0.0.1", f"sip:{host}")
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_another_user_agent_can_be_asked_how_it_is(transport: str) -> None:
+    async with user_agent() as there, user_agent() as here:
+        status, response = await here.ask(
+            "OPTIONS", question("127.0.0.1", port_of(there, transport), transport)
+        )
+        assert status == 200
+        assert response is not None
+        assert "INVITE" in (response.get("Allow") or "")
+
+
+async def test_a_name_that_does_not_exist_cannot_be_asked() -> None:
+    async with user_agent() as here:
+        assert await here.ask("OPTIONS", question("nowhere.invalid", 5060, "udp")) == (503, None)

@@ -1,0 +1,118 @@
+"""A request of ours outside any dialog other than INVITE: OPTIONS, REGISTER (RFC 3261 sections 8.1 to 11)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sip.call_context import CallContext, via_value
+from sip.call_listener import Credentials
+from sip.challenge import Authenticator
+from sip.dialog import MAX_FORWARDS
+from sip.flow import Flow
+from sip.identifiers import new_branch, new_call_id, new_tag
+from sip.in_dialog_request import FinalHandler
+from sip.message import Request, Response
+from sip.uri import SipUri
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfDialogTarget:
+    """Where the request goes: `host` may be a name; the URIs come without brackets and tags."""
+
+    request_uri: str
+    host: str
+    port: int
+    transport: str
+    from_uri: str
+    to_uri: str
+    headers: tuple[tuple[str, str], ...] = ()
+    credentials: Credentials | None = None
+
+
+class OutOfDialogRequest:
+    """One request and, when it is challenged, its repetition with credentials; `on_final` is called once.
+
+    `call_id` and `cseq` go on from an earlier request where one belongs to the same series (section 10.2.4).
+    """
+
+    __slots__ = (
+        "_authenticator",
+        "_context",
+        "_flow",
+        "_from_tag",
+        "_method",
+        "_on_final",
+        "_target",
+        "call_id",
+        "cseq",
+    )
+
+    def __init__(
+        self,
+        context: CallContext,
+        method: str,
+        target: OutOfDialogTarget,
+        on_final: FinalHandler,
+        *,
+        call_id: str | None = None,
+        cseq: int = 0,
+    ) -> None:
+        """Raises ParseError when a URI of `target` is malformed."""
+        for uri in (target.request_uri, target.from_uri, target.to_uri):
+            SipUri.parse(uri)
+        self._context = context
+        self._method = method
+        self._target = target
+        self._on_final = on_final
+        self._authenticator = Authenticator(target.credentials)
+        self._from_tag = new_tag()
+        self._flow: Flow | None = None
+        self.call_id = call_id or new_call_id()
+        self.cseq = cseq
+
+    def send(self, flow: Flow, now: float) -> None:
+        """Send the request on `flow`."""
+        self._flow = flow
+        self._transmit(flow, now)
+
+    def unreachable(self, now: float) -> None:
+        """No way to the target exists: 503."""
+        self._on_final(503, None, now)
+
+    def on_response(self, response: Response, now: float) -> None:
+        """Provisional answers say nothing here; a challenge is answered."""
+        if response.status < 200:
+            return
+        if self._flow is not None and self._authenticator.take(response):
+            self._transmit(self._flow, now)
+        else:
+            self._on_final(response.status, response, now)
+
+    def on_timeout(self, now: float) -> None:
+        """Timer F."""
+        self._on_final(408, None, now)
+
+    def on_transport_error(self, now: float) -> None:
+        """Not sendable."""
+        self._on_final(503, None, now)
+
+    def _transmit(self, flow: Flow, now: float) -> None:
+        target = self._target
+        self.cseq += 1
+        branch = new_branch()
+        request = Request(
+            self._method,
+            target.request_uri,
+            [
+                ("Via", via_value(flow, branch)),
+                ("Max-Forwards", MAX_FORWARDS),
+                ("From", f"<{target.from_uri}>;tag={self._from_tag}"),
+                ("To", f"<{target.to_uri}>"),
+                ("Call-ID", self.call_id),
+                ("CSeq", f"{self.cseq} {self._method}"),
+                *self._context.user_agent_headers,
+                *target.headers,
+                *self._authenticator.headers(self._method, target.request_uri),
+            ],
+        )
+        self._context.transactions.send_request(request, branch, flow, self, now)
