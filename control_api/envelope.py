@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
+from gateway.timestamps import timestamp
 from store.records import Page
 
 T = TypeVar("T")
@@ -27,16 +28,6 @@ REQUEST_ID = "trunkline.request_id"
 """Key of the ASGI scope under which the middleware puts the request's id."""
 
 _encode = msgspec.json.Encoder().encode
-
-
-def timestamp(value: datetime) -> str:
-    """ISO 8601 in UTC with `Z`, to the second, as the product's documents write it. `value` is aware."""
-    return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
-
-
-def optional_timestamp(value: datetime | None) -> str | None:
-    """`timestamp`, or None for a time that has not come."""
-    return None if value is None else timestamp(value)
 
 
 def duration(milliseconds: int | None) -> str | None:

@@ -11,8 +11,9 @@ import msgspec
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from control_api.schemas_calls import render_call, render_timeline_event
+from control_api.schemas_calls import render_timeline_event
 from control_api.schemas_quality import render_quality
+from gateway.call_object import render_call
 from gateway.call_quality import CallQuality
 from gateway.event_bus import CallEvent, EventsDropped
 from gateway.event_stream import Heartbeat, StreamItem

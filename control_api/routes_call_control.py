@@ -12,11 +12,12 @@ from control_api.api_route import ApiRoute, organization_of
 from control_api.documentation import Answers, answers
 from control_api.envelope import single
 from control_api.path_ids import path_id
-from control_api.schemas_calls import CallOut, render_call
+from control_api.schemas_calls import CallOut
 from control_api.schemas_control import DigitsIn, MessageIn, MuteIn, PlayIn, SayIn
 from control_api.schemas_shared import Envelope
 from control_api.services import CallControlService
 from gateway.call_control import RecordingVerb
+from gateway.call_object import render_call
 
 TAG = "call control"
 

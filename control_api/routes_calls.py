@@ -20,12 +20,12 @@ from control_api.schemas_calls import (
     CallReadOut,
     CallStatusFilter,
     TimelineEventOut,
-    render_call,
     render_timeline_event,
 )
 from control_api.schemas_quality import CallQualityOut, render_quality
 from control_api.schemas_shared import Envelope, ListEnvelope, PhoneNumberQuery, UuidIn
 from control_api.services import CallService
+from gateway.call_object import render_call
 from gateway.recordings.service import RecordingService
 from store.records import CallDirection, CallFilter, CallRecord
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, StrictBool, WithJsonSchema
 
-from control_api.envelope import duration, timestamp
+from control_api.envelope import duration
 from control_api.schemas_calls import CallTime, RingTime
 from control_api.schemas_shared import (
     DURATION_PATTERN,
@@ -29,6 +29,7 @@ from control_api.schemas_shared import (
     milliseconds,
 )
 from gateway.new_agent import NewAgent
+from gateway.timestamps import timestamp
 from store.records import Agent, AgentStatus, PhoneNumber
 
 LONGEST_DELAY_MS = 600_000

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, StrictBool
 
-from control_api.envelope import optional_timestamp, timestamp
 from control_api.schemas_shared import (
     DURATION_SCHEMA,
     JsonObject,
@@ -25,11 +24,9 @@ from control_api.schemas_shared import (
 from gateway.new_call import CallSettings, NewCall
 from store.records import (
     CallDirection,
-    CallRecord,
     CallStatus,
     RecordingStatus,
     TimelineEvent,
-    TranscriptEntry,
 )
 
 LONGEST_RING_MS = 600_000
@@ -184,43 +181,6 @@ class TimelineEventOut(ResponseModel):
     detail: dict[str, Any]
 
 
-def render_call(call: CallRecord, recording_url: str | None = None) -> dict[str, Any]:
-    """The call object."""
-    terminal = call.status.terminal
-    transcript = call.transcript if terminal else None
-    return {
-        "id": call.id,
-        "status": call.status.value,
-        "direction": call.direction.value,
-        "agent_id": call.agent_id,
-        "phone_number": call.phone_number,
-        "from_number": call.from_number,
-        "duration_seconds": None if call.duration_ms is None else call.duration_ms // 1000,
-        "transcript": None if transcript is None else [_render_entry(entry) for entry in transcript],
-        "recording_url": recording_url,
-        "recording_status": call.recording_status.value,
-        "cost_cents": call.cost_cents,
-        "outcome": call.outcome,
-        "answered_by": call.answered_by,
-        "variables": call.variables,
-        "metadata": call.metadata,
-        "failure_reason": call.failure_reason if call.status is CallStatus.FAILED else None,
-        "end_reason": call.end_reason if terminal else None,
-        "cancelled_from": call.cancelled_from,
-        "sip": {"call_id": call.sip_call_id, "status": call.sip_status, "reason": call.sip_reason},
-        "started_at": optional_timestamp(call.started_at),
-        "ended_at": optional_timestamp(call.ended_at),
-        "created_at": timestamp(call.created_at),
-    }
-
-
 def render_timeline_event(event: TimelineEvent) -> dict[str, Any]:
     """One step of the timeline."""
     return {"sequence": event.sequence, "t_ms": event.t_ms, "kind": event.kind, "detail": event.detail}
-
-
-def _render_entry(entry: TranscriptEntry) -> dict[str, Any]:
-    rendered: dict[str, Any] = {"speaker": entry.speaker, "text": entry.text, "timestamp": entry.timestamp}
-    if entry.played_ms is not None:
-        rendered |= {"interrupted": entry.interrupted, "played_ms": entry.played_ms}
-    return rendered

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, StrictBool
 
-from control_api.envelope import timestamp
 from control_api.schemas_shared import RequestModel, ResponseModel, Timestamp
 from gateway.call_actions import Side
 from gateway.call_control import ListenTicket
+from gateway.timestamps import timestamp
 
 LONGEST_TEXT = 5_000
 MOST_DIGITS = 64

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from control_api.envelope import timestamp
 from control_api.schemas_shared import (
     PhoneNumberIn,
     PhoneNumberOut,
@@ -21,6 +20,7 @@ from control_api.schemas_trunks import Address, Country, Credential
 from gateway.directory import AssignmentType
 from gateway.new_number import NewNumber
 from gateway.new_trunk import NewTrunk
+from gateway.timestamps import timestamp
 from store.records import PhoneNumber, TrunkOutbound
 
 

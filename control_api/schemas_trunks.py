@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StrictBool
 
-from control_api.envelope import timestamp
 from control_api.schemas_shared import RequestModel, ResponseModel, Timestamp, Uuid
 from gateway.new_trunk import NewTrunk
+from gateway.timestamps import timestamp
 from store.records import (
     DtmfMode,
     MediaEncryption,

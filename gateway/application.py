@@ -40,6 +40,7 @@ from gateway.recordings.service import RecordingService
 from gateway.recordings.setup import open_archive, open_links
 from gateway.session import SessionServices
 from gateway.sweep import fail_orphans
+from gateway.webhooks.call_journal import CallJournal
 from media.ultravox.rest import UltravoxClient
 from media.worker.supervisor import WorkerPool
 from routing.explain import explain_data
@@ -80,12 +81,15 @@ class Gateway:
         self._draining = False
         self._started = False
         self._writer = CallWriter(store.calls)
+        self._journal = CallJournal(self._writer, lambda record: self.recordings.public_url(record))
         self._live = LiveCalls(max_inbound=config.calls.max_inbound, max_outbound=config.calls.max_outbound)
         self._engine = UltravoxClient(
             config.engine.base_url, config.engine.api_key or "", timeout_s=config.engine.create_timeout
         )
         self._plane = open_media_plane(config)
-        self._archive = open_archive(config, store, self._writer, self.metrics, self._live_call)
+        self._archive = open_archive(
+            config, store, self._writer, self._journal.save, self.metrics, self._live_call
+        )
         self._recording_sweeper = RecordingSweeper(
             self._archive, store.calls, config.recordings.retention_days
         )
@@ -134,7 +138,7 @@ class Gateway:
                 agent=self.directory.agent,
                 draining=lambda: self._draining,
                 media_address=media_address,
-                save=self._writer.put,
+                save=self._journal.save,
                 recordings=recordings,
                 retry_after_s=config.calls.retry_after,
             )
@@ -145,6 +149,7 @@ class Gateway:
         self.calls = CallService(
             store=store,
             writer=self._writer,
+            save=self._journal.save,
             live=self._live,
             queue=self._queue,
             outbound=OutboundServices(
@@ -187,7 +192,7 @@ class Gateway:
         self._loop_watch.start()
         await self._user_agent.start()
         self._started = True
-        await fail_orphans(self.store, orphans)
+        await fail_orphans(self.store, orphans, self._journal)
         await self._archive.start()
         self._recording_sweeper.start()
         self._engine_watch.start()

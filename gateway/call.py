@@ -12,11 +12,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import monotonic
-from typing import Any
+from typing import Any, Protocol
 
 from gateway.event_bus import EventBus
 from gateway.failure_reasons import EndReason, FailureReason
 from gateway.transcript import Transcript
+from gateway.webhooks.event_names import EVENT_OF_STATUS
 from store.records import CallRecord, CallStatus, TimelineEvent
 
 TRANSITIONS: dict[CallStatus, frozenset[CallStatus]] = {
@@ -32,7 +33,15 @@ TRANSITIONS: dict[CallStatus, frozenset[CallStatus]] = {
 
 TIMELINE_LIMIT = 1_000  # steps kept for one call; what comes after is counted, not kept
 
-ChangeSink = Callable[[CallRecord, Sequence[TimelineEvent]], object]
+
+class ChangeSink(Protocol):
+    """Takes a state of a call, the steps since the last one, and the names of public events that became
+    true with it.
+    """
+
+    def __call__(
+        self, record: CallRecord, steps: Sequence[TimelineEvent], names: Sequence[str], /
+    ) -> object: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +65,7 @@ class Call:
         self._answered: float | None = None
         self._steps = 0
         self._unsaved: list[TimelineEvent] = []
+        self._untold: list[str] = []
         self._timeline: list[TimelineEvent] = []
         self.transcript = Transcript()
         self._bus: EventBus | None = None
@@ -131,10 +141,15 @@ class Call:
         """Change fields other than the status (identifiers learnt on the way, SIP codes, results)."""
         self._record = replace(self._record, **fields)
 
+    def publish(self, name: str) -> None:
+        """Tell those outside who want to know of the public event `name`, with the next `save`."""
+        self._untold.append(name)
+
     def save(self) -> None:
-        """Hand the present record and the steps not yet saved to the store's writer."""
+        """Hand the present record and the steps and events not yet saved to the sink."""
         events, self._unsaved = self._unsaved, []
-        self._sink(self._record, events)
+        names, self._untold = self._untold, []
+        self._sink(self._record, events, names)
 
     def ring(self) -> bool:
         return self._move(CallStatus.RINGING)
@@ -186,5 +201,6 @@ class Call:
             failure_reason=self._record.failure_reason,
             end_reason=self._record.end_reason,
         )
+        self.publish(EVENT_OF_STATUS[status])
         self.save()
         return True

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from gateway.call import Call
+from gateway.call import Call, ChangeSink
 from gateway.call_quality import CONTACT_LEG, CallQuality, LegQuality
 from gateway.dial_queue import DialQueue
 from gateway.errors import (
@@ -51,6 +51,7 @@ class CallService:
         self,
         store: Store,
         writer: CallWriter,
+        save: ChangeSink,
         live: LiveCalls,
         queue: DialQueue,
         outbound: OutboundServices,
@@ -60,6 +61,7 @@ class CallService:
     ) -> None:
         self._store = store
         self._writer = writer
+        self._save = save
         self._live = live
         self._queue = queue
         self._outbound = outbound
@@ -104,7 +106,7 @@ class CallService:
             },
         )
         await self._store.calls.insert(record)
-        call = Call(record, self._writer.put)
+        call = Call(record, self._save)
         call.step("created", by="api")
         call.step("routed", trunk_id=record.trunk_id, from_number=record.from_number)
         session = OutboundSession(call, decision, agent, request.settings, self._outbound)

@@ -14,23 +14,26 @@ from datetime import UTC, datetime
 import structlog
 
 from gateway.failure_reasons import FailureReason
+from gateway.webhooks.call_journal import CallJournal
+from gateway.webhooks.event_names import EventName
 from store.database import Store
 from store.records import CallRecord, CallStatus
 
 log = structlog.get_logger(__name__)
 
 
-async def fail_orphans(store: Store, orphans: Sequence[CallRecord]) -> None:
-    """Give the unfinished calls of an earlier run (`store.calls.unfinished`) their terminal status."""
+async def fail_orphans(store: Store, orphans: Sequence[CallRecord], journal: CallJournal) -> None:
+    """Give the unfinished calls of an earlier run (`store.calls.unfinished`) their terminal status, and tell
+    of it.
+    """
     if not orphans:
         return
     now = datetime.now(UTC)
     reason = str(FailureReason.GATEWAY_ERROR)
-    await store.calls.save_batch(
-        [
-            replace(record, status=CallStatus.FAILED, ended_at=now, failure_reason=reason, end_reason=reason)
-            for record in orphans
-        ],
-        [],
-    )
+    failed = [
+        replace(record, status=CallStatus.FAILED, ended_at=now, failure_reason=reason, end_reason=reason)
+        for record in orphans
+    ]
+    news = [journal.news(record, EventName.CALL_FAILED) for record in failed]
+    await store.calls.save_batch(failed, [], news)
     log.warning("orphaned_calls_failed", count=len(orphans))

@@ -19,6 +19,7 @@ from store.connection import Database
 from store.errors import MissingRowError
 from store.records import Agent, AgentStatus, Page
 from store.tables import agents
+from store.webhook_endpoints import keep_endpoint_of
 
 
 class AgentRepository:
@@ -29,6 +30,7 @@ class AgentRepository:
         """Raises `ConstraintError` when the id is taken or the organisation does not exist."""
         async with self._database.transaction() as connection:
             await connection.execute(agents.insert(), _row(agent))
+            await keep_endpoint_of(connection, agent)
 
     async def update(self, agent: Agent) -> None:
         """Write every field. Raises `MissingRowError`."""
@@ -39,6 +41,7 @@ class AgentRepository:
             result = await connection.execute(statement.values(_row(agent)))
             if result.rowcount == 0:
                 raise MissingRowError(f"agent {agent.id}")
+            await keep_endpoint_of(connection, agent)
 
     async def get(self, organization_id: str, agent_id: str) -> Agent | None:
         query = sa.select(agents).where(agents.c.id == agent_id, agents.c.organization_id == organization_id)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.bulk import BulkInsert, Insert, Row
 from store.columns import (
@@ -21,6 +23,7 @@ from store.columns import (
     to_microseconds_or_none,
 )
 from store.connection import Database
+from store.outbox import Outbox
 from store.records import (
     CallDirection,
     CallFilter,
@@ -33,6 +36,7 @@ from store.records import (
     TranscriptEntry,
 )
 from store.tables import UNFINISHED_STATUSES, call_timeline, calls
+from store.webhook_records import OutboxEvent
 
 _COLUMNS = tuple(column.name for column in calls.columns)
 # Never written again after the first insert, so that an update leaves their indexes alone.
@@ -44,9 +48,18 @@ _TERMINAL_STAYS = sa.text(
 _EMPTY_JSON = "{}"
 
 
+@dataclass(frozen=True, slots=True)
+class CallNews:
+    """An event of a call. One that tells of a terminal `status` is true only if the call has that status."""
+
+    event: OutboxEvent
+    status: CallStatus
+
+
 class CallRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._outbox = Outbox(database)
         dialect = database.dialect
         self._inserts = BulkInsert(lambda: database.insert(calls), _COLUMNS, dialect)
         self._upserts = BulkInsert(lambda: database.insert(calls), _COLUMNS, dialect, _on_conflict_update)
@@ -62,16 +75,24 @@ class CallRepository:
         async with self._database.transaction() as connection:
             await self._inserts.execute(connection, [_row(record)])
 
-    async def save_batch(self, records: Sequence[CallRecord], events: Sequence[TimelineEvent]) -> None:
-        """Insert or update calls and add timeline events, all in one transaction.
+    async def save_batch(
+        self,
+        records: Sequence[CallRecord],
+        events: Sequence[TimelineEvent],
+        news: Sequence[CallNews] = (),
+    ) -> None:
+        """Insert or update calls, add timeline events and put news into the outbox, all in one transaction.
 
         Of several records of one call the last one counts. A terminal status in the database is never
-        overwritten by another status. Saving the same events twice is harmless. Raises `ConstraintError`.
+        overwritten by another status, and nobody is told of one that did not get in. Saving the same events
+        twice is harmless. Raises `ConstraintError`.
         """
         newest = {record.id: record for record in records}
         async with self._database.transaction() as connection:
             await self._upserts.execute(connection, [_row(record) for record in newest.values()])
             await self._timeline.execute(connection, [_event_row(event) for event in events])
+            if news:
+                await self._outbox.append(connection, await _true_news(connection, news))
 
     async def get(self, organization_id: str, call_id: str) -> CallRecord | None:
         query = sa.select(calls).where(calls.c.id == call_id, calls.c.organization_id == organization_id)
@@ -150,6 +171,20 @@ class CallRepository:
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).all()
         return [_record(row) for row in rows]
+
+
+async def _true_news(connection: AsyncConnection, news: Sequence[CallNews]) -> builtins.list[OutboxEvent]:
+    """What tells of no other end than the calls have in the database."""
+    ended = sorted({item.event.subject_id for item in news if item.status.terminal})
+    statuses: dict[str, str] = {}
+    if ended:
+        query = sa.select(calls.c.id, calls.c.status).where(calls.c.id.in_(ended))
+        statuses = {row.id: row.status for row in (await connection.execute(query)).all()}
+    return [
+        item.event
+        for item in news
+        if not item.status.terminal or statuses.get(item.event.subject_id) == item.status
+    ]
 
 
 def _on_conflict_update(statement: Insert) -> Insert:

@@ -11,7 +11,9 @@ from store.idempotency import IdempotencyRepository
 from store.keys import KeyRepository
 from store.numbers import NumberRepository
 from store.organizations import OrganizationRepository
+from store.outbox import Outbox
 from store.trunks import TrunkRepository
+from store.webhook_endpoints import WebhookEndpointRepository
 
 
 class Store:
@@ -28,6 +30,8 @@ class Store:
         self.folders = FolderRepository(database)
         self.contacts = ContactRepository(database)
         self.idempotency = IdempotencyRepository(database)
+        self.outbox = Outbox(database)
+        self.webhook_endpoints = WebhookEndpointRepository(database)
 
     @classmethod
     async def open(cls, url: str) -> Store:

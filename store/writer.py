@@ -1,8 +1,9 @@
 """Write-behind for calls: the call path puts states here and goes on, a task writes them down in batches.
 
-Several states of one call between two writes become one row. What is put is in the database some tens of
-milliseconds later, or at once for whoever awaits `flush`. A database that fails is tried again with growing
-pauses; meanwhile the newest state of each call is kept. The bounds:
+Several states of one call between two writes become one row; the news for the outbox that came with them are
+all written. What is put is in the database some tens of milliseconds later, or at once for whoever awaits
+`flush`. A database that fails is tried again with growing pauses; meanwhile the newest state of each call is
+kept. The bounds:
 
 * `limit_calls` calls waiting: a call that does not wait yet is refused, unless its status is terminal
   (`dropped_records`). Terminal states are always taken.
@@ -12,14 +13,14 @@ pauses; meanwhile the newest state of each call is kept. The bounds:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
 import structlog
 from sqlalchemy import exc
 
-from store.calls import CallRepository
+from store.calls import CallNews, CallRepository
 from store.errors import StoreError, WriterClosedError, WriterFullError
 from store.records import CallRecord, TimelineEvent
 
@@ -41,11 +42,12 @@ _LASTING = (StoreError, exc.SQLAlchemyError, TypeError, ValueError, OverflowErro
 
 @dataclass(slots=True)
 class _Waiting:
-    """The newest record of a call and its events since the last write."""
+    """The newest record of a call, its events and its news since the last write."""
 
     number: int  # rises with each entry: the order of writing
     record: CallRecord
     events: list[TimelineEvent] = field(default_factory=list)
+    news: list[CallNews] = field(default_factory=list)
 
 
 class CallWriter:
@@ -60,8 +62,11 @@ class CallWriter:
         limit_calls: int = LIMIT_CALLS,
         limit_events: int = LIMIT_EVENTS,
         first_pause: float = FIRST_PAUSE,
+        on_news: Callable[[], None] = lambda: None,
     ) -> None:
+        """`on_news` is called after each transaction that wrote some."""
         self._calls = calls
+        self._on_news = on_news
         self._interval = interval
         self._batch_calls = batch_calls
         self._limit_calls = limit_calls
@@ -101,8 +106,12 @@ class CallWriter:
         """Whether the last attempt to write succeeded."""
         return not self._failing
 
-    def put(self, record: CallRecord, events: Sequence[TimelineEvent] = ()) -> bool:
+    def put(
+        self, record: CallRecord, events: Sequence[TimelineEvent] = (), news: Sequence[CallNews] = ()
+    ) -> bool:
         """Take the newest state of a call and what happened since the last `put`; never waits.
+
+        News are as many as a call has changes of status, and are taken with the record.
 
         False when the record was dropped (see the module's bounds). Raises `WriterClosedError`.
         """
@@ -118,6 +127,7 @@ class CallWriter:
             waiting = self._pending[record.id] = _Waiting(self._last_number, record)
         elif not waiting.record.status.terminal or record.status is waiting.record.status:
             waiting.record = record
+        waiting.news.extend(news)
         if self._pending_events + len(events) > self._limit_events:
             self.dropped_events += len(events)
         else:
@@ -213,8 +223,9 @@ class CallWriter:
     async def _save(self, batch: list[_Waiting]) -> None:
         """One transaction; when the data is at fault, one for each call, so that only the bad one is lost."""
         events = [event for waiting in batch for event in waiting.events]
+        news = [item for waiting in batch for item in waiting.news]
         try:
-            await self._calls.save_batch([waiting.record for waiting in batch], events)
+            await self._calls.save_batch([waiting.record for waiting in batch], events, news)
         except _PASSING:
             raise
         except _LASTING as error:
@@ -228,3 +239,5 @@ class CallWriter:
         self.batches += 1
         self.written_records += len(batch)
         self.written_events += len(events)
+        if news:
+            self._on_news()

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import structlog
 
-from gateway.call import Call, Clock
+from gateway.call import Call, ChangeSink, Clock
 from gateway.errors import ConflictError, NotFoundError, UnavailableError
 from gateway.metrics import GatewayMetrics
 from gateway.recordings.storage import MissingFileError, RecordingStorage, StorageError
+from gateway.webhooks.event_names import EventName
 from media.encoder_client import EncoderClient, EncoderLostError
 from media.encoding import Encoded, EncodingError, EncodingJob, RecordingFormat
 from media.messages import RecordingFinished
@@ -75,17 +76,21 @@ class RecordingArchive:
         encoder: EncoderClient,
         store: Store,
         writer: CallWriter,
+        save: ChangeSink,
         metrics: GatewayMetrics,
         live_call: Callable[[str], Call | None],
         clock: Clock | None = None,
     ) -> None:
-        """`storages` by their schemes; new recordings go to `keep_in`, older ones are found in any."""
+        """`storages` by their schemes; new recordings go to `keep_in`, older ones are found in any. `save`
+        takes the states of calls that are over, `writer` is where they end up.
+        """
         self._settings = settings
         self._storages = storages
         self._storage = storages[keep_in]
         self._encoder = encoder
         self._store = store
         self._writer = writer
+        self._save = save
         self._metrics = metrics
         self._live_call = live_call
         self._clock = clock or Clock()
@@ -152,7 +157,7 @@ class RecordingArchive:
 
     async def _taken_up(self, record: CallRecord) -> Call:
         timeline = await self._store.calls.timeline(record.id)
-        return Call.taken_up(record, timeline, self._writer.put, self._clock)
+        return Call.taken_up(record, timeline, self._save, self._clock)
 
     async def _clear_live_directory(self) -> None:
         """Remove what a crash left behind a recording that was kept or deleted, and take up what it left of
@@ -234,6 +239,7 @@ class RecordingArchive:
             duration_ms=file.duration_ms,
             size_bytes=file.size_bytes,
         )
+        call.publish(EventName.CALL_RECORDING_READY)
         call.save()
         self._metrics.recordings.labels("ready").inc()
         await self._writer.flush()  # only now nobody needs the WAV file any more

@@ -59,6 +59,12 @@ class RecordingService:
         link = self._signer.link(_name(call.id, call.recording_file), self._now())
         return (self._public_url or asked_at.rstrip("/")) + link
 
+    def public_url(self, call: CallRecord) -> str | None:
+        """A fresh link for whoever asked nothing; None unless there is a recording and `public_url` is
+        configured.
+        """
+        return None if self._public_url is None else self.url(call, self._public_url)
+
     async def open(self, name: str, token: str | None, expires: str | None) -> KeptRecording:
         """Raises `ForbiddenError` when the link is not good, `NotFoundError` when the recording is gone."""
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from gateway.call import Call
+from gateway.call import Call, ChangeSink
 from gateway.config import Config
 from gateway.metrics import GatewayMetrics
 from gateway.recordings.archive import ArchiveSettings, RecordingArchive
@@ -28,6 +28,7 @@ def open_archive(
     config: Config,
     store: Store,
     writer: CallWriter,
+    save: ChangeSink,
     metrics: GatewayMetrics,
     live_call: Callable[[str], Call | None],
 ) -> RecordingArchive:
@@ -49,6 +50,7 @@ def open_archive(
         EncoderClient(),
         store,
         writer,
+        save,
         metrics,
         live_call,
     )

@@ -10,6 +10,7 @@ from store.tables.calls import UNFINISHED_STATUSES, call_timeline, calls
 from store.tables.contacts import contacts, folders
 from store.tables.schema import metadata
 from store.tables.telephony import phone_numbers, trunks
+from store.tables.webhooks import webhook_deliveries, webhook_endpoints, webhook_events
 
 __all__ = [
     "UNFINISHED_STATUSES",
@@ -24,4 +25,7 @@ __all__ = [
     "organizations",
     "phone_numbers",
     "trunks",
+    "webhook_deliveries",
+    "webhook_endpoints",
+    "webhook_events",
 ]

@@ -13,6 +13,7 @@ from gateway.recordings.archive import ArchiveSettings, RecordingArchive
 from gateway.recordings.disk_storage import DiskStorage
 from gateway.recordings.links import LinkSigner
 from gateway.recordings.service import RecordingService
+from gateway.webhooks.call_journal import CallJournal
 from media.encoder_client import EncoderClient
 from store import Store
 from store.records import RecordingFile, RecordingStatus
@@ -48,6 +49,7 @@ def recordings_of(
         EncoderClient(),
         store,
         writer,
+        CallJournal(writer).save,
         GatewayMetrics(CollectorRegistry()),
         lambda call_id: None,
     )

@@ -51,4 +51,4 @@ def outbound_call() -> Call:
         agent_id="a",
         created_at=datetime.now(UTC),
     )
-    return Call(record, lambda record, events: None)
+    return Call(record, lambda record, steps, names: None)

@@ -12,7 +12,7 @@ from store.records import CallDirection, CallRecord, CallStatus, TimelineEvent
 def in_progress(call_id: str = "c1", organization_id: str = "org") -> Call:
     """A call that was answered a moment ago; nobody stores it."""
 
-    def unsaved(record: CallRecord, events: Sequence[TimelineEvent]) -> None: ...
+    def unsaved(record: CallRecord, steps: Sequence[TimelineEvent], names: Sequence[str]) -> None: ...
 
     call = Call(
         CallRecord(

@@ -24,8 +24,10 @@ class Sink:
     def __init__(self) -> None:
         self.records: list[CallRecord] = []
         self.events: list[TimelineEvent] = []
+        self.names: list[str] = []
 
-    def __call__(self, record: CallRecord, events: Sequence[TimelineEvent]) -> None:
+    def __call__(self, record: CallRecord, events: Sequence[TimelineEvent], names: Sequence[str]) -> None:
+        self.names.extend(names)
         self.records.append(record)
         self.events += events
 
@@ -136,6 +138,25 @@ def test_each_step_is_handed_to_the_store_exactly_once() -> None:
     call.save()
     call.save()
     assert [event.sequence for event in sink.events] == [1, 2, 3]
+
+
+def test_each_change_of_status_is_told_once_by_its_public_name() -> None:
+    call, sink, _ = make()
+    call.ring()
+    call.answer()
+    call.save()
+    call.end(EndReason.CONTACT_HANGUP)
+    call.fail(FailureReason.AGENT_ERROR)
+    call.save()
+    assert sink.names == ["call.ringing", "call.started", "call.ended"]
+
+
+def test_a_public_event_waits_for_the_next_save() -> None:
+    call, sink, _ = make()
+    call.publish("call.recording.ready")
+    assert sink.names == []
+    call.save()
+    assert sink.names == ["call.recording.ready"]
 
 
 def test_the_timeline_is_bounded_and_says_so() -> None:

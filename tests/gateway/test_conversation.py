@@ -92,7 +92,7 @@ async def make_scene() -> AsyncIterator[SceneMaker]:
             agent_id="a",
             created_at=datetime.now(UTC),
         )
-        call = Call(record, lambda record, events: None)
+        call = Call(record, lambda record, steps, names: None)
         services = ConversationServices(
             plane=plane,
             engine=engine,

@@ -19,7 +19,7 @@ def add(live: LiveCalls, call_id: str) -> Session:
         created_at=datetime.now(UTC),
     )
     session = object.__new__(Session)
-    session.call = Call(record, lambda record, events: None)
+    session.call = Call(record, lambda record, steps, names: None)
     live.add(session)
     return session
 

@@ -16,6 +16,7 @@ from store.records import (
     TimelineEvent,
     Trunk,
 )
+from store.webhook_records import OutboxEvent, WebhookEndpoint
 
 T0 = datetime(2026, 5, 6, 7, 8, 9, 123_456, UTC)
 
@@ -46,6 +47,31 @@ def number(organization_id: str, phone_number: str, **changes: Any) -> PhoneNumb
 
 def trunk(organization_id: str, **changes: Any) -> Trunk:
     made = Trunk(id=uuid7(), organization_id=organization_id, name="carrier", created_at=T0, updated_at=T0)
+    return replace(made, **changes)
+
+
+def endpoint(organization_id: str, **changes: Any) -> WebhookEndpoint:
+    made = WebhookEndpoint(
+        id=uuid7(),
+        organization_id=organization_id,
+        url="https://receiver.example/hook",
+        secret="whsec_first",
+        created_at=T0,
+        updated_at=T0,
+    )
+    return replace(made, **changes)
+
+
+def outbox_event(organization_id: str, name: str = "call.ended", **changes: Any) -> OutboxEvent:
+    event_id = uuid7()
+    made = OutboxEvent(
+        id=event_id,
+        organization_id=organization_id,
+        name=name,
+        subject_id=uuid7(),
+        created_at=T0,
+        payload=lambda: f'{{"id":"{event_id}","event":"{name}"}}',
+    )
     return replace(made, **changes)
 
 

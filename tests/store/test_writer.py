@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import exc
 
 from store import CallWriter, Store
-from store.calls import CallRepository
+from store.calls import CallNews, CallRepository
 from store.errors import WriterClosedError, WriterFullError
 from store.identifiers import uuid7
 from store.records import CallRecord, CallStatus, Organization, TimelineEvent
@@ -25,11 +25,16 @@ class FailingCalls(CallRepository):
         self.failures = failures
         self.batches: list[int] = []
 
-    async def save_batch(self, records: Sequence[CallRecord], events: Sequence[TimelineEvent]) -> None:
+    async def save_batch(
+        self,
+        records: Sequence[CallRecord],
+        events: Sequence[TimelineEvent],
+        news: Sequence[CallNews] = (),
+    ) -> None:
         if self.failures:
             self.failures -= 1
             raise exc.OperationalError("INSERT", {}, Exception("database is locked"))
-        await super().save_batch(records, events)
+        await super().save_batch(records, events, news)
         self.batches.append(len(records))
 
 

@@ -17,6 +17,7 @@ from gateway.metrics import GatewayMetrics
 from gateway.recordings.archive import ArchiveSettings, RecordingArchive
 from gateway.recordings.disk_storage import DiskStorage
 from gateway.recordings.storage import RecordingStorage
+from gateway.webhooks.call_journal import CallJournal
 from media.encoder_client import EncoderClient
 from store import Store
 from store.identifiers import uuid7
@@ -63,6 +64,7 @@ class Scene:
             self.encoder,
             self.store,
             self.writer,
+            CallJournal(self.writer).save,
             self.metrics,
             self.live.get,
             self.clock,
@@ -98,7 +100,7 @@ class Scene:
             recording_status=status,
             **fields,
         )
-        call = Call(record, self.writer.put, self.clock)
+        call = Call(record, CallJournal(self.writer).save, self.clock)
         call.step("answered")
         call.update(status=CallStatus.ENDED, ended_at=T0 - age)
         call.save()
