@@ -12,6 +12,7 @@ from starlette.types import Scope
 
 from control_api import (
     routes_agents,
+    routes_batch_calls,
     routes_call_control,
     routes_calls,
     routes_contacts,
@@ -39,6 +40,7 @@ TAGS = [
     {"name": routes_streams.TAG, "description": "Watching and hearing calls while they last."},
     {"name": routes_recordings.TAG, "description": "What was said, to be heard again."},
     {"name": routes_agents.TAG, "description": "AI voice agents."},
+    {"name": routes_batch_calls.TAG, "description": "Campaigns: many calls on a schedule."},
     {"name": routes_contacts.TAG, "description": "People to call."},
     {"name": routes_folders.TAG, "description": "Groups of contacts."},
     {"name": routes_numbers.TAG, "description": "Telephone numbers and the agents they belong to."},
@@ -68,6 +70,7 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         routes_call_control.call_control_router(API_PREFIX, gateway.control),
         routes_streams.streams_router(API_PREFIX, gateway.streams, gateway.control),
         routes_agents.agents_router(API_PREFIX, gateway.directory),
+        routes_batch_calls.batch_calls_router(API_PREFIX, gateway.campaigns),
         routes_contacts.contacts_router(API_PREFIX, gateway.contacts),
         routes_folders.folders_router(API_PREFIX, gateway.contacts),
         routes_numbers.numbers_router(API_PREFIX, gateway.directory),

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from control_api.envelope import timestamp
 from control_api.schemas_shared import (
     JsonObject,
     PhoneNumberIn,
@@ -21,6 +20,7 @@ from control_api.schemas_shared import (
 from control_api.schemas_trunks import Country
 from gateway.contacts.csv_import import ImportReport, OnDuplicate
 from gateway.contacts.new_contact import MAX_KEYWORDS, MAX_TEXT, NewContact, NewFolder
+from gateway.timestamps import timestamp
 from store.contact_records import Contact, Folder
 
 

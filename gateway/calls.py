@@ -23,7 +23,7 @@ from gateway.errors import (
 )
 from gateway.live_calls import LiveCalls
 from gateway.new_call import NewCall
-from gateway.outbound import OutboundServices, OutboundSession
+from gateway.outbound import MayRing, OutboundServices, OutboundSession
 from gateway.session import Session, as_dict
 from routing.decisions import Refusal, RefusalKind
 from routing.outbound import Counters, OutboundQuery, Strategy, decide_outbound
@@ -70,8 +70,18 @@ class CallService:
         self._draining = draining
         self._random = random.SystemRandom()
 
-    async def create(self, organization_id: str, request: NewCall) -> CallRecord:
+    async def create(
+        self,
+        organization_id: str,
+        request: NewCall,
+        *,
+        call_id: str | None = None,
+        may_ring: MayRing | None = None,
+    ) -> CallRecord:
         """Check everything, keep the call as `queued`, and dial without waiting.
+
+        `call_id` is for whoever has written the id down before, and `may_ring` is asked right before the
+        INVITE leaves: the call is cancelled when it says no.
 
         Raises `NotFoundError`, `InvalidRequestError`, `LimitExceededError` (the queue is full) or
         `UnavailableError` (draining).
@@ -90,7 +100,7 @@ class CallService:
         if self._queue.full:
             raise LimitExceededError("the dial queue is full", code="queue_full", retry_after=10)
         record = CallRecord(
-            id=uuid7(),
+            id=call_id or uuid7(),
             organization_id=organization_id,
             status=CallStatus.QUEUED,
             direction=CallDirection.OUTBOUND,
@@ -107,9 +117,9 @@ class CallService:
         )
         await self._store.calls.insert(record)
         call = Call(record, self._save)
-        call.step("created", by="api")
+        call.step("created", by="api" if may_ring is None else "campaign")
         call.step("routed", trunk_id=record.trunk_id, from_number=record.from_number)
-        session = OutboundSession(call, decision, agent, request.settings, self._outbound)
+        session = OutboundSession(call, decision, agent, request.settings, self._outbound, may_ring)
         session.enqueue(self._queue)
         return call.record
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from store.agents import AgentRepository
 from store.calls import CallRepository
+from store.campaign_attempts import AttemptRepository
+from store.campaign_contacts import CampaignContactRepository
+from store.campaigns import CampaignRepository
 from store.connection import Database
 from store.contacts import ContactRepository
 from store.folders import FolderRepository
@@ -29,6 +32,9 @@ class Store:
         self.calls = CallRepository(database)
         self.folders = FolderRepository(database)
         self.contacts = ContactRepository(database)
+        self.campaigns = CampaignRepository(database)
+        self.campaign_contacts = CampaignContactRepository(database)
+        self.attempts = AttemptRepository(database)
         self.idempotency = IdempotencyRepository(database)
         self.outbox = Outbox(database)
         self.webhook_endpoints = WebhookEndpointRepository(database)

@@ -6,6 +6,7 @@ The schema is made by the migrations in `store/migrations`; a test holds the two
 
 from store.tables.accounts import api_keys, idempotency_keys, organizations
 from store.tables.agents import agents
+from store.tables.batch import batch_attempts, batch_calls, batch_contacts
 from store.tables.calls import UNFINISHED_STATUSES, call_timeline, calls
 from store.tables.contacts import contacts, folders
 from store.tables.schema import metadata
@@ -16,6 +17,9 @@ __all__ = [
     "UNFINISHED_STATUSES",
     "agents",
     "api_keys",
+    "batch_attempts",
+    "batch_calls",
+    "batch_contacts",
     "call_timeline",
     "calls",
     "contacts",

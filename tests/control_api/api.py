@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 
 from control_api.application import API_PREFIX, create_app
 from control_api.schemas_shared import ErrorEnvelope
+from gateway.batch.campaigns import Campaigns
 from gateway.config import Config, HttpSection
 from gateway.contacts.contact_book import ContactBook
 from gateway.directory import Directory
@@ -28,6 +29,7 @@ from tests.control_api.recordings import recordings_of
 
 VOICE_ID = "a7f2ec82-f533-4f41-a8de-0e4351bd2ec5"
 IMPORT_MAX_ROWS = 50
+CAMPAIGN_MAX_CONTACTS = 50
 NOWHERE = "00000000-0000-7000-8000-000000000000"
 
 
@@ -46,11 +48,18 @@ class Gateway:
     explained: list[dict[str, Any]] = field(default_factory=list)
     recordings: RecordingService = field(init=False)
     contacts: ContactBook = field(init=False)
+    campaigns: Campaigns = field(init=False)
 
     def __post_init__(self) -> None:
         self.control = InMemoryControl(self.calls)
         self.streams = InMemoryStreams(self.calls)
         self.recordings = recordings_of(self.store)
+        self.campaigns = Campaigns(
+            self.store,
+            lambda: self.directory.table,
+            self.directory.agent,
+            max_contacts=CAMPAIGN_MAX_CONTACTS,
+        )
         self.contacts = ContactBook(self.store, import_max_rows=IMPORT_MAX_ROWS)
 
     def health(self) -> Health:
