@@ -34,7 +34,7 @@ from store.identifiers import uuid7
 
 log = structlog.get_logger(__name__)
 
-LEASE = timedelta(seconds=10)
+LEASE = timedelta(seconds=5)
 CAMPAIGN_PAUSE_S = 1.0  # until a campaign is looked at again whose next moment is far, or not ours
 CALLS_PAUSE_S = 0.1  # the same while calls are up, whose ends make room
 BREAKER_REASON = "most of the last calls failed technically"

@@ -53,7 +53,9 @@ def settle(
         state = ContactState.CANCELLED
     else:
         state = ContactState.FAILED
-    return Settlement(contact.id, contact.call_id, state, outcome, again, technical)
+    # Calls that were up when a gateway died say nothing about the next ones.
+    cut_off = call.failure_reason == FailureReason.GATEWAY_ERROR and not never_rang
+    return Settlement(contact.id, contact.call_id, state, outcome, again, technical and not cut_off)
 
 
 def withdraw(contact: CampaignContact, due: datetime, *, campaign_over: bool = False) -> Settlement:
