@@ -14,9 +14,11 @@ from control_api import (
     routes_agents,
     routes_batch_calls,
     routes_call_control,
+    routes_call_export,
     routes_calls,
     routes_contacts,
     routes_folders,
+    routes_keys,
     routes_numbers,
     routes_operations,
     routes_recordings,
@@ -46,6 +48,7 @@ TAGS = [
     {"name": routes_numbers.TAG, "description": "Telephone numbers and the agents they belong to."},
     {"name": routes_trunks.TAG, "description": "SIP trunks to carriers and PBXs."},
     {"name": routes_routing.TAG, "description": "Why a call goes where it goes."},
+    {"name": routes_keys.TAG, "description": "Who may use this API."},
     {"name": routes_operations.TAG, "description": "Health and metrics."},
 ]
 
@@ -64,6 +67,7 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         gateway.directory, gateway.store.idempotency, gateway.config.http.rate_limit_per_minute
     )
     routers = (
+        routes_call_export.call_export_router(API_PREFIX, gateway.calls, gateway.recordings),
         routes_calls.calls_router(API_PREFIX, gateway.calls, gateway.recordings),
         routes_recordings.recordings_router(API_PREFIX, gateway.calls, gateway.recordings),
         routes_recordings.recording_files_router(gateway.recordings),
@@ -71,11 +75,12 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         routes_streams.streams_router(API_PREFIX, gateway.streams, gateway.control),
         routes_agents.agents_router(API_PREFIX, gateway.directory),
         routes_batch_calls.batch_calls_router(API_PREFIX, gateway.campaigns),
+        routes_numbers.numbers_router(API_PREFIX, gateway.directory, gateway.numbers),
         routes_contacts.contacts_router(API_PREFIX, gateway.contacts),
         routes_folders.folders_router(API_PREFIX, gateway.contacts),
-        routes_numbers.numbers_router(API_PREFIX, gateway.directory),
         routes_trunks.trunks_router(API_PREFIX, gateway.directory),
         routes_routing.routing_router(API_PREFIX, gateway),
+        routes_keys.keys_router(API_PREFIX, gateway.directory),
         routes_operations.operations_router(API_PREFIX, gateway),
     )
     _add_routes(app, routers)

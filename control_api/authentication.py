@@ -6,11 +6,14 @@ RFC 6750 section 2.1 for the header, section 3 for the answer to a missing or wr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from starlette.types import Scope
 
 from control_api.errors import UnauthorizedError
+from gateway.errors import ForbiddenError
+from routing.table import parse_address, parse_network
 from store.records import ApiKey
 
 MAX_KEY_LENGTH = 512
@@ -32,14 +35,26 @@ class KeyVerifier(Protocol):
 
 
 async def authenticate(scope: Scope, keys: KeyVerifier) -> ApiKey:
-    """The API key with which this request was made. Raises `UnauthorizedError`."""
+    """The API key with which this request was made. Raises `UnauthorizedError`, `ForbiddenError`."""
     bearer = bearer_token(scope)
     if bearer is None:
         raise UnauthorizedError("Send an API key: Authorization: Bearer YOUR_API_KEY")
     key = await keys.verify_key(bearer)
     if key is None:
         raise UnauthorizedError("The API key is unknown or was revoked.")
+    if key.allowed_addresses and not _from_one_of(scope, key.allowed_addresses):
+        raise ForbiddenError(
+            "This API key is not good from the address that the request comes from.",
+            code="address_not_allowed",
+        )
     return key
+
+
+def _from_one_of(scope: Scope, networks: Sequence[str]) -> bool:
+    """Whether the request comes from one of these networks (CIDR)."""
+    client = scope.get("client")
+    address = parse_address(client[0]) if client else None
+    return address is not None and any(address in parse_network(network) for network in networks)
 
 
 def bearer_token(scope: Scope) -> str | None:

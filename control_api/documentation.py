@@ -22,7 +22,7 @@ such as `call_` is tolerated in requests. Times are ISO 8601 in UTC.
 _MEANINGS = {
     400: "The body is not valid JSON.",
     401: "The API key is missing, unknown or revoked.",
-    403: "The link is not ours, was changed, or has expired.",
+    403: "The API key is not good from your address; a recording's link was changed or has expired.",
     404: "There is no such object in your organisation.",
     409: "The object's state forbids it, or the first request with this idempotency key is still running.",
     413: "The body is larger than it may be: 1 MiB, for files what the operator has set.",
@@ -30,7 +30,7 @@ _MEANINGS = {
     422: "A field is missing or wrong; `details.field` names it.",
     429: "Too many requests; wait `Retry-After` seconds.",
     500: "Our mistake.",
-    502: "The voice engine refused or did not answer.",
+    502: "The voice engine, or a carrier's API, refused or did not answer.",
     503: "Not now (shutting down, overloaded); wait `Retry-After` seconds.",
 }
 
@@ -65,7 +65,7 @@ class Answers(Flag):
 
 def answers(kind: Answers, *more: int) -> dict[int | str, dict[str, Any]]:
     """The `responses` of an operation: the errors of its kind and `more`."""
-    statuses = {401, 429, 500, 503, *more}
+    statuses = {401, 403, 429, 500, 503, *more}
     if kind & Answers.QUERY:
         statuses.add(422)
     if kind & Answers.IDEMPOTENT:

@@ -21,6 +21,7 @@ from starlette.types import Scope
 
 from control_api.envelope import json_response, meta
 from gateway.errors import (
+    CarrierError,
     ConfigurationError,
     ConflictError,
     EngineError,
@@ -31,6 +32,7 @@ from gateway.errors import (
     NotFoundError,
     UnavailableError,
 )
+from store.errors import StoreUnavailableError, UnstorableValueError
 
 logger = structlog.get_logger(__name__)
 
@@ -74,6 +76,7 @@ STATUS_BY_ERROR: dict[type[GatewayError], int] = {
     InvalidRequestError: 422,
     LimitExceededError: 429,
     ConfigurationError: 500,
+    CarrierError: 502,
     EngineError: 502,
     UnavailableError: 503,
 }
@@ -86,6 +89,9 @@ CODE_BY_STATUS: dict[int, str] = {
     413: "payload_too_large",
 }
 """Codes of the errors that come from the HTTP framework."""
+
+STORE_AWAY = "The database cannot be reached now; try again."
+UNSTORABLE = "The request holds a value that cannot be stored, such as a NUL character or too large a number."
 
 RETRY_AFTER_SECONDS = 1
 """What a 429 or 503 says when its cause names no time."""
@@ -171,6 +177,11 @@ def response_for(scope: Scope, error: Exception) -> Response | None:
     """The response for `error`, or None if it is not one that a client may cause."""
     if isinstance(error, GatewayError):
         return gateway_error_response(scope, error)
+    if isinstance(error, StoreUnavailableError):
+        logger.error("store_unavailable", reason=str(error))
+        return gateway_error_response(scope, UnavailableError(STORE_AWAY, code="store_unavailable"))
+    if isinstance(error, UnstorableValueError):
+        return gateway_error_response(scope, InvalidRequestError(UNSTORABLE, field="body"))
     if isinstance(error, RequestValidationError):
         return validation_error_response(scope, error.errors())
     if isinstance(error, HTTPException):
@@ -190,7 +201,13 @@ def install_error_handlers(app: FastAPI, allowed_methods: Callable[[Scope], Sequ
             response.headers["Allow"] = ", ".join(allowed_methods(request.scope))
         return response
 
-    for kind in (GatewayError, RequestValidationError, HTTPException):
+    for kind in (
+        GatewayError,
+        StoreUnavailableError,
+        UnstorableValueError,
+        RequestValidationError,
+        HTTPException,
+    ):
         app.add_exception_handler(kind, handle)
 
 

@@ -1,4 +1,4 @@
-"""`/agents`: create, read, list."""
+"""`/agents`: create, read, list, replace, change, delete."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from control_api.documentation import Answers, answers
 from control_api.envelope import listing, single
 from control_api.paging import Limit, Offset
 from control_api.path_ids import path_id
-from control_api.schemas_agents import AgentCreate, AgentOut, render_agent
+from control_api.schemas_agents import AgentCreate, AgentOut, AgentPatch, render_agent
 from control_api.schemas_shared import Envelope, ListEnvelope
 from gateway.directory import Directory
 from store.records import Agent, AgentStatus
@@ -69,5 +69,43 @@ def agents_router(prefix: str, directory: Directory) -> APIRouter:
         """One agent with its numbers."""
         agent = await directory.get_agent(organization_of(request), path_id(agent_id, "agent"))
         return single(request, render(agent))
+
+    @router.put(
+        "/{agent_id}",
+        operation_id="replace_agent",
+        response_model=Envelope[AgentOut],
+        responses=answers(Answers.BODY, 404),
+    )
+    async def replace_agent(request: Request, agent_id: str, body: AgentCreate) -> Response:
+        """Replace all settings: what is absent goes back to its default. Calls in progress go on as they
+        began."""
+        agent = await directory.replace_agent(
+            organization_of(request), path_id(agent_id, "agent"), body.to_new()
+        )
+        return single(request, render(agent))
+
+    @router.patch(
+        "/{agent_id}",
+        operation_id="update_agent",
+        response_model=Envelope[AgentOut],
+        responses=answers(Answers.BODY, 404),
+    )
+    async def update_agent(request: Request, agent_id: str, body: AgentPatch) -> Response:
+        """Change the fields that are sent, and no others."""
+        agent = await directory.update_agent(
+            organization_of(request), path_id(agent_id, "agent"), **body.to_changes()
+        )
+        return single(request, render(agent))
+
+    @router.delete(
+        "/{agent_id}",
+        status_code=204,
+        operation_id="delete_agent",
+        responses=answers(Answers.PLAIN, 404),
+    )
+    async def delete_agent(request: Request, agent_id: str) -> Response:
+        """Delete an agent. Its numbers are unassigned in the same step; calls in progress go on."""
+        await directory.delete_agent(organization_of(request), path_id(agent_id, "agent"))
+        return Response(status_code=204)
 
     return router

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from control_api.api_route import ApiRoute, organization_of
+from control_api.call_query import CallQuery
 from control_api.documentation import Answers, answers
 from control_api.envelope import json_response, listing, meta, single
 from control_api.paging import Limit, Offset
@@ -18,16 +18,15 @@ from control_api.schemas_calls import (
     CallCreate,
     CallOut,
     CallReadOut,
-    CallStatusFilter,
     TimelineEventOut,
     render_timeline_event,
 )
 from control_api.schemas_quality import CallQualityOut, render_quality
-from control_api.schemas_shared import Envelope, ListEnvelope, PhoneNumberQuery, UuidIn
+from control_api.schemas_shared import Envelope, ListEnvelope
 from control_api.services import CallService
 from gateway.call_object import render_call
 from gateway.recordings.service import RecordingService
-from store.records import CallDirection, CallFilter, CallRecord
+from store.records import CallRecord
 
 TAG = "calls"
 
@@ -58,25 +57,9 @@ def calls_router(prefix: str, calls: CallService, recordings: RecordingService) 
         responses=answers(Answers.QUERY),
     )
     async def list_calls(
-        request: Request,
-        agent_id: Annotated[UuidIn | None, Query()] = None,
-        status: Annotated[CallStatusFilter | None, Query()] = None,
-        direction: Annotated[CallDirection | None, Query()] = None,
-        phone_number: Annotated[PhoneNumberQuery | None, Query()] = None,
-        created_after: Annotated[datetime | None, Query(description="Inclusive.")] = None,
-        created_before: Annotated[datetime | None, Query(description="Exclusive.")] = None,
-        limit: Limit = 50,
-        offset: Offset = 0,
+        request: Request, wanted: CallQuery, limit: Limit = 50, offset: Offset = 0
     ) -> Response:
         """The organisation's calls, newest first."""
-        wanted = CallFilter(
-            agent_id=agent_id,
-            status=None if status is None else status.status,
-            direction=direction,
-            phone_number=phone_number,
-            created_after=_aware(created_after),
-            created_before=_aware(created_before),
-        )
         page = await calls.list(organization_of(request), wanted, limit, offset)
         return listing(request, page, lambda call: shown(request, call))
 
@@ -136,8 +119,3 @@ def calls_router(prefix: str, calls: CallService, recordings: RecordingService) 
         return single(request, shown(request, call))
 
     return router
-
-
-def _aware(value: datetime | None) -> datetime | None:
-    """A time without a zone is UTC."""
-    return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value

@@ -1,178 +1,56 @@
-"""Agents on the wire: the product's fields with their types, ranges and defaults.
+"""Agents on the wire: the product's fields and defaults, whole and in part.
 
-Times inside nested settings are kept as milliseconds (`delay_ms`, `duration_ms`, ...), whatever form they
-came in; the secret that signs a CRM webhook can be written and never read.
+The secret that signs a CRM webhook can be written and never read.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from enum import StrEnum
-from typing import Annotated, Any
-from urllib.parse import urlsplit
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, StrictBool, WithJsonSchema
+from pydantic import Field, StrictBool, create_model
 
 from control_api.envelope import duration
+from control_api.schemas_agent_settings import (
+    BuiltInConfigIn,
+    BuiltInConfigOut,
+    ExtractionSchema,
+    GreetingSettingsIn,
+    GreetingSettingsOut,
+    InactivityMessageOut,
+    InactivityMessages,
+    KnowledgeBases,
+    Language,
+    Name,
+    Prompt,
+    Secret,
+    Spoken,
+    Text,
+    Tools,
+    Url,
+    VadSettingsIn,
+    VadSettingsOut,
+    render_greeting,
+    render_inactivity,
+    render_vad,
+    stored_built_ins,
+    stored_greeting,
+    stored_inactivity,
+    stored_vad,
+)
 from control_api.schemas_calls import CallTime, RingTime
 from control_api.schemas_shared import (
-    DURATION_PATTERN,
     DurationText,
-    JsonObject,
     PhoneNumberOut,
     RequestModel,
     ResponseModel,
     Timestamp,
     Uuid,
     UuidIn,
-    milliseconds,
 )
 from gateway.new_agent import NewAgent
 from gateway.timestamps import timestamp
 from store.records import Agent, AgentStatus, PhoneNumber
-
-LONGEST_DELAY_MS = 600_000
-MAX_TOOLS = 100
-MAX_INACTIVITY_MESSAGES = 10
-
-_language = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
-_schema_types = frozenset({"object", "array", "string", "number", "integer", "boolean", "null"})
-
-
-def _delay(value: Any) -> int:
-    """A delay as seconds (a number) or as text such as "1.5s", in milliseconds."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        if not 0 <= value <= LONGEST_DELAY_MS / 1000:
-            raise ValueError(f"must be from 0 to {LONGEST_DELAY_MS // 1000} seconds")
-        return round(value * 1000)
-    try:
-        parsed = milliseconds(value)
-    except ValueError as error:
-        raise ValueError('must be seconds as a number, or text such as "1.5s"') from error
-    if parsed > LONGEST_DELAY_MS:
-        raise ValueError(f"must be from 0 to {LONGEST_DELAY_MS // 1000} seconds")
-    return parsed
-
-
-Delay = Annotated[
-    int,
-    BeforeValidator(_delay),
-    WithJsonSchema(
-        {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": DURATION_PATTERN}]}
-    ),
-]
-
-
-def _check_language(value: str) -> str:
-    if _language.fullmatch(value) is None:
-        raise ValueError("must be a BCP-47 language tag, such as en-US")
-    return value
-
-
-def _check_url(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        host = parts.hostname
-    except ValueError as error:
-        raise ValueError("must be an http or https URL") from error
-    if parts.scheme not in ("http", "https") or not host or any(c.isspace() for c in value):
-        raise ValueError("must be an http or https URL")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("must not carry a user name or password; use crm_webhook_secret")
-    return value
-
-
-def _check_schema(value: dict[str, Any]) -> dict[str, Any]:
-    kind = value.get("type", "object")
-    kinds = kind if isinstance(kind, list) else [kind]
-    if not all(isinstance(each, str) and each in _schema_types for each in kinds):
-        raise ValueError('must be a JSON Schema: "type" must name a JSON type')
-    properties = value.get("properties", {})
-    if not isinstance(properties, dict) or not all(isinstance(p, dict | bool) for p in properties.values()):
-        raise ValueError('must be a JSON Schema: "properties" must be an object of schemas')
-    required = value.get("required", [])
-    if not isinstance(required, list) or not all(isinstance(each, str) for each in required):
-        raise ValueError('must be a JSON Schema: "required" must be a list of names')
-    return value
-
-
-def _check_not_blank(value: str) -> str:
-    if not value.strip():
-        raise ValueError("must not be blank")
-    return value
-
-
-Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_check_not_blank)]
-Prompt = Annotated[str, Field(min_length=1, max_length=200_000), AfterValidator(_check_not_blank)]
-Text = Annotated[str, Field(max_length=10_000)]
-Spoken = Annotated[str, Field(min_length=1, max_length=5_000)]
-Language = Annotated[str, Field(max_length=16, examples=["en-US"]), AfterValidator(_check_language)]
-Url = Annotated[str, Field(max_length=2_048), AfterValidator(_check_url)]
-Secret = Annotated[str, Field(min_length=1, max_length=256, json_schema_extra={"writeOnly": True})]
-ExtractionSchema = Annotated[JsonObject, AfterValidator(_check_schema)]
-Tools = Annotated[list[UuidIn], Field(max_length=MAX_TOOLS)]
-KnowledgeBases = Annotated[list[UuidIn], Field(max_length=1)]
-
-
-class FirstSpeaker(StrEnum):
-    AGENT = "FIRST_SPEAKER_AGENT"
-    USER = "FIRST_SPEAKER_USER"
-
-
-class EndBehavior(StrEnum):
-    """What follows an inactivity message. `END_BEHAVIOR_HANG_UP` is the product's word for the soft form."""
-
-    UNSPECIFIED = "END_BEHAVIOR_UNSPECIFIED"
-    HANG_UP = "END_BEHAVIOR_HANG_UP"
-    HANG_UP_SOFT = "END_BEHAVIOR_HANG_UP_SOFT"
-    HANG_UP_STRICT = "END_BEHAVIOR_HANG_UP_STRICT"
-
-
-class GreetingSettingsIn(RequestModel):
-    """Who speaks first. With the user first, `text` is said after `delay` if the user stays silent."""
-
-    first_speaker: FirstSpeaker | None = None
-    text: Spoken | None = None
-    delay: Delay | None = Field(default=None, description="Seconds, or text such as `1.5s`.")
-    uninterruptible: StrictBool | None = None
-
-
-class InactivityMessageIn(RequestModel):
-    """Said when the user has been silent for `duration`."""
-
-    duration: Delay = Field(description='Such as "10s".')
-    message: Spoken
-    end_behavior: EndBehavior | None = Field(
-        default=None,
-        validation_alias=AliasChoices("endBehavior", "end_behavior"),
-        description="Also accepted as `end_behavior`.",
-    )
-
-
-InactivityMessages = Annotated[list[InactivityMessageIn], Field(max_length=MAX_INACTIVITY_MESSAGES)]
-
-
-class VadSettingsIn(RequestModel):
-    """Voice activity detection: times as text such as `0.384s` (or seconds)."""
-
-    turn_endpoint_delay: Delay | None = None
-    minimum_turn_duration: Delay | None = None
-    minimum_interruption_duration: Delay | None = None
-    frame_activation_threshold: Annotated[float, Field(ge=0.1, le=1)] | None = None
-
-
-class TransferConfig(RequestModel):
-    cold: StrictBool = False
-    warm: StrictBool = False
-
-
-class BuiltInConfigIn(RequestModel):
-    """Which built-in tools the agent has."""
-
-    transfer: TransferConfig | None = None
-    hang_up: StrictBool | None = None
-    leave_voicemail: StrictBool | None = None
 
 
 class AgentCreate(RequestModel):
@@ -202,93 +80,64 @@ class AgentCreate(RequestModel):
 
     def to_new(self) -> NewAgent:
         """The request as the gateway understands it."""
-        return NewAgent(
-            name=self.name,
-            voice_id=self.voice_id,
-            system_prompt=self.system_prompt,
-            description=self.description,
-            model=self.model,
-            tools=tuple(self.tools),
-            knowledge_bases=tuple(self.knowledge_bases),
-            temperature=self.temperature,
-            recording_enabled=self.recording_enabled,
-            language_hint=self.language_hint,
-            join_timeout_ms=self.join_timeout,
-            max_duration_ms=self.max_duration,
-            time_exceeded_message=self.time_exceeded_message,
-            greeting_settings=stored_greeting(self.greeting_settings),
-            inactivity_messages=stored_inactivity(self.inactivity_messages),
-            vad_settings=stored_vad(self.vad_settings),
-            built_in_config=None
-            if self.built_in_config is None
-            else self.built_in_config.model_dump(exclude_none=True),
-            success_criteria=self.success_criteria,
-            extraction_schema=self.extraction_schema,
-            crm_webhook_url=self.crm_webhook_url,
-            crm_webhook_secret=self.crm_webhook_secret,
-        )
+        return NewAgent(**_stored(self, type(self).model_fields))
 
 
-def stored_greeting(settings: GreetingSettingsIn | None) -> dict[str, Any] | None:
-    """Greeting settings as the store keeps them."""
-    if settings is None:
-        return None
-    stored = settings.model_dump(mode="json", exclude_none=True)
-    if "delay" in stored:
-        stored["delay_ms"] = stored.pop("delay")
+class _SomeFields(RequestModel):
+    def to_changes(self) -> dict[str, Any]:
+        """The fields that were sent, as the gateway understands them."""
+        return _stored(self, self.model_fields_set)
+
+
+def _stored(body: RequestModel, names: Iterable[str]) -> dict[str, Any]:
+    """Fields of a request under the store's names and in its units."""
+    stored = {}
+    for name in names:
+        value = getattr(body, name)
+        convert = _CONVERSIONS.get(name)
+        stored[_STORED_NAMES.get(name, name)] = value if convert is None else convert(value)
     return stored
 
 
-def stored_inactivity(messages: list[InactivityMessageIn]) -> tuple[dict[str, Any], ...]:
-    """Inactivity messages as the store keeps them."""
-    stored = []
-    for message in messages:
-        entry: dict[str, Any] = {"duration_ms": message.duration, "message": message.message}
-        if message.end_behavior is not None:
-            entry["end_behavior"] = message.end_behavior.value
-        stored.append(entry)
-    return tuple(stored)
+_CONVERSIONS: Mapping[str, Callable[[Any], Any]] = {
+    "tools": tuple,
+    "knowledge_bases": tuple,
+    "greeting_settings": stored_greeting,
+    "inactivity_messages": stored_inactivity,
+    "vad_settings": stored_vad,
+    "built_in_config": stored_built_ins,
+}
+_STORED_NAMES = {"join_timeout": "join_timeout_ms", "max_duration": "max_duration_ms"}
 
 
-def stored_vad(settings: VadSettingsIn | None) -> dict[str, Any] | None:
-    """VAD settings as the store keeps them."""
-    if settings is None:
-        return None
-    return {
-        key if key == "frame_activation_threshold" else f"{key}_ms": value
-        for key, value in settings.model_dump(exclude_none=True).items()
-    }
+def _without_default(schema: dict[str, Any]) -> None:
+    schema.pop("default", None)
+
+
+if TYPE_CHECKING:
+
+    class AgentPatch(_SomeFields):
+        """Some of the fields of `AgentCreate`."""
+
+else:
+    AgentPatch = create_model(
+        "AgentPatch",
+        __base__=_SomeFields,
+        __doc__="Some fields of an agent; those not sent stay. Objects and lists are replaced whole.",
+        # What is absent keeps this `None`, which is never looked at; what is sent has the field's own rules.
+        **{
+            name: (
+                field.rebuild_annotation(),
+                Field(default=None, description=field.description, json_schema_extra=_without_default),
+            )
+            for name, field in AgentCreate.model_fields.items()
+        },
+    )
 
 
 class AgentNumberOut(ResponseModel):
     id: Uuid
     phone_number: PhoneNumberOut
-
-
-class GreetingSettingsOut(ResponseModel):
-    first_speaker: FirstSpeaker | None = None
-    text: str | None = None
-    delay: float | None = Field(default=None, description="Seconds.")
-    uninterruptible: bool | None = None
-
-
-class InactivityMessageOut(ResponseModel):
-    duration: DurationText
-    message: str
-    endBehavior: EndBehavior | None = None  # noqa: N815 - the product's spelling
-
-
-class VadSettingsOut(ResponseModel):
-    turn_endpoint_delay: DurationText | None = None
-    minimum_turn_duration: DurationText | None = None
-    minimum_interruption_duration: DurationText | None = None
-    frame_activation_threshold: float | None = None
-
-
-class BuiltInConfigOut(ResponseModel):
-    transfer: TransferConfig | None = None
-    hang_up: bool | None = None
-    leave_voicemail: bool | None = None
 
 
 class AgentOut(ResponseModel):
@@ -344,9 +193,9 @@ def render_agent(
         "join_timeout": duration(agent.join_timeout_ms),
         "max_duration": duration(agent.max_duration_ms),
         "time_exceeded_message": agent.time_exceeded_message,
-        "greeting_settings": _render_greeting(agent.greeting_settings),
-        "inactivity_messages": [_render_inactivity(message) for message in agent.inactivity_messages],
-        "vad_settings": _render_vad(agent.vad_settings),
+        "greeting_settings": render_greeting(agent.greeting_settings),
+        "inactivity_messages": [render_inactivity(message) for message in agent.inactivity_messages],
+        "vad_settings": render_vad(agent.vad_settings),
         "built_in_config": agent.built_in_config,
         "success_criteria": agent.success_criteria,
         "extraction_schema": agent.extraction_schema,
@@ -360,29 +209,3 @@ def render_agent(
 
 def _render_number(number: PhoneNumber) -> dict[str, Any]:
     return {"id": number.id, "phone_number": number.phone_number}
-
-
-def _render_greeting(stored: dict[str, Any] | None) -> dict[str, Any] | None:
-    if stored is None:
-        return None
-    shown = {key: value for key, value in stored.items() if key != "delay_ms"}
-    if "delay_ms" in stored:
-        seconds = stored["delay_ms"] / 1000
-        shown["delay"] = int(seconds) if seconds.is_integer() else seconds
-    return shown
-
-
-def _render_inactivity(stored: dict[str, Any]) -> dict[str, Any]:
-    shown = {"duration": duration(stored["duration_ms"]), "message": stored["message"]}
-    if "end_behavior" in stored:
-        shown["endBehavior"] = stored["end_behavior"]
-    return shown
-
-
-def _render_vad(stored: dict[str, Any] | None) -> dict[str, Any] | None:
-    if stored is None:
-        return None
-    return {
-        key.removesuffix("_ms"): duration(value) if key.endswith("_ms") else value
-        for key, value in stored.items()
-    }

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 
 import structlog
 import uvicorn
@@ -48,8 +48,20 @@ class _Server(uvicorn.Server):
 class HttpServer:
     """Serves `app` at one address. `start` binds, `stop` lets requests in progress finish."""
 
-    def __init__(self, app: ASGIApp, host: str, port: int, graceful_timeout: float = 5.0) -> None:
-        """`port` 0 takes a free one; `graceful_timeout` is seconds for requests in progress when stopping."""
+    def __init__(
+        self,
+        app: ASGIApp,
+        host: str,
+        port: int,
+        graceful_timeout: float = 5.0,
+        trusted_proxies: Sequence[str] = (),
+    ) -> None:
+        """`port` 0 takes a free one; `graceful_timeout` is seconds for requests in progress when stopping.
+
+        Who connects from `trusted_proxies` (addresses and networks) is believed when it tells, by
+        X-Forwarded-For and X-Forwarded-Proto, whose request it brings and how that one came.
+        """
+        self._trusted_proxies = list(trusted_proxies)
         self._app = app
         self._host = host
         self._port = port
@@ -72,7 +84,8 @@ class HttpServer:
             log_config=None,
             access_log=False,
             server_header=False,
-            proxy_headers=False,
+            proxy_headers=bool(self._trusted_proxies),
+            forwarded_allow_ips=self._trusted_proxies,
             backlog=BACKLOG,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=max(1, round(self._graceful_timeout)),

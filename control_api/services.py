@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+import builtins
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry
@@ -18,6 +19,7 @@ from gateway.event_stream import StreamItem
 from gateway.health import Health
 from gateway.listening import CallListeners
 from gateway.new_call import NewCall
+from gateway.numbers.service import NumberService
 from gateway.recordings.service import RecordingService
 from store.records import CallFilter, CallRecord, Page, TimelineEvent
 
@@ -32,6 +34,10 @@ class CallService(Protocol):
     async def list(
         self, organization_id: str, wanted: CallFilter, limit: int, offset: int, /
     ) -> Page[CallRecord]: ...
+
+    def pages(
+        self, organization_id: str, wanted: CallFilter, /
+    ) -> AsyncIterator[builtins.list[CallRecord]]: ...
 
     async def hang_up(self, organization_id: str, call_id: str, /) -> CallRecord: ...
 
@@ -126,6 +132,9 @@ class GatewayServices(Protocol):
 
     @property
     def directory(self) -> Directory: ...
+
+    @property
+    def numbers(self) -> NumberService: ...
 
     @property
     def calls(self) -> CallService: ...

@@ -16,7 +16,7 @@ from gateway.command_line import run
 
 def open_http(gateway: Gateway, host: str, port: int) -> HttpServer:
     """The HTTP side of a gateway."""
-    return HttpServer(create_app(gateway), host, port)
+    return HttpServer(create_app(gateway), host, port, trusted_proxies=gateway.config.http.trusted_proxies)
 
 
 def main() -> None:

@@ -7,12 +7,13 @@ away.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from gateway.api_keys import KeyVerifier
 from gateway.errors import ConflictError, NotFoundError
+from gateway.source_networks import checked_networks
 from store.database import Store
 from store.errors import ConstraintError
 from store.identifiers import uuid7
@@ -44,12 +45,25 @@ class Accounts:
         return await self._apply(change, "organization_exists")
 
     async def create_key(
-        self, organization_id: str, name: str, *, secret: str | None = None
+        self,
+        organization_id: str,
+        name: str,
+        *,
+        secret: str | None = None,
+        allowed_addresses: Sequence[str] = (),
     ) -> tuple[ApiKey, str]:
-        """A new bearer key and its secret, which is shown this once. Raises `ConflictError`."""
+        """A new bearer key and its secret, which is shown this once. With `allowed_addresses` it is good from
+        these networks alone. Raises `ConflictError`, `InvalidRequestError`.
+        """
+        networks = checked_networks(allowed_addresses, "allowed_addresses")
         return await self._apply(
-            lambda: self._store.keys.create(organization_id, name, secret=secret), "key_exists"
+            lambda: self._store.keys.create(organization_id, name, secret=secret, allowed_addresses=networks),
+            "key_exists",
         )
+
+    async def list_keys(self, organization_id: str) -> list[ApiKey]:
+        """The organisation's keys, newest first, revoked ones too."""
+        return await self._store.keys.list(organization_id)
 
     async def replace_key(self, organization_id: str, name: str, *, secret: str | None = None) -> str:
         """A new key's secret in place of all keys of this name, which are revoked. Raises `ConflictError`."""

@@ -27,6 +27,7 @@ from gateway.contacts.contact_book import ContactBook
 from gateway.conversation_services import ConversationServices
 from gateway.dial_queue import DialQueue
 from gateway.directory import Directory
+from gateway.engine_removals import EngineRemovals
 from gateway.engine_watch import EngineWatch
 from gateway.event_bus import EventBus
 from gateway.event_stream import EventStreams
@@ -37,14 +38,21 @@ from gateway.loop_watch import LoopWatch
 from gateway.media_address import MediaAddress
 from gateway.media_plane import open_media_plane
 from gateway.metrics import GatewayMetrics
+from gateway.numbers.carriers import Carriers
+from gateway.numbers.service import NumberService
+from gateway.numbers.stock import LocalInventory, NoProvider
 from gateway.open_store import open_store
 from gateway.outbound import OutboundServices
+from gateway.rate_card import BilledCall, RateCard
 from gateway.recordings.retention import RecordingSweeper
 from gateway.recordings.service import RecordingService
 from gateway.recordings.setup import open_archive, open_links
 from gateway.session import SessionServices
 from gateway.sweep import fail_orphans
+from gateway.trunk_probe import TrunkProbe
 from gateway.webhooks.call_journal import CallJournal
+from gateway.webhooks.deliverer import WebhookDeliverer, delivery_settings
+from gateway.webhooks.retention import DeliverySweeper
 from media.ultravox.rest import UltravoxClient
 from media.worker.supervisor import WorkerPool
 from routing.explain import explain_data
@@ -53,7 +61,7 @@ from routing.outbound import OutboundQuery, decide_outbound
 from sip.user_agent import IncomingCall, Listen, OptionsReply, UserAgent, UserAgentConfig
 from store.database import Store
 from store.identifiers import uuid7
-from store.records import CallDirection
+from store.records import CallDirection, CallRecord
 from store.writer import CallWriter
 
 log = structlog.get_logger(__name__)
@@ -83,9 +91,10 @@ class Gateway:
         self.metrics = GatewayMetrics(self.registry)
         self.directory = Directory(store)
         self.contacts = ContactBook(store, import_max_rows=config.contacts.import_max_rows)
+        self._rate_card = RateCard(config.rates)
         self._draining = False
         self._started = False
-        self._writer = CallWriter(store.calls)
+        self._writer = CallWriter(store.calls, on_news=self._wake_webhooks)
         self._journal = CallJournal(self._writer, lambda record: self.recordings.public_url(record))
         self._live = LiveCalls(max_inbound=config.calls.max_inbound, max_outbound=config.calls.max_outbound)
         self._engine = UltravoxClient(
@@ -98,6 +107,12 @@ class Gateway:
         self._recording_sweeper = RecordingSweeper(
             self._archive, store.calls, config.recordings.retention_days
         )
+        self._deliverer = WebhookDeliverer(
+            store.webhook_queue, delivery_settings(config.webhooks), self.metrics
+        )
+        self._delivery_sweeper = DeliverySweeper(
+            store.webhook_queue, config.webhooks.keep_delivered, config.webhooks.keep_dead
+        )
         self.recordings = RecordingService(self._archive, open_links(config), config.recordings.public_url)
         self.events = EventBus()
         self._user_agent = UserAgent(
@@ -108,8 +123,18 @@ class Gateway:
             on_invite=self._take_invite,
             on_options=self._answer_options,
         )
+        self.numbers = NumberService(
+            self.directory,
+            Carriers(telnyx_url=config.numbers.telnyx_url, twilio_url=config.numbers.twilio_url),
+            LocalInventory(store) if config.numbers.provider == "inventory" else NoProvider(),
+            TrunkProbe(self._user_agent),
+        )
         self._engine_watch = EngineWatch(self._engine)
-        self._agent_sync = AgentSync(self.directory, self._engine)
+        self._agent_sync = AgentSync(
+            self.directory, self._engine, store.engine_removals, attempts=config.engine.sync_attempts
+        )
+        self._engine_removals = EngineRemovals(store.engine_removals, self._engine)
+        self.directory.on_agent_deleted = self._engine_removals.wake
         self._loop_watch = LoopWatch()
         session = SessionServices(
             live=self._live,
@@ -144,6 +169,7 @@ class Gateway:
                 draining=lambda: self._draining,
                 media_address=media_address,
                 save=self._journal.save,
+                price=self._price,
                 recordings=recordings,
                 retry_after_s=config.calls.retry_after,
             )
@@ -155,6 +181,7 @@ class Gateway:
             store=store,
             writer=self._writer,
             save=self._journal.save,
+            price=self._price,
             live=self._live,
             queue=self._queue,
             outbound=OutboundServices(
@@ -225,6 +252,9 @@ class Gateway:
         self._engine_watch.start()
         self._agent_sync.start()
         self._dialer.start()
+        self._engine_removals.start()
+        self._deliverer.start()
+        self._delivery_sweeper.start()
         return Addresses(sip=tuple(self._user_agent.addresses))
 
     async def wait_settled(self, timeout_s: float) -> None:
@@ -264,6 +294,7 @@ class Gateway:
             self._dialer,
             self._recording_sweeper,
             self._agent_sync,
+            self._engine_removals,
             self._engine_watch,
             self._loop_watch,
             self._user_agent,
@@ -271,6 +302,8 @@ class Gateway:
             self._archive,
             self._engine,
             self._writer,
+            self._delivery_sweeper,
+            self._deliverer,
             self.store,
         ):
             try:
@@ -317,8 +350,24 @@ class Gateway:
                 ):
                     await asyncio.sleep(SIGNALLING_LOOK_S)
 
+    def _price(self, record: CallRecord) -> int | None:
+        number = self.directory.number_on(record.from_number) if record.from_number else None
+        trunk = self.directory.table.trunk(record.trunk_id) if record.trunk_id else None
+        return self._rate_card.price(
+            BilledCall(
+                duration_ms=record.duration_ms,
+                far_number=record.phone_number,
+                trunk_id=record.trunk_id,
+                trunk_name=trunk.name if trunk else None,
+                managed=number is not None and number.managed,
+            )
+        )
+
     def _take_invite(self, invite: IncomingCall) -> None:
         self._inbound.on_invite(invite)
+
+    def _wake_webhooks(self) -> None:
+        self._deliverer.wake()
 
     def _live_call(self, call_id: str) -> Call | None:
         session = self._live.get(call_id)
@@ -341,6 +390,11 @@ class Gateway:
         gauge("calls_queued", "Outbound calls that wait for a place.", lambda: len(self._queue))
         gauge("campaigns_running", "Campaigns that call, or wait to.", lambda: self._dialer.campaigns)
         gauge("recordings_waiting", "Recordings not encoded and stored yet.", lambda: self._archive.waiting)
+        gauge(
+            "webhook_deliveries_waiting",
+            "Webhook deliveries that are not over, some seconds ago.",
+            lambda: self._deliverer.waiting,
+        )
         gauge("media_legs", "Media legs now.", lambda: self._plane.legs)
         if isinstance(self._plane, WorkerPool):
             self.metrics.watch_workers(self._plane)

@@ -57,8 +57,16 @@ class Clock:
 class Call:
     """A call in the making, in progress or over. Not thread-safe: it belongs to the gateway's event loop."""
 
-    def __init__(self, record: CallRecord, sink: ChangeSink, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        record: CallRecord,
+        sink: ChangeSink,
+        clock: Clock | None = None,
+        price: Callable[[CallRecord], int | None] = lambda record: None,
+    ) -> None:
+        """`price` tells what a call that is over costs, in US cents."""
         self._clock = clock or Clock()
+        self._price = price
         self._record = record
         self._sink = sink
         self._born = self._clock.monotonic()
@@ -194,6 +202,8 @@ class Call:
             return False
         self.step("status", **{"from": str(self.status), "to": str(status)})
         self._record = replace(self._record, status=status, **fields)
+        if status.terminal:
+            self._record = replace(self._record, cost_cents=self._price(self._record))
         self.announce(
             "status",
             status=str(status),

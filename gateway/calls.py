@@ -6,8 +6,9 @@ first, so that a reader never sees a status go back.
 
 from __future__ import annotations
 
+import builtins
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -52,6 +53,7 @@ class CallService:
         store: Store,
         writer: CallWriter,
         save: ChangeSink,
+        price: Callable[[CallRecord], int | None],
         live: LiveCalls,
         queue: DialQueue,
         outbound: OutboundServices,
@@ -62,6 +64,7 @@ class CallService:
         self._store = store
         self._writer = writer
         self._save = save
+        self._price = price
         self._live = live
         self._queue = queue
         self._outbound = outbound
@@ -116,7 +119,7 @@ class CallService:
             },
         )
         await self._store.calls.insert(record)
-        call = Call(record, self._save)
+        call = Call(record, self._save, price=self._price)
         call.step("created", by="api" if may_ring is None else "campaign")
         call.step("routed", trunk_id=record.trunk_id, from_number=record.from_number)
         session = OutboundSession(call, decision, agent, request.settings, self._outbound, may_ring)
@@ -132,8 +135,16 @@ class CallService:
     async def list(
         self, organization_id: str, filter: CallFilter, limit: int, offset: int
     ) -> Page[CallRecord]:
-        await self._writer.flush()
+        await self._writer.catch_up()
         return await self._store.calls.list(organization_id, filter, limit, offset)
+
+    async def pages(
+        self, organization_id: str, filter: CallFilter
+    ) -> AsyncIterator[builtins.list[CallRecord]]:
+        """All calls that fit, newest first, some at a time."""
+        await self._writer.flush()
+        async for page in self._store.calls.pages(organization_id, filter):
+            yield page
 
     async def timeline(self, organization_id: str, call_id: str) -> Sequence[TimelineEvent]:
         session = self._live.get(call_id)
@@ -216,7 +227,7 @@ class CallService:
 
     async def _stored(self, organization_id: str, call_id: str) -> CallRecord:
         if self._writer.waiting:
-            await self._writer.flush()
+            await self._writer.catch_up()
         record = await self._store.calls.get(organization_id, call_id)
         if record is None:
             raise NotFoundError(f"no call {call_id}", call_id=call_id)

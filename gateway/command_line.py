@@ -16,9 +16,10 @@ from typing import Any
 
 from gateway.config import Config, parse_endpoint, parse_port_range
 from gateway.config_sources import load_config
-from gateway.errors import ConfigurationError, NotFoundError
+from gateway.errors import ConfigurationError, ConflictError, InvalidRequestError, NotFoundError
 from gateway.follow_call import follow_call
 from gateway.free_port import free_sip_port
+from gateway.inventory_commands import add_number, list_numbers, remove_number
 from gateway.key_commands import create_key, list_keys, revoke_key
 from gateway.logs import configure_logging
 from gateway.route_test import route_test
@@ -44,10 +45,10 @@ def run(arguments: Sequence[str], open_http: OpenHttp) -> int:
     configure_logging(config.logging)
     if command == "serve":
         return _run_loop(serve(config, open_http, demo=options.demo))
-    if command in ("route-test", "keys"):
+    if command in ("route-test", "keys", "inventory"):
         try:
             return _run_loop(_on_the_store(config, options))
-        except (ConfigurationError, NotFoundError) as error:
+        except (ConfigurationError, ConflictError, InvalidRequestError, NotFoundError) as error:
             print(f"trunkline: {error.message}", file=sys.stderr)
             return 1
     return _run_loop(
@@ -61,11 +62,32 @@ def _on_the_store(config: Config, options: argparse.Namespace) -> Coroutine[Any,
     """The commands that read or change the store directly."""
     if options.command == "route-test":
         return route_test(config, to=options.to, from_=options.from_number, source=options.source)
+    if options.command == "inventory":
+        return _inventory(config, options)
     if options.action == "create":
-        return create_key(config, organization=options.organization, name=options.name)
+        return create_key(
+            config,
+            organization=options.organization,
+            name=options.name,
+            allowed_addresses=options.allow,
+        )
     if options.action == "list":
         return list_keys(config)
     return revoke_key(config, key_id=options.id)
+
+
+def _inventory(config: Config, options: argparse.Namespace) -> Coroutine[Any, Any, int]:
+    if options.action == "add":
+        return add_number(
+            config,
+            phone_number=options.number,
+            type_=options.type,
+            trunk_id=options.trunk,
+            monthly_cost_cents=options.monthly_cents,
+        )
+    if options.action == "list":
+        return list_numbers(config)
+    return remove_number(config, phone_number=options.number)
 
 
 def _run_loop(coroutine: Coroutine[Any, Any, int]) -> int:
@@ -99,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
 
     serving.add_argument(
         "--media-workers",
-        type=_worker_count,
+        type=_whole_number,
         metavar="N",
         help="processes that carry the audio; default: one for each core, 0 = none of their own",
     )
@@ -116,6 +138,7 @@ def _parser() -> argparse.ArgumentParser:
     testing.add_argument("--source", metavar="IP", help="the address the INVITE would come from")
 
     _add_keys(commands, configured)
+    _add_inventory(commands, configured)
 
     calling = commands.add_parser("call", help="place a call through a running gateway and follow it")
     calling.add_argument("--agent", required=True, metavar="ID")
@@ -138,9 +161,31 @@ def _add_keys(
     creating.add_argument(
         "--organization", default="Default", metavar="NAME", help="whose it is; made when there is none"
     )
+    creating.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="NETWORK",
+        help="an address or network in CIDR form that the key is good from; may be given several times",
+    )
     actions.add_parser("list", parents=[configured], help="show the keys there are, without their secrets")
     revoking = actions.add_parser("revoke", parents=[configured], help="make a key good for nothing")
     revoking.add_argument("--id", required=True, metavar="ID")
+
+
+def _add_inventory(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], configured: argparse.ArgumentParser
+) -> None:
+    inventory = commands.add_parser("inventory", help="the stock of numbers that customers can buy from")
+    actions = inventory.add_subparsers(dest="action", required=True, metavar="ACTION")
+    adding = actions.add_parser("add", parents=[configured], help="put a number up for sale")
+    adding.add_argument("--number", required=True, metavar="NUMBER", help="E.164")
+    adding.add_argument("--trunk", metavar="ID", help="the trunk that carries it")
+    adding.add_argument("--type", choices=("local", "toll-free", "mobile"), default="local")
+    adding.add_argument("--monthly-cents", type=_whole_number, default=0, metavar="CENTS")
+    actions.add_parser("list", parents=[configured], help="show the stock")
+    removing = actions.add_parser("remove", parents=[configured], help="sell a number no longer")
+    removing.add_argument("--number", required=True, metavar="NUMBER")
 
 
 def _endpoint(text: str) -> str:
@@ -169,7 +214,7 @@ def _port_range(text: str) -> str:
     return text
 
 
-def _worker_count(text: str) -> int:
+def _whole_number(text: str) -> int:
     if not text.isdigit():
         raise argparse.ArgumentTypeError(f"expected a whole number, not {text!r}")
     return int(text)

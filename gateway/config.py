@@ -7,6 +7,7 @@ explains each key.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from pathlib import Path
@@ -92,6 +93,14 @@ class SipSection(Section):
 class HttpSection(Section):
     listen: str = "127.0.0.1:8080"
     rate_limit_per_minute: int = Field(default=600, ge=0)
+    trusted_proxies: tuple[str, ...] = ()  # whose X-Forwarded-For and X-Forwarded-Proto are believed
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            ipaddress.ip_network(text, strict=False)
+        return value
 
     @field_validator("listen")
     @classmethod
@@ -159,6 +168,7 @@ class EngineSection(Section):
     connect_timeout: Duration = 5.0
     recover_attempts: int = Field(default=2, ge=0, le=10)
     recover_timeout: Duration = 8.0
+    sync_attempts: int = Field(default=5, ge=1, le=100)
 
     @field_validator("base_url")
     @classmethod
@@ -272,11 +282,47 @@ class BatchSection(Section):
     breaker_share: float = Field(default=0.8, gt=0, le=1)
 
 
+class NumbersSection(Section):
+    """Where numbers come from."""
+
+    provider: Literal["inventory", "none"] = "inventory"  # what customers can buy from
+    telnyx_url: str = "https://api.telnyx.com"
+    twilio_url: str = "https://api.twilio.com"
+
+
 class ContactsSection(Section):
     """Bringing contacts in from files."""
 
     import_max_bytes: int = Field(default=10 * 1024 * 1024, ge=1024)
     import_max_rows: int = Field(default=100_000, ge=1)
+
+
+class CarrierRate(Section):
+    """What a carrier takes. `trunk` is an id or a name; none: any managed number; the longest prefix wins."""
+
+    trunk: str | None = None
+    prefix: str = Field(default="", pattern=r"^(\+\d{0,15})?$")
+    cents_per_minute: float = Field(ge=0)
+    increment: Annotated[Duration, Field(gt=0)] = 60.0
+
+
+class RatesSection(Section):
+    """What calls cost, in US cents."""
+
+    engine_cents_per_minute: float = Field(default=5.0, ge=0)
+    engine_increment: Annotated[Duration, Field(gt=0)] = 6.0
+    carrier: tuple[CarrierRate, ...] = ()
+
+
+class WebhooksSection(Section):
+    """How events are delivered to the endpoints that organisations and agents name."""
+
+    timeout: Duration = Field(default=10.0, gt=0)
+    concurrency: int = Field(default=64, ge=1, le=1000)  # requests at a time
+    endpoint_concurrency: int = Field(default=8, ge=1, le=100)  # of these to one endpoint
+    allow_private: bool = False
+    keep_delivered: Duration = 7 * 86_400.0  # 0 = for ever
+    keep_dead: Duration = 30 * 86_400.0  # 0 = for ever
 
 
 class LoggingSection(Section):
@@ -299,7 +345,10 @@ class Config(Section):
     watchdogs: WatchdogsSection = WatchdogsSection()
     recordings: RecordingsSection = RecordingsSection()
     batch: BatchSection = BatchSection()
+    numbers: NumbersSection = NumbersSection()
     contacts: ContactsSection = ContactsSection()
+    rates: RatesSection = RatesSection()
+    webhooks: WebhooksSection = WebhooksSection()
     logging: LoggingSection = LoggingSection()
 
     @model_validator(mode="after")

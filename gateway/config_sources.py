@@ -6,8 +6,10 @@ with the key and the place it came from.
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -112,11 +114,14 @@ def _known_keys() -> dict[str, str]:
 
 
 def _from_text(key: str, text: str) -> Any:
-    """Lists are written with commas in the environment; numbers and durations stay text for the model to
-    read.
+    """Lists are written with commas in the environment, tables as JSON; numbers and durations stay text for
+    the model to read.
     """
-    if key == "sip.listen":
+    if key in ("sip.listen", "http.trusted_proxies"):
         return tuple(part.strip() for part in text.split(",") if part.strip())
+    if key == "rates.carrier":
+        with suppress(ValueError):
+            return json.loads(text)
     return text
 
 

@@ -8,15 +8,13 @@ for it goes away.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from gateway.accounts import Accounts
+from gateway.agent_directory import AgentDirectory
 from gateway.errors import ConflictError, InvalidRequestError, NotFoundError
-from gateway.new_agent import NewAgent
 from gateway.new_number import NewNumber
 from gateway.new_trunk import NewTrunk, checked_trunk
 from gateway.routed_records import routed_agent, routed_number, routed_trunk
@@ -24,7 +22,8 @@ from routing.numbers import country_of, is_e164
 from routing.table import RoutingTable
 from store.database import Store
 from store.identifiers import uuid7
-from store.records import Agent, AgentStatus, Page, PhoneNumber, Trunk
+from store.numbers import NumberFilter
+from store.records import Page, PhoneNumber, Trunk
 
 
 class AssignmentType(StrEnum):
@@ -34,7 +33,7 @@ class AssignmentType(StrEnum):
     OUTBOUND = "outbound"
 
 
-class Directory(Accounts):
+class Directory(AgentDirectory):
     """Reads and changes what routing depends on. `load` once before use.
 
     `strict_one_agent`: the two slots of a number may not hold two different agents.
@@ -43,11 +42,9 @@ class Directory(Accounts):
     def __init__(self, store: Store, *, strict_one_agent: bool = True) -> None:
         super().__init__(store)
         self._strict_one_agent = strict_one_agent
-        self._agents: dict[str, Agent] = {}
         self._numbers: dict[str, PhoneNumber] = {}
         self._trunks: dict[str, Trunk] = {}
         self._table = RoutingTable.build()
-        self.on_agent_changed: Callable[[], None] = _nothing  # there is something in `agents_to_sync`
 
     @property
     def table(self) -> RoutingTable:
@@ -62,95 +59,28 @@ class Directory(Accounts):
             self._trunks = {trunk.id: trunk for trunk in await self._store.trunks.all_trunks()}
             self._committed()
 
-    # --- agents
+    # --- agents and their numbers
 
-    async def create_agent(
-        self,
-        organization_id: str,
-        new: NewAgent,
-        *,
-        agent_id: str | None = None,
-        status: AgentStatus = AgentStatus.DRAFT,
-    ) -> Agent:
-        """A draft until the engine has accepted it (`record_sync`). Raises `ConflictError` (id taken)."""
-        now = _now()
-        agent = Agent(
-            id=agent_id or uuid7(),
-            organization_id=organization_id,
-            created_at=now,
-            updated_at=now,
-            status=status,
-            **{item.name: getattr(new, item.name) for item in fields(new)},
-        )
-
-        async def change() -> Agent:
-            await self._store.agents.create(agent)
-            self._agents[agent.id] = agent
-            return agent
-
-        await self._apply(change, "agent_exists")
-        self.on_agent_changed()
-        return agent
-
-    async def update_agent(self, organization_id: str, agent_id: str, **changes: Any) -> Agent:
-        """Change some fields (names as in `NewAgent`). Raises `NotFoundError`.
-
-        An active agent stays active, because each call carries the agent's settings; any other becomes a
-        draft and is offered to the engine again.
+    async def delete_agent(self, organization_id: str, agent_id: str) -> None:
+        """Delete an agent and unassign its numbers in one step: the next call to one of them is refused, live
+        calls go on with the settings they began with. Raises `NotFoundError`.
         """
 
-        async def change() -> Agent:
-            old = self._own_agent(organization_id, agent_id)
-            status = old.status if old.status is AgentStatus.ACTIVE else AgentStatus.DRAFT
-            return await self._save_agent(replace(old, **{"status": status} | changes, updated_at=_now()))
+        async def change() -> None:
+            self._own_agent(organization_id, agent_id)
+            await self._store.agents.delete(organization_id, agent_id)
+            del self._agents[agent_id]
+            for number in self._numbers.values():
+                if agent_id in (number.inbound_agent_id, number.outbound_agent_id):
+                    self._numbers[number.id] = replace(
+                        number,
+                        inbound_agent_id=_without(agent_id, number.inbound_agent_id),
+                        outbound_agent_id=_without(agent_id, number.outbound_agent_id),
+                        updated_at=_now(),
+                    )
 
-        agent = await self._apply(change)
-        self.on_agent_changed()
-        return agent
-
-    def agents_to_sync(self) -> list[Agent]:
-        """The agents that the engine has neither accepted nor refused yet, oldest first."""
-        waiting = (AgentStatus.DRAFT, AgentStatus.CREATING)
-        return [agent for agent in self._agents.values() if agent.status in waiting]
-
-    async def record_sync(self, synced: Agent) -> Agent | None:
-        """Keep what came of offering an agent to the engine: `status`, `sync_error` and `engine_agent_id`.
-
-        If the agent was changed meanwhile it stays a draft. `None` when it is gone.
-        """
-
-        async def change() -> Agent | None:
-            now = self._agents.get(synced.id)
-            if now is None:
-                return None
-            status = synced.status if now.updated_at == synced.updated_at else now.status
-            return await self._save_agent(
-                replace(
-                    now, status=status, sync_error=synced.sync_error, engine_agent_id=synced.engine_agent_id
-                )
-            )
-
-        return await self._apply(change)
-
-    def agent(self, agent_id: str) -> Agent | None:
-        """From memory, whosoever it is: for calls that routing has placed."""
-        return self._agents.get(agent_id)
-
-    async def get_agent(self, organization_id: str, agent_id: str) -> Agent:
-        """Raises `NotFoundError`, for another organisation's agent too."""
-        return self._own_agent(organization_id, agent_id)
-
-    async def list_agents(
-        self,
-        organization_id: str,
-        *,
-        status: AgentStatus | None = None,
-        name: str | None = None,
-        limit: int = 50,
-        offset: int = 0,
-    ) -> Page[Agent]:
-        """Newest first; `name` is a part of the name, in any case."""
-        return await self._store.agents.list(organization_id, status, name, limit, offset)
+        await self._apply(change)
+        self.on_agent_deleted()
 
     def numbers_of_agent(self, agent_id: str) -> tuple[tuple[PhoneNumber, ...], tuple[PhoneNumber, ...]]:
         """The numbers an agent answers and the numbers it calls from."""
@@ -163,30 +93,33 @@ class Directory(Accounts):
 
     # --- numbers
 
+    async def require_new_number(self, phone_number: str) -> None:
+        """Raises `InvalidRequestError` when it is not E.164, `ConflictError` when it is here already."""
+        if not is_e164(phone_number):
+            raise InvalidRequestError(
+                f"{phone_number[:64]!r} is not E.164: + and 2 to 15 digits, the country code first.",
+                field="phone_number",
+            )
+        if await self._store.numbers.find_by_number(phone_number) is not None:
+            raise ConflictError(
+                f"The number {phone_number} has been imported already.",
+                code="number_exists",
+                phone_number=phone_number,
+            )
+
     async def import_number(
-        self, organization_id: str, new: NewNumber, *, number_id: str | None = None
+        self, organization_id: str, new: NewNumber, *, number_id: str | None = None, managed: bool = False
     ) -> PhoneNumber:
-        """Take a number into service, without an agent yet.
+        """Take a number into service, without an agent yet. A `managed` one is on the operator's trunk.
 
         Raises `InvalidRequestError` when it is not E.164 or the trunk is not the organisation's,
         `ConflictError` when the number is already here.
         """
-        if not is_e164(new.phone_number):
-            raise InvalidRequestError(
-                f"{new.phone_number[:64]!r} is not E.164: + and 2 to 15 digits, the country code first.",
-                field="phone_number",
-            )
 
         async def change() -> PhoneNumber:
-            if new.trunk_id is not None:
+            if new.trunk_id is not None and not managed:
                 self._own_trunk(organization_id, new.trunk_id)
-            taken = await self._store.numbers.find_by_number(new.phone_number)
-            if taken is not None:
-                raise ConflictError(
-                    f"The number {new.phone_number} has been imported already.",
-                    code="number_exists",
-                    phone_number=new.phone_number,
-                )
+            await self.require_new_number(new.phone_number)
             now = _now()
             number = PhoneNumber(
                 id=number_id or uuid7(),
@@ -199,6 +132,7 @@ class Directory(Accounts):
                 type=new.type,
                 country=new.country or country_of(new.phone_number),
                 trunk_id=new.trunk_id,
+                managed=managed,
             )
             await self._store.numbers.create(number)
             self._numbers[number.id] = number
@@ -265,13 +199,28 @@ class Directory(Accounts):
         return await self._apply(change)
 
     async def bind_number(self, organization_id: str, number_id: str, trunk_id: str | None) -> PhoneNumber:
-        """Bind a number to a trunk, or free it with `None`. Raises `NotFoundError`, `InvalidRequestError`."""
+        """Bind a number to a trunk, or free it with `None`. Raises as `update_number`."""
+        return await self.update_number(organization_id, number_id, trunk_id=trunk_id)
+
+    async def update_number(self, organization_id: str, number_id: str, **changes: Any) -> PhoneNumber:
+        """Change some fields: `friendly_name`, `type`, `trunk_id`, `precall_webhook`.
+
+        Raises `NotFoundError`, `InvalidRequestError` for a trunk of somebody else, `ConflictError` when a
+        bought number is to leave the operator's trunk.
+        """
 
         async def change() -> PhoneNumber:
             number = self._own_number(organization_id, number_id)
-            if trunk_id is not None:
-                self._own_trunk(organization_id, trunk_id)
-            return await self._save_number(replace(number, trunk_id=trunk_id, updated_at=_now()))
+            if "trunk_id" in changes and changes["trunk_id"] != number.trunk_id:
+                if number.managed:
+                    raise ConflictError(
+                        f"{number.phone_number} was bought here and stays on the operator's trunk.",
+                        code="number_is_managed",
+                        number_id=number_id,
+                    )
+                if changes["trunk_id"] is not None:
+                    self._own_trunk(organization_id, changes["trunk_id"])
+            return await self._save_number(replace(number, **changes, updated_at=_now()))
 
         return await self._apply(change)
 
@@ -290,10 +239,20 @@ class Directory(Accounts):
         return self._own_number(organization_id, number_id)
 
     async def list_numbers(
-        self, organization_id: str, *, limit: int = 50, offset: int = 0
+        self,
+        organization_id: str,
+        *,
+        limit: int = 50,
+        offset: int = 0,
+        wanted: NumberFilter | None = None,
     ) -> Page[PhoneNumber]:
         """Newest first."""
-        return await self._store.numbers.list(organization_id, limit, offset)
+        return await self._store.numbers.list(organization_id, limit, offset, wanted)
+
+    def number_on(self, phone_number: str) -> PhoneNumber | None:
+        """From memory, whosoever it is: for calls that routing has placed."""
+        routed = self._table.number(phone_number)
+        return None if routed is None else self._numbers.get(routed.id)
 
     # --- trunks
 
@@ -325,6 +284,16 @@ class Directory(Accounts):
             raise NotFoundError(f"There is no trunk {trunk_id}.", trunk_id=trunk_id)
         return trunk
 
+    def find_trunk_like(self, organization_id: str, new: NewTrunk) -> Trunk | None:
+        """The organisation's trunk that already has these two sides."""
+        for trunk in self._trunks.values():
+            if trunk.organization_id == organization_id and (trunk.inbound, trunk.outbound) == (
+                new.inbound,
+                new.outbound,
+            ):
+                return trunk
+        return None
+
     async def list_trunks(self, organization_id: str, *, limit: int = 50, offset: int = 0) -> Page[Trunk]:
         """Newest first."""
         return await self._store.trunks.list(organization_id, limit, offset)
@@ -339,21 +308,10 @@ class Directory(Accounts):
             map(routed_agent, self._agents.values()),
         )
 
-    async def _save_agent(self, agent: Agent) -> Agent:
-        await self._store.agents.update(agent)
-        self._agents[agent.id] = agent
-        return agent
-
     async def _save_number(self, number: PhoneNumber) -> PhoneNumber:
         await self._store.numbers.update(number)
         self._numbers[number.id] = number
         return number
-
-    def _own_agent(self, organization_id: str, agent_id: str) -> Agent:
-        agent = self._agents.get(agent_id)
-        if agent is None or agent.organization_id != organization_id:
-            raise NotFoundError(f"There is no agent {agent_id}.", agent_id=agent_id)
-        return agent
 
     def _own_number(self, organization_id: str, number_id: str) -> PhoneNumber:
         number = self._numbers.get(number_id)
@@ -367,8 +325,8 @@ class Directory(Accounts):
             raise InvalidRequestError(f"There is no trunk {trunk_id}.", field="trunk_id")
 
 
-def _nothing() -> None:
-    pass
+def _without(agent_id: str, slot: str | None) -> str | None:
+    return None if slot == agent_id else slot
 
 
 def _now() -> datetime:

@@ -64,6 +64,12 @@ class EngineError(GatewayError):
     code = "upstream_error"
 
 
+class CarrierError(GatewayError):
+    """A carrier's own API refused or did not answer."""
+
+    code = "carrier_unavailable"
+
+
 class ConfigurationError(GatewayError):
     """The configuration is wrong; `details["key"]` names the key."""
 

@@ -56,6 +56,7 @@ class InboundServices:
     draining: Callable[[], bool]
     media_address: MediaAddress
     save: ChangeSink
+    price: Callable[[CallRecord], int | None]
     recordings: Path
     retry_after_s: float
 
@@ -133,7 +134,7 @@ class InboundSession(Session):
             sip_call_id=invite.call_id,
             sip_from=invite.request.get("From"),
         )
-        call = Call(record, services.save)
+        call = Call(record, services.save, price=services.price)
         super().__init__(
             call,
             services.session,

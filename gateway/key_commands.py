@@ -5,39 +5,42 @@ A running gateway knows a new key at once, and a revoked one within `gateway.api
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 
 from gateway.accounts import Accounts
 from gateway.config import Config
 from gateway.errors import NotFoundError
-from gateway.open_store import open_store
-from store.database import Store
+from gateway.open_store import opened_store
 
 
-async def create_key(config: Config, *, organization: str, name: str) -> int:
-    """Print a new key's id and secret; the secret cannot be shown again. Raises `ConfigurationError`."""
-    async with _opened(config) as store:
+async def create_key(
+    config: Config, *, organization: str, name: str, allowed_addresses: Sequence[str] = ()
+) -> int:
+    """Print a new key's id and secret; the secret cannot be shown again. Raises `ConfigurationError`,
+    `InvalidRequestError`.
+    """
+    async with opened_store(config) as store:
         accounts = Accounts(store)
         owner = await accounts.ensure_organization(organization)
-        key, secret = await accounts.create_key(owner.id, name)
+        key, secret = await accounts.create_key(owner.id, name, allowed_addresses=allowed_addresses)
     print(f"id      {key.id}\nkey     {secret}")
     return 0
 
 
 async def list_keys(config: Config) -> int:
-    """Print a line for each key: id, organisation, name, beginning of the secret, state."""
-    async with _opened(config) as store:
+    """Print a line for each key: id, organisation, name, beginning of the secret, sources, state."""
+    async with opened_store(config) as store:
         for organization in await store.organizations.list():
             for key in await store.keys.list(organization.id):
                 state = "in force" if key.revoked_at is None else f"revoked {key.revoked_at:%Y-%m-%d %H:%M}"
-                print(f"{key.id}  {organization.name}  {key.name}  {key.prefix}...  {state}")
+                from_ = ",".join(key.allowed_addresses) or "anywhere"
+                print(f"{key.id}  {organization.name}  {key.name}  {key.prefix}...  from {from_}  {state}")
     return 0
 
 
 async def revoke_key(config: Config, *, key_id: str) -> int:
     """Revoke a key. Raises `NotFoundError` when there is none of this id in force."""
-    async with _opened(config) as store:
+    async with opened_store(config) as store:
         accounts = Accounts(store)
         for organization in await store.organizations.list():
             if any(key.id == key_id for key in await store.keys.list(organization.id)):
@@ -45,12 +48,3 @@ async def revoke_key(config: Config, *, key_id: str) -> int:
                 print(f"revoked {key_id}")
                 return 0
     raise NotFoundError(f"There is no API key {key_id}.")
-
-
-@asynccontextmanager
-async def _opened(config: Config) -> AsyncIterator[Store]:
-    store = await open_store(config)
-    try:
-        yield store
-    finally:
-        await store.close()

@@ -85,6 +85,18 @@ class GatewayMetrics:
             buckets=SHORT_S[6:] + LONG_S[2:],
             registry=registry,
         )
+        self.webhook_deliveries = Counter(
+            "trunkline_webhook_deliveries",
+            "Webhook requests by what came of them: delivered, retried, dead.",
+            ["outcome"],
+            registry=registry,
+        )
+        self.webhook_lag = Histogram(
+            "trunkline_webhook_lag_seconds",
+            "From an event to its delivery.",
+            buckets=SHORT_S[2:] + LONG_S[2:] + (7200.0, 21600.0, 43200.0),
+            registry=registry,
+        )
         self.engine_recoveries = Counter(
             "trunkline_engine_recoveries",
             "Attempts to go on after the engine was lost in mid-call.",

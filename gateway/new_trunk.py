@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass, replace
 
 from gateway.errors import InvalidRequestError
+from gateway.source_networks import checked_networks
 from routing.numbers import is_country
-from routing.table import parse_address, parse_network
+from routing.table import parse_address
 from store.records import (
     DtmfMode,
     MediaEncryption,
@@ -20,9 +21,6 @@ from store.records import (
 
 CODECS = ("PCMU", "PCMA", "G722", "OPUS", "L16")
 DEFAULT_CODECS = ("PCMU", "PCMA")
-MAX_NETWORKS = 256
-# A wider network is a great part of the Internet: an open trunk cannot be made by accident.
-SHORTEST_PREFIX = 8
 
 _ADDRESS = re.compile(
     r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?=[^:]{1,253}(?::|\Z))[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?)"
@@ -78,25 +76,7 @@ def _checked_inbound(inbound: TrunkInbound) -> TrunkInbound:
         raise InvalidRequestError(
             "An inbound side needs allowed_addresses: without them anybody could call in.", field=field
         )
-    if len(inbound.allowed_addresses) > MAX_NETWORKS:
-        raise InvalidRequestError(f"At most {MAX_NETWORKS} networks are allowed.", field=field)
-    networks: list[str] = []
-    for text in inbound.allowed_addresses:
-        try:
-            network = parse_network(text)
-        except ValueError as error:
-            raise InvalidRequestError(
-                f"{text!r} is not an address or a network in CIDR form ({error}).", field=field, value=text
-            ) from error
-        if network.prefixlen < SHORTEST_PREFIX:
-            raise InvalidRequestError(
-                f"{text!r} is too wide: at least /{SHORTEST_PREFIX} is needed.",
-                field=field,
-                value=text,
-            )
-        if str(network) not in networks:
-            networks.append(str(network))
-    return TrunkInbound(tuple(networks))
+    return TrunkInbound(checked_networks(inbound.allowed_addresses, field))
 
 
 def _checked_outbound(outbound: TrunkOutbound) -> TrunkOutbound:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.config import Config
 from gateway.directory import Directory
-from gateway.open_store import open_store
+from gateway.open_store import opened_store
 from routing.decisions import Refusal
 from routing.explain import explain_text
 from routing.inbound import InboundQuery, decide_inbound
@@ -15,13 +15,10 @@ async def route_test(config: Config, *, to: str, from_: str | None, source: str 
 
     Raises `ConfigurationError` when the database cannot be used.
     """
-    store = await open_store(config)
-    try:
+    async with opened_store(config) as store:
         directory = Directory(store)
         await directory.load()
         query = InboundQuery(source_ip=source, to_user=to, from_user=from_)
         decision = decide_inbound(directory.table, query)
-    finally:
-        await store.close()
     print(explain_text(decision))
     return 1 if isinstance(decision, Refusal) else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,9 +17,10 @@ from store.columns import (
     to_microseconds,
 )
 from store.connection import Database
+from store.engine_removals import EngineObject, EngineRemoval, add_removal
 from store.errors import MissingRowError
 from store.records import Agent, AgentStatus, Page
-from store.tables import agents
+from store.tables import agents, phone_numbers
 from store.webhook_endpoints import keep_endpoint_of
 
 
@@ -42,6 +44,43 @@ class AgentRepository:
             if result.rowcount == 0:
                 raise MissingRowError(f"agent {agent.id}")
             await keep_endpoint_of(connection, agent)
+
+    async def record_sync(self, synced: Agent) -> bool:
+        """Write what came of offering `synced` to the engine: the engine's identifier, and its state if the
+        agent has not been changed since (`updated_at`). False when the agent is gone.
+        """
+        mine = agents.update().where(agents.c.id == synced.id)
+        async with self._database.transaction() as connection:
+            found = await connection.execute(mine.values(engine_agent_id=synced.engine_agent_id))
+            unchanged = mine.where(agents.c.updated_at == to_microseconds(synced.updated_at))
+            await connection.execute(
+                unchanged.values(
+                    status=synced.status.value,
+                    sync_error=synced.sync_error,
+                    sync_pending=synced.sync_pending,
+                    sync_attempts=synced.sync_attempts,
+                )
+            )
+            return found.rowcount > 0
+
+    async def delete(self, organization_id: str, agent_id: str) -> bool:
+        """Delete an agent, take it out of the slots of all numbers, and have the engine's agent deleted: all
+        of it or nothing. False when there is no such agent.
+        """
+        own = sa.and_(agents.c.id == agent_id, agents.c.organization_id == organization_id)
+        async with self._database.transaction() as connection:
+            row = (await connection.execute(sa.select(agents.c.engine_agent_id).where(own))).one_or_none()
+            if row is None:
+                return False
+            for slot in (phone_numbers.c.inbound_agent_id, phone_numbers.c.outbound_agent_id):
+                freed = phone_numbers.update().where(slot == agent_id)
+                now = to_microseconds(datetime.now(UTC))
+                await connection.execute(freed.values({slot.name: None, "updated_at": now}))
+            await connection.execute(agents.delete().where(own))
+            if row.engine_agent_id is not None:
+                removal = EngineRemoval(EngineObject.AGENT, row.engine_agent_id)
+                await add_removal(self._database, connection, removal)
+            return True
 
     async def get(self, organization_id: str, agent_id: str) -> Agent | None:
         query = sa.select(agents).where(agents.c.id == agent_id, agents.c.organization_id == organization_id)
@@ -115,6 +154,8 @@ def _row(agent: Agent) -> dict[str, Any]:
         "status": agent.status.value,
         "sync_error": agent.sync_error,
         "engine_agent_id": agent.engine_agent_id,
+        "sync_pending": agent.sync_pending,
+        "sync_attempts": agent.sync_attempts,
     }
 
 
@@ -148,4 +189,6 @@ def _record(row: sa.Row[Any]) -> Agent:
         status=AgentStatus(row.status),
         sync_error=row.sync_error,
         engine_agent_id=row.engine_agent_id,
+        sync_pending=row.sync_pending,
+        sync_attempts=row.sync_attempts,
     )

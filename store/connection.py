@@ -10,24 +10,27 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
+from alembic.util import CommandError
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from store.errors import ConstraintError
+from store.errors import NewerSchemaError
+from store.faults import store_error
 from store.migrations import upgrade_to_head
 
 BUSY_TIMEOUT_MS = 5_000  # only another process can make us wait for SQLite's write lock
 POOL_SIZE = 5
+CONNECT_TIMEOUT = 10  # seconds
 MIGRATION_LOCK = 0x7472_756E_6B6C_6E65  # key of the advisory lock, "trunklne"
 
 _DRIVERS = {
@@ -45,7 +48,7 @@ _PRAGMAS = (
 
 
 class Database:
-    """An engine and its transactions. Made by `open`."""
+    """An engine and its transactions. Made by `open` or `prepare`."""
 
     def __init__(self, engine: AsyncEngine, anchor: sqlite3.Connection | None) -> None:
         self.engine = engine
@@ -57,9 +60,26 @@ class Database:
     async def open(cls, url: str) -> Database:
         """Connect and migrate to the newest schema.
 
-        Raises `sqlalchemy.exc.ArgumentError` for an unusable URL and `sqlalchemy.exc.OperationalError` when
-        the database cannot be reached.
+        Raises `sqlalchemy.exc.ArgumentError` for an unusable URL, `StoreUnavailableError` when the database
+        cannot be reached and `NewerSchemaError` when a newer version of the program has used it.
         """
+        database = cls.prepare(url)
+        try:
+            async with _migration_turn(), database.transaction() as connection:
+                if database.dialect.name == "postgresql":  # other nodes of a cluster start now, too
+                    await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+                await connection.run_sync(upgrade_to_head)
+        except CommandError as error:
+            await database.close()
+            raise NewerSchemaError(f"a newer version of Trunkline has used it: {error}") from error
+        except BaseException:
+            await database.close()
+            raise
+        return database
+
+    @classmethod
+    def prepare(cls, url: str) -> Database:
+        """A database that connects when it is first used, and whose schema is left as it is."""
         parsed = sa.make_url(url)
         parsed = parsed.set(drivername=_DRIVERS.get(parsed.drivername, parsed.drivername))
         anchor: sqlite3.Connection | None = None
@@ -75,20 +95,14 @@ class Database:
                 options |= {"pool_size": 1, "max_overflow": 0}
             elif parsed.database is not None and not parsed.database.startswith("file:"):
                 Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        else:
+            # A server may have been restarted since a connection was last used: look before it is lent out.
+            options |= {"pool_pre_ping": True, "connect_args": {"timeout": CONNECT_TIMEOUT}}
         engine = create_async_engine(parsed, **options)
         if engine.dialect.name == "sqlite":
             event.listen(engine.sync_engine, "connect", _set_pragmas)
             event.listen(engine.sync_engine, "begin", _begin_sqlite)
-        database = cls(engine, anchor)
-        try:
-            async with _migration_turn(), database.transaction() as connection:
-                if engine.dialect.name == "postgresql":  # other nodes of a cluster start now, too
-                    await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
-                await connection.run_sync(upgrade_to_head)
-        except BaseException:
-            await database.close()
-            raise
-        return database
+        return cls(engine, anchor)
 
     async def close(self) -> None:
         await self.engine.dispose()
@@ -104,26 +118,41 @@ class Database:
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """A write transaction: committed when the block ends, rolled back when it raises.
 
-        Raises `ConstraintError` when the database refuses a row.
+        Raises `ConstraintError` when the database refuses a row, `UnstorableValueError` when it cannot hold a
+        value, `StoreUnavailableError` when it is away.
         """
         async with self._write_turn or nullcontext():
-            try:
+            with _own_errors():
                 async with self._writing.begin() as connection:
                     yield connection
-            except IntegrityError as error:
-                raise ConstraintError(str(error.orig)) from error
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """A connection to read from. On SQLite each statement sees the newest committed state."""
-        async with self.engine.connect() as connection:
-            yield connection
+        """A connection to read from. On SQLite each statement sees the newest committed state.
+
+        Raises `StoreUnavailableError`, `UnstorableValueError`.
+        """
+        with _own_errors():
+            async with self.engine.connect() as connection:
+                yield connection
 
     def insert(self, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
         """An INSERT that knows `on_conflict_do_update` and `on_conflict_do_nothing`, in the right dialect."""
         if self.dialect.name == "postgresql":
             return postgresql.insert(table)
         return sqlite.insert(table)
+
+
+@contextmanager
+def _own_errors() -> Iterator[None]:
+    """The driver's failures as the store's own, with the cause chained."""
+    try:
+        yield
+    except (SQLAlchemyError, OSError) as error:
+        known = store_error(error)
+        if known is None:
+            raise
+        raise known from error
 
 
 _migration_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()

@@ -9,14 +9,17 @@ from store.campaign_contacts import CampaignContactRepository
 from store.campaigns import CampaignRepository
 from store.connection import Database
 from store.contacts import ContactRepository
+from store.engine_removals import EngineRemovalRepository
 from store.folders import FolderRepository
 from store.idempotency import IdempotencyRepository
+from store.inventory import InventoryRepository
 from store.keys import KeyRepository
 from store.numbers import NumberRepository
 from store.organizations import OrganizationRepository
 from store.outbox import Outbox
 from store.trunks import TrunkRepository
 from store.webhook_endpoints import WebhookEndpointRepository
+from store.webhook_queue import WebhookQueue
 
 
 class Store:
@@ -28,6 +31,7 @@ class Store:
         self.keys = KeyRepository(database)
         self.agents = AgentRepository(database)
         self.numbers = NumberRepository(database)
+        self.inventory = InventoryRepository(database)
         self.trunks = TrunkRepository(database)
         self.calls = CallRepository(database)
         self.folders = FolderRepository(database)
@@ -38,6 +42,8 @@ class Store:
         self.idempotency = IdempotencyRepository(database)
         self.outbox = Outbox(database)
         self.webhook_endpoints = WebhookEndpointRepository(database)
+        self.engine_removals = EngineRemovalRepository(database)
+        self.webhook_queue = WebhookQueue(database)
 
     @classmethod
     async def open(cls, url: str) -> Store:

@@ -11,6 +11,18 @@ class ConstraintError(StoreError):
     """The database refused a row: a duplicate, or a reference to something that does not exist."""
 
 
+class StoreUnavailableError(StoreError):
+    """The database is away, locked, full or shutting down; the same may succeed later."""
+
+
+class UnstorableValueError(StoreError):
+    """A value that no column can hold, for example text with a NUL."""
+
+
+class NewerSchemaError(StoreError):
+    """The database was used by a newer version of the program."""
+
+
 class MissingRowError(StoreError):
     """The row that was to be changed is not there."""
 

@@ -13,8 +13,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from store.columns import (
+    from_json_or_none,
     from_microseconds,
     from_microseconds_or_none,
+    to_json,
     to_microseconds,
     to_microseconds_or_none,
 )
@@ -42,7 +44,13 @@ class KeyRepository:
         self._database = database
 
     async def create(
-        self, organization_id: str, name: str, *, secret: str | None = None, key_id: str | None = None
+        self,
+        organization_id: str,
+        name: str,
+        *,
+        secret: str | None = None,
+        key_id: str | None = None,
+        allowed_addresses: tuple[str, ...] = (),
     ) -> tuple[ApiKey, str]:
         """A new key and its secret, which cannot be had again. Raises `ConstraintError`."""
         secret = secret or new_secret()
@@ -53,6 +61,7 @@ class KeyRepository:
             prefix=secret[:SHOWN_CHARACTERS],
             secret_hash=hash_secret(secret),
             created_at=datetime.now(UTC),
+            allowed_addresses=allowed_addresses,
         )
         async with self._database.transaction() as connection:
             await connection.execute(api_keys.insert(), _row(key))
@@ -100,6 +109,7 @@ def _row(key: ApiKey) -> dict[str, Any]:
         "secret_hash": key.secret_hash,
         "created_at": to_microseconds(key.created_at),
         "revoked_at": to_microseconds_or_none(key.revoked_at),
+        "allowed_addresses": to_json(key.allowed_addresses) if key.allowed_addresses else None,
     }
 
 
@@ -112,4 +122,5 @@ def _record(row: sa.Row[Any]) -> ApiKey:
         secret_hash=row.secret_hash,
         created_at=from_microseconds(row.created_at),
         revoked_at=from_microseconds_or_none(row.revoked_at),
+        allowed_addresses=tuple(from_json_or_none(row.allowed_addresses) or ()),
     )

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import builtins
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from store.columns import from_microseconds, to_microseconds
+from store.columns import from_json_or_none, from_microseconds, to_json_or_none, to_microseconds
 from store.connection import Database
 from store.errors import MissingRowError
 from store.records import Page, PhoneNumber
 from store.tables import phone_numbers
+
+
+@dataclass(frozen=True, slots=True)
+class NumberFilter:
+    """Which numbers to list; `None` means "any". `agent_id`: in either slot; `assigned`: a slot is taken."""
+
+    agent_id: str | None = None
+    trunk_id: str | None = None
+    type: str | None = None
+    country: str | None = None
+    provider_type: str | None = None
+    phone_number: str | None = None
+    assigned: bool | None = None
 
 
 class NumberRepository:
@@ -56,19 +70,10 @@ class NumberRepository:
         organization_id: str,
         limit: int = 50,
         offset: int = 0,
-        *,
-        inbound_agent_id: str | None = None,
-        outbound_agent_id: str | None = None,
-        trunk_id: str | None = None,
+        wanted: NumberFilter | None = None,
     ) -> Page[PhoneNumber]:
         """The organisation's numbers, newest first."""
-        conditions = [phone_numbers.c.organization_id == organization_id]
-        if inbound_agent_id is not None:
-            conditions.append(phone_numbers.c.inbound_agent_id == inbound_agent_id)
-        if outbound_agent_id is not None:
-            conditions.append(phone_numbers.c.outbound_agent_id == outbound_agent_id)
-        if trunk_id is not None:
-            conditions.append(phone_numbers.c.trunk_id == trunk_id)
+        conditions = _conditions(organization_id, wanted or NumberFilter())
         count = sa.select(sa.func.count()).select_from(phone_numbers).where(*conditions)
         page = (
             sa.select(phone_numbers)
@@ -95,6 +100,26 @@ class NumberRepository:
         return None if row is None else _record(row)
 
 
+def _conditions(organization_id: str, wanted: NumberFilter) -> builtins.list[sa.ColumnElement[bool]]:
+    conditions: list[sa.ColumnElement[bool]] = [phone_numbers.c.organization_id == organization_id]
+    for column, value in (
+        (phone_numbers.c.trunk_id, wanted.trunk_id),
+        (phone_numbers.c.type, wanted.type),
+        (phone_numbers.c.country, wanted.country),
+        (phone_numbers.c.provider_type, wanted.provider_type),
+        (phone_numbers.c.phone_number, wanted.phone_number),
+    ):
+        if value is not None:
+            conditions.append(column == value)
+    slots = (phone_numbers.c.inbound_agent_id, phone_numbers.c.outbound_agent_id)
+    if wanted.agent_id is not None:
+        conditions.append(sa.or_(*(slot == wanted.agent_id for slot in slots)))
+    if wanted.assigned is not None:
+        held = sa.or_(*(slot.is_not(None) for slot in slots))
+        conditions.append(held if wanted.assigned else sa.not_(held))
+    return conditions
+
+
 def _row(number: PhoneNumber) -> dict[str, Any]:
     return {
         "id": number.id,
@@ -109,6 +134,8 @@ def _row(number: PhoneNumber) -> dict[str, Any]:
         "trunk_id": number.trunk_id,
         "inbound_agent_id": number.inbound_agent_id,
         "outbound_agent_id": number.outbound_agent_id,
+        "managed": number.managed,
+        "precall_webhook": to_json_or_none(number.precall_webhook),
     }
 
 
@@ -126,4 +153,6 @@ def _record(row: sa.Row[Any]) -> PhoneNumber:
         trunk_id=row.trunk_id,
         inbound_agent_id=row.inbound_agent_id,
         outbound_agent_id=row.outbound_agent_id,
+        managed=row.managed,
+        precall_webhook=from_json_or_none(row.precall_webhook),
     )

@@ -54,7 +54,9 @@ class Organization:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A bearer key. Only the SHA-256 of the secret is kept; `prefix` is how the secret begins."""
+    """A bearer key. Only the SHA-256 of the secret is kept; `prefix` is how the secret begins.
+    `allowed_addresses` are networks in CIDR form from which alone it is good; empty: from anywhere.
+    """
 
     id: str
     organization_id: str
@@ -63,6 +65,7 @@ class ApiKey:
     secret_hash: str
     created_at: datetime
     revoked_at: datetime | None = None
+    allowed_addresses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,8 @@ class Agent:
     status: AgentStatus = AgentStatus.DRAFT
     sync_error: str | None = None
     engine_agent_id: str | None = None
+    sync_pending: bool = True  # the engine does not have these settings yet
+    sync_attempts: int = 0  # refusals of these settings so far
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +125,9 @@ class PhoneNumber:
     trunk_id: str | None = None
     inbound_agent_id: str | None = None
     outbound_agent_id: str | None = None
+    managed: bool = False  # from the operator's stock; otherwise the customer's own
+    # url, secret, timeout_ms: who is asked before a call to this number is answered
+    precall_webhook: dict[str, Any] | None = None
 
 
 class TrunkTransport(StrEnum):
@@ -303,6 +311,8 @@ class CallFilter:
     status: CallStatus | None = None
     direction: CallDirection | None = None
     phone_number: str | None = None
+    from_number: str | None = None
+    outcome: str | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
 

@@ -21,7 +21,7 @@ import structlog
 from sqlalchemy import exc
 
 from store.calls import CallNews, CallRepository
-from store.errors import StoreError, WriterClosedError, WriterFullError
+from store.errors import StoreError, StoreUnavailableError, WriterClosedError, WriterFullError
 from store.records import CallRecord, TimelineEvent
 
 log = structlog.get_logger(__name__)
@@ -32,10 +32,11 @@ LIMIT_CALLS = 20_000
 LIMIT_EVENTS = 400_000
 FIRST_PAUSE = 0.1  # seconds after the first failure, doubled by each further one
 LONGEST_PAUSE = 5.0
+CATCH_UP_TIMEOUT = 3.0  # seconds that somebody who asks for a call waits for its state to be written
 CLOSE_TIMEOUT = 10.0
 
-# The database is away, locked or full: the same batch may succeed later.
-_PASSING = (exc.OperationalError, exc.InterfaceError, exc.InternalError, exc.TimeoutError, OSError)
+# The same batch may succeed later.
+_PASSING = StoreUnavailableError
 # This data cannot be written, now or later.
 _LASTING = (StoreError, exc.SQLAlchemyError, TypeError, ValueError, OverflowError)
 
@@ -156,6 +157,19 @@ class CallWriter:
         self._work.set()
         self._hurry.set()
         await done
+
+    async def catch_up(self) -> None:
+        """Like `flush`, for those who would rather be refused than wait for a database that is away.
+
+        Raises `StoreUnavailableError`.
+        """
+        if self._failing:
+            raise StoreUnavailableError(f"{self.waiting} calls wait to be written")
+        try:
+            async with asyncio.timeout(CATCH_UP_TIMEOUT):
+                await self.flush()
+        except TimeoutError as error:
+            raise StoreUnavailableError(f"{self.waiting} calls wait to be written") from error
 
     async def close(self, patience: float = CLOSE_TIMEOUT) -> None:
         """Take no more, write what waits for at most `patience` seconds, and stop; what is lost is logged."""

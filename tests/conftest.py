@@ -5,9 +5,12 @@ A fault in a part shows in its own fast tests first, then end to end.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.support.postgres_server import PostgresServer
 
 TESTS = Path(__file__).parent
 END_TO_END = TESTS / "e2e"
@@ -47,3 +50,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.alone)
             item.add_marker(pytest.mark.flaky(reruns=ATTEMPTS - 1))
     items.sort(key=lambda item: item.path.is_relative_to(END_TO_END))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests marked `both_databases` get their `store` on SQLite and on PostgreSQL."""
+    if metafunc.definition.get_closest_marker("both_databases") and "store" in metafunc.fixturenames:
+        metafunc.parametrize("store", ["sqlite", "postgresql"], indirect=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server, started when the first test asks for it."""
+    server = PostgresServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()

@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
-# Installs what the tests drive and pip cannot bring: SIPp, the baresip softphone, the openssl command, and a C compiler with
-# OpenSSL's headers for the benchmark's load generator.
+# Installs what the tests drive and pip cannot bring: SIPp, the baresip softphone, the openssl command, the PostgreSQL and Redis
+# servers (the tests start their own, the system's are not touched), and a C compiler with OpenSSL's headers for the benchmark's
+# load generator.
 # Does nothing when they are there. Needs Debian's apt and root (or a sudo that asks for no password) otherwise.
 set -euo pipefail
 
 # Program on the PATH -> Debian package that brings it.
-programs=(sipp:sip-tester baresip:baresip-core openssl:openssl cc:gcc)
+programs=(sipp:sip-tester baresip:baresip-core openssl:openssl cc:gcc redis-server:redis-server)
 
 missing=()
 for entry in "${programs[@]}"; do
     command -v "${entry%%:*}" >/dev/null 2>&1 || missing+=("${entry##*:}")
 done
 echo '#include <openssl/ssl.h>' | cc -E - >/dev/null 2>&1 || missing+=(libc6-dev libssl-dev)
+compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || missing+=(postgresql)
 [ "${#missing[@]}" -eq 0 ] && exit 0
 
 refuse() {

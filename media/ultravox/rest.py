@@ -17,7 +17,13 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from media.ultravox.call_request import AgentSettings, EngineCallRequest, build_agent_body, build_call_body
+from media.ultravox.call_request import (
+    MAX_AGENT_NAME,
+    AgentSettings,
+    EngineCallRequest,
+    build_agent_body,
+    build_call_body,
+)
 from media.ultravox.errors import (
     EngineApiError,
     EngineBusyError,
@@ -39,7 +45,8 @@ MAX_CONCURRENCY = 64
 # An idle connection is given up before the usual load balancer does so (60 s), to spare a failed request.
 KEEPALIVE_S = 30.0
 MAX_RESPONSE_BYTES = 4 * 1024 * 1024
-MAX_MESSAGE_PAGES = 50
+MAX_PAGES = 50
+PAGE_SIZE = 100
 
 _T = TypeVar("_T")
 _encode = msgspec.json.Encoder().encode
@@ -97,6 +104,11 @@ class EngineAgent(msgspec.Struct, frozen=True, rename="camel"):
 
     agent_id: str
     name: str = ""
+
+
+class _AgentPage(msgspec.Struct, frozen=True):
+    results: list[EngineAgent]
+    next: str | None = None
 
 
 class _Page(msgspec.Struct, frozen=True):
@@ -167,7 +179,7 @@ class UltravoxClient:
         """The whole conversation, all stages and pages."""
         messages: list[EngineTranscriptMessage] = []
         path = f"/calls/{_segment(call_id)}/messages?mode=in_call"
-        for _ in range(MAX_MESSAGE_PAGES):
+        for _ in range(MAX_PAGES):
             page = await self._ask("GET", path, _Page)
             messages += page.results
             if not page.next:
@@ -189,6 +201,25 @@ class UltravoxClient:
     async def create_agent(self, name: str, agent: AgentSettings) -> EngineAgent:
         """Keep an agent at the engine; its name is cut to the engine's 64 characters."""
         return await self._ask("POST", "/agents", EngineAgent, build_agent_body(name, agent), 201)
+
+    async def update_agent(self, agent_id: str, name: str, agent: AgentSettings) -> EngineAgent:
+        """Give an agent of the engine's these settings, for calls from now on."""
+        return await self._ask(
+            "PATCH", f"/agents/{_segment(agent_id)}", EngineAgent, build_agent_body(name, agent)
+        )
+
+    async def find_agent(self, name: str) -> EngineAgent | None:
+        """The agent of exactly this name; None when the engine has none."""
+        path = f"/agents?pageSize={PAGE_SIZE}"
+        for _ in range(MAX_PAGES):
+            page = await self._ask("GET", path, _AgentPage)
+            for agent in page.results:
+                if agent.name == name[:MAX_AGENT_NAME]:
+                    return agent
+            if not page.next:
+                return None
+            path = f"/agents?{URL(page.next, encoded=True).raw_query_string}"
+        return None
 
     async def get_agent(self, agent_id: str) -> EngineAgent:
         return await self._ask("GET", f"/agents/{_segment(agent_id)}", EngineAgent)

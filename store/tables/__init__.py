@@ -9,8 +9,9 @@ from store.tables.agents import agents
 from store.tables.batch import batch_attempts, batch_calls, batch_contacts
 from store.tables.calls import UNFINISHED_STATUSES, call_timeline, calls
 from store.tables.contacts import contacts, folders
+from store.tables.engine_removals import engine_removals
 from store.tables.schema import metadata
-from store.tables.telephony import phone_numbers, trunks
+from store.tables.telephony import number_inventory, phone_numbers, trunks
 from store.tables.webhooks import webhook_deliveries, webhook_endpoints, webhook_events
 
 __all__ = [
@@ -23,9 +24,11 @@ __all__ = [
     "call_timeline",
     "calls",
     "contacts",
+    "engine_removals",
     "folders",
     "idempotency_keys",
     "metadata",
+    "number_inventory",
     "organizations",
     "phone_numbers",
     "trunks",

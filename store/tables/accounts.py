@@ -24,6 +24,7 @@ api_keys = sa.Table(
     sa.Column("secret_hash", sa.String(64), nullable=False),
     time_column("created_at"),
     time_column("revoked_at", nullable=True),
+    sa.Column("allowed_addresses", sa.Text),  # null: from anywhere
     sa.UniqueConstraint("secret_hash"),
     sa.Index(None, "organization_id", "created_at", "id"),
 )

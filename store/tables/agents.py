@@ -37,6 +37,8 @@ agents = sa.Table(
     sa.Column("status", sa.String(16), nullable=False),
     sa.Column("sync_error", sa.Text),
     sa.Column("engine_agent_id", sa.Text),
+    sa.Column("sync_pending", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.Column("sync_attempts", sa.Integer, nullable=False, server_default="0"),
     sa.Index(None, "organization_id", "created_at", "id"),
     sa.Index(None, "organization_id", "status", "created_at", "id"),
 )

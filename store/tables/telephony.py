@@ -46,9 +46,24 @@ phone_numbers = sa.Table(
     reference_column("trunk_id", "trunks.id", nullable=True),
     reference_column("inbound_agent_id", "agents.id", nullable=True),
     reference_column("outbound_agent_id", "agents.id", nullable=True),
+    sa.Column("managed", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("precall_webhook", sa.Text),  # null: none
     sa.UniqueConstraint("phone_number"),
     sa.Index(None, "organization_id", "created_at", "id"),
     sa.Index(None, "trunk_id"),
     sa.Index(None, "inbound_agent_id"),
     sa.Index(None, "outbound_agent_id"),
+)
+
+
+number_inventory = sa.Table(
+    "number_inventory",
+    metadata,
+    sa.Column("phone_number", sa.String(32), primary_key=True),
+    sa.Column("type", sa.String(32), nullable=False),
+    sa.Column("country", sa.String(2), nullable=False),
+    reference_column("trunk_id", "trunks.id", nullable=True),
+    sa.Column("monthly_cost_cents", sa.Integer, nullable=False),
+    time_column("created_at"),
+    sa.Index(None, "country", "type"),
 )

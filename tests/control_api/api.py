@@ -20,9 +20,13 @@ from gateway.contacts.contact_book import ContactBook
 from gateway.directory import Directory
 from gateway.health import Health
 from gateway.new_agent import NewAgent
+from gateway.numbers.carriers import Carriers
+from gateway.numbers.service import NumberService
+from gateway.numbers.stock import LocalInventory
 from gateway.recordings.service import RecordingService
+from gateway.trunk_probe import ProbeOutcome, ProbeResult
 from store import Store
-from store.records import Agent, AgentStatus
+from store.records import Agent, AgentStatus, TrunkOutbound
 from tests.control_api.in_memory_calls import InMemoryCalls
 from tests.control_api.in_memory_control import InMemoryControl, InMemoryStreams
 from tests.control_api.recordings import recordings_of
@@ -44,9 +48,12 @@ class Gateway:
     streams: InMemoryStreams = field(init=False)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     config: Config = field(default_factory=lambda: Config(http=HttpSection(rate_limit_per_minute=0)))
+    probed: list[TrunkOutbound] = field(default_factory=list)
+    probe_outcome: ProbeOutcome = ProbeOutcome.REACHABLE
     state: Health = field(default_factory=lambda: Health(True, False, {"sip": "ok"}))
     explained: list[dict[str, Any]] = field(default_factory=list)
     recordings: RecordingService = field(init=False)
+    numbers: NumberService = field(init=False)
     contacts: ContactBook = field(init=False)
     campaigns: Campaigns = field(init=False)
 
@@ -60,7 +67,17 @@ class Gateway:
             self.directory.agent,
             max_contacts=CAMPAIGN_MAX_CONTACTS,
         )
+        self.numbers = NumberService(
+            self.directory,
+            Carriers(telnyx_url="http://127.0.0.1:9", twilio_url="http://127.0.0.1:9"),
+            LocalInventory(self.store),
+            self._probe,
+        )
         self.contacts = ContactBook(self.store, import_max_rows=IMPORT_MAX_ROWS)
+
+    async def _probe(self, outbound: TrunkOutbound) -> ProbeResult:
+        self.probed.append(outbound)
+        return ProbeResult(self.probe_outcome, "It answered so.", 200)
 
     def health(self) -> Health:
         return self.state
@@ -130,6 +147,9 @@ class Api:
 
     async def get(self, path: str, **options: Any) -> httpx.Response:
         return await self("GET", path, **options)
+
+    async def delete(self, path: str, **options: Any) -> httpx.Response:
+        return await self("DELETE", path, **options)
 
     async def post(
         self, path: str, body: Any = None, *, key: str | None = None, **options: Any

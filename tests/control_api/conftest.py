@@ -9,6 +9,7 @@ import pytest
 
 from store import Store
 from tests.control_api.api import World
+from tests.support.postgres_server import postgres_store_on
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +25,12 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-async def store(migrated: Path, tmp_path: Path) -> AsyncIterator[Store]:
+async def store(request: pytest.FixtureRequest, migrated: Path, tmp_path: Path) -> AsyncIterator[Store]:
+    """On SQLite, and on PostgreSQL too where a test is marked so."""
+    if getattr(request, "param", None) == "postgresql":
+        async with postgres_store_on(request.getfixturevalue("postgres")) as opened:
+            yield opened
+        return
     path = tmp_path / "trunkline.db"
     shutil.copy(migrated, path)
     opened = await Store.open(f"sqlite:///{path}")

@@ -4,6 +4,8 @@ asked when."""
 from __future__ import annotations
 
 import asyncio
+import builtins
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -75,6 +77,14 @@ class InMemoryCalls:
             reverse=True,
         )
         return Page(tuple(found[offset : offset + limit]), len(found), limit, offset)
+
+    async def pages(
+        self, organization_id: str, wanted: CallFilter
+    ) -> AsyncIterator[builtins.list[CallRecord]]:
+        offset = 0
+        while (page := await self.list(organization_id, wanted, 2, offset)).items:
+            yield list(page.items)
+            offset += len(page.items)
 
     async def hang_up(self, organization_id: str, call_id: str) -> CallRecord:
         record = self._live(await self.get(organization_id, call_id))

@@ -18,6 +18,7 @@ from gateway.errors import (
     LimitExceededError,
     UnavailableError,
 )
+from store.errors import StoreUnavailableError, UnstorableValueError
 
 SCOPE = {REQUEST_ID: "f98eb11f-9f34-4d13-9075-0e29f106f37d"}
 
@@ -89,3 +90,16 @@ def test_errors_of_the_framework_keep_their_headers() -> None:
 
 def test_a_crash_is_nobodys_response() -> None:
     assert response_for(SCOPE, RuntimeError("a bug")) is None
+
+
+def test_a_database_that_is_away_is_told_with_the_time_to_wait() -> None:
+    response, error = rendered(StoreUnavailableError("connection refused, password secret"))
+    assert (response.status_code, error["code"]) == (503, "store_unavailable")
+    assert int(response.headers["retry-after"]) >= 1
+    assert "secret" not in str(error)
+
+
+def test_a_value_that_cannot_be_stored_is_the_request_s_fault() -> None:
+    response, error = rendered(UnstorableValueError("0x00"))
+    assert (response.status_code, error["code"]) == (422, "validation_error")
+    assert error["details"]["field"] == "body"

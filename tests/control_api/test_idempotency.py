@@ -18,6 +18,8 @@ from control_api.idempotency import REPLAYED_HEADER, Idempotency, body_hash, ide
 from gateway.errors import GatewayError, InvalidRequestError, LimitExceededError, UnavailableError
 from store import Store
 
+pytestmark = pytest.mark.both_databases
+
 
 def post(key: str | None, body: bytes = b"{}", path: str = "/calls", **more: str) -> Request:
     headers = [(b"x-idempotency-key", key.encode("latin-1"))] if key is not None else []

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -58,9 +59,13 @@ VALUES = st.recursive(
 BODIES = st.dictionaries(FIELDS, VALUES, max_size=10)
 
 
-def test_no_body_crashes_the_api(tmp_path: Path) -> None:
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_no_body_crashes_the_api(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     with asyncio.Runner() as runner:
-        store = runner.run(Store.open(f"sqlite:///{tmp_path / 'trunkline.db'}"))
+        url = f"sqlite:///{tmp_path / 'trunkline.db'}"
+        if database == "postgresql":
+            url = runner.run(request.getfixturevalue("postgres").new_database())
+        store = runner.run(Store.open(url))
         world = runner.run(World.make(store))
 
         @settings(max_examples=150, deadline=None, database=None)

@@ -9,6 +9,8 @@ from gateway.new_number import NewNumber
 from store.records import AgentStatus
 from tests.control_api.api import NOWHERE, VOICE_ID, World, error_of
 
+pytestmark = pytest.mark.both_databases
+
 MINIMAL = {"name": "Support", "voice_id": VOICE_ID, "system_prompt": "You are helpful."}
 
 DOCUMENTED_EXAMPLE = {
@@ -264,3 +266,132 @@ async def test_another_organisations_agent_is_not_found(world: World) -> None:
     assert (await world.other.get(f"agents/{agent.id}")).status_code == 404
     assert (await world.other.get("agents")).json()["data"] == []
     assert (await world.api.get("agents/nobody")).status_code == 404
+
+
+async def created(world: World, **fields: Any) -> dict[str, Any]:
+    response = await world.api.post("agents", EVERYTHING | fields)
+    assert response.status_code == 201
+    agent: dict[str, Any] = response.json()["data"]
+    return agent
+
+
+async def test_a_replacement_puts_what_it_does_not_name_back_to_the_defaults(world: World) -> None:
+    plain = (await world.api.post("agents", MINIMAL)).json()["data"]
+    agent = await created(world)
+    response = await world.api("PUT", f"agents/{agent['id']}", json=MINIMAL)
+    assert response.status_code == 200
+    replaced = response.json()["data"]
+    own = ("id", "created_at", "updated_at")
+    assert {key: replaced[key] for key in replaced if key not in own} == {
+        key: plain[key] for key in plain if key not in own
+    }
+    assert (replaced["id"], replaced["created_at"]) == (agent["id"], agent["created_at"])
+    assert (await world.api.get(f"agents/{agent['id']}")).json()["data"] == replaced
+
+
+async def test_a_replacement_forgets_the_webhooks_secret(world: World) -> None:
+    agent = await created(world, crm_webhook_secret="whsec_hidden")
+    await world.api("PUT", f"agents/{agent['id']}", json=MINIMAL)
+    kept = await world.gateway.directory.get_agent(world.organization_id, agent["id"])
+    assert kept.crm_webhook_secret is None
+
+
+@pytest.mark.parametrize("body", [{"voice_id": None}, {"voice_id": "Mark"}, {}])
+async def test_a_replacement_needs_a_voice(world: World, body: dict[str, Any]) -> None:
+    agent = await created(world)
+    whole = {"name": "Support", "system_prompt": "You are helpful."} | body
+    response = await world.api("PUT", f"agents/{agent['id']}", json=whole)
+    assert (response.status_code, error_of(response)["details"]["field"]) == (422, "voice_id")
+    assert (await world.api.get(f"agents/{agent['id']}")).json()["data"] == agent
+
+
+CHANGES = {
+    "name": "Other",
+    "description": None,
+    "system_prompt": "Be brief.",
+    "voice_id": NOWHERE,
+    "model": "ultravox-v0.6",
+    "tools": [],
+    "knowledge_bases": [],
+    "temperature": 0.2,
+    "recording_enabled": False,
+    "language_hint": "es-MX",
+    "join_timeout": "20s",
+    "max_duration": "600s",
+    "time_exceeded_message": None,
+    "greeting_settings": {"text": "Hi."},
+    "inactivity_messages": [{"duration": "5s", "message": "Hm?"}],
+    "vad_settings": {"minimum_turn_duration": "0.1s"},
+    "built_in_config": {"hang_up": False},
+    "success_criteria": None,
+    "extraction_schema": {"type": "object"},
+    "crm_webhook_url": None,
+}
+
+
+@pytest.mark.parametrize("field", CHANGES)
+async def test_a_change_touches_the_sent_field_only(world: World, field: str) -> None:
+    agent = await created(world)
+    response = await world.api("PATCH", f"agents/{agent['id']}", json={field: CHANGES[field]})
+    assert response.status_code == 200
+    changed = response.json()["data"]
+    assert changed[field] == CHANGES[field] != agent[field]
+    same = [key for key in agent if key not in (field, "updated_at")]
+    assert {key: changed[key] for key in same} == {key: agent[key] for key in same}
+    assert (await world.api.get(f"agents/{agent['id']}")).json()["data"] == changed
+
+
+async def test_a_change_may_rotate_the_webhooks_secret_and_leaves_it_alone_otherwise(world: World) -> None:
+    agent = await created(world, crm_webhook_secret="whsec_one")
+
+    async def secret_after(**change: Any) -> str | None:
+        response = await world.api("PATCH", f"agents/{agent['id']}", json=change)
+        assert "whsec" not in response.text
+        kept = await world.gateway.directory.get_agent(world.organization_id, agent["id"])
+        return kept.crm_webhook_secret
+
+    assert await secret_after(name="New") == "whsec_one"
+    assert await secret_after(crm_webhook_secret="whsec_two") == "whsec_two"
+    assert await secret_after(crm_webhook_secret=None) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"name": None}, "name"),
+        ({"voice_id": None}, "voice_id"),
+        ({"system_prompt": " "}, "system_prompt"),
+        ({"tools": None}, "tools"),
+        ({"temperature": 2}, "temperature"),
+        ({"knowledge_bases": [NOWHERE, VOICE_ID]}, "knowledge_bases"),
+        ({"max_duraton": "60s"}, "max_duraton"),
+        ({"status": "active"}, "status"),
+    ],
+)
+async def test_a_wrong_change_is_named_and_not_made(world: World, change: dict[str, Any], field: str) -> None:
+    agent = await created(world)
+    response = await world.api("PATCH", f"agents/{agent['id']}", json=change)
+    assert (response.status_code, error_of(response)["details"]["field"]) == (422, field)
+    assert (await world.api.get(f"agents/{agent['id']}")).json()["data"] == agent
+
+
+async def test_a_deleted_agent_is_gone_and_its_numbers_are_free(world: World) -> None:
+    agent = await world.agent()
+    directory = world.gateway.directory
+    number = await directory.import_number(world.organization_id, NewNumber(phone_number="+14155550123"))
+    await directory.assign(world.organization_id, number.id, agent.id)
+    response = await world.api("DELETE", f"agents/agent_{agent.id}")
+    assert (response.status_code, response.content) == (204, b"")
+    assert (await world.api.get(f"agents/{agent.id}")).status_code == 404
+    assert (await world.api("DELETE", f"agents/{agent.id}")).status_code == 404
+    freed = await directory.get_number(world.organization_id, number.id)
+    assert (freed.inbound_agent_id, freed.outbound_agent_id) == (None, None)
+
+
+async def test_another_organisations_agent_cannot_be_changed(world: World) -> None:
+    agent = await world.agent()
+    path = f"agents/{agent.id}"
+    assert (await world.other("PUT", path, json=MINIMAL)).status_code == 404
+    assert (await world.other("PATCH", path, json={"name": "Mine"})).status_code == 404
+    assert (await world.other("DELETE", path)).status_code == 404
+    assert (await world.api.get(path)).json()["data"]["name"] == "Aria"

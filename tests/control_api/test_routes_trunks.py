@@ -6,6 +6,8 @@ import pytest
 
 from tests.control_api.api import NOWHERE, World, error_of
 
+pytestmark = pytest.mark.both_databases
+
 BOTH = {
     "name": "Carrier",
     "inbound": {"allowed_addresses": ["203.0.113.7/24", "2001:db8::/48"]},

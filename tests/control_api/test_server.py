@@ -88,3 +88,26 @@ async def test_stopping_twice_or_before_the_start_is_harmless() -> None:
     await server.start()
     await server.stop()
     await server.stop()
+
+
+class WhoAsks:
+    """Answers with the client's address and the scheme."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        text = f"{scope['scheme']} {scope['client'][0]}".encode()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": text})
+
+
+@pytest.mark.parametrize(
+    ("trusted", "seen"), [((), "http 127.0.0.1"), (("127.0.0.0/8",), "https 203.0.113.9")]
+)
+async def test_only_a_trusted_proxy_is_believed(trusted: tuple[str, ...], seen: str) -> None:
+    server = HttpServer(WhoAsks(), "127.0.0.1", 0, trusted_proxies=trusted)
+    host, port = await server.start()
+    try:
+        headers = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}
+        async with httpx.AsyncClient() as client:
+            assert (await client.get(f"http://{host}:{port}/", headers=headers)).text == seen
+    finally:
+        await server.stop()

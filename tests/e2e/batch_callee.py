@@ -1,5 +1,5 @@
-"""Whoever a campaign calls: one SIP endpoint for thousands of numbers, which behaves by the number it is asked
-for and counts what it sees.
+"""Whoever a campaign calls: one SIP endpoint for thousands of numbers, which does as the number dialled
+says, and counts what it sees.
 
 It is written by hand, so that what a campaign promises (never more than so many calls at once, never a second
 call to somebody) is looked at from the far side and not by the gateway's own books.

@@ -12,6 +12,7 @@ from media import messages as m
 from media.plane import EventListener, MediaCapacityError, MediaPlane, UnknownLegError
 from media.ultravox.agent_settings import AgentSettings
 from media.ultravox.call_request import EngineCallRequest, build_call_body
+from media.ultravox.errors import EngineRefusedError
 from media.ultravox.rest import EngineAgent, EngineCall, EngineCallStatus, UltravoxClient
 
 C = TypeVar("C", bound=m.Command)
@@ -94,6 +95,9 @@ class ScriptedEngine(UltravoxClient):
         self.fault: Exception | None = None  # of everything but create_call
         self.pings = 0
         self.names: list[str] = []
+        self.agents: dict[str, AgentSettings] = {}
+        self.may_answer = asyncio.Event()  # about agents; at once unless the test clears this
+        self.may_answer.set()
         self.may_create = asyncio.Event()
         self.may_create.set()
 
@@ -124,9 +128,31 @@ class ScriptedEngine(UltravoxClient):
 
     async def create_agent(self, name: str, agent: AgentSettings) -> EngineAgent:
         self.names.append(name)
+        await self.may_answer.wait()
         if self.fault is not None:
             raise self.fault
+        self.agents["engine-agent"] = agent
         return EngineAgent(agent_id="engine-agent", name=name)
+
+    async def update_agent(self, agent_id: str, name: str, agent: AgentSettings) -> EngineAgent:
+        await self.may_answer.wait()
+        if self.fault is not None:
+            raise self.fault
+        if agent_id not in self.agents:
+            raise EngineRefusedError(404, "no such agent")
+        self.agents[agent_id] = agent
+        return EngineAgent(agent_id=agent_id, name=name)
+
+    async def find_agent(self, name: str) -> EngineAgent | None:
+        if self.fault is not None:
+            raise self.fault
+        return EngineAgent(agent_id="engine-agent", name=name) if self.agents else None
+
+    async def delete_agent(self, agent_id: str) -> None:
+        if self.fault is not None:
+            raise self.fault
+        if self.agents.pop(agent_id, None) is None:
+            raise EngineRefusedError(404, "no such agent")
 
     async def ping(self) -> None:
         self.pings += 1

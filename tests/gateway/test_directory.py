@@ -18,13 +18,18 @@ from store.database import Store
 from store.errors import StoreError
 from store.identifiers import uuid7
 from store.records import Agent, AgentStatus, PhoneNumber, TrunkInbound, TrunkOutbound
+from tests.support.postgres_server import postgres_store_on
 
 NUMBER = "+14155550100"
 LOOPBACK = TrunkInbound(("127.0.0.0/8",))
 
 
-@pytest.fixture
-async def store() -> AsyncIterator[Store]:
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
+    if request.param == "postgresql":
+        async with postgres_store_on(request.getfixturevalue("postgres")) as opened:
+            yield opened
+        return
     opened = await Store.open("sqlite:///:memory:")
     yield opened
     await opened.close()
@@ -168,7 +173,7 @@ async def test_an_agent_is_a_draft_until_the_engine_has_it(directory: Directory,
     assert agent.status is AgentStatus.DRAFT
     assert woken == [True]
     assert directory.agents_to_sync() == [agent]
-    failed = replace(agent, status=AgentStatus.FAILED, sync_error="no such voice")
+    failed = replace(agent, status=AgentStatus.FAILED, sync_error="no such voice", sync_pending=False)
     assert await directory.record_sync(failed) == failed
     assert directory.agents_to_sync() == []
     assert woken == [True]
@@ -195,6 +200,40 @@ async def test_a_sync_of_an_older_version_does_not_make_an_agent_active(
     assert (now.status, now.voice_id, now.engine_agent_id) == (AgentStatus.DRAFT, "other", "e")
     await directory.record_sync(replace(changed, status=AgentStatus.ACTIVE))
     assert (await directory.get_agent(org, agent.id)).status is AgentStatus.ACTIVE
+
+
+async def test_a_deleted_agent_takes_no_call_from_the_same_moment_on(
+    directory: Directory, org: str, store: Store
+) -> None:
+    agent, number = await a_world(directory, org)
+    deleted: list[bool] = []
+    directory.on_agent_deleted = lambda: deleted.append(True)
+    before = directory.table
+    await directory.delete_agent(org, agent.id)
+    assert answer(directory) == RefusalKind.UNASSIGNED_NUMBER
+    held = before.number(NUMBER)
+    assert held is not None
+    assert held.inbound_agent_id == agent.id, "a call that looked before keeps what it saw"
+    assert directory.agent(agent.id) is None
+    assert deleted == [True]
+    freed = await directory.get_number(org, number.id)
+    assert (freed.inbound_agent_id, freed.outbound_agent_id) == (None, None)
+    again = Directory(store)
+    await again.load()
+    assert answer(again) == RefusalKind.UNASSIGNED_NUMBER
+    with pytest.raises(NotFoundError):
+        await directory.delete_agent(org, agent.id)
+
+
+async def test_a_replaced_agent_has_its_defaults_again(directory: Directory, org: str) -> None:
+    new = NewAgent(name="A", voice_id="v", system_prompt="p", temperature=0.9, tools=("t",))
+    agent = await directory.create_agent(org, new, status=AgentStatus.ACTIVE)
+    assert directory.agents_to_sync() == []
+    plain = NewAgent(name="B", voice_id="w", system_prompt="q")
+    replaced = await directory.replace_agent(org, agent.id, plain)
+    assert (replaced.name, replaced.temperature, replaced.tools) == ("B", 0.3, ())
+    assert replaced.status is AgentStatus.ACTIVE
+    assert directory.agents_to_sync() == [replaced]
 
 
 async def test_agents_of_others_do_not_exist(directory: Directory, org: str) -> None:

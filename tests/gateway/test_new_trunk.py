@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from gateway.errors import InvalidRequestError
-from gateway.new_trunk import MAX_NETWORKS, NewTrunk, checked_trunk
+from gateway.new_trunk import NewTrunk, checked_trunk
+from gateway.source_networks import MAX_NETWORKS
 from store.records import NumberFormat, TrunkInbound, TrunkOutbound
 
 GOOD = TrunkInbound(("192.0.2.0/24",))

@@ -4,11 +4,12 @@ import pytest
 from sqlalchemy.exc import SQLAlchemyError
 
 from store import Store
+from store.errors import StoreError
 
 
 @pytest.mark.parametrize("url", ["", "no url", "nosuchdatabase://x", "sqlite:////dev/null/x.db"])
 async def test_an_unusable_url_is_an_error(url: str) -> None:
-    with pytest.raises((SQLAlchemyError, OSError)):
+    with pytest.raises((SQLAlchemyError, StoreError, OSError)):
         await Store.open(url)
 
 

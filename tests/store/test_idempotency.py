@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -65,9 +64,8 @@ async def test_pruning_removes_what_has_expired(store: Store) -> None:
     assert (await store.idempotency.begin(SCOPE, "young", "hash", T0)).phase is IdempotencyPhase.RUNNING
 
 
-async def test_of_many_at_once_exactly_one_is_new_across_processes(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'x.db'}"
-    stores = [await Store.open(url), await Store.open(url)]
+async def test_of_many_at_once_exactly_one_is_new_across_processes(database_url: str) -> None:
+    stores = [await Store.open(database_url), await Store.open(database_url)]
     try:
         states = await asyncio.gather(
             *(stores[i % 2].idempotency.begin(SCOPE, "k", "hash", T0) for i in range(20))

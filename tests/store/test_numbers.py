@@ -7,6 +7,7 @@ import pytest
 from store import Store
 from store.errors import ConstraintError, MissingRowError
 from store.identifiers import uuid7
+from store.numbers import NumberFilter
 from store.records import Organization
 from tests.store.samples import agent, later, number, trunk
 
@@ -80,7 +81,13 @@ async def test_numbers_are_listed_newest_first_and_by_what_they_point_to(
         await store.numbers.create(one)
     page = await store.numbers.list(organization.id, limit=2)
     assert (page.items, page.total, page.has_more) == ((made[2], made[1]), 3, True)
-    assert (await store.numbers.list(organization.id, inbound_agent_id=answering.id)).items == (made[0],)
-    assert (await store.numbers.list(organization.id, outbound_agent_id=answering.id)).items == (made[1],)
-    assert (await store.numbers.list(organization.id, trunk_id=carrier.id)).items == (made[2],)
+    assert (await store.numbers.list(organization.id, wanted=NumberFilter(agent_id=answering.id))).items == (
+        made[1],
+        made[0],
+    )
+    unassigned = await store.numbers.list(organization.id, wanted=NumberFilter(assigned=False))
+    assert unassigned.items == (made[2],)
+    assert (await store.numbers.list(organization.id, wanted=NumberFilter(trunk_id=carrier.id))).items == (
+        made[2],
+    )
     assert (await store.numbers.list(uuid7())).total == 0

@@ -56,8 +56,7 @@ class Scene:
 
 
 @pytest.fixture
-async def scene() -> AsyncIterator[Scene]:
-    store = await Store.open("sqlite:///:memory:")
+async def scene(store: Store) -> AsyncIterator[Scene]:
     organization = Organization(uuid7(), "Acme", T0)
     await store.organizations.create(organization)
     await store.webhook_endpoints.create(endpoint(organization.id))
@@ -65,7 +64,6 @@ async def scene() -> AsyncIterator[Scene]:
     made.writer.start()
     yield made
     await made.writer.close(1)
-    await store.close()
 
 
 async def test_every_state_of_a_call_is_told_with_the_call_as_it_was_then(scene: Scene) -> None:

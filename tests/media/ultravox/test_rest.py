@@ -307,6 +307,24 @@ async def test_agents_are_made_read_and_removed() -> None:
         ]
 
 
+async def test_an_agent_is_changed_and_found_by_its_name_on_any_page() -> None:
+    async with client_and_engine() as (client, engine):
+        engine.answers = [
+            reply(200, {"agentId": "a-1", "name": "Front desk"}),
+            reply(
+                200,
+                {"results": [{"agentId": "a-2", "name": "Other"}], "next": "http://x/api/agents?cursor=c"},
+            ),
+            reply(200, {"results": [{"agentId": "a-1", "name": "Front desk"}], "next": None}),
+            reply(200, {"results": [], "next": None}),
+        ]
+        changed = await client.update_agent("a-1", "Front desk", AgentSettings(system_prompt="Hm"))
+        assert engine.bodies[0]["callTemplate"]["systemPrompt"] == "Hm"
+        assert await client.find_agent("Front desk") == changed
+        assert await client.find_agent("Nobody") is None
+        assert [method for method, _ in engine.asked] == ["PATCH", "GET", "GET", "GET"]
+
+
 async def test_ping_knows_a_good_key_from_a_bad_one_in_one_attempt() -> None:
     async with client_and_engine() as (client, engine):
         engine.answers = [reply(200, {}), reply(401, {"detail": "Invalid key."}), reply(503)]
