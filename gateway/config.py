@@ -304,6 +304,16 @@ class RecordingsSection(Section):
         return self
 
 
+class BatchSection(Section):
+    """Campaigns."""
+
+    max_contacts: int = Field(default=100_000, ge=1)
+    outbound_share: float = Field(default=0.8, gt=0, le=1)  # of `calls.max_outbound`
+    inbound_reserve: float = Field(default=0.2, ge=0, le=1)  # of `calls.max_inbound`
+    breaker_calls: int = Field(default=20, ge=0, le=1000)  # 0: none
+    breaker_share: float = Field(default=0.8, gt=0, le=1)
+
+
 class NumbersSection(Section):
     """Where numbers come from."""
 
@@ -393,6 +403,7 @@ class Config(Section):
     amd: AmdSection = AmdSection()
     watchdogs: WatchdogsSection = WatchdogsSection()
     recordings: RecordingsSection = RecordingsSection()
+    batch: BatchSection = BatchSection()
     numbers: NumbersSection = NumbersSection()
     contacts: ContactsSection = ContactsSection()
     rates: RatesSection = RatesSection()

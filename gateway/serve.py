@@ -22,8 +22,8 @@ from gateway.config import Config, parse_endpoint
 from gateway.demo import DemoSetup, LocalEngine, seed_demo
 from gateway.errors import ConfigurationError
 from media.plane import MediaStartError
-from store.errors import StoreError
 from sip.tls_settings import TlsSettingsError
+from store.errors import StoreError
 
 SETTLE_TIMEOUT_S = 5.0  # how long an engine that does not answer may hold up the ready line
 
