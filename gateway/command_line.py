@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.backup_commands import backup, restore
-from gateway.config import Config, parse_endpoint, parse_port_range
+from gateway.config import Config, SipSection, parse_endpoint, parse_port_range
 from gateway.config_sources import load_config
 from gateway.errors import ConfigurationError, ConflictError, InvalidRequestError, NotFoundError
 from gateway.follow_call import follow_call
@@ -120,6 +120,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     serving.add_argument(
         "--sip", type=_endpoint, metavar="HOST:PORT", help="listen here for SIP over UDP and TCP"
+    )
+    serving.add_argument(
+        "--sip-tls",
+        type=_endpoint,
+        metavar="HOST:PORT",
+        help="listen here for SIP over TLS too, with sip.tls_certificate",
     )
     serving.add_argument("--http", type=_endpoint, metavar="HOST:PORT", help="listen here for HTTP")
     serving.add_argument("--rtp-ports", type=_port_range, metavar="LOW-HIGH", help="ports for audio")
@@ -251,6 +257,9 @@ def _overrides(options: argparse.Namespace) -> dict[str, Any]:
     if sip is not None:
         sip = _with_port(sip)
         overrides["sip.listen"] = (f"udp:{sip}", f"tcp:{sip}")
+    if options.sip_tls is not None:
+        plain = overrides.get("sip.listen", SipSection().listen)
+        overrides["sip.listen"] = (*plain, f"tls:{options.sip_tls}")
     if http is not None:
         overrides["http.listen"] = http
     if options.rtp_ports is not None:

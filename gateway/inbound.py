@@ -163,6 +163,7 @@ class InboundSession(Session):
         )
         self._invite = invite
         self._agent = agent
+        self._parts = services.session.parts(agent)
         self._trunk = trunk
         self._codecs = trunk.codecs if trunk else DEFAULT_CODECS
         self._dtmf = DtmfMode(trunk.dtmf) if trunk else DtmfMode.AUTO
@@ -252,6 +253,7 @@ class InboundSession(Session):
             call,
             engine_request(
                 agent,
+                self._parts,
                 CallSettings(),
                 call_id=call.id,
                 direction=str(CallDirection.INBOUND),
@@ -263,7 +265,7 @@ class InboundSession(Session):
             self,
             self._services.conversation,
             self._inbound.recordings / f"{call.id}.wav" if agent.recording_enabled else None,
-            conversation_options(agent, CallSettings(), CallDirection.INBOUND),
+            conversation_options(agent, self._parts, CallSettings(), CallDirection.INBOUND),
             self._dtmf,
         )
 

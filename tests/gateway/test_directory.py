@@ -207,7 +207,7 @@ async def test_a_deleted_agent_takes_no_call_from_the_same_moment_on(
 ) -> None:
     agent, number = await a_world(directory, org)
     deleted: list[bool] = []
-    directory.on_agent_deleted = lambda: deleted.append(True)
+    directory.on_engine_removal = lambda: deleted.append(True)
     before = directory.table
     await directory.delete_agent(org, agent.id)
     assert answer(directory) == RefusalKind.UNASSIGNED_NUMBER
@@ -226,12 +226,12 @@ async def test_a_deleted_agent_takes_no_call_from_the_same_moment_on(
 
 
 async def test_a_replaced_agent_has_its_defaults_again(directory: Directory, org: str) -> None:
-    new = NewAgent(name="A", voice_id="v", system_prompt="p", temperature=0.9, tools=("t",))
+    new = NewAgent(name="A", voice_id="v", system_prompt="p", temperature=0.9, description="d")
     agent = await directory.create_agent(org, new, status=AgentStatus.ACTIVE)
     assert directory.agents_to_sync() == []
     plain = NewAgent(name="B", voice_id="w", system_prompt="q")
     replaced = await directory.replace_agent(org, agent.id, plain)
-    assert (replaced.name, replaced.temperature, replaced.tools) == ("B", 0.3, ())
+    assert (replaced.name, replaced.temperature, replaced.description) == ("B", 0.3, None)
     assert replaced.status is AgentStatus.ACTIVE
     assert directory.agents_to_sync() == [replaced]
 
