@@ -25,11 +25,13 @@ from control_api import (
     routes_routing,
     routes_streams,
     routes_trunks,
+    routes_webhooks,
 )
 from control_api.api_route import Admission
 from control_api.documentation import document
 from control_api.envelope import json_response
 from control_api.errors import install_error_handlers
+from control_api.forwarding import Forwarding
 from control_api.middleware import EdgeMiddleware, HttpMetrics
 from control_api.services import GatewayServices
 
@@ -46,6 +48,7 @@ TAGS = [
     {"name": routes_contacts.TAG, "description": "People to call."},
     {"name": routes_folders.TAG, "description": "Groups of contacts."},
     {"name": routes_numbers.TAG, "description": "Telephone numbers and the agents they belong to."},
+    {"name": routes_webhooks.TAG, "description": "Being told what happens."},
     {"name": routes_trunks.TAG, "description": "SIP trunks to carriers and PBXs."},
     {"name": routes_routing.TAG, "description": "Why a call goes where it goes."},
     {"name": routes_keys.TAG, "description": "Who may use this API."},
@@ -64,7 +67,10 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.admission = Admission(
-        gateway.directory, gateway.store.idempotency, gateway.config.http.rate_limit_per_minute
+        gateway.directory,
+        gateway.store.idempotency,
+        gateway.config.http.rate_limit_per_minute,
+        Forwarding(gateway.call_owners, gateway.node_client),
     )
     routers = (
         routes_call_export.call_export_router(API_PREFIX, gateway.calls, gateway.recordings),
@@ -78,6 +84,7 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         routes_numbers.numbers_router(API_PREFIX, gateway.directory, gateway.numbers),
         routes_contacts.contacts_router(API_PREFIX, gateway.contacts),
         routes_folders.folders_router(API_PREFIX, gateway.contacts),
+        routes_webhooks.webhooks_router(API_PREFIX, gateway.webhooks),
         routes_trunks.trunks_router(API_PREFIX, gateway.directory),
         routes_routing.routing_router(API_PREFIX, gateway),
         routes_keys.keys_router(API_PREFIX, gateway.directory),

@@ -47,6 +47,7 @@ from control_api.schemas_shared import (
     Timestamp,
     Uuid,
     UuidIn,
+    without_default,
 )
 from gateway.new_agent import NewAgent
 from gateway.timestamps import timestamp
@@ -110,10 +111,6 @@ _CONVERSIONS: Mapping[str, Callable[[Any], Any]] = {
 _STORED_NAMES = {"join_timeout": "join_timeout_ms", "max_duration": "max_duration_ms"}
 
 
-def _without_default(schema: dict[str, Any]) -> None:
-    schema.pop("default", None)
-
-
 if TYPE_CHECKING:
 
     class AgentPatch(_SomeFields):
@@ -128,7 +125,7 @@ else:
         **{
             name: (
                 field.rebuild_annotation(),
-                Field(default=None, description=field.description, json_schema_extra=_without_default),
+                Field(default=None, description=field.description, json_schema_extra=without_default),
             )
             for name, field in AgentCreate.model_fields.items()
         },

@@ -77,6 +77,13 @@ def json_object(value: Any) -> Any:
     return value
 
 
+def without_default(schema: dict[str, Any]) -> None:
+    """For a field that may be absent but whose default is no value of its own: keeps it out of the
+    document.
+    """
+    schema.pop("default", None)
+
+
 UuidIn = Annotated[str, BeforeValidator(_identifier), WithJsonSchema({"type": "string", "format": "uuid"})]
 """An identifier in a request: a UUID, a known prefix (`agent_`) forgiven."""
 

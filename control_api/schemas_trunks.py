@@ -12,6 +12,17 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, StrictBool
 
 from control_api.schemas_shared import RequestModel, ResponseModel, Timestamp, Uuid
+from control_api.schemas_trunk_signalling import (
+    TrunkRegistrationIn,
+    TrunkRegistrationOut,
+    TrunkSignallingIn,
+    TrunkSignallingOut,
+    TrunkTlsIn,
+    TrunkTlsOut,
+    render_registration,
+    render_signalling,
+    render_tls,
+)
 from gateway.new_trunk import NewTrunk
 from gateway.timestamps import timestamp
 from store.records import (
@@ -63,6 +74,11 @@ class TrunkOutboundIn(RequestModel):
     from_host: Host | None = Field(
         default=None, description="Domain of the From header, if the carrier wants its own."
     )
+    tls: TrunkTlsIn | None = None
+    registration: TrunkRegistrationIn | None = Field(default=None, description="We register there.")
+    probe_interval: Annotated[int, Field(ge=0, le=3_600)] = Field(
+        default=0, description="Seconds between two OPTIONS that ask whether it is there; 0: never."
+    )
 
 
 class TrunkCreate(RequestModel):
@@ -95,6 +111,10 @@ class TrunkCreate(RequestModel):
         description="Whether audio goes to where the far side's packets come from: once they come; `always`, "
         "and nowhere before; `never`, but to the address in the session description.",
     )
+    signalling: TrunkSignallingIn = TrunkSignallingIn()
+    max_concurrent_calls: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
+        default=None, description="Calls at once in both directions; null: no limit."
+    )
 
     def to_new(self) -> NewTrunk:
         """The request as the gateway understands it, which checks what concerns several fields."""
@@ -110,6 +130,9 @@ class TrunkCreate(RequestModel):
                 auth_username=outbound.auth_username,
                 auth_password=outbound.auth_password,
                 from_host=outbound.from_host,
+                tls=None if outbound.tls is None else outbound.tls.to_record(),
+                registration=None if outbound.registration is None else outbound.registration.to_record(),
+                probe_interval=outbound.probe_interval,
             ),
             number_format=self.number_format,
             default_country=self.default_country,
@@ -119,6 +142,8 @@ class TrunkCreate(RequestModel):
             media_encryption=self.media_encryption,
             srtp_keying=self.srtp_keying,
             symmetric=self.symmetric,
+            signalling=self.signalling.to_record(),
+            max_concurrent_calls=self.max_concurrent_calls,
         )
 
 
@@ -132,6 +157,9 @@ class TrunkOutboundOut(ResponseModel):
     auth_username: str | None
     auth_password_set: bool = Field(description="Whether there is a password; it is never shown.")
     from_host: str | None
+    tls: TrunkTlsOut | None
+    registration: TrunkRegistrationOut | None
+    probe_interval: int
 
 
 class TrunkOut(ResponseModel):
@@ -149,6 +177,8 @@ class TrunkOut(ResponseModel):
     media_encryption: MediaEncryption
     srtp_keying: SrtpKeying
     symmetric: SymmetricRtp
+    signalling: TrunkSignallingOut
+    max_concurrent_calls: int | None
     created_at: Timestamp
     updated_at: Timestamp
 
@@ -168,6 +198,9 @@ def render_trunk(trunk: Trunk) -> dict[str, Any]:
             "auth_username": outbound.auth_username,
             "auth_password_set": outbound.auth_password is not None,
             "from_host": outbound.from_host,
+            "tls": render_tls(outbound.tls),
+            "registration": render_registration(outbound.registration),
+            "probe_interval": outbound.probe_interval,
         },
         "number_format": trunk.number_format.value,
         "default_country": trunk.default_country,
@@ -177,6 +210,8 @@ def render_trunk(trunk: Trunk) -> dict[str, Any]:
         "media_encryption": trunk.media_encryption.value,
         "srtp_keying": trunk.srtp_keying.value,
         "symmetric": trunk.symmetric.value,
+        "signalling": render_signalling(trunk.signalling),
+        "max_concurrent_calls": trunk.max_concurrent_calls,
         "created_at": timestamp(trunk.created_at),
         "updated_at": timestamp(trunk.updated_at),
     }

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry
 
+from control_api.forwarding import CallOwners, NodeClient
 from control_api.idempotency import IdempotencyStore
 from gateway.batch.campaigns import Campaigns
 from gateway.call_actions import Side
@@ -21,6 +22,7 @@ from gateway.listening import CallListeners
 from gateway.new_call import NewCall
 from gateway.numbers.service import NumberService
 from gateway.recordings.service import RecordingService
+from gateway.webhooks.service import WebhookService
 from store.records import CallFilter, CallRecord, Page, TimelineEvent
 
 
@@ -76,6 +78,8 @@ class CallControlService(Protocol):
     async def mute(self, organization_id: str, call_id: str, side: Side, /, *, muted: bool) -> CallRecord: ...
 
     async def hold(self, organization_id: str, call_id: str, /, *, held: bool) -> CallRecord: ...
+
+    async def transfer(self, organization_id: str, call_id: str, target: str, /) -> CallRecord: ...
 
     async def send_digits(self, organization_id: str, call_id: str, digits: str, /) -> CallRecord: ...
 
@@ -153,6 +157,15 @@ class GatewayServices(Protocol):
 
     @property
     def recordings(self) -> RecordingService: ...
+
+    @property
+    def webhooks(self) -> WebhookService: ...
+
+    @property
+    def call_owners(self) -> CallOwners: ...
+
+    @property
+    def node_client(self) -> NodeClient: ...
 
     @property
     def registry(self) -> CollectorRegistry: ...

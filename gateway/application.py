@@ -22,6 +22,9 @@ from gateway.batch.status_change import CampaignJournal
 from gateway.call import Call
 from gateway.call_control import CallControl
 from gateway.calls import CallService
+from gateway.cluster.call_limits import CallLimits
+from gateway.cluster.call_owners import CallOwners
+from gateway.cluster.cluster import Cluster
 from gateway.config import Config
 from gateway.contacts.contact_book import ContactBook
 from gateway.conversation_services import ConversationServices
@@ -43,16 +46,19 @@ from gateway.numbers.service import NumberService
 from gateway.numbers.stock import LocalInventory, NoProvider
 from gateway.open_store import open_store
 from gateway.outbound import OutboundServices
+from gateway.precall import PrecallClient
 from gateway.rate_card import BilledCall, RateCard
 from gateway.recordings.retention import RecordingSweeper
 from gateway.recordings.service import RecordingService
 from gateway.recordings.setup import open_archive, open_links
 from gateway.session import SessionServices
-from gateway.sweep import fail_orphans
+from gateway.sweep import fail_calls_of_the_dead, fail_orphans
 from gateway.trunk_probe import TrunkProbe
 from gateway.webhooks.call_journal import CallJournal
 from gateway.webhooks.deliverer import WebhookDeliverer, delivery_settings
 from gateway.webhooks.retention import DeliverySweeper
+from gateway.webhooks.sender import WebhookSender
+from gateway.webhooks.service import WebhookService
 from media.ultravox.rest import UltravoxClient
 from media.worker.supervisor import WorkerPool
 from routing.explain import explain_data
@@ -60,7 +66,6 @@ from routing.inbound import InboundQuery, decide_inbound
 from routing.outbound import OutboundQuery, decide_outbound
 from sip.user_agent import IncomingCall, Listen, OptionsReply, UserAgent, UserAgentConfig
 from store.database import Store
-from store.identifiers import uuid7
 from store.records import CallDirection, CallRecord
 from store.writer import CallWriter
 
@@ -90,6 +95,11 @@ class Gateway:
         self.registry = CollectorRegistry()
         self.metrics = GatewayMetrics(self.registry)
         self.directory = Directory(store)
+        self.cluster = Cluster(
+            config.cluster, store, on_living=self._sweep_after_the_dead, refresh=self.directory.refresh
+        )
+        self.directory.on_changed = self.cluster.notices.tell
+        self.leases = self.cluster.leases
         self.contacts = ContactBook(store, import_max_rows=config.contacts.import_max_rows)
         self._rate_card = RateCard(config.rates)
         self._draining = False
@@ -105,10 +115,22 @@ class Gateway:
             config, store, self._writer, self._journal.save, self.metrics, self._live_call
         )
         self._recording_sweeper = RecordingSweeper(
-            self._archive, store.calls, config.recordings.retention_days
+            self._archive,
+            store.calls,
+            config.recordings.retention_days,
+            leading=lambda: self.cluster.duties.leading,
+        )
+        self._webhook_sender = WebhookSender(
+            timeout_s=config.webhooks.timeout, allow_private=config.webhooks.allow_private
         )
         self._deliverer = WebhookDeliverer(
-            store.webhook_queue, delivery_settings(config.webhooks), self.metrics
+            store.webhook_queue, self._webhook_sender, delivery_settings(config.webhooks), self.metrics
+        )
+        self.webhooks = WebhookService(
+            store,
+            self._webhook_sender,
+            allow_private=config.webhooks.allow_private,
+            wake=self._deliverer.wake,
         )
         self._delivery_sweeper = DeliverySweeper(
             store.webhook_queue, config.webhooks.keep_delivered, config.webhooks.keep_dead
@@ -129,10 +151,16 @@ class Gateway:
             LocalInventory(store) if config.numbers.provider == "inventory" else NoProvider(),
             TrunkProbe(self._user_agent),
         )
+        self._precall = PrecallClient(allow_private=config.webhooks.allow_private)
         self._engine_watch = EngineWatch(self._engine)
         self._agent_sync = AgentSync(
-            self.directory, self._engine, store.engine_removals, attempts=config.engine.sync_attempts
+            self.directory,
+            self._engine,
+            store.engine_removals,
+            attempts=config.engine.sync_attempts,
+            leading=lambda: self.cluster.duties.leading,
         )
+        self.cluster.duties.on_elected = self._agent_sync.wake
         self._engine_removals = EngineRemovals(store.engine_removals, self._engine)
         self.directory.on_agent_deleted = self._engine_removals.wake
         self._loop_watch = LoopWatch()
@@ -153,7 +181,12 @@ class Gateway:
             ),
             default_max_duration_s=config.calls.max_duration,
             default_ring_timeout_s=config.calls.ring_timeout,
+            transfer_timeout_s=config.calls.transfer_timeout,
+            trunk=self.directory.trunk,
             events=self.events,
+            leases=self.leases,
+            limits=CallLimits(config.calls.max_in_cluster, config.calls.max_per_organization),
+            node_id=self.cluster.node.id,
         )
         media_address = MediaAddress(
             public_host=config.media.public_host or config.sip.public_host,
@@ -166,12 +199,15 @@ class Gateway:
                 session=session,
                 table=lambda: self.directory.table,
                 agent=self.directory.agent,
+                trunk=self.directory.trunk,
                 draining=lambda: self._draining,
                 media_address=media_address,
                 save=self._journal.save,
                 price=self._price,
                 recordings=recordings,
                 retry_after_s=config.calls.retry_after,
+                number=self.directory.number_on,
+                precall=self._precall,
             )
         )
         self._queue = DialQueue(
@@ -189,6 +225,7 @@ class Gateway:
                 user_agent=self._user_agent,
                 media_address=media_address,
                 recordings=recordings,
+                trunk=self.directory.trunk,
             ),
             table=lambda: self.directory.table,
             agent=self.directory.agent,
@@ -202,7 +239,7 @@ class Gateway:
         )
         self._dialer = Dialer(
             DialServices(
-                node=uuid7(),
+                node=self.cluster.node.id,
                 store=store,
                 journal=CampaignJournal(store),
                 calls=self.calls,
@@ -220,6 +257,8 @@ class Gateway:
             self.calls, config.control, recordings=recordings, fetched=config.data_dir / "fetched"
         )
         self.streams = EventStreams(self.events, self.calls)
+        self.call_owners = CallOwners(self._live, store.calls, self.cluster.heartbeat)
+        self.node_client = self.cluster.client
         self._declare_gauges()
 
     @classmethod
@@ -240,11 +279,14 @@ class Gateway:
         """Take calls. Raises `OSError` when an address cannot be bound, `MediaStartError` when a media worker
         does not come up.
         """
-        orphans = await self.store.calls.unfinished()
+        orphans = await self.store.calls.unfinished(node_id=self.cluster.node.id)
         self._writer.start()
         await self._plane.start()
         self._loop_watch.start()
         await self._user_agent.start()
+        # Only now: had we been started by mistake beside ourselves, our ports would have been taken.
+        await self.cluster.enter()
+        self.cluster.start()
         self._started = True
         await fail_orphans(self.store, orphans, self._journal)
         await self._archive.start()
@@ -298,12 +340,15 @@ class Gateway:
             self._engine_watch,
             self._loop_watch,
             self._user_agent,
+            self._precall,
             self._plane,
             self._archive,
             self._engine,
             self._writer,
             self._delivery_sweeper,
             self._deliverer,
+            self._webhook_sender,
+            self.cluster,
             self.store,
         ):
             try:
@@ -319,8 +364,11 @@ class Gateway:
             "media": self._plane.state,
             "engine": self._engine_watch.state,
             "store": "ok" if self._writer.healthy else "the database cannot be written",
+            "cluster": self.cluster.state,
         }
         ready = not self._draining and all(state == "ok" for state in checks.values())
+        if self.cluster.shared_state is not None:
+            checks["redis"] = self.cluster.shared_state  # calls go on without
         return Health(ready=ready, draining=self._draining, checks=checks)
 
     def explain_inbound(
@@ -366,6 +414,9 @@ class Gateway:
     def _take_invite(self, invite: IncomingCall) -> None:
         self._inbound.on_invite(invite)
 
+    async def _sweep_after_the_dead(self, living: frozenset[str]) -> None:
+        await fail_calls_of_the_dead(self.store, living, self._journal)
+
     def _wake_webhooks(self) -> None:
         self._deliverer.wake()
 
@@ -406,6 +457,13 @@ class Gateway:
             "loop_lag_seconds",
             "How late the event loop is, at worst since the last scrape.",
             self._loop_watch.take,
+        )
+        gauge("nodes_alive", "Gateways that give a sign of life.", lambda: self.cluster.heartbeat.living)
+        gauge("leases_held", "Places held under limits of the cluster.", lambda: len(self.leases))
+        gauge(
+            "leases_unshared",
+            "1 while Redis is away and each node grants its share of the limits.",
+            lambda: float(self.leases.away),
         )
         gauge("draining", "1 while the gateway drains.", lambda: float(self._draining))
         for field in ("client_transactions", "server_transactions", "dialogs", "calls"):

@@ -8,20 +8,23 @@ becomes a call object; it is told to the log, the metrics and, where that is saf
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import structlog
 
 from gateway.call import Call, ChangeSink
+from gateway.call_policy import call_policy, trunk_credentials
 from gateway.conversation import Conversation
 from gateway.engine_request import conversation_options, engine_request, longest_call_s
 from gateway.failure_reasons import FailureReason
 from gateway.media_address import MediaAddress
 from gateway.negotiated_media import DEFAULT_CODECS, local_audio
 from gateway.new_call import CallSettings
+from gateway.precall import PrecallClient, PrecallError
 from gateway.session import Session, SessionServices, new_session_id
 from media.messages import LegCreated
 from media.plane import MediaCapacityError
@@ -36,12 +39,21 @@ from sip.audio_codecs import best_sample_rate
 from sip.audio_parameters import AudioParameters
 from sip.errors import NotAcceptableError, SdpError, SipError
 from sip.headers import NameAddr
-from sip.message import Request
+from sip.message import Request, Response
 from sip.offer_answer import AudioSession
 from sip.user_agent import Call as SipCall
 from sip.user_agent import IncomingCall
 from store.identifiers import uuid7
-from store.records import Agent, CallDirection, CallRecord, CallStatus, DtmfMode
+from store.records import (
+    Agent,
+    AgentStatus,
+    CallDirection,
+    CallRecord,
+    CallStatus,
+    DtmfMode,
+    PhoneNumber,
+    Trunk,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -53,12 +65,15 @@ class InboundServices:
     session: SessionServices
     table: Callable[[], RoutingTable]
     agent: Callable[[str], Agent | None]
+    trunk: Callable[[str], Trunk | None]
     draining: Callable[[], bool]
     media_address: MediaAddress
     save: ChangeSink
     price: Callable[[CallRecord], int | None]
     recordings: Path
     retry_after_s: float
+    number: Callable[[str], PhoneNumber | None]
+    precall: PrecallClient
 
 
 class InboundCalls:
@@ -93,6 +108,11 @@ class InboundCalls:
         if services.session.live.full(CallDirection.INBOUND):
             self._refuse_busy(invite, "capacity", "all places for inbound calls are taken")
             return
+        trunk = None if decision.trunk is None else services.trunk(decision.trunk.id)
+        if not invite.take_policy(call_policy(trunk)):
+            self._refused("signalling", invite, "the INVITE does not fit the trunk's signalling policy")
+            return
+        invite.credentials = trunk_credentials(trunk)
         InboundSession(invite, decision, agent, services).start()
 
     def _refuse_busy(self, invite: IncomingCall, kind: str, message: str) -> None:
@@ -133,6 +153,7 @@ class InboundSession(Session):
             trunk_id=trunk.id if trunk else None,
             sip_call_id=invite.call_id,
             sip_from=invite.request.get("From"),
+            node_id=services.session.node_id,
         )
         call = Call(record, services.save, price=services.price)
         super().__init__(
@@ -145,9 +166,12 @@ class InboundSession(Session):
         self._trunk = trunk
         self._codecs = trunk.codecs if trunk else DEFAULT_CODECS
         self._dtmf = DtmfMode(trunk.dtmf) if trunk else DtmfMode.AUTO
+        self._limits = services.session.limits.of(route.organization_id, trunk, route.number)
         self._inbound = services
         self._answer: bytes | None = None
         self._agreed: AudioParameters | None = None
+        number = services.number(route.number.phone_number)
+        self._precall_webhook = number.precall_webhook if number else None
         self._sip = invite
         invite.listener = self
         call.step("invite-received", source=f"{invite.source_host}:{invite.source_port}")
@@ -162,6 +186,14 @@ class InboundSession(Session):
 
     async def _prepare(self) -> None:
         try:
+            if self._limits:
+                reached = await self._services.leases.acquire(self.call.id, self._limits)
+                if reached is not None:
+                    detail = f"the {reached.limit.counted} has {reached.limit.most} calls, the most it may"
+                    self._refuse(503, FailureReason.CAPACITY, detail, retry_after=True)
+                    return
+            if self._precall_webhook is not None and not await self._consult(self._precall_webhook):
+                return
             conversation = self._conversation = self._new_conversation()
             created = await conversation.open_leg(self._trunk.symmetric if self._trunk else "auto")
             self._negotiate_offer(created)
@@ -181,6 +213,38 @@ class InboundSession(Session):
             log.exception("inbound_call_crashed", call_id=self.call.id)
             self._refuse(500, FailureReason.GATEWAY_ERROR, "internal error")
 
+    async def _consult(self, webhook: Mapping[str, Any]) -> bool:
+        """Ask the number's owner what to do with the call; false when the call was rejected."""
+        try:
+            answer = await self._inbound.precall.ask(webhook, self.call.record)
+        except PrecallError as error:
+            log.warning("precall_failed", call_id=self.call.id, reason=str(error))
+            self.call.step("precall-failed", reason=str(error))
+            return True
+        self.call.step("precall-answered", agent_id=answer.agent_id, reject=answer.reject_code)
+        if answer.reject_code is not None:
+            self._refuse(answer.reject_code, FailureReason.REJECTED, "rejected by the number's owner")
+            return False
+        if answer.agent_id is not None:
+            self._take_agent(answer.agent_id)
+        self.call.update(
+            agent_id=self._agent.id, variables=dict(answer.variables), metadata=dict(answer.metadata)
+        )
+        return True
+
+    def _take_agent(self, agent_id: str) -> None:
+        """Another agent than the number's takes the call, if there is such a one and it is active."""
+        agent = self._inbound.agent(agent_id)
+        if agent is None or agent.organization_id != self._agent.organization_id:
+            self.call.step("precall-agent-refused", agent_id=agent_id, reason="there is no such agent")
+        elif agent.status is not AgentStatus.ACTIVE:
+            self.call.step("precall-agent-refused", agent_id=agent_id, reason=f"it is {agent.status}")
+        else:
+            self._agent = agent
+            self._max_duration_s = longest_call_s(
+                agent, CallSettings(), self._services.default_max_duration_s
+            )
+
     def _new_conversation(self) -> Conversation:
         """Raises `AgentSettingsError` for an agent that the engine would refuse."""
         call, agent = self.call, self._agent
@@ -191,8 +255,8 @@ class InboundSession(Session):
                 CallSettings(),
                 call_id=call.id,
                 direction=str(CallDirection.INBOUND),
-                variables={},
-                metadata={},
+                variables=call.record.variables,
+                metadata=call.record.metadata,
                 max_duration_s=self._max_duration_s,
                 ring_timeout_s=0.0,
             ),
@@ -248,6 +312,12 @@ class InboundSession(Session):
         self.call.step("cancel-received", reason=request.get("Reason"))
         self.call.update(sip_status=487, sip_reason="Request Terminated")
         self.finish(lambda: self.call.fail(FailureReason.CALLER_HANGUP))
+
+    def on_failure(self, call: SipCall, status: int, reason: str, response: Response | None) -> None:
+        """The caller asked for reliable ringing and never acknowledged it."""
+        self.call.step("refused", sip_status=status, detail=reason)
+        self.call.update(sip_status=status, sip_reason=reason)
+        self.finish(lambda: self.call.fail(FailureReason.TRUNK_UNAVAILABLE))
 
     def on_conversation_lost(self, reason: FailureReason, detail: str) -> None:
         if self._unanswered:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from gateway.errors import InvalidRequestError
+from gateway.new_trunk_outbound import check_outbound_extras, check_signalling
 from gateway.source_networks import checked_networks
 from routing.numbers import is_country
 from routing.table import parse_address
@@ -17,6 +18,7 @@ from store.records import (
     SymmetricRtp,
     TrunkInbound,
     TrunkOutbound,
+    TrunkSignalling,
 )
 
 CODECS = ("PCMU", "PCMA", "G722", "OPUS", "L16")
@@ -43,6 +45,8 @@ class NewTrunk:
     media_encryption: MediaEncryption = MediaEncryption.ALLOW
     srtp_keying: SrtpKeying = SrtpKeying.SDES
     symmetric: SymmetricRtp = SymmetricRtp.AUTO
+    signalling: TrunkSignalling = field(default_factory=TrunkSignalling)
+    max_concurrent_calls: int | None = None
 
 
 def checked_trunk(trunk: NewTrunk) -> NewTrunk:
@@ -61,6 +65,7 @@ def checked_trunk(trunk: NewTrunk) -> NewTrunk:
     codecs = tuple(codec.upper() for codec in trunk.codecs)
     if not codecs or any(codec not in CODECS for codec in codecs) or len(set(codecs)) != len(codecs):
         raise InvalidRequestError(f"The codecs must be one or more of {', '.join(CODECS)}.", field="codecs")
+    check_signalling(trunk.signalling)
     return replace(
         trunk,
         inbound=None if trunk.inbound is None else _checked_inbound(trunk.inbound),
@@ -71,12 +76,12 @@ def checked_trunk(trunk: NewTrunk) -> NewTrunk:
 
 
 def _checked_inbound(inbound: TrunkInbound) -> TrunkInbound:
-    field = "inbound.allowed_addresses"
+    where = "inbound.allowed_addresses"
     if not inbound.allowed_addresses:
         raise InvalidRequestError(
-            "An inbound side needs allowed_addresses: without them anybody could call in.", field=field
+            "An inbound side needs allowed_addresses: without them anybody could call in.", field=where
         )
-    return TrunkInbound(checked_networks(inbound.allowed_addresses, field))
+    return TrunkInbound(checked_networks(inbound.allowed_addresses, where))
 
 
 def _checked_outbound(outbound: TrunkOutbound) -> TrunkOutbound:
@@ -88,6 +93,7 @@ def _checked_outbound(outbound: TrunkOutbound) -> TrunkOutbound:
         )
     if outbound.from_host is not None:
         _check_address(outbound.from_host, "outbound.from_host")
+    check_outbound_extras(outbound)
     return outbound
 
 

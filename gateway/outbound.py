@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
 
 from gateway.call import Call
+from gateway.call_policy import call_policy
 from gateway.conversation import Conversation
 from gateway.dial_queue import DialQueue
 from gateway.engine_request import conversation_options, engine_request, longest_call_s, longest_ring_s
@@ -31,17 +32,19 @@ from media.ultravox.call_request import CallRequestError
 from media.ultravox.errors import EngineApiError
 from routing.outbound import OutboundRoute
 from sip.audio_codecs import best_sample_rate
+from sip.audio_parameters import AudioParameters
 from sip.body import session_description
 from sip.errors import NotAcceptableError, SdpError, SipError
 from sip.message import Response
 from sip.offer_answer import AudioSession
 from sip.user_agent import Call as SipCall
 from sip.user_agent import Credentials, OutboundTarget, UserAgent
-from store.records import Agent, CallDirection, CallStatus, DtmfMode
+from store.records import Agent, CallDirection, CallStatus, DtmfMode, EarlyMedia, Trunk
 
 log = structlog.get_logger(__name__)
 
 SIP_PORT = 5060
+EARLY_DESCRIPTIONS = 16  # branches of a fork whose session descriptions are kept
 CANCEL_GRACE_S = 5.0  # how long we wait for the 487 to our CANCEL before the call is settled without it
 
 MayRing = Callable[[], Awaitable[bool]]
@@ -56,6 +59,7 @@ class OutboundServices:
     user_agent: UserAgent
     media_address: MediaAddress
     recordings: Path
+    trunk: Callable[[str], Trunk | None]
 
 
 class OutboundSession(Session):
@@ -83,6 +87,9 @@ class OutboundSession(Session):
         self._queue: DialQueue | None = None
         self._cancelling = False
         self._ring_timed_out = False
+        self._trunk = services.trunk(route.trunk.id)
+        self._early_descriptions: dict[str, bytes] = {}  # by To tag: each branch of a fork has its own
+        self._early: AudioParameters | None = None
         self._ring_timeout_s = longest_ring_s(agent, settings, services.session.default_ring_timeout_s)
 
     def enqueue(self, queue: DialQueue) -> None:
@@ -171,6 +178,7 @@ class OutboundSession(Session):
                 to_uri=f"sip:{route.to_user}@{_in_uri(host)}",
                 offer=self._audio.offer(),
                 credentials=credentials,
+                policy=call_policy(self._trunk),
             ),
             self,
         )
@@ -185,6 +193,28 @@ class OutboundSession(Session):
         self.call.step(
             "progress", sip_status=response.status, reason=response.reason, sdp=bool(response.body)
         )
+        description = session_description(response)
+        if description is not None and len(self._early_descriptions) < EARLY_DESCRIPTIONS:
+            self._early_descriptions[response.to_tag or ""] = description
+            if self._trunk is not None and self._trunk.signalling.early_media is EarlyMedia.CONNECT:
+                self._connect_early(description)
+
+    def _connect_early(self, description: bytes) -> None:
+        """Make the media path while it rings, so that no word is lost to it at the answer. We send nothing on
+        it yet, nobody hears what comes, and nothing is missed when nothing comes.
+        """
+        assert self._audio is not None
+        assert self._conversation is not None
+        if self.over or self._early is not None:
+            return
+        try:
+            parameters = self._audio.accept_answer(description)
+        except (SdpError, NotAcceptableError) as error:
+            self.call.step("early-media-refused", error=str(error))
+            return
+        self._early = replace(parameters, direction="recvonly")
+        self.call.step("early-media")
+        self._conversation.negotiate(self._early)
 
     def on_answer(self, call: SipCall, response: Response) -> None:
         assert self._audio is not None
@@ -194,7 +224,9 @@ class OutboundSession(Session):
         self.call.step("answered", sip_status=response.status)
         self.call.update(sip_status=response.status, sip_reason=response.reason)
         try:
-            self._apply(self._audio.accept_answer(session_description(response) or b""))
+            # Without one in the 200 the reliable answer before it has given it already (RFC 3262 section 5).
+            description = session_description(response) or self._early_descriptions.get(response.to_tag or "")
+            self._apply(self._audio.accept_answer(description or b""))
         except (SdpError, NotAcceptableError) as error:
             self._fail(FailureReason.MEDIA_NEGOTIATION_FAILED, str(error))
             return

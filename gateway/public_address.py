@@ -14,6 +14,7 @@ import socket
 from typing import Any
 from urllib.parse import urlsplit
 
+import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
@@ -107,3 +108,17 @@ def _is_literal(host: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def guarded_session(*, allow_private: bool) -> aiohttp.ClientSession:
+    """A session for addresses that clients name. Whoever uses it sets the time limits and follows no
+    redirects.
+    """
+    # No environment: a proxy of ours would resolve names by itself. No cookies between customers.
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(resolver=PublicResolver(allow_private=allow_private), limit=0),
+        trust_env=False,
+        auto_decompress=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None),
+    )

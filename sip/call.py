@@ -14,13 +14,16 @@ import structlog
 from sip.body import session_description
 from sip.call_context import CallContext, contact_value
 from sip.call_listener import CallListener, CallState, Credentials, EndedBy, IgnoringListener, Peer
+from sip.call_policy import CallPolicy
 from sip.capabilities import ALLOW_HEADER
 from sip.dialog import Dialog
 from sip.flow import Flow
 from sip.in_dialog_request import InDialogRequest
 from sip.message import Request, Response, response_to
+from sip.referral import Referral, ReferralListener, is_of_referral
 from sip.renegotiation import Offer, Renegotiation, ResultHandler
 from sip.server_transaction import ServerTransaction
+from sip.session_timer import SessionTimer
 
 if TYPE_CHECKING:
     from sip.renegotiation import OfferedRequest
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _IGNORE = IgnoringListener()
+_SESSION_EXPIRED = 'SIP;cause=408;text="Session Expired"'
 
 
 def dialog_headers(flow: Flow, user: str) -> Sequence[tuple[str, str]]:
@@ -47,7 +51,13 @@ class Call(ABC):
     """Whether we made the Call-ID, which decides how long to wait after glare (RFC 3261 section 14.1)."""
 
     def __init__(
-        self, context: CallContext, call_id: str, flow: Flow, user: str, credentials: Credentials | None
+        self,
+        context: CallContext,
+        call_id: str,
+        flow: Flow,
+        user: str,
+        credentials: Credentials | None,
+        policy: CallPolicy = CallPolicy(),  # noqa: B008 - frozen
     ) -> None:
         self.context = context
         self.call_id = call_id
@@ -57,8 +67,13 @@ class Call(ABC):
         self.credentials = credentials
         self.dialog: Dialog | None = None
         self.dialog_headers = dialog_headers(flow, user)
+        self.policy = policy
+        self.session_timer = SessionTimer(self, policy)
+        self.peer_updates = True
+        """Whether the peer takes an UPDATE, as far as its Allow tells."""
         self._bye_reason: str | None = None
         self._renegotiation: Renegotiation | None = None
+        self._referral: Referral | None = None
 
     # For the owner
 
@@ -88,6 +103,19 @@ class Call(ABC):
         if self.state is CallState.ESTABLISHED:
             self._renegotiate().offer(offer, on_result)
 
+    def refer(self, target: str, listener: ReferralListener, timeout: float) -> bool:
+        """Ask the peer to call `target`, a URI, in our place (RFC 3515); `timeout` in seconds. False when it
+        cannot be asked now: the call is not established, or an earlier one is still open.
+        """
+        busy = self._referral is not None and self._referral.running
+        if self.state is not CallState.ESTABLISHED or busy:
+            return False
+        self._referral = Referral(self, listener, timeout)
+        # Our own address of the dialog, without its tag (RFC 3892).
+        address = self.established_dialog.local_address.partition(";tag=")[0]
+        self._referral.send(target, address, self.context.clock())
+        return True
+
     # For the endpoint
 
     def receive_request(self, request: Request, transaction: ServerTransaction, now: float) -> None:
@@ -103,9 +131,12 @@ class Call(ABC):
             if session_description(request) is not None:
                 self._receive_offer(request, transaction, now)
             else:
-                if self.dialog is not None:
-                    self.dialog.refresh_target(request)
-                transaction.respond(response_to(request, 200, headers=self.dialog_headers), now)
+                self._receive_refresh(request, transaction, now)
+        elif method == "NOTIFY":
+            self._receive_notify(request, transaction, now)
+        elif method == "PRACK":
+            # RFC 3262 section 3: there is nothing that it could acknowledge.
+            transaction.respond(response_to(request, 481), now)
         else:
             transaction.respond(response_to(request, 200, headers=(ALLOW_HEADER,)), now)
             self._notify(self.listener.on_info, self, request)
@@ -116,6 +147,28 @@ class Call(ABC):
             self._renegotiation.receive_ack(request)
 
     # For the parts of a call
+
+    @property
+    @abstractmethod
+    def local_tag_for_answers(self) -> str | None:
+        """The To tag for an answer to a request that has none yet: to the INVITE of an incoming call."""
+
+    def session_expired(self, now: float) -> None:
+        """Nobody refreshed the session (RFC 4028 section 10): end it with a BYE."""
+        if self.state is CallState.ESTABLISHED:
+            self._bye_reason = _SESSION_EXPIRED
+            self._end("expired", None, now)
+            self._send_bye(now)
+
+    def notify_refresh_due(self) -> None:
+        """A re-INVITE of the owner's has to refresh the session."""
+        self._notify(self.listener.on_refresh_due, self)
+
+    def learn_peer(self, message: Request | Response) -> None:
+        """What a message of the peer's dialog tells of what it can do."""
+        allowed = message.allow
+        if allowed:
+            self.peer_updates = "UPDATE" in allowed
 
     @property
     def established_dialog(self) -> Dialog:
@@ -180,6 +233,30 @@ class Call(ABC):
         else:
             self._renegotiate().receive(request, transaction, now)
 
+    def _receive_refresh(self, request: Request, transaction: ServerTransaction, now: float) -> None:
+        """An UPDATE without a session description: of the target, and of the session."""
+        refused = self.session_timer.refusal(request)
+        if refused is not None:
+            transaction.respond(refused, now)
+            return
+        if self.dialog is not None:
+            self.dialog.refresh_target(request)
+        headers: Sequence[tuple[str, str]] = ()
+        if self.state is not CallState.EARLY:
+            headers = self.session_timer.answer_headers(request, now)
+        headers = (*self.dialog_headers, *self.policy.supported, *headers)
+        transaction.respond(response_to(request, 200, headers=headers), now)
+
+    def _receive_notify(self, request: Request, transaction: ServerTransaction, now: float) -> None:
+        """What became of a REFER of ours; late ones are taken too. Without any 489 (RFC 6665 section 4.1.3):
+        not 481, which some peers take for the end of the call.
+        """
+        if self._referral is None or not is_of_referral(request):
+            transaction.respond(response_to(request, 489, headers=(ALLOW_HEADER,)), now)
+            return
+        transaction.respond(response_to(request, 200), now)
+        self._referral.receive_notify(request)
+
     def _renegotiate(self) -> Renegotiation:
         if self._renegotiation is None:
             self._renegotiation = Renegotiation(self)
@@ -189,6 +266,9 @@ class Call(ABC):
         """The call is over for its owner, who hears it once, from the event loop."""
         self.state = CallState.ENDED
         self.context.call_ended(self)
+        self.session_timer.close()
+        if self._referral is not None:
+            self._referral.close()
         if self._renegotiation is not None:
             self._renegotiation.close(now)
             self._renegotiation = None

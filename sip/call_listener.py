@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from sip.call_policy import CallPolicy
 from sip.message import Request, Response
 
 if TYPE_CHECKING:
     from sip.call import Call
     from sip.renegotiation import OfferedRequest
 
-EndedBy = Literal["remote", "local", "timeout", "transport"]
-"""Who or what ended an established call."""
+EndedBy = Literal["remote", "local", "timeout", "transport", "expired"]
+"""Who or what ended an established call; `expired`: its session timer, which nobody refreshed."""
 
 
 class CallState(Enum):
@@ -56,6 +57,7 @@ class OutboundTarget:
     headers: tuple[tuple[str, str], ...] = ()
     offer: bytes | None = None
     credentials: Credentials | None = None
+    policy: CallPolicy = field(default_factory=CallPolicy)
 
 
 class CallListener(Protocol):
@@ -76,7 +78,8 @@ class CallListener(Protocol):
         """Outgoing: the call was not established.
 
         `response` is the final answer, or None for what was found out here: 408 no answer at all, 503 not
-        sendable, 487 cancelled without a 487 of the peer.
+        sendable, 487 cancelled without a 487 of the peer. Incoming: 504, a reliable provisional answer of
+        ours was never acknowledged, and the INVITE has been refused with that.
         """
         return
 
@@ -95,6 +98,12 @@ class CallListener(Protocol):
 
     def on_info(self, call: Call, request: Request) -> None:
         """An INFO, already answered with 200."""
+        return
+
+    def on_refresh_due(self, call: Call) -> None:
+        """The session timer wants a re-INVITE that changes nothing (`Call.re_invite`): the peer knows no
+        UPDATE.
+        """
         return
 
     def on_terminated(self, call: Call, by: EndedBy, request: Request | None) -> None:

@@ -3,16 +3,16 @@
 
 from __future__ import annotations
 
-ALLOWED_METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE")
+ALLOWED_METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE", "PRACK", "NOTIFY")
 """What goes into Allow."""
 
-KNOWN_METHODS = frozenset(
-    (*ALLOWED_METHODS, "REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER", "PRACK")
-)
+KNOWN_METHODS = frozenset((*ALLOWED_METHODS, "REGISTER", "SUBSCRIBE", "PUBLISH", "MESSAGE", "REFER"))
 """Methods with a registration at IANA: refused with 405, all others with 501 (section 8.2.1)."""
 
-SUPPORTED_EXTENSIONS: frozenset[str] = frozenset()
-"""Option tags that a Require may name. None so far: plain RFC 3261 calls need none."""
+RELIABLE = "100rel"
+TIMER = "timer"
+SUPPORTED_EXTENSIONS: frozenset[str] = frozenset((RELIABLE, TIMER))
+"""Option tags that a Require may name; a call may do without some of them (`sip.call_policy`)."""
 
 ALLOW_HEADER = ("Allow", ", ".join(ALLOWED_METHODS))
 ACCEPT_HEADER = ("Accept", "application/sdp, multipart/mixed")

@@ -8,11 +8,15 @@ from sip.body import session_description
 from sip.call import Call, reason_headers
 from sip.call_context import CallContext
 from sip.call_listener import CallState, Credentials
+from sip.call_policy import CallPolicy, ReliableProvisionals
+from sip.capabilities import RELIABLE
 from sip.dialog import Dialog
+from sip.errors import ParseError
 from sip.identifiers import new_tag
 from sip.invite_server import InviteServer
 from sip.message import Request, response_to
 from sip.server_transaction import InviteServerTransaction, ServerTransaction
+from sip.session_timer import SessionTimer
 
 
 class IncomingCall(Call):
@@ -34,6 +38,9 @@ class IncomingCall(Call):
         self.source_host, self.source_port = source
         self.local_tag = new_tag()
         self.dialog = Dialog.from_request(request, self.local_tag)
+        self._reliable = RELIABLE in request.require
+        self._postponed: bytes | None = None
+        self.learn_peer(request)
         self._transaction = transaction
         self._server = InviteServer(
             transaction,
@@ -44,22 +51,67 @@ class IncomingCall(Call):
             timing=context.timing,
             on_ack_timeout=self.ack_missing,
         )
+        if self._reliable:
+            self._server.send_reliably(self._unacknowledged)
         transaction.user = self
         context.dialog_created(self.dialog, self)
 
     # For the owner
 
+    def take_policy(self, policy: CallPolicy) -> bool:
+        """Hold the call to `policy`; False when the INVITE does not fit it and has been refused: 420 for an
+        extension that it must do without, 421 for one that it must have, 422 for too short a session. Before
+        anything else was answered.
+        """
+        if self.state is not CallState.EARLY:
+            return False
+        request = self.request
+        self.policy = policy
+        self.session_timer = SessionTimer(self, policy)
+        unusable = [tag for tag in request.require if tag not in policy.extensions]
+        offered = RELIABLE in request.supported or self._reliable
+        if unusable:
+            self._refuse(420, None, (("Unsupported", ", ".join(unusable)),))
+            return False
+        if policy.reliable_provisionals is ReliableProvisionals.REQUIRE:
+            if not offered:
+                self._refuse(421, None, (("Require", RELIABLE),))
+                return False
+            self._use_reliable()
+        refused = self.session_timer.refusal(request)
+        if refused is not None:
+            self._refuse(422, None, (("Min-SE", refused.get("Min-SE") or ""),))
+            return False
+        return True
+
     def ring(self, status: int = 180, sdp: bytes | None = None) -> None:
-        """Send a provisional answer, 183 with `sdp` for early media; without effect after the final one."""
-        if self.state is CallState.EARLY:
-            self._server.provisional(status, sdp, self.context.clock())
+        """Send a provisional answer, 183 with `sdp` for early media; without effect after the final one.
+
+        Reliably (RFC 3262) when one side insists on it, and with a session description whenever the peer can.
+        """
+        if self.state is not CallState.EARLY:
+            return
+        allowed = self.policy.reliable_provisionals is not ReliableProvisionals.OFF
+        if sdp is not None and allowed and RELIABLE in self.request.supported:
+            self._use_reliable()
+        if self._reliable and self.offer is None and sdp is None:
+            # The first reliable answer has to carry our offer (RFC 3262 section 5), and 100 will do.
+            return
+        self._server.provisional(status, sdp, self.context.clock())
 
     def answer(self, sdp: bytes) -> None:
         """200 with `sdp`: the answer, or the offer when the INVITE had none. Repeated until the ACK."""
-        if self.state is CallState.EARLY:
-            self.state = CallState.ANSWERED
-            self.established_dialog.confirmed = True
-            self._server.accept(sdp, self.context.clock())
+        if self.state is not CallState.EARLY:
+            return
+        if self._server.must_wait:
+            self._postponed = sdp
+            return
+        self._postponed = None
+        now = self.context.clock()
+        self.state = CallState.ANSWERED
+        self.established_dialog.confirmed = True
+        headers = (*self.policy.supported, *self.session_timer.answer_headers(self.request, now))
+        self._server.accept(sdp, now, headers=headers)
 
     def reject(
         self, status: int, reason_phrase: str | None = None, headers: Sequence[tuple[str, str]] = ()
@@ -100,7 +152,9 @@ class IncomingCall(Call):
 
     def receive_request(self, request: Request, transaction: ServerTransaction, now: float) -> None:
         """A request of the dialog; a BYE may come while the call still rings (section 15)."""
-        if self.state is CallState.EARLY and request.method == "BYE":
+        if request.method == "PRACK":
+            self._receive_prack(request, transaction, now)
+        elif self.state is CallState.EARLY and request.method == "BYE":
             transaction.respond(response_to(request, 200), now)
             self.on_cancel(request, now)
         else:
@@ -117,6 +171,37 @@ class IncomingCall(Call):
             else:
                 # Hung up meanwhile.
                 self._send_bye(now)
+
+    @property
+    def local_tag_for_answers(self) -> str | None:
+        """Ours, which the INVITE does not have yet."""
+        return self.local_tag
+
+    def _use_reliable(self) -> None:
+        if not self._reliable:
+            self._reliable = True
+            self._server.send_reliably(self._unacknowledged)
+
+    def _receive_prack(self, request: Request, transaction: ServerTransaction, now: float) -> None:
+        """RFC 3262 section 3. We have answered the only offer that there can be, so another is refused."""
+        try:
+            known = self._server.receive_prack(request, now)
+        except ParseError as error:
+            transaction.respond(response_to(request, 400, error.reason), now)
+            return
+        if not known:
+            transaction.respond(response_to(request, 481), now)
+            return
+        offers = self.offer is not None and session_description(request) is not None
+        transaction.respond(response_to(request, 488 if offers else 200), now)
+        if self._postponed is not None:
+            self.answer(self._postponed)
+
+    def _unacknowledged(self, now: float) -> None:
+        """A reliable provisional answer was never acknowledged (RFC 3262 section 3: 5xx)."""
+        if self.state is CallState.EARLY:
+            self._refuse(504, None, ())
+            self._notify(self.listener.on_failure, self, 504, "No PRACK", None)
 
     def _abandon(self, now: float) -> None:
         if self.state is CallState.EARLY:
@@ -136,6 +221,7 @@ class IncomingCall(Call):
     def _refuse(self, status: int, reason: str | None, headers: Sequence[tuple[str, str]]) -> None:
         now = self.context.clock()
         self.state = CallState.ENDED
+        self.session_timer.close()
         self._server.reject(status, now, reason=reason, headers=headers)
         self.context.call_ended(self)
         self._forget_dialog()

@@ -38,6 +38,11 @@ class InviteClientUser(Protocol):
         """The dialog that the first 2xx confirms or refreshes. Raises ParseError."""
         ...
 
+    def wants_another_attempt(self, response: Response) -> bool:
+        """Whether the INVITE is to be made again after this refusal, because `build_invite` has learnt from
+        it."""
+        ...
+
     def on_invite_progress(self, response: Response, now: float) -> None:
         """A provisional answer."""
         ...
@@ -126,7 +131,10 @@ class InviteClient:
             self._receive_provisional(response, now)
         elif status < 300:
             self._receive_success(response, now)
-        elif not self._cancelled and self._authenticator.take(response):
+        elif not self._cancelled and (
+            self._authenticator.take(response)
+            or (self._user is not None and self._user.wants_another_attempt(response))
+        ):
             # Section 22.2: again, with the same Call-ID and From tag.
             self._send(now)
         else:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from sip.body import SDP_CONTENT_TYPE
 from sip.message import Request, Response, response_to
+from sip.reliable_provisionals import ReliableSender
 from sip.server_transaction import InviteServerTransaction
 from sip.timers import Timer, TimerQueue, Timing
 
@@ -27,6 +28,7 @@ class InviteServer:
         "_interval",
         "_last_provisional",
         "_on_ack_timeout",
+        "_reliable",
         "_repeat",
         "_request",
         "_timers",
@@ -60,6 +62,7 @@ class InviteServer:
         self._give_up: Timer | None = None
         self._interval = timing.t1
         self._last_provisional: Response | None = None
+        self._reliable: ReliableSender | None = None
         self.cseq_number = request.cseq.number
         self.final_status: int | None = None
         self.provisional_status: int | None = None
@@ -77,12 +80,30 @@ class InviteServer:
             self.provisional_status = 100
             self._transaction.respond(response_to(self._request, 100), now)
 
+    def send_reliably(self, on_timeout: Callable[[float], None]) -> None:
+        """From now on provisional answers are reliable (RFC 3262); `on_timeout` when a PRACK never came."""
+        self._reliable = ReliableSender(
+            self.cseq_number, self._transmit_provisional, on_timeout, self._timers, self._timing
+        )
+
+    @property
+    def must_wait(self) -> bool:
+        """Whether a 2xx has to wait for the PRACK to a session description of ours (RFC 3262 section 3)."""
+        return self._reliable is not None and self._reliable.holds_description
+
+    def receive_prack(self, request: Request, now: float) -> bool:
+        """False when it acknowledges nothing of ours. Raises ParseError."""
+        return self._reliable is not None and self._reliable.acknowledge(request, now)
+
     def provisional(self, status: int, sdp: bytes | None, now: float) -> None:
         """101-199 with our tag and Contact; repeated each minute until the final answer."""
         if self._request is None or self._transaction is None:
             return
         self.provisional_status = status
         response = self._dialog_response(self._request, status, sdp)
+        if self._reliable is not None:
+            self._reliable.send(response, now)
+            return
         self._last_provisional = response
         self._transaction.respond(response, now)
         if self._repeat is not None:
@@ -141,6 +162,8 @@ class InviteServer:
         self._request = None
         self._last_provisional = None
         self._on_ack_timeout = None
+        if self._reliable is not None:
+            self._reliable.end()
 
     def _dialog_response(
         self,
@@ -159,7 +182,13 @@ class InviteServer:
             content_type=SDP_CONTENT_TYPE if sdp else None,
         )
 
+    def _transmit_provisional(self, response: Response, now: float) -> None:
+        if self._transaction is not None:
+            self._transaction.respond(response, now)
+
     def _end_provisional(self) -> None:
+        if self._reliable is not None:
+            self._reliable.end()
         self._last_provisional = None
         self._request = None
         if self._repeat is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sip.call_context import CallContext, via_value
 from sip.call_listener import Credentials
 from sip.challenge import Authenticator
+from sip.client_transaction import ClientTransaction
 from sip.dialog import MAX_FORWARDS
 from sip.flow import Flow
 from sip.identifiers import new_branch, new_call_id, new_tag
@@ -43,6 +44,7 @@ class OutOfDialogRequest:
         "_method",
         "_on_final",
         "_target",
+        "_transaction",
         "call_id",
         "cseq",
     )
@@ -67,6 +69,7 @@ class OutOfDialogRequest:
         self._authenticator = Authenticator(target.credentials)
         self._from_tag = new_tag()
         self._flow: Flow | None = None
+        self._transaction: ClientTransaction | None = None
         self.call_id = call_id or new_call_id()
         self.cseq = cseq
 
@@ -74,6 +77,11 @@ class OutOfDialogRequest:
         """Send the request on `flow`."""
         self._flow = flow
         self._transmit(flow, now)
+
+    def abandon(self) -> None:
+        """Nobody waits for the answer any more: it is not asked again."""
+        if self._transaction is not None:
+            self._transaction.terminate()
 
     def unreachable(self, now: float) -> None:
         """No way to the target exists: 503."""
@@ -115,4 +123,4 @@ class OutOfDialogRequest:
                 *self._authenticator.headers(self._method, target.request_uri),
             ],
         )
-        self._context.transactions.send_request(request, branch, flow, self, now)
+        self._transaction = self._context.transactions.send_request(request, branch, flow, self, now)

@@ -6,7 +6,8 @@ from sip.body import SDP_CONTENT_TYPE
 from sip.call import Call, dialog_headers
 from sip.call_context import CallContext
 from sip.call_listener import CallListener, CallState, OutboundTarget
-from sip.capabilities import SUPPORTED_EXTENSIONS, SUPPORTED_HEADER
+from sip.call_policy import ReliableProvisionals
+from sip.capabilities import RELIABLE
 from sip.dialog import MAX_FORWARDS, Dialog
 from sip.errors import ParseError
 from sip.flow import Flow
@@ -14,6 +15,7 @@ from sip.grammar import quote
 from sip.identifiers import new_call_id, new_tag
 from sip.invite_client import InviteClient
 from sip.message import Request, Response, response_to
+from sip.provisional_acknowledgement import ProvisionalAcknowledger
 from sip.server_transaction import ServerTransaction
 from sip.uri import SipUri
 
@@ -33,13 +35,14 @@ class OutgoingCall(Call):
         for uri in (target.request_uri, target.to_uri):
             SipUri.parse(uri)
         self._user = SipUri.parse(target.from_uri).user or ""
-        super().__init__(context, new_call_id(), flow, self._user, target.credentials)
+        super().__init__(context, new_call_id(), flow, self._user, target.credentials, target.policy)
         self.listener = listener
         self.target = target
         self._own_headers = self._headers_of_target()
         self._cseq = 0
         self._early: dict[str, Dialog] = {}
         self._invite = InviteClient(context, self, target.credentials)
+        self._acknowledger = ProvisionalAcknowledger(context, target.credentials)
 
     # For the owner
 
@@ -83,7 +86,12 @@ class OutgoingCall(Call):
         """The INVITE, outside of any dialog (RFC 3261 section 8.1.1)."""
         target = self.target
         self._cseq += 1
-        headers = (*self._own_headers, ("CSeq", f"{self._cseq} INVITE"), *self.dialog_headers)
+        headers = (
+            *self._own_headers,
+            *self.session_timer.request_headers(),
+            ("CSeq", f"{self._cseq} INVITE"),
+            *self.dialog_headers,
+        )
         return Request("INVITE", target.request_uri, headers, target.offer or b""), self.flow
 
     def invite_dialog(self, request: Request, response: Response) -> Dialog:
@@ -98,16 +106,37 @@ class OutgoingCall(Call):
         self.context.dialog_created(dialog, self)
         return dialog
 
+    @property
+    def local_tag_for_answers(self) -> str | None:
+        """None: every request of the peer's has our tag."""
+        return None
+
+    def wants_another_attempt(self, response: Response) -> bool:
+        """After a 422, for a longer session interval."""
+        return self.session_timer.raised(response)
+
     def on_invite_progress(self, response: Response, now: float) -> None:
-        """1xx: an early dialog per To tag (section 13.2.2.1), so that a request in it finds the call."""
+        """1xx: an early dialog per To tag (section 13.2.2.1), so that a request in it finds the call.
+
+        A reliable one is acknowledged by PRACK; repeated, or out of order, it is as if it had not come (RFC
+        3262 section 4).
+        """
         tag = response.to_tag
+        due = self._acknowledger.is_due(response)
+        if due is None:
+            return
         if tag is not None and response.status > 100 and tag not in self._early:
             self._add_early_dialog(tag, response)
+        dialog = self._early.get(tag or "")
+        if due and dialog is not None:
+            self._acknowledger.acknowledge(response, dialog, self.flow, now)
         self._notify(self.listener.on_progress, self, response)
 
     def on_invite_success(self, response: Response, now: float) -> None:
         """The call is up; the ACK has been sent."""
         self.state = CallState.ESTABLISHED
+        self.learn_peer(response)
+        self.session_timer.agreed(response, now)
         self._notify(self.listener.on_answer, self, response)
 
     def on_invite_failure(self, status: int, reason: str, response: Response | None, now: float) -> None:
@@ -136,8 +165,9 @@ class OutgoingCall(Call):
             *self.context.user_agent_headers,
             *target.headers,
         ]
-        if SUPPORTED_EXTENSIONS:
-            headers.append(SUPPORTED_HEADER)
+        headers.extend(target.policy.supported)
+        if target.policy.reliable_provisionals is ReliableProvisionals.REQUIRE:
+            headers.append(("Require", RELIABLE))
         if target.offer is not None:
             headers.append(("Content-Type", SDP_CONTENT_TYPE))
         return Request("INVITE", target.request_uri, headers).headers

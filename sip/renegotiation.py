@@ -104,7 +104,12 @@ class Renegotiation:
         dialog = call.established_dialog
         flow = self._context.flow_for(dialog, call.flow)
         request = dialog.new_request("INVITE")
-        for name, value in (*call.dialog_headers, ("Content-Type", SDP_CONTENT_TYPE)):
+        for name, value in (
+            *call.dialog_headers,
+            *call.policy.supported,
+            *call.session_timer.request_headers(),
+            ("Content-Type", SDP_CONTENT_TYPE),
+        ):
             request.add(name, value)
         sdp: Offer = self._ours.sdp if self._ours is not None else b""
         request.body = sdp if isinstance(sdp, bytes) else sdp()
@@ -116,11 +121,16 @@ class Renegotiation:
         dialog.refresh_target(response)
         return dialog
 
+    def wants_another_attempt(self, response: Response) -> bool:
+        """After a 422, for a longer session interval."""
+        return self._call.session_timer.raised(response)
+
     def on_invite_progress(self, response: Response, now: float) -> None:
         """Nothing changes before the final answer."""
 
     def on_invite_success(self, response: Response, now: float) -> None:
         """The peer agreed."""
+        self._call.session_timer.agreed(response, now)
         on_result = self._finish_ours()
         if on_result is not None:
             self._call.guard(on_result, response.status, response)
@@ -161,6 +171,10 @@ class Renegotiation:
             headers = (("Retry-After", str(random.randint(0, 10))),)
             transaction.respond(response_to(request, 500, headers=headers), now)
         else:
+            refused = self._call.session_timer.refusal(request)
+            if refused is not None:
+                transaction.respond(refused, now)
+                return
             self._call.established_dialog.refresh_target(request)
             self._open_request(request, transaction, now)
 
@@ -179,14 +193,15 @@ class Renegotiation:
         now = self._context.clock()
         server, update = self._server, self._update
         self._open = self._server = self._update = None
+        timer_headers = self._call.session_timer.answer_headers(offered.request, now)
         if server is not None:
             self._unacknowledged[server.cseq_number] = (server, offered)
-            server.accept(sdp, now)
+            server.accept(sdp, now, headers=timer_headers)
         elif update is not None:
             response = response_to(
                 offered.request,
                 200,
-                headers=self._call.dialog_headers,
+                headers=(*self._call.dialog_headers, *self._call.policy.supported, *timer_headers),
                 body=sdp,
                 content_type=SDP_CONTENT_TYPE,
             )

@@ -19,10 +19,6 @@ _OWN_REFUSAL = {
     # Declined rather than unknown: a PBX that tries a transfer must hear that this call cannot be
     # transferred.
     "REFER": 603,
-    # RFC 3262 section 3: we never send a provisional answer reliably, so no PRACK can match.
-    "PRACK": 481,
-    # RFC 6665 section 4.1.3: not 481, which some peers take for the end of the call.
-    "NOTIFY": 489,
 }
 
 

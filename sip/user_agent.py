@@ -178,7 +178,11 @@ class UserAgent:
                 request.send(flow, self._clock())
 
         self._transports.resolve(target.host, target.port, target.transport, found)
-        return await done
+        try:
+            return await done
+        except asyncio.CancelledError:
+            request.abandon()
+            raise
 
     def local_host_for(self, peer_host: str) -> str:
         """Our address as `peer_host` should use it, for SDP: the public host, or the local one that reaches

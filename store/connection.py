@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
@@ -135,6 +136,13 @@ class Database:
         with _own_errors():
             async with self.engine.connect() as connection:
                 yield connection
+
+    def now(self) -> sa.ColumnElement[int]:
+        """Microseconds since 1970 UTC by the clock that all who use this database share."""
+        if self.dialect.name == "postgresql":
+            seconds = sa.extract("epoch", sa.func.clock_timestamp())
+            return sa.cast(seconds * 1_000_000, sa.BigInteger)
+        return sa.literal(time.time_ns() // 1_000, sa.BigInteger)
 
     def insert(self, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
         """An INSERT that knows `on_conflict_do_update` and `on_conflict_do_nothing`, in the right dialect."""

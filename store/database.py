@@ -14,10 +14,14 @@ from store.folders import FolderRepository
 from store.idempotency import IdempotencyRepository
 from store.inventory import InventoryRepository
 from store.keys import KeyRepository
+from store.leaderships import LeadershipRepository
+from store.nodes import NodeRepository
 from store.numbers import NumberRepository
 from store.organizations import OrganizationRepository
 from store.outbox import Outbox
+from store.revisions import RevisionRepository
 from store.trunks import TrunkRepository
+from store.webhook_deliveries import WebhookDeliveryRepository
 from store.webhook_endpoints import WebhookEndpointRepository
 from store.webhook_queue import WebhookQueue
 
@@ -39,9 +43,13 @@ class Store:
         self.campaigns = CampaignRepository(database)
         self.campaign_contacts = CampaignContactRepository(database)
         self.attempts = AttemptRepository(database)
+        self.nodes = NodeRepository(database)
+        self.leaderships = LeadershipRepository(database)
+        self.revisions = RevisionRepository(database)
         self.idempotency = IdempotencyRepository(database)
         self.outbox = Outbox(database)
         self.webhook_endpoints = WebhookEndpointRepository(database)
+        self.webhook_deliveries = WebhookDeliveryRepository(database)
         self.engine_removals = EngineRemovalRepository(database)
         self.webhook_queue = WebhookQueue(database)
 

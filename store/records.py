@@ -128,11 +128,13 @@ class PhoneNumber:
     managed: bool = False  # from the operator's stock; otherwise the customer's own
     # url, secret, timeout_ms: who is asked before a call to this number is answered
     precall_webhook: dict[str, Any] | None = None
+    max_concurrent_calls: int | None = None  # both directions, all nodes; None: no limit
 
 
 class TrunkTransport(StrEnum):
     UDP = "udp"
     TCP = "tcp"
+    TLS = "tls"
 
 
 class NumberFormat(StrEnum):
@@ -181,6 +183,68 @@ class SrtpKeying(StrEnum):
     DTLS = "dtls"
 
 
+class SessionTimerUse(StrEnum):
+    """Session timers (RFC 4028) on a trunk's calls: never, when the far side asks, or asked for by us."""
+
+    OFF = "off"
+    ALLOW = "allow"
+    ALWAYS = "always"
+
+
+class ReliableProvisionals(StrEnum):
+    """Reliable provisional answers (100rel, RFC 3262): never, where one side asks, or always."""
+
+    OFF = "off"
+    ALLOW = "allow"
+    REQUIRE = "require"
+
+
+class EarlyMedia(StrEnum):
+    """What becomes of a session description before the answer to a call of ours: nothing, or the media path
+    is made at once. Nobody hears early media, and no recording holds it.
+    """
+
+    IGNORE = "ignore"
+    CONNECT = "connect"
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkSignalling:
+    """How calls over a trunk are signalled. `session_expires` is what we ask for and `min_session_expires`
+    the least that we take, both in seconds.
+    """
+
+    session_timer: SessionTimerUse = SessionTimerUse.ALLOW
+    session_expires: int = 1800
+    min_session_expires: int = 90
+    reliable_provisionals: ReliableProvisionals = ReliableProvisionals.ALLOW
+    early_media: EarlyMedia = EarlyMedia.IGNORE
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkTls:
+    """TLS towards a trunk. `ca`, `certificate` and `private_key` are PEM text; without a `ca` the system's
+    authorities are believed. `server_name` is for SNI and must be in the far side's certificate.
+    """
+
+    ca: str | None = None
+    server_name: str | None = None
+    min_version: str = "1.2"
+    certificate: str | None = None
+    private_key: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkRegistration:
+    """Our REGISTER to a trunk: `expires` is what we ask for in seconds; user and domain of the address of
+    record are the digest user and the host of `outbound.address` unless given.
+    """
+
+    expires: int = 300
+    username: str | None = None
+    domain: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class TrunkInbound:
     """Who may send calls: source networks in CIDR form. Empty means that the trunk takes no calls."""
@@ -197,6 +261,9 @@ class TrunkOutbound:
     auth_username: str | None = None
     auth_password: str | None = None
     from_host: str | None = None
+    tls: TrunkTls | None = None
+    registration: TrunkRegistration | None = None
+    probe_interval: int = 0  # seconds between two OPTIONS; 0: none are sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +283,8 @@ class Trunk:
     media_encryption: MediaEncryption = MediaEncryption.ALLOW
     srtp_keying: SrtpKeying = SrtpKeying.SDES
     symmetric: SymmetricRtp = SymmetricRtp.AUTO
+    signalling: TrunkSignalling = TrunkSignalling()
+    max_concurrent_calls: int | None = None  # both directions, all nodes; None: no limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +359,7 @@ class CallRecord:
     answered_by: str | None = None  # human, machine or unknown; None when nobody looked
     recording_status: RecordingStatus = RecordingStatus.NONE
     recording_file: RecordingFile | None = None
+    node_id: str | None = None  # the gateway that has the call
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,20 @@ from store.connection import Database
 from store.errors import MissingRowError
 from store.records import (
     DtmfMode,
+    EarlyMedia,
     MediaEncryption,
     NumberFormat,
     Page,
+    ReliableProvisionals,
+    SessionTimerUse,
     SrtpKeying,
     SymmetricRtp,
     Trunk,
     TrunkInbound,
     TrunkOutbound,
+    TrunkRegistration,
+    TrunkSignalling,
+    TrunkTls,
     TrunkTransport,
 )
 from store.tables import trunks
@@ -84,7 +90,9 @@ class TrunkRepository:
 
 
 def _row(trunk: Trunk) -> dict[str, Any]:
-    inbound, outbound = trunk.inbound, trunk.outbound
+    inbound, outbound, signalling = trunk.inbound, trunk.outbound, trunk.signalling
+    tls = None if outbound is None else outbound.tls
+    registration = None if outbound is None else outbound.registration
     return {
         "id": trunk.id,
         "organization_id": trunk.organization_id,
@@ -97,6 +105,9 @@ def _row(trunk: Trunk) -> dict[str, Any]:
         "outbound_auth_username": None if outbound is None else outbound.auth_username,
         "outbound_auth_password": None if outbound is None else outbound.auth_password,
         "outbound_from_host": None if outbound is None else outbound.from_host,
+        "outbound_tls": None if tls is None else to_json(tls),
+        "outbound_registration": None if registration is None else to_json(registration),
+        "outbound_probe_interval": 0 if outbound is None else outbound.probe_interval,
         "number_format": trunk.number_format.value,
         "default_country": trunk.default_country,
         "codecs": to_json(trunk.codecs),
@@ -105,6 +116,12 @@ def _row(trunk: Trunk) -> dict[str, Any]:
         "media_encryption": trunk.media_encryption.value,
         "srtp_keying": trunk.srtp_keying.value,
         "symmetric": trunk.symmetric.value,
+        "session_timer": signalling.session_timer.value,
+        "session_expires": signalling.session_expires,
+        "min_session_expires": signalling.min_session_expires,
+        "reliable_provisionals": signalling.reliable_provisionals.value,
+        "early_media": signalling.early_media.value,
+        "max_concurrent_calls": trunk.max_concurrent_calls,
     }
 
 
@@ -120,6 +137,11 @@ def _record(row: sa.Row[Any]) -> Trunk:
             auth_username=row.outbound_auth_username,
             auth_password=row.outbound_auth_password,
             from_host=row.outbound_from_host,
+            tls=None if row.outbound_tls is None else TrunkTls(**from_json(row.outbound_tls)),
+            registration=None
+            if row.outbound_registration is None
+            else TrunkRegistration(**from_json(row.outbound_registration)),
+            probe_interval=row.outbound_probe_interval,
         )
     return Trunk(
         id=row.id,
@@ -137,4 +159,12 @@ def _record(row: sa.Row[Any]) -> Trunk:
         media_encryption=MediaEncryption(row.media_encryption),
         srtp_keying=SrtpKeying(row.srtp_keying),
         symmetric=SymmetricRtp(row.symmetric),
+        signalling=TrunkSignalling(
+            session_timer=SessionTimerUse(row.session_timer),
+            session_expires=row.session_expires,
+            min_session_expires=row.min_session_expires,
+            reliable_provisionals=ReliableProvisionals(row.reliable_provisionals),
+            early_media=EarlyMedia(row.early_media),
+        ),
+        max_concurrent_calls=row.max_concurrent_calls,
     )

@@ -161,35 +161,61 @@ _SETTLE = (
 
 
 def _promotion() -> sa.Update:
-    """Make the first pending delivery of a lane due, unless it is already."""
+    """Make the first pending delivery of a lane due, unless one of the lane is already."""
     lane = webhook_deliveries.alias("lane")
-    first = (
+    mine = (
+        lane.c.state == sa.literal_column(f"'{DeliveryState.PENDING}'"),
+        lane.c.subject_id == sa.bindparam("of_subject"),
+        lane.c.endpoint_id == sa.bindparam("of_endpoint"),
+    )
+    first = sa.select(sa.func.min(lane.c.sequence)).where(*mine).scalar_subquery()
+    due = sa.exists().where(*mine, lane.c.next_attempt_at.is_not(None))
+    return (
+        webhook_deliveries.update()
+        .where(webhook_deliveries.c.sequence == first, ~due)
+        .values(next_attempt_at=sa.bindparam("due_at"))
+    )
+
+
+def _promotion_of_all() -> sa.Update:
+    """The same for every lane of an endpoint."""
+    lane, head = webhook_deliveries.alias("lane"), webhook_deliveries.alias("head")
+    pending: sa.ColumnElement[str] = sa.literal_column(f"'{DeliveryState.PENDING}'")
+    firsts = (
         sa.select(sa.func.min(lane.c.sequence))
-        .where(
-            lane.c.state == sa.literal_column(f"'{DeliveryState.PENDING}'"),
-            lane.c.subject_id == sa.bindparam("of_subject"),
-            lane.c.endpoint_id == sa.bindparam("of_endpoint"),
-        )
-        .scalar_subquery()
+        .where(lane.c.state == pending, lane.c.endpoint_id == sa.bindparam("of_endpoint"))
+        .group_by(lane.c.subject_id)
+    )
+    due = sa.exists().where(
+        head.c.state == pending,
+        head.c.subject_id == webhook_deliveries.c.subject_id,
+        head.c.endpoint_id == sa.bindparam("of_endpoint"),
+        head.c.next_attempt_at.is_not(None),
     )
     return (
         webhook_deliveries.update()
-        .where(webhook_deliveries.c.sequence == first, webhook_deliveries.c.next_attempt_at.is_(None))
+        .where(webhook_deliveries.c.sequence.in_(firsts), ~due)
         .values(next_attempt_at=sa.bindparam("due_at"))
     )
 
 
 _PROMOTE = _promotion()
+_PROMOTE_ALL = _promotion_of_all()
 
 
 async def promote(connection: AsyncConnection, lanes: Sequence[tuple[str, str]], at: datetime) -> None:
-    """Make the first pending delivery of each lane (subject, endpoint) due."""
+    """Make the first pending delivery of each lane (subject, endpoint) due, where none is."""
     rows = [
         {"of_subject": subject, "of_endpoint": endpoint, "due_at": to_microseconds(at)}
         for subject, endpoint in lanes
     ]
     if rows:
         await connection.execute(_PROMOTE, rows)
+
+
+async def promote_all(connection: AsyncConnection, endpoint_id: str, at: datetime) -> None:
+    """The same for all lanes of an endpoint."""
+    await connection.execute(_PROMOTE_ALL, {"of_endpoint": endpoint_id, "due_at": to_microseconds(at)})
 
 
 def _lane(result: DeliveryResult) -> dict[str, Any]:

@@ -76,6 +76,7 @@ class WebhookDelivery:
     event_id: str
     event: str
     subject_id: str
+    payload: str
     state: DeliveryState
     attempts: int
     created_at: datetime
@@ -84,6 +85,16 @@ class WebhookDelivery:
     last_status: int | None = None
     last_error: str | None = None
     finished_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryFilter:
+    """Which deliveries to list; None means "any"."""
+
+    state: DeliveryState | None = None
+    event: str | None = None
+    event_id: str | None = None
+    subject_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.postgres_server import PostgresServer
+from tests.support.redis_server import RedisServer
 
 TESTS = Path(__file__).parent
 END_TO_END = TESTS / "e2e"
@@ -62,6 +63,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def postgres() -> Iterator[PostgresServer]:
     """A PostgreSQL server, started when the first test asks for it."""
     server = PostgresServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """A Redis server, started when the first test asks for it. Tests that need it empty ask for `redis`."""
+    server = RedisServer()
     try:
         server.start()
         yield server

@@ -34,17 +34,18 @@ FAILURE_PAUSE_S = 1.0  # when the database is away
 COUNT_INTERVAL_S = 5.0
 # An endpoint that did not answer gets so many requests at a time until it does.
 UNRESPONSIVE_LIMIT = 1
-LEASE_MARGIN_S = 50.0  # beyond an attempt's time-out: for the database to take the result
+LEASE_MARGIN_S = 20.0  # beyond an attempt's time-out: for the database to take the result
 
 
 @dataclass(frozen=True, slots=True)
 class DeliverySettings:
-    """`concurrency` requests at a time, to one endpoint `endpoint_concurrency`."""
+    """`timeout_s` is the sender's. `concurrency` requests are made at a time, to one endpoint
+    `endpoint_concurrency` of them.
+    """
 
     timeout_s: float = 10.0
     concurrency: int = 64
     endpoint_concurrency: int = 8
-    allow_private: bool = False
 
 
 def delivery_settings(section: WebhooksSection) -> DeliverySettings:
@@ -53,7 +54,6 @@ def delivery_settings(section: WebhooksSection) -> DeliverySettings:
         timeout_s=section.timeout,
         concurrency=section.concurrency,
         endpoint_concurrency=section.endpoint_concurrency,
-        allow_private=section.allow_private,
     )
 
 
@@ -63,6 +63,7 @@ class WebhookDeliverer(BackgroundTask):
     def __init__(
         self,
         queue: WebhookQueue,
+        sender: WebhookSender,
         settings: DeliverySettings,
         metrics: GatewayMetrics,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -74,9 +75,7 @@ class WebhookDeliverer(BackgroundTask):
         self._metrics = metrics
         self._now = now
         self._random = random
-        self._sender = WebhookSender(
-            timeout_s=settings.timeout_s, allow_private=settings.allow_private, now=now
-        )
+        self._sender = sender
         self._name_of_claims = uuid7()
         self._lease = timedelta(seconds=settings.timeout_s + LEASE_MARGIN_S)
         self._work = asyncio.Event()
@@ -106,7 +105,6 @@ class WebhookDeliverer(BackgroundTask):
         with suppress(StoreError):
             await self._settle()
             await self._queue.release(self._name_of_claims, self._now())
-        await self._sender.close()
 
     async def _run(self) -> None:
         while True:

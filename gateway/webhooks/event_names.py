@@ -24,6 +24,9 @@ class EventName(StrEnum):
     BATCH_COMPLETED = "batch.completed"
 
 
+TEST_EVENT = "webhook.test"
+"""What the test of an endpoint sends; nobody can subscribe to it."""
+
 EVENT_OF_STATUS: dict[CallStatus, EventName] = {
     CallStatus.RINGING: EventName.CALL_RINGING,
     CallStatus.IN_PROGRESS: EventName.CALL_STARTED,

@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 
 import aiohttp
 
-from gateway.public_address import PrivateAddressError, PublicResolver, url_problem
+from gateway.public_address import PrivateAddressError, guarded_session, url_problem
 from gateway.webhooks.retry_schedule import Answer, retry_after
 from gateway.webhooks.signature import signed_headers
 from store.webhook_records import WebhookEndpoint
@@ -25,7 +25,13 @@ READ_BYTES = 16_384  # of the answer, so that the connection can be used again
 class WebhookSender:
     """Holds the connections. `close` it."""
 
-    def __init__(self, *, timeout_s: float, allow_private: bool, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        *,
+        timeout_s: float,
+        allow_private: bool,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._timeout_s = timeout_s
         self._allow_private = allow_private
         self._now = now
@@ -55,17 +61,7 @@ class WebhookSender:
 
     async def _post(self, url: str, headers: dict[str, str], body: bytes) -> Answer:
         if self._session is None:
-            connector = aiohttp.TCPConnector(
-                resolver=PublicResolver(allow_private=self._allow_private), limit=0
-            )
-            # No environment: a proxy of ours would resolve names by itself. No cookies between customers.
-            self._session = aiohttp.ClientSession(
-                connector=connector,
-                trust_env=False,
-                auto_decompress=False,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None),
-            )
+            self._session = guarded_session(allow_private=self._allow_private)
         async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as response:
             await response.content.read(READ_BYTES)
             status = response.status

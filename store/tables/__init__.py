@@ -8,6 +8,7 @@ from store.tables.accounts import api_keys, idempotency_keys, organizations
 from store.tables.agents import agents
 from store.tables.batch import batch_attempts, batch_calls, batch_contacts
 from store.tables.calls import UNFINISHED_STATUSES, call_timeline, calls
+from store.tables.cluster import leaderships, nodes, revisions
 from store.tables.contacts import contacts, folders
 from store.tables.engine_removals import engine_removals
 from store.tables.schema import metadata
@@ -27,10 +28,13 @@ __all__ = [
     "engine_removals",
     "folders",
     "idempotency_keys",
+    "leaderships",
     "metadata",
+    "nodes",
     "number_inventory",
     "organizations",
     "phone_numbers",
+    "revisions",
     "trunks",
     "webhook_deliveries",
     "webhook_endpoints",

@@ -17,6 +17,14 @@ BOTH = {
         "auth_username": "user",
         "auth_password": "hunter2",
         "from_host": "example.com",
+        "registration": {"expires": 120, "domain": "example.org"},
+        "probe_interval": 30,
+    },
+    "signalling": {
+        "session_timer": "always",
+        "session_expires": 600,
+        "reliable_provisionals": "require",
+        "early_media": "connect",
     },
     "number_format": "national",
     "default_country": "de",
@@ -39,6 +47,16 @@ async def test_a_trunk_with_both_sides(world: World) -> None:
         "auth_username": "user",
         "auth_password_set": True,
         "from_host": "example.com",
+        "tls": None,
+        "registration": {"expires": 120, "username": None, "domain": "example.org"},
+        "probe_interval": 30,
+    }
+    assert trunk["signalling"] == {
+        "session_timer": "always",
+        "session_expires": 600,
+        "min_session_expires": 90,
+        "reliable_provisionals": "require",
+        "early_media": "connect",
     }
     assert trunk["inbound"]["allowed_addresses"][1] == "2001:db8::/48"
     assert (trunk["number_format"], trunk["default_country"]) == ("national", "DE")
@@ -110,6 +128,22 @@ def outbound(**fields: Any) -> dict[str, Any]:
         (outbound() | {"srtp_keying": "zrtp"}, "srtp_keying"),
         (outbound() | {"symmetric": "perhaps"}, "symmetric"),
         (outbound() | {"codecs": ["PCMU", "PCMU"]}, "codecs"),
+        (outbound() | {"signalling": {"session_timer": "sometimes"}}, "signalling.session_timer"),
+        (outbound() | {"signalling": {"session_expires": 60}}, "signalling.session_expires"),
+        (
+            outbound() | {"signalling": {"session_expires": 100, "min_session_expires": 200}},
+            "signalling.min_session_expires",
+        ),
+        (outbound(probe_interval=3), "outbound.probe_interval"),
+        (outbound(registration={}), "outbound.registration.username"),
+        (outbound(registration={"expires": 5}), "outbound.registration.expires"),
+        (outbound(tls={}), "outbound.tls"),
+        (outbound(transport="tls", tls={"ca": "nonsense"}), "outbound.tls.ca"),
+        (outbound(transport="tls", tls={"certificate": "x"}), "outbound.tls.private_key"),
+        (
+            outbound(transport="tls", tls={"certificate": "x", "private_key": "y"}),
+            "outbound.tls.certificate",
+        ),
         (outbound() | {"colour": "red"}, "colour"),
     ],
 )

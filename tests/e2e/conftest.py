@@ -19,7 +19,8 @@ from tests.e2e.leaks import assert_calls_gone, assert_nothing_left
 from tests.e2e.parties import Parties
 from tests.e2e.softphones import write_speech
 
-UNLIMITED = {"TRUNKLINE_HTTP_RATE_LIMIT_PER_MINUTE": "0"}  # tests poll faster than a customer may
+# Tests poll faster than a customer may, and their web servers are on loopback.
+UNLIMITED = {"TRUNKLINE_HTTP_RATE_LIMIT_PER_MINUTE": "0", "TRUNKLINE_WEBHOOKS_ALLOW_PRIVATE": "true"}
 
 _servers: list[ServerProcess] = []
 

@@ -77,6 +77,16 @@ def test_no_answer_is_408_and_a_broken_flow_503() -> None:
     assert broken.outcomes == [(503, False)]
 
 
+def test_an_abandoned_request_is_not_repeated() -> None:
+    bench = Bench()
+    bench.sent()
+    bench.request.abandon()
+    bench.harness.advance(33)
+    assert bench.harness.flow.take() == []
+    assert bench.outcomes == []
+    assert bench.harness.endpoint.transactions.client_transactions == 0
+
+
 def test_malformed_uri_is_refused_before_anything_is_sent() -> None:
     with pytest.raises(ParseError):
         OutOfDialogRequest(Harness().endpoint, "OPTIONS", target(request_uri="nonsense"), lambda *_: None)

@@ -53,7 +53,7 @@ def test_required_extension_we_do_not_know_gets_420_that_names_it() -> None:
     response = refusal(request, "tag")
     assert response is not None
     assert response.status == 420
-    assert response.get("Unsupported") == "100rel, replaces, x-own"
+    assert response.get("Unsupported") == "replaces, x-own"
 
 
 def test_replaces_header_without_require_is_ignored() -> None:

@@ -9,13 +9,19 @@ from store.errors import ConstraintError, MissingRowError
 from store.identifiers import uuid7
 from store.records import (
     DtmfMode,
+    EarlyMedia,
     MediaEncryption,
     NumberFormat,
     Organization,
+    ReliableProvisionals,
+    SessionTimerUse,
     SrtpKeying,
     SymmetricRtp,
     TrunkInbound,
     TrunkOutbound,
+    TrunkRegistration,
+    TrunkSignalling,
+    TrunkTls,
     TrunkTransport,
 )
 from tests.store.samples import later, number, trunk
@@ -25,7 +31,19 @@ async def test_a_trunk_comes_back_as_it_was_put_in(store: Store, organization: O
     full = trunk(
         organization.id,
         inbound=TrunkInbound(("198.51.100.0/24", "2001:db8::/32")),
-        outbound=TrunkOutbound("sip.example.com:5080", TrunkTransport.TCP, "user", "secret", "example.com"),
+        outbound=TrunkOutbound(
+            "sip.example.com:5080",
+            TrunkTransport.TLS,
+            "user",
+            "secret",
+            "example.com",
+            TrunkTls("ca", "sip.example.com", "1.3", "certificate", "key"),
+            TrunkRegistration(120, "user", "example.org"),
+            30,
+        ),
+        signalling=TrunkSignalling(
+            SessionTimerUse.ALWAYS, 600, 120, ReliableProvisionals.REQUIRE, EarlyMedia.CONNECT
+        ),
         number_format=NumberFormat.NATIONAL,
         default_country="DE",
         codecs=("PCMA",),

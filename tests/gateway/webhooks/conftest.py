@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from gateway.metrics import GatewayMetrics
 from gateway.webhooks.deliverer import DeliverySettings, WebhookDeliverer
+from gateway.webhooks.sender import WebhookSender
 from store import Store
 from store.identifiers import uuid7
 from store.records import Organization
@@ -23,7 +24,7 @@ from tests.store.samples import T0, endpoint, outbox_event
 from tests.support.postgres_server import postgres_store_on
 from tests.support.webhook_receiver import WebhookReceiver
 
-SETTINGS = DeliverySettings(allow_private=True, timeout_s=5.0)
+SETTINGS = DeliverySettings(timeout_s=5.0)
 
 
 class Post:
@@ -38,14 +39,27 @@ class Post:
         self.registry = CollectorRegistry()
         self.metrics = GatewayMetrics(self.registry)
         self.deliverers: list[WebhookDeliverer] = []
+        self.senders: list[WebhookSender] = []
         self.others: list[WebhookReceiver] = []
 
-    def deliverer(self, settings: DeliverySettings = SETTINGS) -> WebhookDeliverer:
+    def sender(self, timeout_s: float = 5.0, *, allow_private: bool = True) -> WebhookSender:
+        made = WebhookSender(timeout_s=timeout_s, allow_private=allow_private, now=lambda: self.now)
+        self.senders.append(made)
+        return made
+
+    def deliverer(
+        self, settings: DeliverySettings = SETTINGS, *, allow_private: bool = True
+    ) -> WebhookDeliverer:
         """As of another node each time."""
         if self.deliverers:
             self.metrics = GatewayMetrics(CollectorRegistry())
         made = WebhookDeliverer(
-            self.store.webhook_queue, settings, self.metrics, lambda: self.now, lambda: 0.5
+            self.store.webhook_queue,
+            self.sender(settings.timeout_s, allow_private=allow_private),
+            settings,
+            self.metrics,
+            lambda: self.now,
+            lambda: 0.5,
         )
         self.deliverers.append(made)
         return made
@@ -124,5 +138,7 @@ async def post(store: Store) -> AsyncIterator[Post]:
     yield made
     for deliverer in made.deliverers:
         await deliverer.close()
+    for sender in made.senders:
+        await sender.close()
     for receiver in (made.receiver, *made.others):
         await receiver.stop()

@@ -1,0 +1,72 @@
+"""What the outbound side and the signalling of a new trunk must fulfil. Each failure names the field."""
+
+from __future__ import annotations
+
+from gateway.errors import InvalidRequestError
+from sip.tls_settings import MINIMUM_VERSIONS, TlsClientSettings, TlsSettingsError
+from store.records import TrunkOutbound, TrunkSignalling, TrunkTls, TrunkTransport
+
+# RFC 4028 section 4: no session interval may be shorter.
+SHORTEST_SESSION_S = 90
+LONGEST_SESSION_S = 86_400
+REGISTRATION_S = (60, 86_400)
+PROBE_S = (5, 3_600)
+
+
+def check_signalling(signalling: TrunkSignalling) -> None:
+    """Raises `InvalidRequestError`."""
+    if not SHORTEST_SESSION_S <= signalling.session_expires <= LONGEST_SESSION_S:
+        raise InvalidRequestError(
+            f"The session interval goes from {SHORTEST_SESSION_S} to {LONGEST_SESSION_S} seconds.",
+            field="signalling.session_expires",
+        )
+    if not SHORTEST_SESSION_S <= signalling.min_session_expires <= signalling.session_expires:
+        raise InvalidRequestError(
+            f"The shortest session interval goes from {SHORTEST_SESSION_S} seconds to session_expires.",
+            field="signalling.min_session_expires",
+        )
+
+
+def check_outbound_extras(outbound: TrunkOutbound) -> None:
+    """TLS, registration and probes. Raises `InvalidRequestError`."""
+    low, high = PROBE_S
+    if outbound.probe_interval != 0 and not low <= outbound.probe_interval <= high:
+        raise InvalidRequestError(
+            f"Probes go out every {low} to {high} seconds, or never (0).", field="outbound.probe_interval"
+        )
+    registration = outbound.registration
+    if registration is not None:
+        low, high = REGISTRATION_S
+        if not low <= registration.expires <= high:
+            raise InvalidRequestError(
+                f"A registration lasts {low} to {high} seconds.", field="outbound.registration.expires"
+            )
+        if registration.username is None and outbound.auth_username is None:
+            raise InvalidRequestError(
+                "A registration needs a username, or auth_username.", field="outbound.registration.username"
+            )
+    if outbound.tls is not None:
+        if outbound.transport is not TrunkTransport.TLS:
+            raise InvalidRequestError("tls goes with transport tls.", field="outbound.tls")
+        _check_tls(outbound.tls)
+
+
+def tls_settings(tls: TrunkTls | None) -> TlsClientSettings:
+    """A trunk's TLS as the transport takes it."""
+    if tls is None:
+        return TlsClientSettings()
+    return TlsClientSettings(tls.ca, tls.server_name, tls.min_version, tls.certificate, tls.private_key)
+
+
+def _check_tls(tls: TrunkTls) -> None:
+    if tls.min_version not in MINIMUM_VERSIONS:
+        raise InvalidRequestError(
+            f"The version is one of {', '.join(MINIMUM_VERSIONS)}.", field="outbound.tls.min_version"
+        )
+    if (tls.certificate is None) != (tls.private_key is None):
+        missing = "private_key" if tls.private_key is None else "certificate"
+        raise InvalidRequestError("certificate and private_key go together.", field=f"outbound.tls.{missing}")
+    try:
+        tls_settings(tls).context()
+    except TlsSettingsError as error:
+        raise InvalidRequestError(str(error), field=f"outbound.tls.{error.field}") from error
