@@ -70,7 +70,6 @@ from routing.inbound import InboundQuery, decide_inbound
 from routing.outbound import OutboundQuery, decide_outbound
 from sip.user_agent import IncomingCall, Listen, OptionsReply, UserAgent, UserAgentConfig
 from store.database import Store
-from store.identifiers import uuid7
 from store.records import CallDirection, CallRecord
 from store.writer import CallWriter
 
@@ -251,7 +250,7 @@ class Gateway:
         )
         self._dialer = Dialer(
             DialServices(
-                node=uuid7(),
+                node=self.cluster.node.id,
                 store=store,
                 journal=CampaignJournal(store),
                 calls=self.calls,
