@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,15 +22,22 @@ from control_api.schemas_trunks import (
     render_probe,
     render_trunk,
 )
+from control_api.services import TrunkStatuses
 from gateway.directory import Directory
 from gateway.numbers.service import NumberService
+from store.records import Trunk
 
 TAG = "trunks"
 
 
-def trunks_router(prefix: str, directory: Directory, numbers: NumberService) -> APIRouter:
+def trunks_router(
+    prefix: str, directory: Directory, statuses: TrunkStatuses, numbers: NumberService
+) -> APIRouter:
     """The routes under `{prefix}/trunks`."""
     router = APIRouter(prefix=f"{prefix}/trunks", tags=[TAG], route_class=ApiRoute)
+
+    def render(trunk: Trunk) -> dict[str, Any]:
+        return render_trunk(trunk, statuses.status(trunk.id))
 
     @router.post(
         "",
@@ -40,7 +49,7 @@ def trunks_router(prefix: str, directory: Directory, numbers: NumberService) -> 
     async def create_trunk(request: Request, body: TrunkCreate) -> Response:
         """Make a SIP trunk. It counts from the next call on; its password is never shown again."""
         trunk = await directory.create_trunk(organization_of(request), body.to_new())
-        return single(request, render_trunk(trunk), 201)
+        return single(request, render(trunk), 201)
 
     @router.get(
         "",
@@ -51,7 +60,7 @@ def trunks_router(prefix: str, directory: Directory, numbers: NumberService) -> 
     async def list_trunks(request: Request, limit: Limit = 50, offset: Offset = 0) -> Response:
         """The organisation's trunks, newest first."""
         page = await directory.list_trunks(organization_of(request), limit=limit, offset=offset)
-        return listing(request, page, render_trunk)
+        return listing(request, page, render)
 
     @router.get(
         "/{trunk_id}",
@@ -62,7 +71,7 @@ def trunks_router(prefix: str, directory: Directory, numbers: NumberService) -> 
     async def get_trunk(request: Request, trunk_id: str) -> Response:
         """One trunk."""
         trunk = await directory.get_trunk(organization_of(request), path_id(trunk_id, "trunk"))
-        return single(request, render_trunk(trunk))
+        return single(request, render(trunk))
 
     @router.patch(
         "/{trunk_id}",
@@ -75,7 +84,7 @@ def trunks_router(prefix: str, directory: Directory, numbers: NumberService) -> 
         trunk = await directory.update_trunk(
             organization_of(request), path_id(trunk_id, "trunk"), **body.changes()
         )
-        return single(request, render_trunk(trunk))
+        return single(request, render(trunk))
 
     @router.delete(
         "/{trunk_id}",

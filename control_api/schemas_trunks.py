@@ -23,9 +23,16 @@ from control_api.schemas_trunk_signalling import (
     render_signalling,
     render_tls,
 )
+from control_api.schemas_trunk_status import (
+    ProbeStatusOut,
+    RegistrationStatusOut,
+    render_probe_status,
+    render_registration_status,
+)
 from gateway.new_trunk import NewTrunk
 from gateway.timestamps import timestamp
 from gateway.trunk_probe import ProbeOutcome, ProbeResult
+from gateway.trunk_watch import TrunkStatus
 from store.records import (
     DtmfMode,
     MediaEncryption,
@@ -191,12 +198,14 @@ class TrunkOut(ResponseModel):
     srtp_keying: SrtpKeying
     symmetric: SymmetricRtp
     signalling: TrunkSignallingOut
+    registration: RegistrationStatusOut | None = Field(description="Null when we do not register there.")
+    probe: ProbeStatusOut | None = Field(description="Null before the first probe.")
     max_concurrent_calls: int | None
     created_at: Timestamp
     updated_at: Timestamp
 
 
-def render_trunk(trunk: Trunk) -> dict[str, Any]:
+def render_trunk(trunk: Trunk, status: TrunkStatus) -> dict[str, Any]:
     """The trunk object, without its password."""
     inbound, outbound = trunk.inbound, trunk.outbound
     return {
@@ -224,6 +233,8 @@ def render_trunk(trunk: Trunk) -> dict[str, Any]:
         "srtp_keying": trunk.srtp_keying.value,
         "symmetric": trunk.symmetric.value,
         "signalling": render_signalling(trunk.signalling),
+        "registration": render_registration_status(status.registration),
+        "probe": render_probe_status(status.probe),
         "max_concurrent_calls": trunk.max_concurrent_calls,
         "created_at": timestamp(trunk.created_at),
         "updated_at": timestamp(trunk.updated_at),

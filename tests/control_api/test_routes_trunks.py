@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from gateway.trunk_probe import ProbeOutcome, ProbeResult
+from gateway.trunk_registration import RegistrationState, RegistrationStatus
+from gateway.trunk_watch import ProbeStatus, TrunkStatus
 from tests.control_api.api import NOWHERE, World, error_of
 
 pytestmark = pytest.mark.both_databases
@@ -65,6 +69,21 @@ async def test_a_trunk_with_both_sides(world: World) -> None:
     assert trunk["symmetric"] == "never"
     assert (await world.api.get(f"trunks/{trunk['id']}")).json()["data"] == trunk
     assert (await world.api.get("trunks")).json()["data"] == [trunk]
+
+
+async def test_how_registration_and_probe_stand_is_on_the_trunk(world: World) -> None:
+    made = (await world.api.post("trunks", BOTH)).json()["data"]
+    assert (made["registration"], made["probe"]) == (None, None)
+    at = datetime(2026, 5, 6, tzinfo=UTC)
+    world.gateway.trunk_statuses[made["id"]] = TrunkStatus(
+        RegistrationStatus(RegistrationState.FAILED, "403 Forbidden", 403, at, at),
+        ProbeStatus(ProbeResult(ProbeOutcome.NOT_REACHABLE, "Nobody answered."), at),
+    )
+    shown = (await world.api.get(f"trunks/{made['id']}")).json()["data"]
+    assert shown["registration"]["state"] == "failed"
+    assert (shown["registration"]["error"], shown["registration"]["sip_status"]) == ("403 Forbidden", 403)
+    assert (shown["probe"]["state"], shown["probe"]["text"]) == ("not-reachable", "Nobody answered.")
+    assert (await world.api.get("trunks")).json()["data"] == [shown]
 
 
 async def test_the_password_is_kept_and_never_shown(world: World) -> None:
