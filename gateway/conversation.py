@@ -21,6 +21,7 @@ from gateway.call_actions import CallActions
 from gateway.conversation_care import ConversationCare, ConversationOptions
 from gateway.conversation_services import ConversationListener, ConversationServices
 from gateway.digit_input import DigitInput
+from gateway.engine_callback import engine_callback
 from gateway.failure_reasons import EndReason, FailureReason, end_of_engine_reason
 from gateway.negotiated_media import encryption_of, negotiate_leg
 from gateway.tool_use import ToolUse
@@ -56,7 +57,8 @@ class Conversation:
         dtmf: DtmfMode = DtmfMode.AUTO,
     ) -> None:
         self._call = call
-        self._request = request
+        callback = engine_callback(services.engine_config)
+        self._request = msgspec.structs.replace(request, callback=callback)
         self._listener = listener
         self._services = services
         self._recording = recording
