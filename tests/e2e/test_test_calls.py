@@ -11,7 +11,7 @@ from pathlib import Path
 
 import aiohttp
 
-from gateway.free_port import free_port
+from gateway.free_port import free_sip_port
 from tests.e2e.api_client import ApiClient, Json
 from tests.e2e.gateway_process import Gateway
 from tests.e2e.parties import RECEPTIONIST_PROMPT, VOICE, Parties
@@ -81,7 +81,7 @@ def test_a_test_call_is_followed_by_asking_the_engine(start_gateway: Callable[..
 def test_a_test_call_is_followed_and_every_call_billed_by_webhooks(
     start_gateway: Callable[..., Gateway], tmp_path: Path
 ) -> None:
-    port = free_port()
+    port = free_sip_port("127.0.0.1")
     url = f"http://127.0.0.1:{port}/webhooks/ultravox"
     gateway = start_gateway(
         "--http",
