@@ -34,6 +34,7 @@ from control_api.api_route import Admission
 from control_api.documentation import document
 from control_api.envelope import json_response
 from control_api.errors import install_error_handlers
+from control_api.forwarding import Forwarding
 from control_api.middleware import EdgeMiddleware, HttpMetrics
 from control_api.services import GatewayServices
 
@@ -71,7 +72,10 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.admission = Admission(
-        gateway.directory, gateway.store.idempotency, gateway.config.http.rate_limit_per_minute
+        gateway.directory,
+        gateway.store.idempotency,
+        gateway.config.http.rate_limit_per_minute,
+        Forwarding(gateway.call_owners, gateway.node_client),
     )
     routers = (
         routes_call_export.call_export_router(API_PREFIX, gateway.calls, gateway.recordings),

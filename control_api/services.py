@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry
 
+from control_api.forwarding import CallOwners, NodeClient
 from control_api.idempotency import IdempotencyStore
 from gateway.call_actions import Side
 from gateway.call_control import ListenTicket, RecordingVerb
@@ -80,6 +81,8 @@ class CallControlService(Protocol):
     async def mute(self, organization_id: str, call_id: str, side: Side, /, *, muted: bool) -> CallRecord: ...
 
     async def hold(self, organization_id: str, call_id: str, /, *, held: bool) -> CallRecord: ...
+
+    async def transfer(self, organization_id: str, call_id: str, target: str, /) -> CallRecord: ...
 
     async def send_digits(self, organization_id: str, call_id: str, digits: str, /) -> CallRecord: ...
 
@@ -169,6 +172,12 @@ class GatewayServices(Protocol):
 
     @property
     def webhooks(self) -> WebhookService: ...
+
+    @property
+    def call_owners(self) -> CallOwners: ...
+
+    @property
+    def node_client(self) -> NodeClient: ...
 
     @property
     def registry(self) -> CollectorRegistry: ...

@@ -19,6 +19,9 @@ from gateway.call import Call
 from gateway.call_control import CallControl
 from gateway.calls import CallService
 from gateway.client_tools import ClientTools
+from gateway.cluster.call_limits import CallLimits
+from gateway.cluster.call_owners import CallOwners
+from gateway.cluster.cluster import Cluster
 from gateway.config import Config
 from gateway.contacts.contact_book import ContactBook
 from gateway.conversation_services import ConversationServices
@@ -49,7 +52,7 @@ from gateway.recordings.retention import RecordingSweeper
 from gateway.recordings.service import RecordingService
 from gateway.recordings.setup import open_archive, open_links
 from gateway.session import SessionServices
-from gateway.sweep import fail_orphans
+from gateway.sweep import fail_calls_of_the_dead, fail_orphans
 from gateway.trunk_probe import TrunkProbe
 from gateway.voices import VoiceService
 from gateway.web_calls import WebCalls
@@ -95,6 +98,11 @@ class Gateway:
         self.registry = CollectorRegistry()
         self.metrics = GatewayMetrics(self.registry)
         self.directory = Directory(store)
+        self.cluster = Cluster(
+            config.cluster, store, on_living=self._sweep_after_the_dead, refresh=self.directory.refresh
+        )
+        self.directory.on_changed = self.cluster.notices.tell
+        self.leases = self.cluster.leases
         self.contacts = ContactBook(store, import_max_rows=config.contacts.import_max_rows)
         self._rate_card = RateCard(config.rates)
         self._draining = False
@@ -110,7 +118,10 @@ class Gateway:
             config, store, self._writer, self._journal.save, self.metrics, self._live_call
         )
         self._recording_sweeper = RecordingSweeper(
-            self._archive, store.calls, config.recordings.retention_days
+            self._archive,
+            store.calls,
+            config.recordings.retention_days,
+            leading=lambda: self.cluster.duties.leading,
         )
         self._webhook_sender = WebhookSender(
             timeout_s=config.webhooks.timeout, allow_private=config.webhooks.allow_private
@@ -146,8 +157,13 @@ class Gateway:
         self._precall = PrecallClient(allow_private=config.webhooks.allow_private)
         self._engine_watch = EngineWatch(self._engine)
         self._agent_sync = AgentSync(
-            self.directory, self._engine, store.engine_removals, attempts=config.engine.sync_attempts
+            self.directory,
+            self._engine,
+            store.engine_removals,
+            attempts=config.engine.sync_attempts,
+            leading=lambda: self.cluster.duties.leading,
         )
+        self.cluster.duties.on_elected = self._agent_sync.wake
         self._engine_removals = EngineRemovals(store.engine_removals, self._engine)
         self.directory.on_engine_removal = self._engine_removals.wake
         library = EngineLibrary(self._engine)
@@ -173,8 +189,13 @@ class Gateway:
             ),
             default_max_duration_s=config.calls.max_duration,
             default_ring_timeout_s=config.calls.ring_timeout,
+            transfer_timeout_s=config.calls.transfer_timeout,
+            trunk=self.directory.trunk,
             events=self.events,
             parts=self.directory.parts_of,
+            leases=self.leases,
+            limits=CallLimits(config.calls.max_in_cluster, config.calls.max_per_organization),
+            node_id=self.cluster.node.id,
         )
         media_address = MediaAddress(
             public_host=config.media.public_host or config.sip.public_host,
@@ -238,6 +259,8 @@ class Gateway:
             self.calls, config.control, recordings=recordings, fetched=config.data_dir / "fetched"
         )
         self.streams = EventStreams(self.events, self.calls)
+        self.call_owners = CallOwners(self._live, store.calls, self.cluster.heartbeat)
+        self.node_client = self.cluster.client
         self._declare_gauges()
 
     @classmethod
@@ -258,11 +281,14 @@ class Gateway:
         """Take calls. Raises `OSError` when an address cannot be bound, `MediaStartError` when a media worker
         does not come up.
         """
-        orphans = await self.store.calls.unfinished()
+        orphans = await self.store.calls.unfinished(node_id=self.cluster.node.id)
         self._writer.start()
         await self._plane.start()
         self._loop_watch.start()
         await self._user_agent.start()
+        # Only now: had we been started by mistake beside ourselves, our ports would have been taken.
+        await self.cluster.enter()
+        self.cluster.start()
         self._started = True
         followed = [record for record in orphans if record.direction is CallDirection.WEBRTC]
         await self.web_calls.resume(followed)
@@ -328,6 +354,7 @@ class Gateway:
             self._delivery_sweeper,
             self._deliverer,
             self._webhook_sender,
+            self.cluster,
             self.store,
         ):
             try:
@@ -343,8 +370,11 @@ class Gateway:
             "media": self._plane.state,
             "engine": self._engine_watch.state,
             "store": "ok" if self._writer.healthy else "the database cannot be written",
+            "cluster": self.cluster.state,
         }
         ready = not self._draining and all(state == "ok" for state in checks.values())
+        if self.cluster.shared_state is not None:
+            checks["redis"] = self.cluster.shared_state  # calls go on without
         return Health(ready=ready, draining=self._draining, checks=checks)
 
     def explain_inbound(
@@ -390,6 +420,9 @@ class Gateway:
     def _take_invite(self, invite: IncomingCall) -> None:
         self._inbound.on_invite(invite)
 
+    async def _sweep_after_the_dead(self, living: frozenset[str]) -> None:
+        await fail_calls_of_the_dead(self.store, living, self._journal)
+
     def _wake_webhooks(self) -> None:
         self._deliverer.wake()
 
@@ -429,6 +462,13 @@ class Gateway:
             "loop_lag_seconds",
             "How late the event loop is, at worst since the last scrape.",
             self._loop_watch.take,
+        )
+        gauge("nodes_alive", "Gateways that give a sign of life.", lambda: self.cluster.heartbeat.living)
+        gauge("leases_held", "Places held under limits of the cluster.", lambda: len(self.leases))
+        gauge(
+            "leases_unshared",
+            "1 while Redis is away and each node grants its share of the limits.",
+            lambda: float(self.leases.away),
         )
         gauge("draining", "1 while the gateway drains.", lambda: float(self._draining))
         for field in ("client_transactions", "server_transactions", "dialogs", "calls"):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import socket
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -190,6 +191,8 @@ class StoreSection(Section):
 class CallsSection(Section):
     max_inbound: int = Field(default=500, ge=0)
     max_outbound: int = Field(default=500, ge=0)
+    max_in_cluster: int = Field(default=0, ge=0)  # all nodes together; 0 = no limit
+    max_per_organization: int = Field(default=0, ge=0)  # all nodes together; 0 = no limit
     retry_after: Duration = 10.0
     ring_timeout: Duration = 60.0
     max_duration: Duration = 3600.0
@@ -197,6 +200,7 @@ class CallsSection(Section):
     queue_timeout: Duration = 60.0
     farewell_timeout: Duration = 10.0
     drain_timeout: Duration = 30.0
+    transfer_timeout: Duration = 60.0
     show_digits: bool = False  # whether event streams and transcripts tell which keys were pressed
 
 
@@ -326,6 +330,32 @@ class WebhooksSection(Section):
     keep_dead: Duration = 30 * 86_400.0  # 0 = for ever
 
 
+class ClusterSection(Section):
+    """Several gateways on one database."""
+
+    node_id: str | None = Field(default=None, min_length=1, max_length=64)  # none: the host's name
+    node_url: str | None = None  # where other nodes reach our HTTP API; none: they do not
+    node_timeout: Duration = Field(default=20.0, ge=1)
+    redis_url: str | None = Field(default=None, repr=False)
+
+    @field_validator("node_url")
+    @classmethod
+    def _url(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return None if value is None else value.rstrip("/")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must start with redis://, rediss:// or unix://")
+        return value
+
+    def own_node_id(self) -> str:
+        return self.node_id or socket.gethostname()[:64]
+
+
 class LoggingSection(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["text", "json"] = "text"
@@ -350,6 +380,7 @@ class Config(Section):
     contacts: ContactsSection = ContactsSection()
     rates: RatesSection = RatesSection()
     webhooks: WebhooksSection = WebhooksSection()
+    cluster: ClusterSection = ClusterSection()
     logging: LoggingSection = LoggingSection()
 
     @model_validator(mode="after")

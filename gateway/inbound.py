@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 
 from gateway.call import Call, ChangeSink
-from gateway.call_policy import call_policy
+from gateway.call_policy import call_policy, trunk_credentials
 from gateway.conversation import Conversation
 from gateway.engine_request import conversation_options, engine_request, longest_call_s
 from gateway.failure_reasons import FailureReason
@@ -112,6 +112,7 @@ class InboundCalls:
         if not invite.take_policy(call_policy(trunk)):
             self._refused("signalling", invite, "the INVITE does not fit the trunk's signalling policy")
             return
+        invite.credentials = trunk_credentials(trunk)
         InboundSession(invite, decision, agent, services).start()
 
     def _refuse_busy(self, invite: IncomingCall, kind: str, message: str) -> None:
@@ -152,6 +153,7 @@ class InboundSession(Session):
             trunk_id=trunk.id if trunk else None,
             sip_call_id=invite.call_id,
             sip_from=invite.request.get("From"),
+            node_id=services.session.node_id,
         )
         call = Call(record, services.save, price=services.price)
         super().__init__(
@@ -165,6 +167,7 @@ class InboundSession(Session):
         self._trunk = trunk
         self._codecs = trunk.codecs if trunk else DEFAULT_CODECS
         self._dtmf = DtmfMode(trunk.dtmf) if trunk else DtmfMode.AUTO
+        self._limits = services.session.limits.of(route.organization_id, trunk, route.number)
         self._inbound = services
         self._answer: bytes | None = None
         self._agreed: AudioParameters | None = None
@@ -184,6 +187,12 @@ class InboundSession(Session):
 
     async def _prepare(self) -> None:
         try:
+            if self._limits:
+                reached = await self._services.leases.acquire(self.call.id, self._limits)
+                if reached is not None:
+                    detail = f"the {reached.limit.counted} has {reached.limit.most} calls, the most it may"
+                    self._refuse(503, FailureReason.CAPACITY, detail, retry_after=True)
+                    return
             if self._precall_webhook is not None and not await self._consult(self._precall_webhook):
                 return
             conversation = self._conversation = self._new_conversation()

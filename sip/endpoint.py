@@ -236,8 +236,11 @@ class Endpoint:
             self._receive_call(request, transaction, now)
         elif request.method == "OPTIONS":
             transaction.respond(self._options_response(request, tag), now)
+        elif request.method == "NOTIFY":
+            # We have subscribed to nothing.
+            transaction.respond(response_to(request, 489, to_tag=tag), now)
         else:
-            # BYE, INFO and UPDATE exist in dialogs alone.
+            # BYE, INFO, PRACK and UPDATE exist in dialogs alone.
             transaction.respond(response_to(request, 481, to_tag=tag), now)
 
     def _receive_inside(self, request: Request, transaction: ServerTransaction, now: float) -> None:

@@ -168,9 +168,13 @@ class CallRepository:
             for row in rows
         ]
 
-    async def unfinished(self) -> builtins.list[CallRecord]:
-        """Every call without a terminal status, oldest first; after a start: the orphans of a crash."""
+    async def unfinished(self, *, node_id: str | None = None) -> builtins.list[CallRecord]:
+        """Every call without a terminal status, oldest first. With `node_id` those of this node, and those
+        from before calls had one: after its start, the orphans of a crash.
+        """
         query = sa.select(calls).where(UNFINISHED).order_by(calls.c.created_at)
+        if node_id is not None:
+            query = query.where(_of_node(node_id))
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).all()
         return [_record(row) for row in rows]
@@ -182,10 +186,14 @@ class CallRepository:
             row = (await connection.execute(query)).one_or_none()
         return None if row is None else _record(row)
 
-    async def unfinished_recordings(self) -> builtins.list[CallRecord]:
-        """Every call whose recording is not kept yet; after a start: what a crash has left."""
+    async def unfinished_recordings(self, *, node_id: str | None = None) -> builtins.list[CallRecord]:
+        """Every call whose recording is not kept yet, with `node_id` as in `unfinished`; after a start: what
+        a crash has left.
+        """
         unfinished = (RecordingStatus.RECORDING.value, RecordingStatus.PROCESSING.value)
         query = sa.select(calls).where(calls.c.recording_status.in_(unfinished)).order_by(calls.c.created_at)
+        if node_id is not None:
+            query = query.where(_of_node(node_id))
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).all()
         return [_record(row) for row in rows]
@@ -219,6 +227,10 @@ async def _true_news(connection: AsyncConnection, news: Sequence[CallNews]) -> b
         for item in news
         if not item.status.terminal or statuses.get(item.event.subject_id) == item.status
     ]
+
+
+def _of_node(node_id: str) -> sa.ColumnElement[bool]:
+    return sa.or_(calls.c.node_id == node_id, calls.c.node_id.is_(None))
 
 
 def _on_conflict_update(statement: Insert) -> Insert:

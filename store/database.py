@@ -17,6 +17,7 @@ from store.nodes import NodeRepository
 from store.numbers import NumberRepository
 from store.organizations import OrganizationRepository
 from store.outbox import Outbox
+from store.revisions import RevisionRepository
 from store.trunks import TrunkRepository
 from store.webhook_deliveries import WebhookDeliveryRepository
 from store.webhook_endpoints import WebhookEndpointRepository
@@ -40,6 +41,7 @@ class Store:
         self.contacts = ContactRepository(database)
         self.nodes = NodeRepository(database)
         self.leaderships = LeadershipRepository(database)
+        self.revisions = RevisionRepository(database)
         self.idempotency = IdempotencyRepository(database)
         self.outbox = Outbox(database)
         self.webhook_endpoints = WebhookEndpointRepository(database)

@@ -128,6 +128,7 @@ class PhoneNumber:
     managed: bool = False  # from the operator's stock; otherwise the customer's own
     # url, secret, timeout_ms: who is asked before a call to this number is answered
     precall_webhook: dict[str, Any] | None = None
+    max_concurrent_calls: int | None = None  # both directions, all nodes; None: no limit
 
 
 class TrunkTransport(StrEnum):
@@ -283,6 +284,7 @@ class Trunk:
     srtp_keying: SrtpKeying = SrtpKeying.SDES
     symmetric: SymmetricRtp = SymmetricRtp.AUTO
     signalling: TrunkSignalling = TrunkSignalling()
+    max_concurrent_calls: int | None = None  # both directions, all nodes; None: no limit
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,16 @@ from pydantic import TypeAdapter
 
 from control_api.application import API_PREFIX, create_app
 from control_api.schemas_shared import ErrorEnvelope
+from gateway.cluster.call_owners import CallOwners
+from gateway.cluster.node import Heartbeat
+from gateway.cluster.node_client import NodeClient
 from gateway.config import Config, HttpSection
 from gateway.contacts.contact_book import ContactBook
 from gateway.directory import Directory
 from gateway.engine_webhooks import EngineWebhooks
 from gateway.health import Health
 from gateway.knowledge import KnowledgeService
+from gateway.live_calls import LiveCalls
 from gateway.new_agent import NewAgent
 from gateway.numbers.carriers import Carriers
 from gateway.numbers.service import NumberService
@@ -32,6 +36,7 @@ from gateway.webhooks.sender import WebhookSender
 from gateway.webhooks.service import WebhookService
 from media.ultravox.library import EngineVoice
 from store import Store
+from store.cluster_records import NodeRecord
 from store.records import Agent, AgentStatus, TrunkOutbound
 from tests.control_api.in_memory_calls import InMemoryCalls
 from tests.control_api.in_memory_control import InMemoryControl, InMemoryStreams
@@ -49,6 +54,10 @@ ENGINE_VOICES = (
     EngineVoice(VOICE_ID, "Mark", "Steady and low.", "en-US"),
     EngineVoice(OTHER_VOICE_ID, "Nora"),
 )
+
+
+async def _nobody_cares(living: frozenset[str]) -> None:
+    pass
 
 
 @dataclass
@@ -74,10 +83,14 @@ class Gateway:
     web_calls: WebCalls = field(init=False)
     engine_webhooks: EngineWebhooks = field(init=False)
     webhooks: WebhookService = field(init=False)
+    call_owners: CallOwners = field(init=False)
+    node_client: NodeClient = field(default_factory=NodeClient)
     numbers: NumberService = field(init=False)
     contacts: ContactBook = field(init=False)
 
     def __post_init__(self) -> None:
+        alone = Heartbeat(self.store.nodes, NodeRecord("test", "run"), timeout_s=20, on_living=_nobody_cares)
+        self.call_owners = CallOwners(LiveCalls(max_inbound=0, max_outbound=0), self.store.calls, alone)
         self.control = InMemoryControl(self.calls)
         self.streams = InMemoryStreams(self.calls)
         self.recordings = recordings_of(self.store)

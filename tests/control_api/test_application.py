@@ -31,6 +31,7 @@ OPERATIONS = {
     ("POST", "/calls/{call_id}/unhold"),
     ("POST", "/calls/{call_id}/dtmf"),
     ("POST", "/calls/{call_id}/recording/{verb}"),
+    ("POST", "/calls/{call_id}/transfer"),
     ("POST", "/calls/{call_id}/listen"),
     ("GET", "/calls/{call_id}/events"),
     ("GET", "/events"),
@@ -275,3 +276,9 @@ async def test_secrets_are_documented_as_write_only(world: World) -> None:
     assert schemas["AgentCreate"]["properties"]["crm_webhook_secret"]["anyOf"][0]["writeOnly"] is True
     assert "crm_webhook_secret" not in schemas["AgentOut"]["properties"]
     assert "auth_password" not in schemas["TrunkOutboundOut"]["properties"]
+
+
+async def test_a_misspelt_filter_is_not_a_list_without_one(world: World) -> None:
+    response = await world.api.get("calls?stauts=ended")
+    assert (response.status_code, error_of(response)["details"]["field"]) == (422, "stauts")
+    assert (await world.api.get("calls?status=ended&limit=5")).status_code == 200
