@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 import structlog
 
+from gateway.agent_transfer import agent_transfer
 from gateway.call import Call
 from gateway.call_actions import CallActions
 from gateway.conversation_care import ConversationCare, ConversationOptions
@@ -28,7 +29,7 @@ from gateway.tool_use import ToolUse
 from gateway.transcript import SPEAKERS, USER
 from media import messages as m
 from media.plane import MediaCapacityError, UnknownLegError
-from media.ultravox.call_request import EngineCallRequest
+from media.ultravox.call_request import EngineCallRequest, render_template
 from media.ultravox.errors import EngineApiError
 from media.ultravox.rest import EngineCall
 from sip.audio_parameters import AudioParameters
@@ -89,6 +90,9 @@ class Conversation:
             services.client_tools,
             services.metrics.observe_tool,
             self._care.leave_voicemail,
+            agent_transfer(
+                listener.transfer, render_template(request.agent.system_prompt, request.variables)
+            ),
         )
         self._why: EndReason | None = None  # why the engine ends the call, when we know better than it
         self._goodbye: asyncio.TimerHandle | None = None
