@@ -12,6 +12,7 @@ from starlette.types import Scope
 
 from control_api import (
     routes_agents,
+    routes_batch_calls,
     routes_call_control,
     routes_call_export,
     routes_calls,
@@ -50,6 +51,7 @@ TAGS = [
     {"name": routes_voices.TAG, "description": "What agents speak with."},
     {"name": routes_tools.TAG, "description": "What agents can do in mid-call."},
     {"name": routes_knowledge_bases.TAG, "description": "What agents can look things up in."},
+    {"name": routes_batch_calls.TAG, "description": "Campaigns: many calls on a schedule."},
     {"name": routes_contacts.TAG, "description": "People to call."},
     {"name": routes_folders.TAG, "description": "Groups of contacts."},
     {"name": routes_numbers.TAG, "description": "Telephone numbers and the agents they belong to."},
@@ -89,6 +91,7 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         routes_voices.voices_router(API_PREFIX, gateway.voices),
         routes_tools.tools_router(API_PREFIX, gateway.directory),
         routes_knowledge_bases.knowledge_bases_router(API_PREFIX, gateway.directory, gateway.knowledge),
+        routes_batch_calls.batch_calls_router(API_PREFIX, gateway.campaigns),
         routes_numbers.numbers_router(API_PREFIX, gateway.directory, gateway.numbers),
         routes_contacts.contacts_router(API_PREFIX, gateway.contacts),
         routes_folders.folders_router(API_PREFIX, gateway.contacts),

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from control_api.forwarding import CallOwners, NodeClient
 from control_api.idempotency import IdempotencyStore
+from gateway.batch.campaigns import Campaigns
 from gateway.call_actions import Side
 from gateway.call_control import ListenTicket, RecordingVerb
 from gateway.call_quality import CallQuality
@@ -145,6 +146,9 @@ class GatewayServices(Protocol):
 
     @property
     def calls(self) -> CallService: ...
+
+    @property
+    def campaigns(self) -> Campaigns: ...
 
     @property
     def contacts(self) -> ContactBook: ...

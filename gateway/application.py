@@ -15,6 +15,10 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from gateway.agent_sync import AgentSync
+from gateway.batch.campaigns import Campaigns
+from gateway.batch.dial_services import DialServices, FreePlaces
+from gateway.batch.dialer import Dialer
+from gateway.batch.status_change import CampaignJournal
 from gateway.call import Call
 from gateway.call_control import CallControl
 from gateway.calls import CallService
@@ -69,6 +73,7 @@ from routing.inbound import InboundQuery, decide_inbound
 from routing.outbound import OutboundQuery, decide_outbound
 from sip.user_agent import IncomingCall, Listen, OptionsReply, UserAgent, UserAgentConfig
 from store.database import Store
+from store.identifiers import uuid7
 from store.records import CallDirection, CallRecord
 from store.writer import CallWriter
 
@@ -144,6 +149,7 @@ class Gateway:
             UserAgentConfig(
                 listen=tuple(Listen(*endpoint) for endpoint in config.sip.endpoints()),
                 public_host=config.sip.public_host,
+                tls=config.sip.tls_server(),
             ),
             on_invite=self._take_invite,
             on_options=self._answer_options,
@@ -192,10 +198,10 @@ class Gateway:
             transfer_timeout_s=config.calls.transfer_timeout,
             trunk=self.directory.trunk,
             events=self.events,
-            parts=self.directory.parts_of,
             leases=self.leases,
             limits=CallLimits(config.calls.max_in_cluster, config.calls.max_per_organization),
             node_id=self.cluster.node.id,
+            parts=self.directory.parts_of,
         )
         media_address = MediaAddress(
             public_host=config.media.public_host or config.sip.public_host,
@@ -255,6 +261,28 @@ class Gateway:
         self.engine_webhooks = EngineWebhooks(
             config.engine.webhook_secret, store.calls, self.web_calls, self._writer.catch_up
         )
+        self.campaigns = Campaigns(
+            store,
+            lambda: self.directory.table,
+            self.directory.agent,
+            max_contacts=config.batch.max_contacts,
+        )
+        self._dialer = Dialer(
+            DialServices(
+                node=uuid7(),
+                store=store,
+                journal=CampaignJournal(store),
+                calls=self.calls,
+                live=self._live,
+                table=lambda: self.directory.table,
+                free_places=FreePlaces(
+                    self._live, self._queue, self._plane, lambda: self._draining, config.calls, config.batch
+                ),
+                metrics=self.metrics,
+                config=config.batch,
+            )
+        )
+        self.campaigns.on_changed = self._dialer.wake
         self.control = CallControl(
             self.calls, config.control, recordings=recordings, fetched=config.data_dir / "fetched"
         )
@@ -298,6 +326,7 @@ class Gateway:
         self._recording_sweeper.start()
         self._engine_watch.start()
         self._agent_sync.start()
+        self._dialer.start()
         self._engine_removals.start()
         self.web_calls.start()
         self._deliverer.start()
@@ -338,6 +367,7 @@ class Gateway:
         self._started = False
         for part in (
             self.control,
+            self._dialer,
             self._recording_sweeper,
             self._agent_sync,
             self._engine_removals,
@@ -445,6 +475,7 @@ class Gateway:
         gauge("calls_live", "Calls that are not over, queued ones included.", lambda: len(self._live))
         gauge("event_watchers", "Event streams that are open.", lambda: self.events.subscribers)
         gauge("calls_queued", "Outbound calls that wait for a place.", lambda: len(self._queue))
+        gauge("campaigns_running", "Campaigns that call, or wait to.", lambda: self._dialer.campaigns)
         gauge("recordings_waiting", "Recordings not encoded and stored yet.", lambda: self._archive.waiting)
         gauge(
             "webhook_deliveries_waiting",

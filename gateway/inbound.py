@@ -190,7 +190,7 @@ class InboundSession(Session):
             if self._limits:
                 reached = await self._services.leases.acquire(self.call.id, self._limits)
                 if reached is not None:
-                    detail = f"the {reached.limit.counted} has {reached.limit.most} calls, the most it may"
+                    detail = f"as many calls go on as may at once ({reached.limit.counted})"
                     self._refuse(503, FailureReason.CAPACITY, detail, retry_after=True)
                     return
             if self._precall_webhook is not None and not await self._consult(self._precall_webhook):

@@ -151,6 +151,17 @@ class GatewayMetrics:
             ["outcome"],
             registry=registry,
         )
+        self._campaign_attempts = Counter(
+            "trunkline_campaign_attempts",
+            "Calls of campaigns that are over, by their outcome.",
+            ["outcome"],
+            registry=registry,
+        )
+        self.campaign_breaks = Counter(
+            "trunkline_campaign_breaks",
+            "Campaigns paused because most of their last calls failed technically.",
+            registry=registry,
+        )
         self.barge_ins = Counter(
             "trunkline_barge_ins", "Times a caller interrupted the agent.", registry=registry
         )
@@ -166,6 +177,9 @@ class GatewayMetrics:
     def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
         """A gauge whose value is read at each scrape."""
         Gauge(f"trunkline_{name}", text, registry=self.registry).set_function(read)
+
+    def observe_campaign_attempt(self, outcome: str) -> None:
+        self._campaign_attempts.labels(outcome).inc()
 
     def observe_dialled(self, record: CallRecord) -> None:
         self.queue_wait.observe((datetime.now(UTC) - record.created_at).total_seconds())

@@ -61,10 +61,10 @@ class SessionServices:
     transfer_timeout_s: float = 60.0
     trunk: Callable[[str], Trunk | None] = lambda trunk_id: None
     events: EventBus = field(default_factory=EventBus)
-    parts: Callable[[Agent], AgentParts] = lambda agent: AgentParts()
     leases: Leases = field(default_factory=Leases)
     limits: CallLimits = field(default_factory=CallLimits)
     node_id: str | None = None
+    parts: Callable[[Agent], AgentParts] = lambda agent: AgentParts()
 
 
 class Session:

@@ -109,7 +109,7 @@ class CallRepository:
         query = sa.select(calls).where(calls.c.id == call_id, calls.c.organization_id == organization_id)
         async with self._database.reading() as connection:
             row = (await connection.execute(query)).one_or_none()
-        return None if row is None else _record(row)
+        return None if row is None else call_record(row)
 
     async def list(
         self, organization_id: str, filter: CallFilter | None = None, limit: int = 50, offset: int = 0
@@ -127,7 +127,7 @@ class CallRepository:
         async with self._database.reading() as connection:
             total = await self._counts.count(connection, organization_id, wanted, conditions)
             rows = (await connection.execute(page)).all()
-        return Page(tuple(_record(row) for row in rows), total, limit, offset)
+        return Page(tuple(call_record(row) for row in rows), total, limit, offset)
 
     async def pages(
         self, organization_id: str, filter: CallFilter, size: int = 500
@@ -146,7 +146,7 @@ class CallRepository:
             async with self._database.reading() as connection:
                 rows = (await connection.execute(query)).all()
             if rows:
-                yield [_record(row) for row in rows]
+                yield [call_record(row) for row in rows]
             if len(rows) < size:
                 return
             last = rows[-1]
@@ -177,14 +177,14 @@ class CallRepository:
             query = query.where(_of_node(node_id))
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).all()
-        return [_record(row) for row in rows]
+        return [call_record(row) for row in rows]
 
     async def find(self, call_id: str) -> CallRecord | None:
         """A call of whatever organisation: for whoever has shown by other means that he may see it."""
         query = sa.select(calls).where(calls.c.id == call_id)
         async with self._database.reading() as connection:
             row = (await connection.execute(query)).one_or_none()
-        return None if row is None else _record(row)
+        return None if row is None else call_record(row)
 
     async def unfinished_recordings(self, *, node_id: str | None = None) -> builtins.list[CallRecord]:
         """Every call whose recording is not kept yet, with `node_id` as in `unfinished`; after a start: what
@@ -196,7 +196,7 @@ class CallRepository:
             query = query.where(_of_node(node_id))
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).all()
-        return [_record(row) for row in rows]
+        return [call_record(row) for row in rows]
 
     async def recordings_older_than(self, moment: datetime, limit: int) -> builtins.list[CallRecord]:
         """Calls that ended before `moment` and left a recording, whole or failed, in groups oldest first."""
@@ -212,7 +212,7 @@ class CallRepository:
         )
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).all()
-        return [_record(row) for row in rows]
+        return [call_record(row) for row in rows]
 
 
 async def _true_news(connection: AsyncConnection, news: Sequence[CallNews]) -> builtins.list[OutboxEvent]:
@@ -298,7 +298,8 @@ def _row(record: CallRecord) -> Row:
     )
 
 
-def _record(row: sa.Row[Any]) -> CallRecord:
+def call_record(row: sa.Row[Any]) -> CallRecord:
+    """A row of the calls table."""
     entries = from_json_or_none(row.transcript)
     return CallRecord(
         id=row.id,

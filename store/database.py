@@ -5,6 +5,9 @@ from __future__ import annotations
 from store.agent_parts import AgentPartRepositories
 from store.agents import AgentRepository
 from store.calls import CallRepository
+from store.campaign_attempts import AttemptRepository
+from store.campaign_contacts import CampaignContactRepository
+from store.campaigns import CampaignRepository
 from store.connection import Database
 from store.contacts import ContactRepository
 from store.engine_removals import EngineRemovalRepository
@@ -42,6 +45,9 @@ class Store:
         self.nodes = NodeRepository(database)
         self.leaderships = LeadershipRepository(database)
         self.revisions = RevisionRepository(database)
+        self.campaigns = CampaignRepository(database)
+        self.campaign_contacts = CampaignContactRepository(database)
+        self.attempts = AttemptRepository(database)
         self.idempotency = IdempotencyRepository(database)
         self.outbox = Outbox(database)
         self.webhook_endpoints = WebhookEndpointRepository(database)

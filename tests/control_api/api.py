@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 
 from control_api.application import API_PREFIX, create_app
 from control_api.schemas_shared import ErrorEnvelope
+from gateway.batch.campaigns import Campaigns
 from gateway.cluster.call_owners import CallOwners
 from gateway.cluster.node import Heartbeat
 from gateway.cluster.node_client import NodeClient
@@ -49,6 +50,7 @@ VOICE_ID = "a7f2ec82-f533-4f41-a8de-0e4351bd2ec5"
 ENGINE_SECRET = "engine-secret-of-the-tests"
 OTHER_VOICE_ID = "b7f2ec82-f533-4f41-a8de-0e4351bd2ec5"
 IMPORT_MAX_ROWS = 50
+CAMPAIGN_MAX_CONTACTS = 50
 NOWHERE = "00000000-0000-7000-8000-000000000000"
 ENGINE_VOICES = (
     EngineVoice(VOICE_ID, "Mark", "Steady and low.", "en-US"),
@@ -87,6 +89,7 @@ class Gateway:
     node_client: NodeClient = field(default_factory=NodeClient)
     numbers: NumberService = field(init=False)
     contacts: ContactBook = field(init=False)
+    campaigns: Campaigns = field(init=False)
 
     def __post_init__(self) -> None:
         alone = Heartbeat(self.store.nodes, NodeRecord("test", "run"), timeout_s=20, on_living=_nobody_cares)
@@ -101,6 +104,12 @@ class Gateway:
             ENGINE_SECRET, self.store.calls, self.web_calls, catch_up=self._nothing_to_write
         )
         self.webhooks = webhooks_of(self.store)
+        self.campaigns = Campaigns(
+            self.store,
+            lambda: self.directory.table,
+            self.directory.agent,
+            max_contacts=CAMPAIGN_MAX_CONTACTS,
+        )
         self.numbers = NumberService(
             self.directory,
             Carriers(telnyx_url="http://127.0.0.1:9", twilio_url="http://127.0.0.1:9"),
