@@ -16,6 +16,7 @@ from gateway.call_control import ListenTicket, RecordingVerb
 from gateway.call_quality import CallQuality
 from gateway.contacts.contact_book import ContactBook
 from gateway.directory import Directory
+from gateway.engine_webhooks import EngineWebhooks
 from gateway.event_stream import StreamItem
 from gateway.health import Health
 from gateway.knowledge import KnowledgeService
@@ -25,6 +26,7 @@ from gateway.numbers.service import NumberService
 from gateway.recordings.service import RecordingService
 from gateway.trunk_watch import TrunkStatus
 from gateway.voices import VoiceService
+from gateway.web_calls import WebCalls
 from gateway.webhooks.service import WebhookService
 from store.records import CallFilter, CallRecord, Page, TimelineEvent
 
@@ -169,6 +171,12 @@ class GatewayServices(Protocol):
 
     @property
     def voices(self) -> VoiceService: ...
+
+    @property
+    def web_calls(self) -> WebCalls: ...
+
+    @property
+    def engine_webhooks(self) -> EngineWebhooks: ...
 
     @property
     def knowledge(self) -> KnowledgeService: ...

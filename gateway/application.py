@@ -31,8 +31,10 @@ from gateway.contacts.contact_book import ContactBook
 from gateway.conversation_services import ConversationServices
 from gateway.dial_queue import DialQueue
 from gateway.directory import Directory
+from gateway.engine_callback import engine_callback
 from gateway.engine_removals import EngineRemovals
 from gateway.engine_watch import EngineWatch
+from gateway.engine_webhooks import EngineWebhooks
 from gateway.event_bus import EventBus
 from gateway.event_stream import EventStreams
 from gateway.health import Health
@@ -59,6 +61,7 @@ from gateway.trunk_probe import TrunkProbe
 from gateway.trunk_registration import RegistrationState
 from gateway.trunk_watch import TrunkWatch
 from gateway.voices import VoiceService
+from gateway.web_calls import WebCalls
 from gateway.webhooks.call_journal import CallJournal
 from gateway.webhooks.deliverer import WebhookDeliverer, delivery_settings
 from gateway.webhooks.retention import DeliverySweeper
@@ -250,6 +253,21 @@ class Gateway:
             agent=self.directory.agent,
             draining=lambda: self._draining,
         )
+        self.web_calls = WebCalls(
+            directory=self.directory,
+            engine=self._engine,
+            store=store,
+            save=self._journal.save,
+            price=self._price,
+            callback=engine_callback(config.engine),
+            poll_interval_s=config.engine.poll_interval,
+            max_duration_s=config.calls.max_duration,
+            draining=lambda: self._draining,
+        )
+        self.calls.web_calls = self.web_calls
+        self.engine_webhooks = EngineWebhooks(
+            config.engine.webhook_secret, store.calls, self.web_calls, self._writer.catch_up
+        )
         self.campaigns = Campaigns(
             store,
             lambda: self.directory.table,
@@ -307,6 +325,9 @@ class Gateway:
         await self.cluster.enter()
         self.cluster.start()
         self._started = True
+        followed = [record for record in orphans if record.direction is CallDirection.WEBRTC]
+        await self.web_calls.resume(followed)
+        orphans = [record for record in orphans if record not in followed]
         await fail_orphans(self.store, orphans, self._journal)
         await self._archive.start()
         self._recording_sweeper.start()
@@ -315,6 +336,7 @@ class Gateway:
         self._dialer.start()
         self.trunk_watch.start()
         self._engine_removals.start()
+        self.web_calls.start()
         self._deliverer.start()
         self._delivery_sweeper.start()
         return Addresses(sip=tuple(self._user_agent.addresses))
@@ -357,6 +379,7 @@ class Gateway:
             self._recording_sweeper,
             self._agent_sync,
             self._engine_removals,
+            self.web_calls,
             self._client_tools,
             self._engine_watch,
             self._loop_watch,

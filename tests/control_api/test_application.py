@@ -41,6 +41,7 @@ OPERATIONS = {
     ("PUT", "/agents/{agent_id}"),
     ("PATCH", "/agents/{agent_id}"),
     ("DELETE", "/agents/{agent_id}"),
+    ("POST", "/agents/{agent_id}/test-call"),
     ("POST", "/voices"),
     ("GET", "/voices"),
     ("GET", "/voices/{voice_id}"),
