@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from control_api.forwarding import CallOwners, NodeClient
 from control_api.idempotency import IdempotencyStore
+from gateway.batch.campaigns import Campaigns
 from gateway.call_actions import Side
 from gateway.call_control import ListenTicket, RecordingVerb
 from gateway.call_quality import CallQuality
@@ -17,12 +18,14 @@ from gateway.contacts.contact_book import ContactBook
 from gateway.directory import Directory
 from gateway.event_stream import StreamItem
 from gateway.health import Health
+from gateway.knowledge import KnowledgeService
 from gateway.listening import CallListeners
 from gateway.new_call import NewCall
 from gateway.numbers.service import NumberService
 from gateway.recordings.service import RecordingService
 from gateway.rejections import Rejections
 from gateway.trunk_watch import TrunkStatus
+from gateway.voices import VoiceService
 from gateway.webhooks.service import WebhookService
 from store.records import CallFilter, CallRecord, Page, TimelineEvent
 
@@ -151,6 +154,9 @@ class GatewayServices(Protocol):
     def calls(self) -> CallService: ...
 
     @property
+    def campaigns(self) -> Campaigns: ...
+
+    @property
     def contacts(self) -> ContactBook: ...
 
     @property
@@ -161,6 +167,12 @@ class GatewayServices(Protocol):
 
     @property
     def recordings(self) -> RecordingService: ...
+
+    @property
+    def voices(self) -> VoiceService: ...
+
+    @property
+    def knowledge(self) -> KnowledgeService: ...
 
     @property
     def webhooks(self) -> WebhookService: ...

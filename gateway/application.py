@@ -15,9 +15,14 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from gateway.agent_sync import AgentSync
+from gateway.batch.campaigns import Campaigns
+from gateway.batch.dial_services import DialServices, FreePlaces
+from gateway.batch.dialer import Dialer
+from gateway.batch.status_change import CampaignJournal
 from gateway.call import Call
 from gateway.call_control import CallControl
 from gateway.calls import CallService
+from gateway.client_tools import ClientTools
 from gateway.cluster.call_limits import CallLimits
 from gateway.cluster.call_owners import CallOwners
 from gateway.cluster.cluster import Cluster
@@ -32,6 +37,7 @@ from gateway.event_bus import EventBus
 from gateway.event_stream import EventStreams
 from gateway.health import Health
 from gateway.inbound import InboundCalls, InboundServices
+from gateway.knowledge import KnowledgeService
 from gateway.live_calls import LiveCalls
 from gateway.loop_watch import LoopWatch
 from gateway.media_address import MediaAddress
@@ -53,11 +59,13 @@ from gateway.sweep import fail_calls_of_the_dead, fail_orphans
 from gateway.trunk_probe import TrunkProbe
 from gateway.trunk_registration import RegistrationState
 from gateway.trunk_watch import TrunkWatch
+from gateway.voices import VoiceService
 from gateway.webhooks.call_journal import CallJournal
 from gateway.webhooks.deliverer import WebhookDeliverer, delivery_settings
 from gateway.webhooks.retention import DeliverySweeper
 from gateway.webhooks.sender import WebhookSender
 from gateway.webhooks.service import WebhookService
+from media.ultravox.library import EngineLibrary
 from media.ultravox.rest import UltravoxClient
 from media.worker.supervisor import WorkerPool
 from routing.explain import explain_data
@@ -66,6 +74,7 @@ from routing.outbound import OutboundQuery, decide_outbound
 from sip.message import Request
 from sip.user_agent import IncomingCall, Listen, OptionsReply, UserAgent, UserAgentConfig
 from store.database import Store
+from store.identifiers import uuid7
 from store.records import CallDirection, CallRecord
 from store.writer import CallWriter
 
@@ -171,8 +180,12 @@ class Gateway:
         )
         self.cluster.duties.on_elected = self._agent_sync.wake
         self._engine_removals = EngineRemovals(store.engine_removals, self._engine)
-        self.directory.on_agent_deleted = self._engine_removals.wake
+        self.directory.on_engine_removal = self._engine_removals.wake
+        library = EngineLibrary(self._engine)
+        self.voices = VoiceService(self.directory, store.agent_parts, library)
+        self.knowledge = KnowledgeService(self.directory, library, store.engine_removals)
         self._loop_watch = LoopWatch()
+        self._client_tools = ClientTools(config.tools)
         session = SessionServices(
             live=self._live,
             metrics=self.metrics,
@@ -186,6 +199,7 @@ class Gateway:
                 silence_timeout_s=config.media.silence_timeout,
                 amd_config=config.amd,
                 watchdogs_config=config.watchdogs,
+                client_tools=self._client_tools,
                 on_recording_finished=self._archive.finished,
             ),
             default_max_duration_s=config.calls.max_duration,
@@ -196,6 +210,7 @@ class Gateway:
             leases=self.leases,
             limits=CallLimits(config.calls.max_in_cluster, config.calls.max_per_organization),
             node_id=self.cluster.node.id,
+            parts=self.directory.parts_of,
         )
         media_address = MediaAddress(
             public_host=config.media.public_host or config.sip.public_host,
@@ -241,6 +256,28 @@ class Gateway:
             agent=self.directory.agent,
             draining=lambda: self._draining,
         )
+        self.campaigns = Campaigns(
+            store,
+            lambda: self.directory.table,
+            self.directory.agent,
+            max_contacts=config.batch.max_contacts,
+        )
+        self._dialer = Dialer(
+            DialServices(
+                node=uuid7(),
+                store=store,
+                journal=CampaignJournal(store),
+                calls=self.calls,
+                live=self._live,
+                table=lambda: self.directory.table,
+                free_places=FreePlaces(
+                    self._live, self._queue, self._plane, lambda: self._draining, config.calls, config.batch
+                ),
+                metrics=self.metrics,
+                config=config.batch,
+            )
+        )
+        self.campaigns.on_changed = self._dialer.wake
         self.control = CallControl(
             self.calls, config.control, recordings=recordings, fetched=config.data_dir / "fetched"
         )
@@ -282,6 +319,7 @@ class Gateway:
         self._engine_watch.start()
         self._agent_sync.start()
         self.trunk_watch.start()
+        self._dialer.start()
         self._engine_removals.start()
         self._deliverer.start()
         self._delivery_sweeper.start()
@@ -321,9 +359,11 @@ class Gateway:
         self._started = False
         for part in (
             self.control,
+            self._dialer,
             self._recording_sweeper,
             self._agent_sync,
             self._engine_removals,
+            self._client_tools,
             self._engine_watch,
             self._loop_watch,
             self.trunk_watch,
@@ -430,6 +470,7 @@ class Gateway:
         gauge("calls_live", "Calls that are not over, queued ones included.", lambda: len(self._live))
         gauge("event_watchers", "Event streams that are open.", lambda: self.events.subscribers)
         gauge("calls_queued", "Outbound calls that wait for a place.", lambda: len(self._queue))
+        gauge("campaigns_running", "Campaigns that call, or wait to.", lambda: self._dialer.campaigns)
         gauge("recordings_waiting", "Recordings not encoded and stored yet.", lambda: self._archive.waiting)
         gauge(
             "webhook_deliveries_waiting",

@@ -25,7 +25,7 @@ from gateway.errors import (
 )
 from gateway.live_calls import LiveCalls
 from gateway.new_call import NewCall
-from gateway.outbound import OutboundServices, OutboundSession
+from gateway.outbound import MayRing, OutboundServices, OutboundSession
 from gateway.session import Session, as_dict
 from routing.decisions import Refusal, RefusalKind
 from routing.outbound import Counters, OutboundQuery, OutboundRoute, Strategy, decide_outbound
@@ -75,8 +75,18 @@ class CallService:
         self._draining = draining
         self._random = random.SystemRandom()
 
-    async def create(self, organization_id: str, request: NewCall) -> CallRecord:
+    async def create(
+        self,
+        organization_id: str,
+        request: NewCall,
+        *,
+        call_id: str | None = None,
+        may_ring: MayRing | None = None,
+    ) -> CallRecord:
         """Check everything, keep the call as `queued`, and dial without waiting.
+
+        `call_id` is for whoever has written the id down before, and `may_ring` is asked right before the
+        INVITE leaves: the call is cancelled when it says no.
 
         Raises `NotFoundError`, `InvalidRequestError`, `LimitExceededError` (the queue is full, or a limit on
         calls at once is reached) or `UnavailableError` (draining).
@@ -88,7 +98,7 @@ class CallService:
             raise NotFoundError(f"no agent {request.agent_id}", agent_id=request.agent_id)
         if self._queue.full:
             raise LimitExceededError("the dial queue is full", code="queue_full", retry_after=10)
-        call_id = uuid7()
+        call_id = call_id or uuid7()
         decision = await self._place(call_id, organization_id, request)
         record = CallRecord(
             id=call_id,
@@ -113,9 +123,9 @@ class CallService:
             self._outbound.session.leases.release(call_id)
             raise
         call = Call(record, self._save, price=self._price)
-        call.step("created", by="api")
+        call.step("created", by="api" if may_ring is None else "campaign")
         call.step("routed", trunk_id=record.trunk_id, from_number=record.from_number)
-        session = OutboundSession(call, decision, agent, request.settings, self._outbound)
+        session = OutboundSession(call, decision, agent, request.settings, self._outbound, may_ring)
         session.enqueue(self._queue)
         return call.record
 

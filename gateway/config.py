@@ -232,6 +232,13 @@ class ControlSection(Section):
     hold_music: Path | None = None
 
 
+class ToolsSection(Section):
+    """Client tools: requests of ours to addresses that come from clients."""
+
+    private_urls: bool = False
+    max_response_bytes: int = Field(default=65_536, ge=1_024, le=1_048_576)
+
+
 class AmdSection(Section):
     """Answering machine detection on outbound calls."""
 
@@ -295,6 +302,16 @@ class RecordingsSection(Section):
             if self.s3_secret_access_key is None and self.s3_secret_access_key_file is None:
                 raise ValueError("storage s3 needs s3_secret_access_key or s3_secret_access_key_file")
         return self
+
+
+class BatchSection(Section):
+    """Campaigns."""
+
+    max_contacts: int = Field(default=100_000, ge=1)
+    outbound_share: float = Field(default=0.8, gt=0, le=1)  # of `calls.max_outbound`
+    inbound_reserve: float = Field(default=0.2, ge=0, le=1)  # of `calls.max_inbound`
+    breaker_calls: int = Field(default=20, ge=0, le=1000)  # 0: none
+    breaker_share: float = Field(default=0.8, gt=0, le=1)
 
 
 class NumbersSection(Section):
@@ -382,9 +399,11 @@ class Config(Section):
     store: StoreSection = StoreSection()
     calls: CallsSection = CallsSection()
     control: ControlSection = ControlSection()
+    tools: ToolsSection = ToolsSection()
     amd: AmdSection = AmdSection()
     watchdogs: WatchdogsSection = WatchdogsSection()
     recordings: RecordingsSection = RecordingsSection()
+    batch: BatchSection = BatchSection()
     numbers: NumbersSection = NumbersSection()
     contacts: ContactsSection = ContactsSection()
     rates: RatesSection = RatesSection()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -49,6 +49,9 @@ SIPS_PORT = 5061
 EARLY_DESCRIPTIONS = 16  # branches of a fork whose session descriptions are kept
 CANCEL_GRACE_S = 5.0  # how long we wait for the 487 to our CANCEL before the call is settled without it
 
+MayRing = Callable[[], Awaitable[bool]]
+"""Asked once, when everything is ready and the INVITE would leave."""
+
 
 @dataclass(frozen=True, slots=True)
 class OutboundServices:
@@ -73,14 +76,17 @@ class OutboundSession(Session):
         agent: Agent,
         settings: CallSettings,
         services: OutboundServices,
+        may_ring: MayRing | None = None,
     ) -> None:
         super().__init__(
             call, services.session, longest_call_s(agent, settings, services.session.default_max_duration_s)
         )
         self._route = route
         self._agent = agent
+        self._parts = services.session.parts(agent)
         self._settings = settings
         self._outbound = services
+        self._may_ring = may_ring
         self._queue: DialQueue | None = None
         self._cancelling = False
         self._ring_timed_out = False
@@ -122,6 +128,7 @@ class OutboundSession(Session):
                 self.call,
                 engine_request(
                     self._agent,
+                    self._parts,
                     self._settings,
                     call_id=self.call.id,
                     direction=str(CallDirection.OUTBOUND),
@@ -135,12 +142,16 @@ class OutboundSession(Session):
                 self,
                 self._services.conversation,
                 self._outbound.recordings / f"{self.call.id}.wav" if recording else None,
-                conversation_options(self._agent, self._settings, CallDirection.OUTBOUND),
+                conversation_options(self._agent, self._parts, self._settings, CallDirection.OUTBOUND),
                 DtmfMode(self._route.trunk.dtmf),
             )
             created = await self._conversation.open_leg(self._route.trunk.symmetric)
             await self._conversation.create_engine_call()
             peer_host = await _resolve(target_endpoint(self._route.target.address)[0])
+            if self._may_ring is not None and not await self._may_ring():
+                self.call.step("not-let-out")
+                self.finish(lambda: self.call.cancel())
+                return
             self._invite(peer_host, created)
         except MediaCapacityError as error:
             self._fail(FailureReason.CAPACITY, str(error))

@@ -42,6 +42,8 @@ from store.webhook_records import OutboxEvent
 _COLUMNS = tuple(column.name for column in calls.columns)
 # Never written again after the first insert, so that an update leaves their indexes alone.
 _FIXED = frozenset({"id", "organization_id", "direction", "agent_id", "phone_number", "created_at"})
+# Told by the engine when the call is over, and written by nobody else.
+_BILLED = frozenset({"engine_billed_ms"})
 # The law of calls, held once more where it lasts: a terminal status never changes. Later facts still get in.
 _TERMINAL_STAYS = sa.text(
     "calls.status NOT IN ('ended', 'failed', 'cancelled') OR calls.status = excluded.status",
@@ -96,11 +98,17 @@ class CallRepository:
             if news:
                 await self._outbox.append(connection, await _true_news(connection, news))
 
+    async def record_billed(self, call_id: str, engine_billed_ms: int) -> bool:
+        """Keep what the engine charges for. False when there is no such call."""
+        statement = calls.update().where(calls.c.id == call_id).values(engine_billed_ms=engine_billed_ms)
+        async with self._database.transaction() as connection:
+            return (await connection.execute(statement)).rowcount > 0
+
     async def get(self, organization_id: str, call_id: str) -> CallRecord | None:
         query = sa.select(calls).where(calls.c.id == call_id, calls.c.organization_id == organization_id)
         async with self._database.reading() as connection:
             row = (await connection.execute(query)).one_or_none()
-        return None if row is None else _record(row)
+        return None if row is None else call_record(row)
 
     async def list(
         self, organization_id: str, filter: CallFilter | None = None, limit: int = 50, offset: int = 0
@@ -118,7 +126,7 @@ class CallRepository:
         async with self._database.reading() as connection:
             total = await self._counts.count(connection, organization_id, wanted, conditions)
             rows = (await connection.execute(page)).all()
-        return Page(tuple(_record(row) for row in rows), total, limit, offset)
+        return Page(tuple(call_record(row) for row in rows), total, limit, offset)
 
     async def pages(
         self, organization_id: str, filter: CallFilter, size: int = 500
@@ -137,7 +145,7 @@ class CallRepository:
             async with self._database.reading() as connection:
                 rows = (await connection.execute(query)).all()
             if rows:
-                yield [_record(row) for row in rows]
+                yield [call_record(row) for row in rows]
             if len(rows) < size:
                 return
             last = rows[-1]
@@ -168,14 +176,14 @@ class CallRepository:
             query = query.where(_of_node(node_id))
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).all()
-        return [_record(row) for row in rows]
+        return [call_record(row) for row in rows]
 
     async def find(self, call_id: str) -> CallRecord | None:
         """A call of whatever organisation: for whoever has shown by other means that he may see it."""
         query = sa.select(calls).where(calls.c.id == call_id)
         async with self._database.reading() as connection:
             row = (await connection.execute(query)).one_or_none()
-        return None if row is None else _record(row)
+        return None if row is None else call_record(row)
 
     async def unfinished_recordings(self, *, node_id: str | None = None) -> builtins.list[CallRecord]:
         """Every call whose recording is not kept yet, with `node_id` as in `unfinished`; after a start: what
@@ -187,7 +195,7 @@ class CallRepository:
             query = query.where(_of_node(node_id))
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).all()
-        return [_record(row) for row in rows]
+        return [call_record(row) for row in rows]
 
     async def recordings_older_than(self, moment: datetime, limit: int) -> builtins.list[CallRecord]:
         """Calls that ended before `moment` and left a recording, whole or failed, in groups oldest first."""
@@ -203,7 +211,7 @@ class CallRepository:
         )
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).all()
-        return [_record(row) for row in rows]
+        return [call_record(row) for row in rows]
 
 
 async def _true_news(connection: AsyncConnection, news: Sequence[CallNews]) -> builtins.list[OutboxEvent]:
@@ -225,7 +233,7 @@ def _of_node(node_id: str) -> sa.ColumnElement[bool]:
 
 
 def _on_conflict_update(statement: Insert) -> Insert:
-    changed = {name: statement.excluded[name] for name in _COLUMNS if name not in _FIXED}
+    changed = {name: statement.excluded[name] for name in _COLUMNS if name not in _FIXED | _BILLED}
     return statement.on_conflict_do_update(index_elements=["id"], set_=changed, where=_TERMINAL_STAYS)
 
 
@@ -284,11 +292,13 @@ def _row(record: CallRecord) -> Row:
         record.answered_by,
         None if record.recording_status is RecordingStatus.NONE else record.recording_status.value,
         to_json_or_none(record.recording_file),
+        record.engine_billed_ms,
         record.node_id,
     )
 
 
-def _record(row: sa.Row[Any]) -> CallRecord:
+def call_record(row: sa.Row[Any]) -> CallRecord:
+    """A row of the calls table."""
     entries = from_json_or_none(row.transcript)
     return CallRecord(
         id=row.id,
@@ -322,6 +332,7 @@ def _record(row: sa.Row[Any]) -> CallRecord:
         answered_by=row.answered_by,
         recording_status=RecordingStatus(row.recording_status or RecordingStatus.NONE),
         recording_file=None if row.recording_file is None else RecordingFile(**from_json(row.recording_file)),
+        engine_billed_ms=row.engine_billed_ms,
         node_id=row.node_id,
     )
 

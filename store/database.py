@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from store.agent_parts import AgentPartRepositories
 from store.agents import AgentRepository
 from store.calls import CallRepository
+from store.campaign_attempts import AttemptRepository
+from store.campaign_contacts import CampaignContactRepository
+from store.campaigns import CampaignRepository
 from store.connection import Database
 from store.contacts import ContactRepository
 from store.engine_removals import EngineRemovalRepository
@@ -31,6 +35,7 @@ class Store:
         self.organizations = OrganizationRepository(database)
         self.keys = KeyRepository(database)
         self.agents = AgentRepository(database)
+        self.agent_parts = AgentPartRepositories(database)
         self.numbers = NumberRepository(database)
         self.inventory = InventoryRepository(database)
         self.trunks = TrunkRepository(database)
@@ -40,6 +45,9 @@ class Store:
         self.nodes = NodeRepository(database)
         self.leaderships = LeadershipRepository(database)
         self.revisions = RevisionRepository(database)
+        self.campaigns = CampaignRepository(database)
+        self.campaign_contacts = CampaignContactRepository(database)
+        self.attempts = AttemptRepository(database)
         self.idempotency = IdempotencyRepository(database)
         self.outbox = Outbox(database)
         self.webhook_endpoints = WebhookEndpointRepository(database)
