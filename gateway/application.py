@@ -205,6 +205,7 @@ class Gateway:
             default_max_duration_s=config.calls.max_duration,
             default_ring_timeout_s=config.calls.ring_timeout,
             transfer_timeout_s=config.calls.transfer_timeout,
+            hold_music=config.control.hold_music,
             trunk=self.directory.trunk,
             events=self.events,
             leases=self.leases,

@@ -23,7 +23,7 @@ from gateway.conversation_services import ConversationListener, ConversationServ
 from gateway.digit_input import DigitInput
 from gateway.failure_reasons import EndReason, FailureReason, end_of_engine_reason
 from gateway.negotiated_media import encryption_of, negotiate_leg
-from gateway.tool_use import ToolUse
+from gateway.tool_use import ToolUse, Transfer
 from gateway.transcript import SPEAKERS, USER
 from media import messages as m
 from media.plane import MediaCapacityError, UnknownLegError
@@ -129,6 +129,10 @@ class Conversation:
         if tones != self._detects_tones:
             self._detects_tones = tones
             self._send(m.DetectTones(leg_id=self._leg_id, enabled=tones))
+
+    def offer_transfers(self, transfer: Transfer) -> None:
+        """What the agent's tool does when it asks for a transfer."""
+        self._tools.transfer = transfer
 
     def run_at(self, sample_rate: int) -> None:
         """Ask the engine for this rate (Hz) when its call is created; it stays for the whole call."""

@@ -16,6 +16,7 @@ from typing import Any
 
 import structlog
 
+from gateway.agent_transfer import agent_transfer
 from gateway.call import Call, ChangeSink
 from gateway.call_policy import call_policy, trunk_credentials
 from gateway.conversation import Conversation
@@ -255,6 +256,7 @@ class InboundSession(Session):
             if self._precall_webhook is not None and not await self._consult(self._precall_webhook):
                 return
             conversation = self._conversation = self._new_conversation()
+            conversation.offer_transfers(agent_transfer(self._agent.system_prompt, self.transfer))
             created = await conversation.open_leg(self._trunk.symmetric if self._trunk else "auto")
             self._negotiate_offer(created)
             await conversation.create_engine_call()

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import structlog
 
+from gateway.agent_transfer import agent_transfer
 from gateway.call import Call
 from gateway.call_policy import call_policy
 from gateway.conversation import Conversation
@@ -145,6 +146,7 @@ class OutboundSession(Session):
                 conversation_options(self._agent, self._parts, self._settings, CallDirection.OUTBOUND),
                 DtmfMode(self._route.trunk.dtmf),
             )
+            self._conversation.offer_transfers(agent_transfer(self._agent.system_prompt, self.transfer))
             created = await self._conversation.open_leg(self._route.trunk.symmetric)
             await self._conversation.create_engine_call()
             peer_host = await _resolve(target_endpoint(self._route.target.address)[0])
