@@ -24,6 +24,7 @@ from control_api import (
     routes_numbers,
     routes_operations,
     routes_recordings,
+    routes_rejections,
     routes_routing,
     routes_streams,
     routes_tools,
@@ -98,6 +99,7 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         routes_webhooks.webhooks_router(API_PREFIX, gateway.webhooks),
         routes_trunks.trunks_router(API_PREFIX, gateway.directory, gateway.trunk_watch, gateway.numbers),
         routes_routing.routing_router(API_PREFIX, gateway),
+        routes_rejections.rejections_router(API_PREFIX, gateway.rejections),
         routes_keys.keys_router(API_PREFIX, gateway.directory),
         routes_operations.operations_router(API_PREFIX, gateway),
     )

@@ -24,6 +24,7 @@ from gateway.listening import CallListeners
 from gateway.new_call import NewCall
 from gateway.numbers.service import NumberService
 from gateway.recordings.service import RecordingService
+from gateway.rejections import Rejections
 from gateway.trunk_watch import TrunkStatus
 from gateway.voices import VoiceService
 from gateway.web_calls import WebCalls
@@ -189,6 +190,9 @@ class GatewayServices(Protocol):
 
     @property
     def node_client(self) -> NodeClient: ...
+
+    @property
+    def rejections(self) -> Rejections: ...
 
     @property
     def trunk_watch(self) -> TrunkStatuses: ...

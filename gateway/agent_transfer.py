@@ -39,7 +39,7 @@ def agent_transfer(begin: Callable[[str], None], instructions: str) -> Transfer:
             named = re.search(rf"{re.escape(target)}(?![\w:@-]|\.\w)", instructions) is not None
         else:
             target = _SPACING.sub("", target)
-            named = target != "" and re.search(rf"{re.escape(target)}(?!\d)", numbers) is not None
+            named = target != "" and re.search(rf"(?<![\d+]){re.escape(target)}(?!\d)", numbers) is not None
         if not named:
             raise TransferError(NOT_NAMED)
         try:

@@ -55,6 +55,7 @@ from gateway.rate_card import BilledCall, RateCard
 from gateway.recordings.retention import RecordingSweeper
 from gateway.recordings.service import RecordingService
 from gateway.recordings.setup import open_archive, open_links
+from gateway.rejections import Rejections
 from gateway.session import SessionServices
 from gateway.sweep import fail_calls_of_the_dead, fail_orphans
 from gateway.trunk_probe import TrunkProbe
@@ -73,6 +74,7 @@ from media.worker.supervisor import WorkerPool
 from routing.explain import explain_data
 from routing.inbound import InboundQuery, decide_inbound
 from routing.outbound import OutboundQuery, decide_outbound
+from sip.message import Request
 from sip.user_agent import IncomingCall, Listen, OptionsReply, UserAgent, UserAgentConfig
 from store.database import Store
 from store.records import CallDirection, CallRecord
@@ -154,6 +156,7 @@ class Gateway:
             ),
             on_invite=self._take_invite,
             on_options=self._answer_options,
+            on_refused=self._note_refused,
         )
         self.numbers = NumberService(
             self.directory,
@@ -167,6 +170,7 @@ class Gateway:
             TrunkProbe(self._user_agent),
             leading=lambda: self.cluster.duties.leading,
         )
+        self.rejections = Rejections(lambda: self.directory.table)
         self._precall = PrecallClient(allow_private=config.webhooks.allow_private)
         self._engine_watch = EngineWatch(self._engine)
         self._agent_sync = AgentSync(
@@ -203,6 +207,7 @@ class Gateway:
             default_max_duration_s=config.calls.max_duration,
             default_ring_timeout_s=config.calls.ring_timeout,
             transfer_timeout_s=config.calls.transfer_timeout,
+            hold_music=config.control.hold_music,
             trunk=self.directory.trunk,
             events=self.events,
             leases=self.leases,
@@ -230,6 +235,7 @@ class Gateway:
                 retry_after_s=config.calls.retry_after,
                 number=self.directory.number_on,
                 precall=self._precall,
+                rejections=self.rejections,
             )
         )
         self._queue = DialQueue(
@@ -455,6 +461,9 @@ class Gateway:
                 managed=number is not None and number.managed,
             )
         )
+
+    def _note_refused(self, request: Request, source: tuple[str, int], status: int, reason: str) -> None:
+        self._inbound.refused_by_stack(request, source, status, reason)
 
     def _take_invite(self, invite: IncomingCall) -> None:
         self._inbound.on_invite(invite)

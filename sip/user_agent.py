@@ -22,7 +22,7 @@ from sip.call_listener import (
 from sip.endpoint import Endpoint, OptionsReply
 from sip.flow import Flow
 from sip.incoming_call import IncomingCall
-from sip.message import Response
+from sip.message import Request, Response
 from sip.out_of_dialog_request import OutOfDialogRequest, OutOfDialogTarget, RequestSeries
 from sip.outgoing_call import OutgoingCall
 from sip.renegotiation import OfferedRequest
@@ -104,6 +104,7 @@ class UserAgent:
         on_invite: Callable[[IncomingCall], None],
         on_options: Callable[[], OptionsReply],
         observer: Callable[[TraceEvent], None] | None = None,
+        on_refused: Callable[[Request, tuple[str, int], int, str], None] | None = None,
     ) -> None:
         self.config = config
         self.addresses: tuple[Listen, ...] = ()
@@ -116,6 +117,7 @@ class UserAgent:
             on_invite=on_invite,
             on_options=on_options,
             product=config.product,
+            on_refused=on_refused,
         )
         self._transports = TransportLayer(
             self._endpoint,

@@ -30,6 +30,7 @@ from gateway.numbers.carriers import Carriers
 from gateway.numbers.service import NumberService
 from gateway.numbers.stock import LocalInventory
 from gateway.recordings.service import RecordingService
+from gateway.rejections import Rejections
 from gateway.trunk_probe import ProbeOutcome, ProbeResult
 from gateway.trunk_watch import TrunkStatus
 from gateway.voices import VoiceService
@@ -89,6 +90,7 @@ class Gateway:
     call_owners: CallOwners = field(init=False)
     node_client: NodeClient = field(default_factory=NodeClient)
     numbers: NumberService = field(init=False)
+    rejections: Rejections = field(init=False)
     trunk_statuses: dict[str, TrunkStatus] = field(default_factory=dict)
     contacts: ContactBook = field(init=False)
     campaigns: Campaigns = field(init=False)
@@ -118,6 +120,7 @@ class Gateway:
             LocalInventory(self.store),
             self._probe,
         )
+        self.rejections = Rejections(lambda: self.directory.table)
         self.contacts = ContactBook(self.store, import_max_rows=IMPORT_MAX_ROWS)
 
     @property
