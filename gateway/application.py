@@ -15,6 +15,9 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from gateway.agent_sync import AgentSync
+from gateway.analysis.analyzer import CallAnalyzer
+from gateway.analysis.due import AnalysisPolicy
+from gateway.analysis.model_client import open_model
 from gateway.call import Call
 from gateway.call_control import CallControl
 from gateway.calls import CallService
@@ -93,7 +96,26 @@ class Gateway:
         self._draining = False
         self._started = False
         self._writer = CallWriter(store.calls, on_news=self._wake_webhooks)
-        self._journal = CallJournal(self._writer, lambda record: self.recordings.public_url(record))
+        analysis = config.analysis
+        self._journal = CallJournal(
+            self._writer,
+            lambda record: self.recordings.public_url(record),
+            AnalysisPolicy(
+                self.directory.agent,
+                configured=analysis.base_url is not None,
+                max_wait_s=analysis.max_wait,
+            ),
+        )
+        self._analyzer = CallAnalyzer(
+            store.call_analyses,
+            store.calls,
+            open_model(analysis),
+            self.metrics,
+            self._journal.result_events,
+            self._analyzed,
+            timeout_s=analysis.timeout,
+            concurrency=analysis.concurrency,
+        )
         self._live = LiveCalls(max_inbound=config.calls.max_inbound, max_outbound=config.calls.max_outbound)
         self._engine = UltravoxClient(
             config.engine.base_url, config.engine.api_key or "", timeout_s=config.engine.create_timeout
@@ -179,6 +201,7 @@ class Gateway:
                 media_address=media_address,
                 save=self._journal.save,
                 price=self._price,
+                outcome=self._journal.outcome,
                 recordings=recordings,
                 retry_after_s=config.calls.retry_after,
                 number=self.directory.number_on,
@@ -193,6 +216,7 @@ class Gateway:
             writer=self._writer,
             save=self._journal.save,
             price=self._price,
+            outcome=self._journal.outcome,
             live=self._live,
             queue=self._queue,
             outbound=OutboundServices(
@@ -243,6 +267,7 @@ class Gateway:
         self._agent_sync.start()
         self._engine_removals.start()
         self._deliverer.start()
+        self._analyzer.start()
         self._delivery_sweeper.start()
         return Addresses(sip=tuple(self._user_agent.addresses))
 
@@ -291,6 +316,7 @@ class Gateway:
             self._archive,
             self._engine,
             self._writer,
+            self._analyzer,
             self._delivery_sweeper,
             self._deliverer,
             self._webhook_sender,
@@ -357,6 +383,14 @@ class Gateway:
         self._inbound.on_invite(invite)
 
     def _wake_webhooks(self) -> None:
+        self._deliverer.wake()
+        self._analyzer.wake()
+
+    def _analyzed(self, record: CallRecord) -> None:
+        """Let whoever still holds the call know what came of it, and have it told."""
+        for call in (self._live_call(record.id), self._archive.call(record.id)):
+            if call is not None:
+                call.update(outcome=record.outcome, analysis=record.analysis)
         self._deliverer.wake()
 
     def _live_call(self, call_id: str) -> Call | None:

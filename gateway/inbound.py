@@ -70,6 +70,7 @@ class InboundServices:
     media_address: MediaAddress
     save: ChangeSink
     price: Callable[[CallRecord], int | None]
+    outcome: Callable[[CallRecord], str | None]
     recordings: Path
     retry_after_s: float
     number: Callable[[str], PhoneNumber | None]
@@ -153,7 +154,7 @@ class InboundSession(Session):
             sip_call_id=invite.call_id,
             sip_from=invite.request.get("From"),
         )
-        call = Call(record, services.save, price=services.price)
+        call = Call(record, services.save, price=services.price, outcome=services.outcome)
         super().__init__(
             call,
             services.session,

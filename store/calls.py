@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from store.analysis_records import DueAnalysis
 from store.bulk import BulkInsert, Insert, Row
 from store.call_counts import UNFINISHED, CallCounts
 from store.columns import (
@@ -24,6 +25,7 @@ from store.columns import (
     to_microseconds_or_none,
 )
 from store.connection import Database
+from store.due_analyses import put_due
 from store.outbox import Outbox
 from store.records import (
     CallDirection,
@@ -42,6 +44,8 @@ from store.webhook_records import OutboxEvent
 _COLUMNS = tuple(column.name for column in calls.columns)
 # Never written again after the first insert, so that an update leaves their indexes alone.
 _FIXED = frozenset({"id", "organization_id", "direction", "agent_id", "phone_number", "created_at"})
+# Belong to the analysis, as the outcome does once there is one: whoever saves a call may not know of it yet.
+_OF_ANALYSIS = frozenset({"analysis", "analyzed_at"})
 # The law of calls, held once more where it lasts: a terminal status never changes. Later facts still get in.
 _TERMINAL_STAYS = sa.text(
     "calls.status NOT IN ('ended', 'failed', 'cancelled') OR calls.status = excluded.status",
@@ -51,10 +55,13 @@ _EMPTY_JSON = "{}"
 
 @dataclass(frozen=True, slots=True)
 class CallNews:
-    """An event of a call. One that tells of a terminal `status` is true only if the call has that status."""
+    """An event of a call, and the analysis that becomes due with it. One that tells of a terminal `status` is
+    true only if the call has that status.
+    """
 
     event: OutboxEvent
     status: CallStatus
+    analysis: DueAnalysis | None = None
 
 
 class CallRepository:
@@ -94,13 +101,16 @@ class CallRepository:
             await self._upserts.execute(connection, [_row(record) for record in newest.values()])
             await self._timeline.execute(connection, [_event_row(event) for event in events])
             if news:
-                await self._outbox.append(connection, await _true_news(connection, news))
+                true = await _true_news(connection, news)
+                await self._outbox.append(connection, [item.event for item in true])
+                due = [item.analysis for item in true if item.analysis is not None]
+                await put_due(self._database, connection, due)
 
     async def get(self, organization_id: str, call_id: str) -> CallRecord | None:
         query = sa.select(calls).where(calls.c.id == call_id, calls.c.organization_id == organization_id)
         async with self._database.reading() as connection:
             row = (await connection.execute(query)).one_or_none()
-        return None if row is None else _record(row)
+        return None if row is None else call_of(row)
 
     async def list(
         self, organization_id: str, filter: CallFilter | None = None, limit: int = 50, offset: int = 0
@@ -118,7 +128,7 @@ class CallRepository:
         async with self._database.reading() as connection:
             total = await self._counts.count(connection, organization_id, wanted, conditions)
             rows = (await connection.execute(page)).all()
-        return Page(tuple(_record(row) for row in rows), total, limit, offset)
+        return Page(tuple(call_of(row) for row in rows), total, limit, offset)
 
     async def pages(
         self, organization_id: str, filter: CallFilter, size: int = 500
@@ -137,7 +147,7 @@ class CallRepository:
             async with self._database.reading() as connection:
                 rows = (await connection.execute(query)).all()
             if rows:
-                yield [_record(row) for row in rows]
+                yield [call_of(row) for row in rows]
             if len(rows) < size:
                 return
             last = rows[-1]
@@ -164,14 +174,14 @@ class CallRepository:
         query = sa.select(calls).where(UNFINISHED).order_by(calls.c.created_at)
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).all()
-        return [_record(row) for row in rows]
+        return [call_of(row) for row in rows]
 
     async def find(self, call_id: str) -> CallRecord | None:
         """A call of whatever organisation: for whoever has shown by other means that he may see it."""
         query = sa.select(calls).where(calls.c.id == call_id)
         async with self._database.reading() as connection:
             row = (await connection.execute(query)).one_or_none()
-        return None if row is None else _record(row)
+        return None if row is None else call_of(row)
 
     async def unfinished_recordings(self) -> builtins.list[CallRecord]:
         """Every call whose recording is not kept yet; after a start: what a crash has left."""
@@ -179,7 +189,7 @@ class CallRepository:
         query = sa.select(calls).where(calls.c.recording_status.in_(unfinished)).order_by(calls.c.created_at)
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).all()
-        return [_record(row) for row in rows]
+        return [call_of(row) for row in rows]
 
     async def recordings_older_than(self, moment: datetime, limit: int) -> builtins.list[CallRecord]:
         """Calls that ended before `moment` and left a recording, whole or failed, in groups oldest first."""
@@ -195,10 +205,10 @@ class CallRepository:
         )
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).all()
-        return [_record(row) for row in rows]
+        return [call_of(row) for row in rows]
 
 
-async def _true_news(connection: AsyncConnection, news: Sequence[CallNews]) -> builtins.list[OutboxEvent]:
+async def _true_news(connection: AsyncConnection, news: Sequence[CallNews]) -> builtins.list[CallNews]:
     """What tells of no other end than the calls have in the database."""
     ended = sorted({item.event.subject_id for item in news if item.status.terminal})
     statuses: dict[str, str] = {}
@@ -206,14 +216,19 @@ async def _true_news(connection: AsyncConnection, news: Sequence[CallNews]) -> b
         query = sa.select(calls.c.id, calls.c.status).where(calls.c.id.in_(ended))
         statuses = {row.id: row.status for row in (await connection.execute(query)).all()}
     return [
-        item.event
+        item
         for item in news
         if not item.status.terminal or statuses.get(item.event.subject_id) == item.status
     ]
 
 
 def _on_conflict_update(statement: Insert) -> Insert:
-    changed = {name: statement.excluded[name] for name in _COLUMNS if name not in _FIXED}
+    changed: dict[str, Any] = {
+        name: statement.excluded[name] for name in _COLUMNS if name not in _FIXED | _OF_ANALYSIS
+    }
+    changed["outcome"] = sa.case(
+        (calls.c.analyzed_at.is_not(None), calls.c.outcome), else_=statement.excluded["outcome"]
+    )
     return statement.on_conflict_do_update(index_elements=["id"], set_=changed, where=_TERMINAL_STAYS)
 
 
@@ -273,10 +288,13 @@ def _row(record: CallRecord) -> Row:
         None if record.recording_status is RecordingStatus.NONE else record.recording_status.value,
         to_json_or_none(record.recording_file),
         record.node_id,
+        to_json_or_none(record.analysis),
+        None,  # analyzed_at
     )
 
 
-def _record(row: sa.Row[Any]) -> CallRecord:
+def call_of(row: sa.Row[Any]) -> CallRecord:
+    """The record of a row that holds all of the table's columns."""
     entries = from_json_or_none(row.transcript)
     return CallRecord(
         id=row.id,
@@ -311,6 +329,7 @@ def _record(row: sa.Row[Any]) -> CallRecord:
         recording_status=RecordingStatus(row.recording_status or RecordingStatus.NONE),
         recording_file=None if row.recording_file is None else RecordingFile(**from_json(row.recording_file)),
         node_id=row.node_id,
+        analysis=from_json_or_none(row.analysis),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from store.agents import AgentRepository
+from store.call_analyses import CallAnalysisRepository
 from store.calls import CallRepository
 from store.connection import Database
 from store.contacts import ContactRepository
@@ -34,6 +35,7 @@ class Store:
         self.inventory = InventoryRepository(database)
         self.trunks = TrunkRepository(database)
         self.calls = CallRepository(database)
+        self.call_analyses = CallAnalysisRepository(database)
         self.folders = FolderRepository(database)
         self.contacts = ContactRepository(database)
         self.nodes = NodeRepository(database)

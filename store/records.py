@@ -358,6 +358,7 @@ class CallRecord:
     recording_status: RecordingStatus = RecordingStatus.NONE
     recording_file: RecordingFile | None = None
     node_id: str | None = None  # the gateway that has the call
+    analysis: dict[str, Any] | None = None  # success, summary, extracted; None until, or if never, it is read
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ The schema is made by the migrations in `store/migrations`; a test holds the two
 
 from store.tables.accounts import api_keys, idempotency_keys, organizations
 from store.tables.agents import agents
+from store.tables.analyses import call_analyses
 from store.tables.calls import UNFINISHED_STATUSES, call_timeline, calls
 from store.tables.cluster import leaderships, nodes, revisions
 from store.tables.contacts import contacts, folders
@@ -18,6 +19,7 @@ __all__ = [
     "UNFINISHED_STATUSES",
     "agents",
     "api_keys",
+    "call_analyses",
     "call_timeline",
     "calls",
     "contacts",
