@@ -6,23 +6,28 @@ It happens before the body is read, so that a stranger cannot make the gateway p
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
 from control_api.authentication import KeyVerifier, authenticate
+from control_api.forwarding import Forwarding
 from control_api.idempotency import Idempotency, IdempotencyStore
 from control_api.middleware import RESPONSE_HEADERS
 from control_api.rate_limit import RateDecision, RateLimiter
-from gateway.errors import LimitExceededError
+from gateway.errors import InvalidRequestError, LimitExceededError
 from store.records import ApiKey
 
 API_KEY = "trunkline.api_key"
 """Key of the ASGI scope under which the request's `ApiKey` stands once it is known."""
+
+LIVE_READS = ("/quality", "/events")
+"""Ends of paths under which a call is read from memory, while it goes on."""
 
 ORGANIZATION_SHARE = 5
 """All keys of an organisation together may make this many times the requests of one key."""
@@ -31,7 +36,14 @@ ORGANIZATION_SHARE = 5
 class Admission:
     """Decides whether a request may enter."""
 
-    def __init__(self, keys: KeyVerifier, idempotency: IdempotencyStore, rate_limit_per_minute: int) -> None:
+    def __init__(
+        self,
+        keys: KeyVerifier,
+        idempotency: IdempotencyStore,
+        rate_limit_per_minute: int,
+        forwarding: Forwarding | None = None,
+    ) -> None:
+        self.forwarding = forwarding
         self._keys = keys
         self.idempotency = Idempotency(idempotency)
         self._per_key: RateLimiter | None = None
@@ -65,15 +77,39 @@ class ApiRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
         creates = "POST" in (self.methods or ())
+        known = frozenset(_query_names(self.dependant))
+        # What is about a call as it goes on, and only the node that has it can answer.
+        steers = "{call_id}" in self.path_format and (creates or self.path_format.endswith(LIVE_READS))
 
         async def admitted(request: Request) -> Response:
             admission: Admission = request.app.state.admission
             key = await admission.admit(request.scope)
+            for name in request.query_params:
+                if name not in known:
+                    raise _unknown_parameter(name)
+            if steers and admission.forwarding is not None:
+                endless = self.path_format.endswith("/events")
+                elsewhere = await admission.forwarding.forward(request, key.organization_id, endless=endless)
+                if elsewhere is not None:
+                    return elsewhere
             if creates:
                 return await admission.idempotency.run(key.organization_id, request, handle)
             return await handle(request)
 
         return admitted
+
+
+def _query_names(dependant: Dependant) -> Iterator[str]:
+    """The query parameters of a route and of what it depends on."""
+    yield from (field.alias for field in dependant.query_params)
+    for below in dependant.dependencies:
+        yield from _query_names(below)
+
+
+def _unknown_parameter(name: str) -> InvalidRequestError:
+    """A misspelt filter must not become a list without one."""
+    shown = name[:64].encode("utf-8", "replace").decode()
+    return InvalidRequestError(f"{shown}: is not a known query parameter", field=shown)
 
 
 def organization_of(request: Request) -> str:

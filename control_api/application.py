@@ -12,24 +12,29 @@ from starlette.types import Scope
 
 from control_api import (
     routes_agents,
+    routes_batch_calls,
     routes_call_control,
     routes_call_export,
     routes_calls,
     routes_contacts,
     routes_folders,
     routes_keys,
+    routes_knowledge_bases,
     routes_numbers,
     routes_operations,
     routes_recordings,
     routes_routing,
     routes_streams,
+    routes_tools,
     routes_trunks,
+    routes_voices,
     routes_webhooks,
 )
 from control_api.api_route import Admission
 from control_api.documentation import document
 from control_api.envelope import json_response
 from control_api.errors import install_error_handlers
+from control_api.forwarding import Forwarding
 from control_api.middleware import EdgeMiddleware, HttpMetrics
 from control_api.services import GatewayServices
 
@@ -42,6 +47,10 @@ TAGS = [
     {"name": routes_streams.TAG, "description": "Watching and hearing calls while they last."},
     {"name": routes_recordings.TAG, "description": "What was said, to be heard again."},
     {"name": routes_agents.TAG, "description": "AI voice agents."},
+    {"name": routes_voices.TAG, "description": "What agents speak with."},
+    {"name": routes_tools.TAG, "description": "What agents can do in mid-call."},
+    {"name": routes_knowledge_bases.TAG, "description": "What agents can look things up in."},
+    {"name": routes_batch_calls.TAG, "description": "Campaigns: many calls on a schedule."},
     {"name": routes_contacts.TAG, "description": "People to call."},
     {"name": routes_folders.TAG, "description": "Groups of contacts."},
     {"name": routes_numbers.TAG, "description": "Telephone numbers and the agents they belong to."},
@@ -64,7 +73,10 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.admission = Admission(
-        gateway.directory, gateway.store.idempotency, gateway.config.http.rate_limit_per_minute
+        gateway.directory,
+        gateway.store.idempotency,
+        gateway.config.http.rate_limit_per_minute,
+        Forwarding(gateway.call_owners, gateway.node_client),
     )
     routers = (
         routes_call_export.call_export_router(API_PREFIX, gateway.calls, gateway.recordings),
@@ -73,7 +85,11 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         routes_recordings.recording_files_router(gateway.recordings),
         routes_call_control.call_control_router(API_PREFIX, gateway.control),
         routes_streams.streams_router(API_PREFIX, gateway.streams, gateway.control),
-        routes_agents.agents_router(API_PREFIX, gateway.directory),
+        routes_agents.agents_router(API_PREFIX, gateway.directory, gateway.voices),
+        routes_voices.voices_router(API_PREFIX, gateway.voices),
+        routes_tools.tools_router(API_PREFIX, gateway.directory),
+        routes_knowledge_bases.knowledge_bases_router(API_PREFIX, gateway.directory, gateway.knowledge),
+        routes_batch_calls.batch_calls_router(API_PREFIX, gateway.campaigns),
         routes_numbers.numbers_router(API_PREFIX, gateway.directory, gateway.numbers),
         routes_contacts.contacts_router(API_PREFIX, gateway.contacts),
         routes_folders.folders_router(API_PREFIX, gateway.contacts),

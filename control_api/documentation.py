@@ -65,13 +65,11 @@ class Answers(Flag):
 
 def answers(kind: Answers, *more: int) -> dict[int | str, dict[str, Any]]:
     """The `responses` of an operation: the errors of its kind and `more`."""
-    statuses = {401, 403, 429, 500, 503, *more}
-    if kind & Answers.QUERY:
-        statuses.add(422)
+    statuses = {401, 403, 422, 429, 500, 503, *more}  # 422: no operation takes a parameter it does not know
     if kind & Answers.IDEMPOTENT:
-        statuses |= {409, 413, 422}
+        statuses |= {409, 413}
     if kind & Answers.BODY:
-        statuses |= {400, 409, 413, 422}
+        statuses |= {400, 409, 413}
     return {status: _answer(status) for status in sorted(statuses)}
 
 

@@ -80,6 +80,17 @@ class CallSettingsIn(RequestModel):
         default=None, description="What to say after the beep, word for word; else the agent finds its words."
     )
 
+    def to_settings(self) -> CallSettings:
+        return CallSettings(
+            recording_enabled=self.recording_enabled,
+            transcription_enabled=self.transcription_enabled,
+            greeting=self.greeting,
+            max_duration_ms=self.max_duration,
+            join_timeout_ms=self.join_timeout,
+            detect_answering_machine=self.detect_answering_machine,
+            voicemail_message=self.voicemail_message,
+        )
+
 
 class CallCreate(RequestModel):
     """A call to be placed."""
@@ -105,15 +116,7 @@ class CallCreate(RequestModel):
             from_number=self.from_number,
             variables=self.variables or {},
             metadata=self.metadata or {},
-            settings=CallSettings(
-                recording_enabled=settings.recording_enabled,
-                transcription_enabled=settings.transcription_enabled,
-                greeting=settings.greeting,
-                max_duration_ms=settings.max_duration,
-                join_timeout_ms=settings.join_timeout,
-                detect_answering_machine=settings.detect_answering_machine,
-                voicemail_message=settings.voicemail_message,
-            ),
+            settings=settings.to_settings(),
         )
 
 

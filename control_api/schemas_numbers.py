@@ -167,6 +167,9 @@ class NumberPatch(RequestModel):
     type: NumberType | None = None
     trunk_id: UuidIn | None = None
     precall_webhook: PrecallWebhookIn | None = None
+    max_concurrent_calls: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
+        default=None, description="Calls at once in both directions; null: no limit."
+    )
 
     def changes(self) -> dict[str, Any]:
         """The fields that were sent, as the number keeps them."""
@@ -259,6 +262,7 @@ class NumberOut(ResponseModel):
     outbound_agent_id: Uuid | None
     managed: bool = Field(description="Bought here; otherwise your own, at your own carrier.")
     precall_webhook: PrecallWebhookOut | None
+    max_concurrent_calls: int | None
     created_at: Timestamp
     updated_at: Timestamp
 
@@ -278,6 +282,7 @@ def render_number(number: PhoneNumber) -> dict[str, Any]:
         "outbound_agent_id": number.outbound_agent_id,
         "managed": number.managed,
         "precall_webhook": None if webhook is None else _render_precall(webhook),
+        "max_concurrent_calls": number.max_concurrent_calls,
         "created_at": timestamp(number.created_at),
         "updated_at": timestamp(number.updated_at),
     }

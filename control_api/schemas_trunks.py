@@ -112,6 +112,9 @@ class TrunkCreate(RequestModel):
         "and nowhere before; `never`, but to the address in the session description.",
     )
     signalling: TrunkSignallingIn = TrunkSignallingIn()
+    max_concurrent_calls: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
+        default=None, description="Calls at once in both directions; null: no limit."
+    )
 
     def to_new(self) -> NewTrunk:
         """The request as the gateway understands it, which checks what concerns several fields."""
@@ -140,6 +143,7 @@ class TrunkCreate(RequestModel):
             srtp_keying=self.srtp_keying,
             symmetric=self.symmetric,
             signalling=self.signalling.to_record(),
+            max_concurrent_calls=self.max_concurrent_calls,
         )
 
 
@@ -174,6 +178,7 @@ class TrunkOut(ResponseModel):
     srtp_keying: SrtpKeying
     symmetric: SymmetricRtp
     signalling: TrunkSignallingOut
+    max_concurrent_calls: int | None
     created_at: Timestamp
     updated_at: Timestamp
 
@@ -206,6 +211,7 @@ def render_trunk(trunk: Trunk) -> dict[str, Any]:
         "srtp_keying": trunk.srtp_keying.value,
         "symmetric": trunk.symmetric.value,
         "signalling": render_signalling(trunk.signalling),
+        "max_concurrent_calls": trunk.max_concurrent_calls,
         "created_at": timestamp(trunk.created_at),
         "updated_at": timestamp(trunk.updated_at),
     }

@@ -8,7 +8,9 @@ from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry
 
+from control_api.forwarding import CallOwners, NodeClient
 from control_api.idempotency import IdempotencyStore
+from gateway.batch.campaigns import Campaigns
 from gateway.call_actions import Side
 from gateway.call_control import ListenTicket, RecordingVerb
 from gateway.call_quality import CallQuality
@@ -16,10 +18,12 @@ from gateway.contacts.contact_book import ContactBook
 from gateway.directory import Directory
 from gateway.event_stream import StreamItem
 from gateway.health import Health
+from gateway.knowledge import KnowledgeService
 from gateway.listening import CallListeners
 from gateway.new_call import NewCall
 from gateway.numbers.service import NumberService
 from gateway.recordings.service import RecordingService
+from gateway.voices import VoiceService
 from gateway.webhooks.service import WebhookService
 from store.records import CallFilter, CallRecord, Page, TimelineEvent
 
@@ -76,6 +80,8 @@ class CallControlService(Protocol):
     async def mute(self, organization_id: str, call_id: str, side: Side, /, *, muted: bool) -> CallRecord: ...
 
     async def hold(self, organization_id: str, call_id: str, /, *, held: bool) -> CallRecord: ...
+
+    async def transfer(self, organization_id: str, call_id: str, target: str, /) -> CallRecord: ...
 
     async def send_digits(self, organization_id: str, call_id: str, digits: str, /) -> CallRecord: ...
 
@@ -140,6 +146,9 @@ class GatewayServices(Protocol):
     def calls(self) -> CallService: ...
 
     @property
+    def campaigns(self) -> Campaigns: ...
+
+    @property
     def contacts(self) -> ContactBook: ...
 
     @property
@@ -152,7 +161,19 @@ class GatewayServices(Protocol):
     def recordings(self) -> RecordingService: ...
 
     @property
+    def voices(self) -> VoiceService: ...
+
+    @property
+    def knowledge(self) -> KnowledgeService: ...
+
+    @property
     def webhooks(self) -> WebhookService: ...
+
+    @property
+    def call_owners(self) -> CallOwners: ...
+
+    @property
+    def node_client(self) -> NodeClient: ...
 
     @property
     def registry(self) -> CollectorRegistry: ...

@@ -20,6 +20,7 @@ from store.identifiers import uuid7
 from store.records import ApiKey, Organization
 
 T = TypeVar("T")
+REVISION = "directory"  # the name under which changes are numbered, in `store.revisions`
 
 
 class Accounts:
@@ -29,6 +30,8 @@ class Accounts:
         self._store = store
         self._keys = KeyVerifier(store)
         self._change = asyncio.Lock()
+        self._revision = 0  # of what is in memory
+        self.on_changed: Callable[[], None] = _nothing  # other nodes want to know
         self._running: set[asyncio.Task[Any]] = set()
 
     async def ensure_organization(self, name: str, *, organization_id: str | None = None) -> Organization:
@@ -89,11 +92,27 @@ class Accounts:
         """The key that a bearer secret belongs to; `None` for an unknown or revoked one."""
         return await self._keys.verify(secret)
 
+    async def refresh(self) -> bool:
+        """Take over what other nodes have changed; whether there was anything. Raises `StoreError`."""
+        if await self._store.revisions.current(REVISION) == self._revision:
+            return False
+        async with self._change:
+            # Read first: what is changed while we read is read again the next time.
+            revision = await self._store.revisions.current(REVISION)
+            await self._take_over()
+            self._revision = revision
+            self._committed()
+        return True
+
+    async def _take_over(self) -> None:
+        """Read from the store what others may have changed; `_committed` follows."""
+        self._keys.forget()
+
     def _committed(self) -> None:
         """Called after each change, before the next one begins."""
 
     async def _apply(self, change: Callable[[], Awaitable[T]], exists: str = "conflict") -> T:
-        """Run a change alone and to its end, then make it seen.
+        """Run a change alone in all nodes, on the newest state, and to its end, then make it seen.
 
         The change commits to the store before it touches the dictionaries, so that a failure leaves all as
         it was.
@@ -101,14 +120,29 @@ class Accounts:
 
         async def alone() -> T:
             async with self._change:
-                try:
-                    result = await change()
-                except ConstraintError as error:
-                    raise ConflictError("The store refused the change: " + str(error), code=exists) from error
-                self._committed()
+                async with self._store.revisions.turn(REVISION) as turn:
+                    if turn.revision != self._revision:
+                        await self._take_over()
+                        self._committed()
+                        self._revision = turn.revision
+                    try:
+                        result = await change()
+                    except ConstraintError as error:
+                        raise ConflictError(
+                            "The store refused the change: " + str(error), code=exists
+                        ) from error
+                    self._committed()
+                    revision = await turn.changed()
+                    if revision == self._revision + 1:  # else another process has changed something meanwhile
+                        self._revision = revision
+                self.on_changed()
                 return result
 
         task = asyncio.create_task(alone())
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return await asyncio.shield(task)
+
+
+def _nothing() -> None:
+    pass

@@ -10,6 +10,7 @@ settings themselves, so that a change counts from the next call on.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from time import monotonic
@@ -54,8 +55,11 @@ class AgentSync(BackgroundTask):
         *,
         attempts: int = ATTEMPTS,
         first_pause_s: float = FIRST_PAUSE_S,
+        leading: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`leading`: whether this node makes the offers; of several one does. `wake` it when that begins."""
         super().__init__("agent-sync")
+        self._leading = leading
         self._first_pause_s = first_pause_s
         self._attempts = attempts
         self._directory = directory
@@ -70,6 +74,10 @@ class AgentSync(BackgroundTask):
         self._directory.on_agent_changed = self._wake.set
         super().start()
 
+    def wake(self) -> None:
+        """Look again at what there is to offer."""
+        self._wake.set()
+
     async def close(self) -> None:
         await super().close()
         offers = tuple(self._offers.values())
@@ -80,7 +88,8 @@ class AgentSync(BackgroundTask):
     async def _run(self) -> None:
         while True:
             self._wake.clear()
-            waiting = [agent for agent in self._directory.agents_to_sync() if agent.id not in self._offers]
+            to_sync = self._directory.agents_to_sync() if self._leading() else []
+            waiting = [agent for agent in to_sync if agent.id not in self._offers]
             self._forget_waits({agent.id for agent in waiting})
             due = [agent for agent in waiting if self._is_due(agent)]
             for agent in due[: AT_ONCE - len(self._offers)]:
@@ -154,12 +163,12 @@ class AgentSync(BackgroundTask):
         if await self._directory.record_sync(synced) is None:
             # Deleted while it was being made: its counterpart must go as well.
             await self._removals.add(EngineRemoval(EngineObject.AGENT, engine_agent.agent_id))
-            self._directory.on_agent_deleted()
+            self._directory.on_engine_removal()
         return True
 
     async def _give(self, agent: Agent) -> EngineAgent:
         """Make the engine's agent, or bring it up to date."""
-        name, settings = f"agent_{agent.id}", engine_settings(agent)
+        name, settings = f"agent_{agent.id}", engine_settings(agent, self._directory.parts_of(agent))
         known = agent.engine_agent_id
         if known is None and agent.sync_error is not None:
             # An earlier attempt may have made it, though its answer was lost.

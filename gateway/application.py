@@ -18,9 +18,17 @@ from gateway.agent_sync import AgentSync
 from gateway.analysis.analyzer import CallAnalyzer
 from gateway.analysis.due import AnalysisPolicy
 from gateway.analysis.model_client import open_model
+from gateway.batch.campaigns import Campaigns
+from gateway.batch.dial_services import DialServices, FreePlaces
+from gateway.batch.dialer import Dialer
+from gateway.batch.status_change import CampaignJournal
 from gateway.call import Call
 from gateway.call_control import CallControl
 from gateway.calls import CallService
+from gateway.client_tools import ClientTools
+from gateway.cluster.call_limits import CallLimits
+from gateway.cluster.call_owners import CallOwners
+from gateway.cluster.cluster import Cluster
 from gateway.config import Config
 from gateway.contacts.contact_book import ContactBook
 from gateway.conversation_services import ConversationServices
@@ -32,6 +40,7 @@ from gateway.event_bus import EventBus
 from gateway.event_stream import EventStreams
 from gateway.health import Health
 from gateway.inbound import InboundCalls, InboundServices
+from gateway.knowledge import KnowledgeService
 from gateway.live_calls import LiveCalls
 from gateway.loop_watch import LoopWatch
 from gateway.media_address import MediaAddress
@@ -48,13 +57,15 @@ from gateway.recordings.retention import RecordingSweeper
 from gateway.recordings.service import RecordingService
 from gateway.recordings.setup import open_archive, open_links
 from gateway.session import SessionServices
-from gateway.sweep import fail_orphans
+from gateway.sweep import fail_calls_of_the_dead, fail_orphans
 from gateway.trunk_probe import TrunkProbe
+from gateway.voices import VoiceService
 from gateway.webhooks.call_journal import CallJournal
 from gateway.webhooks.deliverer import WebhookDeliverer, delivery_settings
 from gateway.webhooks.retention import DeliverySweeper
 from gateway.webhooks.sender import WebhookSender
 from gateway.webhooks.service import WebhookService
+from media.ultravox.library import EngineLibrary
 from media.ultravox.rest import UltravoxClient
 from media.worker.supervisor import WorkerPool
 from routing.explain import explain_data
@@ -62,6 +73,7 @@ from routing.inbound import InboundQuery, decide_inbound
 from routing.outbound import OutboundQuery, decide_outbound
 from sip.user_agent import IncomingCall, Listen, OptionsReply, UserAgent, UserAgentConfig
 from store.database import Store
+from store.identifiers import uuid7
 from store.records import CallDirection, CallRecord
 from store.writer import CallWriter
 
@@ -91,6 +103,11 @@ class Gateway:
         self.registry = CollectorRegistry()
         self.metrics = GatewayMetrics(self.registry)
         self.directory = Directory(store)
+        self.cluster = Cluster(
+            config.cluster, store, on_living=self._sweep_after_the_dead, refresh=self.directory.refresh
+        )
+        self.directory.on_changed = self.cluster.notices.tell
+        self.leases = self.cluster.leases
         self.contacts = ContactBook(store, import_max_rows=config.contacts.import_max_rows)
         self._rate_card = RateCard(config.rates)
         self._draining = False
@@ -125,7 +142,10 @@ class Gateway:
             config, store, self._writer, self._journal.save, self.metrics, self._live_call
         )
         self._recording_sweeper = RecordingSweeper(
-            self._archive, store.calls, config.recordings.retention_days
+            self._archive,
+            store.calls,
+            config.recordings.retention_days,
+            leading=lambda: self.cluster.duties.leading,
         )
         self._webhook_sender = WebhookSender(
             timeout_s=config.webhooks.timeout, allow_private=config.webhooks.allow_private
@@ -148,6 +168,7 @@ class Gateway:
             UserAgentConfig(
                 listen=tuple(Listen(*endpoint) for endpoint in config.sip.endpoints()),
                 public_host=config.sip.public_host,
+                tls=config.sip.tls_server(),
             ),
             on_invite=self._take_invite,
             on_options=self._answer_options,
@@ -161,11 +182,20 @@ class Gateway:
         self._precall = PrecallClient(allow_private=config.webhooks.allow_private)
         self._engine_watch = EngineWatch(self._engine)
         self._agent_sync = AgentSync(
-            self.directory, self._engine, store.engine_removals, attempts=config.engine.sync_attempts
+            self.directory,
+            self._engine,
+            store.engine_removals,
+            attempts=config.engine.sync_attempts,
+            leading=lambda: self.cluster.duties.leading,
         )
+        self.cluster.duties.on_elected = self._agent_sync.wake
         self._engine_removals = EngineRemovals(store.engine_removals, self._engine)
-        self.directory.on_agent_deleted = self._engine_removals.wake
+        self.directory.on_engine_removal = self._engine_removals.wake
+        library = EngineLibrary(self._engine)
+        self.voices = VoiceService(self.directory, store.agent_parts, library)
+        self.knowledge = KnowledgeService(self.directory, library, store.engine_removals)
         self._loop_watch = LoopWatch()
+        self._client_tools = ClientTools(config.tools)
         session = SessionServices(
             live=self._live,
             metrics=self.metrics,
@@ -179,11 +209,18 @@ class Gateway:
                 silence_timeout_s=config.media.silence_timeout,
                 amd_config=config.amd,
                 watchdogs_config=config.watchdogs,
+                client_tools=self._client_tools,
                 on_recording_finished=self._archive.finished,
             ),
             default_max_duration_s=config.calls.max_duration,
             default_ring_timeout_s=config.calls.ring_timeout,
+            transfer_timeout_s=config.calls.transfer_timeout,
+            trunk=self.directory.trunk,
             events=self.events,
+            leases=self.leases,
+            limits=CallLimits(config.calls.max_in_cluster, config.calls.max_per_organization),
+            node_id=self.cluster.node.id,
+            parts=self.directory.parts_of,
         )
         media_address = MediaAddress(
             public_host=config.media.public_host or config.sip.public_host,
@@ -230,10 +267,34 @@ class Gateway:
             agent=self.directory.agent,
             draining=lambda: self._draining,
         )
+        self.campaigns = Campaigns(
+            store,
+            lambda: self.directory.table,
+            self.directory.agent,
+            max_contacts=config.batch.max_contacts,
+        )
+        self._dialer = Dialer(
+            DialServices(
+                node=uuid7(),
+                store=store,
+                journal=CampaignJournal(store),
+                calls=self.calls,
+                live=self._live,
+                table=lambda: self.directory.table,
+                free_places=FreePlaces(
+                    self._live, self._queue, self._plane, lambda: self._draining, config.calls, config.batch
+                ),
+                metrics=self.metrics,
+                config=config.batch,
+            )
+        )
+        self.campaigns.on_changed = self._dialer.wake
         self.control = CallControl(
             self.calls, config.control, recordings=recordings, fetched=config.data_dir / "fetched"
         )
         self.streams = EventStreams(self.events, self.calls)
+        self.call_owners = CallOwners(self._live, store.calls, self.cluster.heartbeat)
+        self.node_client = self.cluster.client
         self._declare_gauges()
 
     @classmethod
@@ -254,17 +315,21 @@ class Gateway:
         """Take calls. Raises `OSError` when an address cannot be bound, `MediaStartError` when a media worker
         does not come up.
         """
-        orphans = await self.store.calls.unfinished()
+        orphans = await self.store.calls.unfinished(node_id=self.cluster.node.id)
         self._writer.start()
         await self._plane.start()
         self._loop_watch.start()
         await self._user_agent.start()
+        # Only now: had we been started by mistake beside ourselves, our ports would have been taken.
+        await self.cluster.enter()
+        self.cluster.start()
         self._started = True
         await fail_orphans(self.store, orphans, self._journal)
         await self._archive.start()
         self._recording_sweeper.start()
         self._engine_watch.start()
         self._agent_sync.start()
+        self._dialer.start()
         self._engine_removals.start()
         self._deliverer.start()
         self._analyzer.start()
@@ -305,9 +370,11 @@ class Gateway:
         self._started = False
         for part in (
             self.control,
+            self._dialer,
             self._recording_sweeper,
             self._agent_sync,
             self._engine_removals,
+            self._client_tools,
             self._engine_watch,
             self._loop_watch,
             self._user_agent,
@@ -320,6 +387,7 @@ class Gateway:
             self._delivery_sweeper,
             self._deliverer,
             self._webhook_sender,
+            self.cluster,
             self.store,
         ):
             try:
@@ -335,8 +403,11 @@ class Gateway:
             "media": self._plane.state,
             "engine": self._engine_watch.state,
             "store": "ok" if self._writer.healthy else "the database cannot be written",
+            "cluster": self.cluster.state,
         }
         ready = not self._draining and all(state == "ok" for state in checks.values())
+        if self.cluster.shared_state is not None:
+            checks["redis"] = self.cluster.shared_state  # calls go on without
         return Health(ready=ready, draining=self._draining, checks=checks)
 
     def explain_inbound(
@@ -382,6 +453,9 @@ class Gateway:
     def _take_invite(self, invite: IncomingCall) -> None:
         self._inbound.on_invite(invite)
 
+    async def _sweep_after_the_dead(self, living: frozenset[str]) -> None:
+        await fail_calls_of_the_dead(self.store, living, self._journal)
+
     def _wake_webhooks(self) -> None:
         self._deliverer.wake()
         self._analyzer.wake()
@@ -412,6 +486,7 @@ class Gateway:
         gauge("calls_live", "Calls that are not over, queued ones included.", lambda: len(self._live))
         gauge("event_watchers", "Event streams that are open.", lambda: self.events.subscribers)
         gauge("calls_queued", "Outbound calls that wait for a place.", lambda: len(self._queue))
+        gauge("campaigns_running", "Campaigns that call, or wait to.", lambda: self._dialer.campaigns)
         gauge("recordings_waiting", "Recordings not encoded and stored yet.", lambda: self._archive.waiting)
         gauge(
             "webhook_deliveries_waiting",
@@ -429,6 +504,13 @@ class Gateway:
             "loop_lag_seconds",
             "How late the event loop is, at worst since the last scrape.",
             self._loop_watch.take,
+        )
+        gauge("nodes_alive", "Gateways that give a sign of life.", lambda: self.cluster.heartbeat.living)
+        gauge("leases_held", "Places held under limits of the cluster.", lambda: len(self.leases))
+        gauge(
+            "leases_unshared",
+            "1 while Redis is away and each node grants its share of the limits.",
+            lambda: float(self.leases.away),
         )
         gauge("draining", "1 while the gateway drains.", lambda: float(self._draining))
         for field in ("client_transactions", "server_transactions", "dialogs", "calls"):

@@ -135,6 +135,15 @@ class CallControl:
         session.set_hold(held, self._config.hold_music)
         return session.call.record
 
+    async def transfer(self, organization_id: str, call_id: str, target: str) -> CallRecord:
+        """Have the far party call somebody else in our place. Raises `InvalidRequestError` that names the
+        field.
+        """
+        session = await self._calls.in_progress(organization_id, call_id)
+        self._stop_fetching(call_id)
+        session.transfer(target, self._config.hold_music)
+        return session.call.record
+
     async def send_digits(self, organization_id: str, call_id: str, digits: str) -> CallRecord:
         session = await self._calls.in_progress(organization_id, call_id)
         session.actions.send_digits(digits)

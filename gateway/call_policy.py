@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sip.call_policy import CallPolicy, ReliableProvisionals, SessionTimers
+from sip.user_agent import Credentials
 from store.records import Trunk
 
 
@@ -17,3 +18,11 @@ def call_policy(trunk: Trunk | None) -> CallPolicy:
         min_session_expires=signalling.min_session_expires,
         reliable_provisionals=ReliableProvisionals(signalling.reliable_provisionals),
     )
+
+
+def trunk_credentials(trunk: Trunk | None) -> Credentials | None:
+    """What a challenge of the trunk's is answered with."""
+    outbound = None if trunk is None else trunk.outbound
+    if outbound is None or outbound.auth_username is None or outbound.auth_password is None:
+        return None
+    return Credentials(outbound.auth_username, outbound.auth_password)

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 
 from gateway.call import Call, ChangeSink
 from gateway.call_quality import CONTACT_LEG, CallQuality, LegQuality
+from gateway.cluster.limits import Counted
 from gateway.dial_queue import DialQueue
 from gateway.errors import (
     ConflictError,
@@ -24,10 +25,10 @@ from gateway.errors import (
 )
 from gateway.live_calls import LiveCalls
 from gateway.new_call import NewCall
-from gateway.outbound import OutboundServices, OutboundSession
+from gateway.outbound import MayRing, OutboundServices, OutboundSession
 from gateway.session import Session, as_dict
 from routing.decisions import Refusal, RefusalKind
-from routing.outbound import Counters, OutboundQuery, Strategy, decide_outbound
+from routing.outbound import Counters, OutboundQuery, OutboundRoute, Strategy, decide_outbound
 from routing.table import RoutingTable
 from store.database import Store
 from store.identifiers import uuid7
@@ -42,6 +43,7 @@ from store.records import (
 )
 from store.writer import CallWriter
 
+CONCURRENCY_RETRY_S = 5
 SETTLE_TIMEOUT_S = 2.0  # how long hang-up and cancel wait for the far side before they answer
 
 
@@ -75,27 +77,33 @@ class CallService:
         self._draining = draining
         self._random = random.SystemRandom()
 
-    async def create(self, organization_id: str, request: NewCall) -> CallRecord:
+    async def create(
+        self,
+        organization_id: str,
+        request: NewCall,
+        *,
+        call_id: str | None = None,
+        may_ring: MayRing | None = None,
+    ) -> CallRecord:
         """Check everything, keep the call as `queued`, and dial without waiting.
 
-        Raises `NotFoundError`, `InvalidRequestError`, `LimitExceededError` (the queue is full) or
-        `UnavailableError` (draining).
+        `call_id` is for whoever has written the id down before, and `may_ring` is asked right before the
+        INVITE leaves: the call is cancelled when it says no.
+
+        Raises `NotFoundError`, `InvalidRequestError`, `LimitExceededError` (the queue is full, or a limit on
+        calls at once is reached) or `UnavailableError` (draining).
         """
         if self._draining():
             raise UnavailableError("the gateway is shutting down", code="draining", retry_after=30)
         agent = self._agent(request.agent_id)
         if agent is None or agent.organization_id != organization_id:
             raise NotFoundError(f"no agent {request.agent_id}", agent_id=request.agent_id)
-        query = OutboundQuery(organization_id, agent.id, request.phone_number, request.from_number)
-        decision = decide_outbound(
-            self._table(), query, Strategy.RANDOM, Counters(chance=self._random.random())
-        )
-        if isinstance(decision, Refusal):
-            raise _refused(decision, agent.id, request)
         if self._queue.full:
             raise LimitExceededError("the dial queue is full", code="queue_full", retry_after=10)
+        call_id = call_id or uuid7()
+        decision = await self._place(call_id, organization_id, request)
         record = CallRecord(
-            id=uuid7(),
+            id=call_id,
             organization_id=organization_id,
             status=CallStatus.QUEUED,
             direction=CallDirection.OUTBOUND,
@@ -109,14 +117,41 @@ class CallService:
             call_settings={
                 key: value for key, value in asdict(request.settings).items() if value is not None
             },
+            node_id=self._outbound.session.node_id,
         )
-        await self._store.calls.insert(record)
+        try:
+            await self._store.calls.insert(record)
+        except BaseException:
+            self._outbound.session.leases.release(call_id)
+            raise
         call = Call(record, self._save, price=self._price, outcome=self._outcome)
-        call.step("created", by="api")
+        call.step("created", by="api" if may_ring is None else "campaign")
         call.step("routed", trunk_id=record.trunk_id, from_number=record.from_number)
-        session = OutboundSession(call, decision, agent, request.settings, self._outbound)
+        session = OutboundSession(call, decision, agent, request.settings, self._outbound, may_ring)
         session.enqueue(self._queue)
         return call.record
+
+    async def _place(self, call_id: str, organization_id: str, request: NewCall) -> OutboundRoute:
+        """Number and trunk, with a place on each that is limited. A number without one is passed over for
+        another of the agent's, unless it was asked for.
+        """
+        services = self._outbound.session
+        query = OutboundQuery(organization_id, request.agent_id, request.phone_number, request.from_number)
+        full: dict[str, int] = {}
+        while True:
+            counters = Counters(chance=self._random.random(), active=full, limit=1 if full else None)
+            decision = decide_outbound(self._table(), query, Strategy.RANDOM, counters)
+            if isinstance(decision, Refusal):
+                if decision.kind is RefusalKind.AT_CAPACITY:
+                    raise _limit_exceeded(Counted.NUMBER)
+                raise _refused(decision, request.agent_id, request)
+            limits = services.limits.of(organization_id, decision.trunk, decision.number)
+            reached = await services.leases.acquire(call_id, limits) if limits else None
+            if reached is None:
+                return decision
+            if reached.limit.counted is not Counted.NUMBER or request.from_number is not None:
+                raise _limit_exceeded(reached.limit.counted)
+            full[decision.number.id] = 1
 
     async def get(self, organization_id: str, call_id: str) -> CallRecord:
         session = self._live.get(call_id)
@@ -134,7 +169,7 @@ class CallService:
         self, organization_id: str, filter: CallFilter
     ) -> AsyncIterator[builtins.list[CallRecord]]:
         """All calls that fit, newest first, some at a time."""
-        await self._writer.flush()
+        await self._writer.catch_up()
         async for page in self._store.calls.pages(organization_id, filter):
             yield page
 
@@ -224,6 +259,15 @@ class CallService:
         if record is None:
             raise NotFoundError(f"no call {call_id}", call_id=call_id)
         return record
+
+
+def _limit_exceeded(counted: Counted) -> LimitExceededError:
+    return LimitExceededError(
+        f"As many calls are going on as may at once ({counted}).",
+        code="concurrency_limit",
+        limited=str(counted),
+        retry_after=CONCURRENCY_RETRY_S,
+    )
 
 
 def _refused(refusal: Refusal, agent_id: str, request: NewCall) -> InvalidRequestError:

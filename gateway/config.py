@@ -10,12 +10,14 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import socket
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from media.worker.port_share import split_ports
+from sip.tls_settings import TlsServerSettings
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
@@ -69,6 +71,18 @@ class Section(BaseModel):
 class SipSection(Section):
     listen: tuple[str, ...] = ("udp:0.0.0.0:5060", "tcp:0.0.0.0:5060")
     public_host: str | None = None
+    tls_certificate: Path | None = None
+    tls_private_key: Path | None = None
+    tls_client_ca: Path | None = None
+    tls_min_version: Literal["1.2", "1.3"] = "1.2"
+
+    @model_validator(mode="after")
+    def _certificate_for_tls(self) -> SipSection:
+        if any(transport == "tls" for transport, _, _ in self.endpoints()) and (
+            self.tls_certificate is None or self.tls_private_key is None
+        ):
+            raise ValueError("a tls: listener needs tls_certificate and tls_private_key")
+        return self
 
     @field_validator("listen")
     @classmethod
@@ -77,8 +91,8 @@ class SipSection(Section):
             raise ValueError("at least one listener is needed, for example udp:0.0.0.0:5060")
         for entry in value:
             transport, _, endpoint = entry.partition(":")
-            if transport not in ("udp", "tcp"):
-                raise ValueError(f"{entry!r} must start with udp: or tcp:")
+            if transport not in ("udp", "tcp", "tls"):
+                raise ValueError(f"{entry!r} must start with udp:, tcp: or tls:")
             parse_endpoint(endpoint)
         return value
 
@@ -87,6 +101,14 @@ class SipSection(Section):
         return tuple(
             (transport, *parse_endpoint(endpoint))
             for transport, _, endpoint in (entry.partition(":") for entry in self.listen)
+        )
+
+    def tls_server(self) -> TlsServerSettings | None:
+        """What TLS listeners show; None when there can be none."""
+        if self.tls_certificate is None or self.tls_private_key is None:
+            return None
+        return TlsServerSettings(
+            self.tls_certificate, self.tls_private_key, self.tls_client_ca, self.tls_min_version
         )
 
 
@@ -186,6 +208,8 @@ class StoreSection(Section):
 class CallsSection(Section):
     max_inbound: int = Field(default=500, ge=0)
     max_outbound: int = Field(default=500, ge=0)
+    max_in_cluster: int = Field(default=0, ge=0)  # all nodes together; 0 = no limit
+    max_per_organization: int = Field(default=0, ge=0)  # all nodes together; 0 = no limit
     retry_after: Duration = 10.0
     ring_timeout: Duration = 60.0
     max_duration: Duration = 3600.0
@@ -193,6 +217,7 @@ class CallsSection(Section):
     queue_timeout: Duration = 60.0
     farewell_timeout: Duration = 10.0
     drain_timeout: Duration = 30.0
+    transfer_timeout: Duration = 60.0
     show_digits: bool = False  # whether event streams and transcripts tell which keys were pressed
 
 
@@ -205,6 +230,13 @@ class ControlSection(Section):
     play_max_bytes: int = Field(default=20 * 1024 * 1024, ge=1024)
     play_timeout: Duration = 15.0
     hold_music: Path | None = None
+
+
+class ToolsSection(Section):
+    """Client tools: requests of ours to addresses that come from clients."""
+
+    private_urls: bool = False
+    max_response_bytes: int = Field(default=65_536, ge=1_024, le=1_048_576)
 
 
 class AmdSection(Section):
@@ -270,6 +302,16 @@ class RecordingsSection(Section):
             if self.s3_secret_access_key is None and self.s3_secret_access_key_file is None:
                 raise ValueError("storage s3 needs s3_secret_access_key or s3_secret_access_key_file")
         return self
+
+
+class BatchSection(Section):
+    """Campaigns."""
+
+    max_contacts: int = Field(default=100_000, ge=1)
+    outbound_share: float = Field(default=0.8, gt=0, le=1)  # of `calls.max_outbound`
+    inbound_reserve: float = Field(default=0.2, ge=0, le=1)  # of `calls.max_inbound`
+    breaker_calls: int = Field(default=20, ge=0, le=1000)  # 0: none
+    breaker_share: float = Field(default=0.8, gt=0, le=1)
 
 
 class NumbersSection(Section):
@@ -342,6 +384,32 @@ class WebhooksSection(Section):
     keep_dead: Duration = 30 * 86_400.0  # 0 = for ever
 
 
+class ClusterSection(Section):
+    """Several gateways on one database."""
+
+    node_id: str | None = Field(default=None, min_length=1, max_length=64)  # none: the host's name
+    node_url: str | None = None  # where other nodes reach our HTTP API; none: they do not
+    node_timeout: Duration = Field(default=20.0, ge=1)
+    redis_url: str | None = Field(default=None, repr=False)
+
+    @field_validator("node_url")
+    @classmethod
+    def _url(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return None if value is None else value.rstrip("/")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must start with redis://, rediss:// or unix://")
+        return value
+
+    def own_node_id(self) -> str:
+        return self.node_id or socket.gethostname()[:64]
+
+
 class LoggingSection(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["text", "json"] = "text"
@@ -358,14 +426,17 @@ class Config(Section):
     store: StoreSection = StoreSection()
     calls: CallsSection = CallsSection()
     control: ControlSection = ControlSection()
+    tools: ToolsSection = ToolsSection()
     amd: AmdSection = AmdSection()
     watchdogs: WatchdogsSection = WatchdogsSection()
     recordings: RecordingsSection = RecordingsSection()
+    batch: BatchSection = BatchSection()
     numbers: NumbersSection = NumbersSection()
     contacts: ContactsSection = ContactsSection()
     rates: RatesSection = RatesSection()
     analysis: AnalysisSection = AnalysisSection()
     webhooks: WebhooksSection = WebhooksSection()
+    cluster: ClusterSection = ClusterSection()
     logging: LoggingSection = LoggingSection()
 
     @model_validator(mode="after")

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from gateway.accounts import REVISION
 from gateway.agent_directory import AgentDirectory
 from gateway.errors import ConflictError, InvalidRequestError, NotFoundError
 from gateway.new_number import NewNumber
@@ -54,10 +55,25 @@ class Directory(AgentDirectory):
     async def load(self) -> None:
         """Read everything from the store anew."""
         async with self._change:
-            self._agents = {agent.id: agent for agent in await self._store.agents.all_agents()}
-            self._numbers = {number.id: number for number in await self._store.numbers.all_numbers()}
-            self._trunks = {trunk.id: trunk for trunk in await self._store.trunks.all_trunks()}
+            self._revision = await self._store.revisions.current(REVISION)
+            await self._take_over()
             self._committed()
+
+    async def refresh(self) -> bool:
+        changed = await super().refresh()
+        if changed:
+            self.on_agent_changed()  # perhaps one for us to offer to the engine
+        return changed
+
+    async def _take_over(self) -> None:
+        await super()._take_over()
+        await self._load_parts()
+        agents = await self._store.agents.all_agents()
+        numbers = await self._store.numbers.all_numbers()
+        trunks = await self._store.trunks.all_trunks()
+        self._agents = {agent.id: agent for agent in agents}
+        self._numbers = {number.id: number for number in numbers}
+        self._trunks = {trunk.id: trunk for trunk in trunks}
 
     # --- agents and their numbers
 
@@ -80,7 +96,7 @@ class Directory(AgentDirectory):
                     )
 
         await self._apply(change)
-        self.on_agent_deleted()
+        self.on_engine_removal()
 
     def numbers_of_agent(self, agent_id: str) -> tuple[tuple[PhoneNumber, ...], tuple[PhoneNumber, ...]]:
         """The numbers an agent answers and the numbers it calls from."""
@@ -203,7 +219,7 @@ class Directory(AgentDirectory):
         return await self.update_number(organization_id, number_id, trunk_id=trunk_id)
 
     async def update_number(self, organization_id: str, number_id: str, **changes: Any) -> PhoneNumber:
-        """Change some fields: `friendly_name`, `type`, `trunk_id`, `precall_webhook`.
+        """Change some fields: `friendly_name`, `type`, `trunk_id`, `precall_webhook`, `max_concurrent_calls`.
 
         Raises `NotFoundError`, `InvalidRequestError` for a trunk of somebody else, `ConflictError` when a
         bought number is to leave the operator's trunk.

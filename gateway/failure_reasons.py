@@ -38,6 +38,7 @@ class EndReason(StrEnum):
     INACTIVITY = "inactivity"
     VOICEMAIL = "voicemail"
     SHUTDOWN = "shutdown"
+    TRANSFERRED = "transferred"
     CANCELLED = "cancelled"
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 
 from gateway.call import Call, ChangeSink
-from gateway.call_policy import call_policy
+from gateway.call_policy import call_policy, trunk_credentials
 from gateway.conversation import Conversation
 from gateway.engine_request import conversation_options, engine_request, longest_call_s
 from gateway.failure_reasons import FailureReason
@@ -113,6 +113,7 @@ class InboundCalls:
         if not invite.take_policy(call_policy(trunk)):
             self._refused("signalling", invite, "the INVITE does not fit the trunk's signalling policy")
             return
+        invite.credentials = trunk_credentials(trunk)
         InboundSession(invite, decision, agent, services).start()
 
     def _refuse_busy(self, invite: IncomingCall, kind: str, message: str) -> None:
@@ -153,6 +154,7 @@ class InboundSession(Session):
             trunk_id=trunk.id if trunk else None,
             sip_call_id=invite.call_id,
             sip_from=invite.request.get("From"),
+            node_id=services.session.node_id,
         )
         call = Call(record, services.save, price=services.price, outcome=services.outcome)
         super().__init__(
@@ -162,9 +164,11 @@ class InboundSession(Session):
         )
         self._invite = invite
         self._agent = agent
+        self._parts = services.session.parts(agent)
         self._trunk = trunk
         self._codecs = trunk.codecs if trunk else DEFAULT_CODECS
         self._dtmf = DtmfMode(trunk.dtmf) if trunk else DtmfMode.AUTO
+        self._limits = services.session.limits.of(route.organization_id, trunk, route.number)
         self._inbound = services
         self._answer: bytes | None = None
         self._agreed: AudioParameters | None = None
@@ -184,6 +188,12 @@ class InboundSession(Session):
 
     async def _prepare(self) -> None:
         try:
+            if self._limits:
+                reached = await self._services.leases.acquire(self.call.id, self._limits)
+                if reached is not None:
+                    detail = f"as many calls go on as may at once ({reached.limit.counted})"
+                    self._refuse(503, FailureReason.CAPACITY, detail, retry_after=True)
+                    return
             if self._precall_webhook is not None and not await self._consult(self._precall_webhook):
                 return
             conversation = self._conversation = self._new_conversation()
@@ -244,6 +254,7 @@ class InboundSession(Session):
             call,
             engine_request(
                 agent,
+                self._parts,
                 CallSettings(),
                 call_id=call.id,
                 direction=str(CallDirection.INBOUND),
@@ -255,7 +266,7 @@ class InboundSession(Session):
             self,
             self._services.conversation,
             self._inbound.recordings / f"{call.id}.wav" if agent.recording_enabled else None,
-            conversation_options(agent, CallSettings(), CallDirection.INBOUND),
+            conversation_options(agent, self._parts, CallSettings(), CallDirection.INBOUND),
             self._dtmf,
         )
 

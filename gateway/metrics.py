@@ -151,9 +151,30 @@ class GatewayMetrics:
             ["diagnosis"],
             registry=registry,
         )
+        self._tool_uses = Counter(
+            "trunkline_tool_uses",
+            "Tools that agents asked the gateway for.",
+            ["outcome"],
+            registry=registry,
+        )
+        self._campaign_attempts = Counter(
+            "trunkline_campaign_attempts",
+            "Calls of campaigns that are over, by their outcome.",
+            ["outcome"],
+            registry=registry,
+        )
+        self.campaign_breaks = Counter(
+            "trunkline_campaign_breaks",
+            "Campaigns paused because most of their last calls failed technically.",
+            registry=registry,
+        )
         self.barge_ins = Counter(
             "trunkline_barge_ins", "Times a caller interrupted the agent.", registry=registry
         )
+
+    def observe_tool(self, outcome: str) -> None:
+        """`ok`, `failed` or `unknown`."""
+        self._tool_uses.labels(outcome).inc()
 
     def watch_workers(self, pool: WorkerPool) -> None:
         """A gauge or counter for each figure of each media worker, read at each scrape."""
@@ -162,6 +183,9 @@ class GatewayMetrics:
     def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
         """A gauge whose value is read at each scrape."""
         Gauge(f"trunkline_{name}", text, registry=self.registry).set_function(read)
+
+    def observe_campaign_attempt(self, outcome: str) -> None:
+        self._campaign_attempts.labels(outcome).inc()
 
     def observe_dialled(self, record: CallRecord) -> None:
         self.queue_wait.observe((datetime.now(UTC) - record.created_at).total_seconds())

@@ -46,6 +46,7 @@ class NewTrunk:
     srtp_keying: SrtpKeying = SrtpKeying.SDES
     symmetric: SymmetricRtp = SymmetricRtp.AUTO
     signalling: TrunkSignalling = field(default_factory=TrunkSignalling)
+    max_concurrent_calls: int | None = None
 
 
 def checked_trunk(trunk: NewTrunk) -> NewTrunk:

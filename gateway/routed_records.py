@@ -32,6 +32,7 @@ def routed_trunk(trunk: Trunk) -> RoutedTrunk:
         media_encryption=trunk.media_encryption.value,
         symmetric=trunk.symmetric.value,
         srtp_keying=trunk.srtp_keying.value,
+        max_calls=trunk.max_concurrent_calls,
     )
 
 
@@ -44,6 +45,7 @@ def routed_number(number: PhoneNumber) -> RoutedNumber:
         trunk_id=number.trunk_id,
         inbound_agent_id=number.inbound_agent_id,
         outbound_agent_id=number.outbound_agent_id,
+        max_calls=number.max_concurrent_calls,
     )
 
 

@@ -15,17 +15,24 @@ from pathlib import Path
 
 import structlog
 
+from gateway.agent_parts import AgentParts
 from gateway.call import Call
 from gateway.call_actions import CallActions
+from gateway.call_transfer import CallTransfer
+from gateway.cluster.call_limits import CallLimits
+from gateway.cluster.leases import Leases
 from gateway.conversation import Conversation
 from gateway.conversation_services import ConversationServices
 from gateway.digit_input import INFO
+from gateway.errors import ConflictError
 from gateway.event_bus import EventBus
 from gateway.failure_reasons import EndReason, FailureReason
 from gateway.live_calls import LiveCalls
 from gateway.metrics import GatewayMetrics
 from gateway.sip_info import info_digit
+from gateway.transfer_target import transfer_uri
 from media.messages import LegStatistics
+from sip.addresses import authority
 from sip.audio_parameters import AudioParameters
 from sip.body import session_description
 from sip.errors import NotAcceptableError, SdpError
@@ -33,7 +40,7 @@ from sip.message import Request, Response
 from sip.offer_answer import AudioSession
 from sip.user_agent import Call as SipCall
 from sip.user_agent import OfferedRequest
-from store.records import CallDirection, CallStatus
+from store.records import Agent, CallDirection, CallStatus, Trunk
 
 log = structlog.get_logger(__name__)
 
@@ -51,7 +58,13 @@ class SessionServices:
     conversation: ConversationServices
     default_max_duration_s: float
     default_ring_timeout_s: float
+    transfer_timeout_s: float = 60.0
+    trunk: Callable[[str], Trunk | None] = lambda trunk_id: None
     events: EventBus = field(default_factory=EventBus)
+    leases: Leases = field(default_factory=Leases)
+    limits: CallLimits = field(default_factory=CallLimits)
+    node_id: str | None = None
+    parts: Callable[[Agent], AgentParts] = lambda agent: AgentParts()
 
 
 class Session:
@@ -72,6 +85,9 @@ class Session:
         self._closing: asyncio.Task[None] | None = None
         self._occupied = False
         self._settled = asyncio.Event()
+        self._transfer = CallTransfer(call, self)
+        self._waiting_music: Path | None = None
+        self._held_before = False
         services.live.add(self)
         call.tell(services.events)
 
@@ -107,6 +123,10 @@ class Session:
         """
         assert self._sip is not None
         assert self._audio is not None
+        if self._transfer.running:
+            raise ConflictError(
+                "the call is being transferred", code="transfer_running", status=str(self.call.status)
+            )
         if held == self.actions.held:
             return
         audio = self._audio
@@ -128,6 +148,36 @@ class Session:
 
         # Made when it is sent: another offer may have to be answered before.
         self._sip.re_invite(audio.offer, answered)
+
+    # --- transfer ---------------------------------------------------------------------------------
+
+    def transfer(self, target: str, music: Path | None = None) -> None:
+        """Have the far party call `target` (a number or a SIP URI) in our place. What
+        becomes of it is on the timeline. Raises `InvalidRequestError` and `ConflictError`.
+        """
+        assert self._sip is not None
+        trunk_id = self.call.record.trunk_id
+        trunk = None if trunk_id is None else self._services.trunk(trunk_id)
+        peer = self._sip.peer
+        uri = transfer_uri(target, trunk, authority(peer.host, peer.port))
+        self._waiting_music = music
+        self._transfer.start(self._sip, uri, self._services.transfer_timeout_s)
+
+    def part(self) -> None:
+        self._held_before = self.actions.held
+        if not self._held_before:
+            self.actions.hold(True, self._waiting_music)
+
+    def rejoin(self) -> None:
+        if not self._held_before:
+            self.actions.hold(False, None)
+
+    def tell_agent(self, text: str) -> None:
+        assert self._conversation is not None
+        self._conversation.tell_engine(type="user_text_message", text=text, urgency="immediate")
+
+    def transferred(self) -> None:
+        self.finish(lambda: self.call.end(EndReason.TRANSFERRED), EndReason.TRANSFERRED)
 
     async def statistics(self) -> LegStatistics | None:
         """The leg's figures so far; None when there is no leg, or no longer."""
@@ -276,6 +326,7 @@ class Session:
             return
         # First of all, so that whatever the rest does, the call gives back what it holds.
         self._closing = asyncio.create_task(self._close(settle))
+        self._transfer.close()
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
@@ -307,6 +358,7 @@ class Session:
             self._services.metrics.observe_end(record)
             if self._occupied:
                 self._services.live.release(self.direction)
+            self._services.leases.release(self.call.id)
             log.info(
                 "call_ended",
                 call_id=record.id,

@@ -1,8 +1,9 @@
 """After a crash: calls that the store still believes to be live are told to have failed.
 
-No call of a gateway that ended without saying so can be alive, because the audio went through it. They are
-looked up before we listen, so that none of our own is among them, and told to have failed only when we do:
-a gateway started by mistake beside a running one finds its ports taken, and must not touch the other's calls.
+No call of a gateway that ended without saying so can be alive, because the audio went through it. Those of
+our own earlier run are looked up before we listen, so that none of the new ones is among them, and told to
+have failed only when we do: a gateway started by mistake beside a running one finds its ports taken, and must
+not touch the other's calls. Those of another node are told so when it gives no sign of life.
 """
 
 from __future__ import annotations
@@ -43,3 +44,9 @@ async def fail_orphans(store: Store, orphans: Sequence[CallRecord], journal: Cal
     news = [item for record in failed for item in journal.end_news(record)]
     await store.calls.save_batch(failed, [], news)
     log.warning("orphaned_calls_failed", count=len(orphans))
+
+
+async def fail_calls_of_the_dead(store: Store, living: frozenset[str], journal: CallJournal) -> None:
+    """The same for every call whose node is not among the living."""
+    of_nodes = [record for record in await store.calls.unfinished() if record.node_id is not None]
+    await fail_orphans(store, [record for record in of_nodes if record.node_id not in living], journal)

@@ -44,6 +44,7 @@ class RoutedTrunk:
     media_encryption: str = "allow"  # disable, allow, require
     symmetric: str = "auto"  # auto, always, never
     srtp_keying: str = "sdes"  # sdes, dtls
+    max_calls: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class RoutedNumber:
     trunk_id: str | None = None
     inbound_agent_id: str | None = None
     outbound_agent_id: str | None = None
+    max_calls: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

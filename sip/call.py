@@ -20,6 +20,7 @@ from sip.dialog import Dialog
 from sip.flow import Flow
 from sip.in_dialog_request import InDialogRequest
 from sip.message import Request, Response, response_to
+from sip.referral import Referral, ReferralListener, is_of_referral
 from sip.renegotiation import Offer, Renegotiation, ResultHandler
 from sip.server_transaction import ServerTransaction
 from sip.session_timer import SessionTimer
@@ -72,6 +73,7 @@ class Call(ABC):
         """Whether the peer takes an UPDATE, as far as its Allow tells."""
         self._bye_reason: str | None = None
         self._renegotiation: Renegotiation | None = None
+        self._referral: Referral | None = None
 
     # For the owner
 
@@ -101,6 +103,19 @@ class Call(ABC):
         if self.state is CallState.ESTABLISHED:
             self._renegotiate().offer(offer, on_result)
 
+    def refer(self, target: str, listener: ReferralListener, timeout: float) -> bool:
+        """Ask the peer to call `target`, a URI, in our place (RFC 3515); `timeout` in seconds. False when it
+        cannot be asked now: the call is not established, or an earlier one is still open.
+        """
+        busy = self._referral is not None and self._referral.running
+        if self.state is not CallState.ESTABLISHED or busy:
+            return False
+        self._referral = Referral(self, listener, timeout)
+        # Our own address of the dialog, without its tag (RFC 3892).
+        address = self.established_dialog.local_address.partition(";tag=")[0]
+        self._referral.send(target, address, self.context.clock())
+        return True
+
     # For the endpoint
 
     def receive_request(self, request: Request, transaction: ServerTransaction, now: float) -> None:
@@ -117,6 +132,8 @@ class Call(ABC):
                 self._receive_offer(request, transaction, now)
             else:
                 self._receive_refresh(request, transaction, now)
+        elif method == "NOTIFY":
+            self._receive_notify(request, transaction, now)
         elif method == "PRACK":
             # RFC 3262 section 3: there is nothing that it could acknowledge.
             transaction.respond(response_to(request, 481), now)
@@ -230,6 +247,16 @@ class Call(ABC):
         headers = (*self.dialog_headers, *self.policy.supported, *headers)
         transaction.respond(response_to(request, 200, headers=headers), now)
 
+    def _receive_notify(self, request: Request, transaction: ServerTransaction, now: float) -> None:
+        """What became of a REFER of ours; late ones are taken too. Without any 489 (RFC 6665 section 4.1.3):
+        not 481, which some peers take for the end of the call.
+        """
+        if self._referral is None or not is_of_referral(request):
+            transaction.respond(response_to(request, 489, headers=(ALLOW_HEADER,)), now)
+            return
+        transaction.respond(response_to(request, 200), now)
+        self._referral.receive_notify(request)
+
     def _renegotiate(self) -> Renegotiation:
         if self._renegotiation is None:
             self._renegotiation = Renegotiation(self)
@@ -240,6 +267,8 @@ class Call(ABC):
         self.state = CallState.ENDED
         self.context.call_ended(self)
         self.session_timer.close()
+        if self._referral is not None:
+            self._referral.close()
         if self._renegotiation is not None:
             self._renegotiation.close(now)
             self._renegotiation = None

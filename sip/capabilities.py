@@ -3,12 +3,10 @@
 
 from __future__ import annotations
 
-ALLOWED_METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE", "PRACK")
+ALLOWED_METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE", "PRACK", "NOTIFY")
 """What goes into Allow."""
 
-KNOWN_METHODS = frozenset(
-    (*ALLOWED_METHODS, "REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER")
-)
+KNOWN_METHODS = frozenset((*ALLOWED_METHODS, "REGISTER", "SUBSCRIBE", "PUBLISH", "MESSAGE", "REFER"))
 """Methods with a registration at IANA: refused with 405, all others with 501 (section 8.2.1)."""
 
 RELIABLE = "100rel"

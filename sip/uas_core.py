@@ -19,8 +19,6 @@ _OWN_REFUSAL = {
     # Declined rather than unknown: a PBX that tries a transfer must hear that this call cannot be
     # transferred.
     "REFER": 603,
-    # RFC 6665 section 4.1.3: not 481, which some peers take for the end of the call.
-    "NOTIFY": 489,
 }
 
 

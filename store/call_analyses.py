@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from store.analysis_records import DueAnalysis
-from store.calls import call_of
+from store.calls import call_record
 from store.columns import from_json_or_none, from_microseconds, to_json_or_none, to_microseconds
 from store.connection import Database
 from store.outbox import Outbox
@@ -120,7 +120,7 @@ class CallAnalysisRepository:
                 return None
             await connection.execute(result)
             row = (await connection.execute(sa.select(calls).where(calls.c.id == due.call_id))).one()
-            record = call_of(row)
+            record = call_record(row)
             await self._outbox.append(connection, events(record))
         return record
 

@@ -46,6 +46,9 @@ _COLUMNS = tuple(column.name for column in calls.columns)
 _FIXED = frozenset({"id", "organization_id", "direction", "agent_id", "phone_number", "created_at"})
 # Belong to the analysis, as the outcome does once there is one: whoever saves a call may not know of it yet.
 _OF_ANALYSIS = frozenset({"analysis", "analyzed_at"})
+# Told by the engine when the call is over, and written by nobody else.
+_BILLED = frozenset({"engine_billed_ms"})
+_NOT_UPDATED = _FIXED | _OF_ANALYSIS | _BILLED
 # The law of calls, held once more where it lasts: a terminal status never changes. Later facts still get in.
 _TERMINAL_STAYS = sa.text(
     "calls.status NOT IN ('ended', 'failed', 'cancelled') OR calls.status = excluded.status",
@@ -106,11 +109,17 @@ class CallRepository:
                 due = [item.analysis for item in true if item.analysis is not None]
                 await put_due(self._database, connection, due)
 
+    async def record_billed(self, call_id: str, engine_billed_ms: int) -> bool:
+        """Keep what the engine charges for. False when there is no such call."""
+        statement = calls.update().where(calls.c.id == call_id).values(engine_billed_ms=engine_billed_ms)
+        async with self._database.transaction() as connection:
+            return (await connection.execute(statement)).rowcount > 0
+
     async def get(self, organization_id: str, call_id: str) -> CallRecord | None:
         query = sa.select(calls).where(calls.c.id == call_id, calls.c.organization_id == organization_id)
         async with self._database.reading() as connection:
             row = (await connection.execute(query)).one_or_none()
-        return None if row is None else call_of(row)
+        return None if row is None else call_record(row)
 
     async def list(
         self, organization_id: str, filter: CallFilter | None = None, limit: int = 50, offset: int = 0
@@ -128,7 +137,7 @@ class CallRepository:
         async with self._database.reading() as connection:
             total = await self._counts.count(connection, organization_id, wanted, conditions)
             rows = (await connection.execute(page)).all()
-        return Page(tuple(call_of(row) for row in rows), total, limit, offset)
+        return Page(tuple(call_record(row) for row in rows), total, limit, offset)
 
     async def pages(
         self, organization_id: str, filter: CallFilter, size: int = 500
@@ -147,7 +156,7 @@ class CallRepository:
             async with self._database.reading() as connection:
                 rows = (await connection.execute(query)).all()
             if rows:
-                yield [call_of(row) for row in rows]
+                yield [call_record(row) for row in rows]
             if len(rows) < size:
                 return
             last = rows[-1]
@@ -169,27 +178,35 @@ class CallRepository:
             for row in rows
         ]
 
-    async def unfinished(self) -> builtins.list[CallRecord]:
-        """Every call without a terminal status, oldest first; after a start: the orphans of a crash."""
+    async def unfinished(self, *, node_id: str | None = None) -> builtins.list[CallRecord]:
+        """Every call without a terminal status, oldest first. With `node_id` those of this node, and those
+        from before calls had one: after its start, the orphans of a crash.
+        """
         query = sa.select(calls).where(UNFINISHED).order_by(calls.c.created_at)
+        if node_id is not None:
+            query = query.where(_of_node(node_id))
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).all()
-        return [call_of(row) for row in rows]
+        return [call_record(row) for row in rows]
 
     async def find(self, call_id: str) -> CallRecord | None:
         """A call of whatever organisation: for whoever has shown by other means that he may see it."""
         query = sa.select(calls).where(calls.c.id == call_id)
         async with self._database.reading() as connection:
             row = (await connection.execute(query)).one_or_none()
-        return None if row is None else call_of(row)
+        return None if row is None else call_record(row)
 
-    async def unfinished_recordings(self) -> builtins.list[CallRecord]:
-        """Every call whose recording is not kept yet; after a start: what a crash has left."""
+    async def unfinished_recordings(self, *, node_id: str | None = None) -> builtins.list[CallRecord]:
+        """Every call whose recording is not kept yet, with `node_id` as in `unfinished`; after a start: what
+        a crash has left.
+        """
         unfinished = (RecordingStatus.RECORDING.value, RecordingStatus.PROCESSING.value)
         query = sa.select(calls).where(calls.c.recording_status.in_(unfinished)).order_by(calls.c.created_at)
+        if node_id is not None:
+            query = query.where(_of_node(node_id))
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).all()
-        return [call_of(row) for row in rows]
+        return [call_record(row) for row in rows]
 
     async def recordings_older_than(self, moment: datetime, limit: int) -> builtins.list[CallRecord]:
         """Calls that ended before `moment` and left a recording, whole or failed, in groups oldest first."""
@@ -205,7 +222,7 @@ class CallRepository:
         )
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).all()
-        return [call_of(row) for row in rows]
+        return [call_record(row) for row in rows]
 
 
 async def _true_news(connection: AsyncConnection, news: Sequence[CallNews]) -> builtins.list[CallNews]:
@@ -222,9 +239,13 @@ async def _true_news(connection: AsyncConnection, news: Sequence[CallNews]) -> b
     ]
 
 
+def _of_node(node_id: str) -> sa.ColumnElement[bool]:
+    return sa.or_(calls.c.node_id == node_id, calls.c.node_id.is_(None))
+
+
 def _on_conflict_update(statement: Insert) -> Insert:
     changed: dict[str, Any] = {
-        name: statement.excluded[name] for name in _COLUMNS if name not in _FIXED | _OF_ANALYSIS
+        name: statement.excluded[name] for name in _COLUMNS if name not in _NOT_UPDATED
     }
     changed["outcome"] = sa.case(
         (calls.c.analyzed_at.is_not(None), calls.c.outcome), else_=statement.excluded["outcome"]
@@ -287,14 +308,15 @@ def _row(record: CallRecord) -> Row:
         record.answered_by,
         None if record.recording_status is RecordingStatus.NONE else record.recording_status.value,
         to_json_or_none(record.recording_file),
+        record.engine_billed_ms,
         record.node_id,
         to_json_or_none(record.analysis),
         None,  # analyzed_at
     )
 
 
-def call_of(row: sa.Row[Any]) -> CallRecord:
-    """The record of a row that holds all of the table's columns."""
+def call_record(row: sa.Row[Any]) -> CallRecord:
+    """A row of the calls table."""
     entries = from_json_or_none(row.transcript)
     return CallRecord(
         id=row.id,
@@ -328,6 +350,7 @@ def call_of(row: sa.Row[Any]) -> CallRecord:
         answered_by=row.answered_by,
         recording_status=RecordingStatus(row.recording_status or RecordingStatus.NONE),
         recording_file=None if row.recording_file is None else RecordingFile(**from_json(row.recording_file)),
+        engine_billed_ms=row.engine_billed_ms,
         node_id=row.node_id,
         analysis=from_json_or_none(row.analysis),
     )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from store.agent_parts import AgentPartRepositories
 from store.agents import AgentRepository
 from store.call_analyses import CallAnalysisRepository
 from store.calls import CallRepository
+from store.campaign_attempts import AttemptRepository
+from store.campaign_contacts import CampaignContactRepository
+from store.campaigns import CampaignRepository
 from store.connection import Database
 from store.contacts import ContactRepository
 from store.engine_removals import EngineRemovalRepository
@@ -17,6 +21,7 @@ from store.nodes import NodeRepository
 from store.numbers import NumberRepository
 from store.organizations import OrganizationRepository
 from store.outbox import Outbox
+from store.revisions import RevisionRepository
 from store.trunks import TrunkRepository
 from store.webhook_deliveries import WebhookDeliveryRepository
 from store.webhook_endpoints import WebhookEndpointRepository
@@ -31,6 +36,7 @@ class Store:
         self.organizations = OrganizationRepository(database)
         self.keys = KeyRepository(database)
         self.agents = AgentRepository(database)
+        self.agent_parts = AgentPartRepositories(database)
         self.numbers = NumberRepository(database)
         self.inventory = InventoryRepository(database)
         self.trunks = TrunkRepository(database)
@@ -40,6 +46,10 @@ class Store:
         self.contacts = ContactRepository(database)
         self.nodes = NodeRepository(database)
         self.leaderships = LeadershipRepository(database)
+        self.revisions = RevisionRepository(database)
+        self.campaigns = CampaignRepository(database)
+        self.campaign_contacts = CampaignContactRepository(database)
+        self.attempts = AttemptRepository(database)
         self.idempotency = IdempotencyRepository(database)
         self.outbox = Outbox(database)
         self.webhook_endpoints = WebhookEndpointRepository(database)

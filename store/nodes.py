@@ -24,11 +24,16 @@ class NodeRepository:
             await connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=row))
 
     async def beat(self, node: NodeRecord) -> bool:
-        """A sign of life. False when the node is not there any more, or another run has its id."""
+        """A sign of life, also of a node that was taken for dead. False when another run has its id."""
+        now = self._database.now()
         statement = nodes.update().where(nodes.c.id == node.id, nodes.c.run_id == node.run_id)
+        again = self._database.insert(nodes).values(
+            id=node.id, run_id=node.run_id, url=node.url, started_at=now, seen_at=now
+        )
         async with self._database.transaction() as connection:
-            result = await connection.execute(statement.values(seen_at=self._database.now()))
-            return result.rowcount == 1
+            if (await connection.execute(statement.values(seen_at=now))).rowcount == 1:
+                return True
+            return (await connection.execute(again.on_conflict_do_nothing())).rowcount == 1
 
     async def leave(self, node: NodeRecord) -> None:
         """A node stops in good order."""

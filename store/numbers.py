@@ -136,6 +136,7 @@ def _row(number: PhoneNumber) -> dict[str, Any]:
         "outbound_agent_id": number.outbound_agent_id,
         "managed": number.managed,
         "precall_webhook": to_json_or_none(number.precall_webhook),
+        "max_concurrent_calls": number.max_concurrent_calls,
     }
 
 
@@ -155,4 +156,5 @@ def _record(row: sa.Row[Any]) -> PhoneNumber:
         outbound_agent_id=row.outbound_agent_id,
         managed=row.managed,
         precall_webhook=from_json_or_none(row.precall_webhook),
+        max_concurrent_calls=row.max_concurrent_calls,
     )

@@ -128,6 +128,7 @@ class PhoneNumber:
     managed: bool = False  # from the operator's stock; otherwise the customer's own
     # url, secret, timeout_ms: who is asked before a call to this number is answered
     precall_webhook: dict[str, Any] | None = None
+    max_concurrent_calls: int | None = None  # both directions, all nodes; None: no limit
 
 
 class TrunkTransport(StrEnum):
@@ -283,6 +284,7 @@ class Trunk:
     srtp_keying: SrtpKeying = SrtpKeying.SDES
     symmetric: SymmetricRtp = SymmetricRtp.AUTO
     signalling: TrunkSignalling = TrunkSignalling()
+    max_concurrent_calls: int | None = None  # both directions, all nodes; None: no limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,6 +359,7 @@ class CallRecord:
     answered_by: str | None = None  # human, machine or unknown; None when nobody looked
     recording_status: RecordingStatus = RecordingStatus.NONE
     recording_file: RecordingFile | None = None
+    engine_billed_ms: int | None = None  # what the engine charges for; None until it has said so
     node_id: str | None = None  # the gateway that has the call
     analysis: dict[str, Any] | None = None  # success, summary, extracted; None until, or if never, it is read
 

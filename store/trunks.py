@@ -121,6 +121,7 @@ def _row(trunk: Trunk) -> dict[str, Any]:
         "min_session_expires": signalling.min_session_expires,
         "reliable_provisionals": signalling.reliable_provisionals.value,
         "early_media": signalling.early_media.value,
+        "max_concurrent_calls": trunk.max_concurrent_calls,
     }
 
 
@@ -165,4 +166,5 @@ def _record(row: sa.Row[Any]) -> Trunk:
             reliable_provisionals=ReliableProvisionals(row.reliable_provisionals),
             early_media=EarlyMedia(row.early_media),
         ),
+        max_concurrent_calls=row.max_concurrent_calls,
     )

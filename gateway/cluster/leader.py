@@ -44,6 +44,7 @@ class Leader(BackgroundTask):
         self._until = 0.0
         self._term = 0
         self._elected = asyncio.Event()
+        self.on_elected: Callable[[], None] = _nothing
 
     @property
     def leading(self) -> bool:
@@ -81,7 +82,9 @@ class Leader(BackgroundTask):
         if term != self._term:
             self._term = term
             log.info("leading", name=self._leads, term=term)
-        self._elected.set()
+        if not led:
+            self._elected.set()
+            self.on_elected()
         return True
 
     async def close(self) -> None:
@@ -96,3 +99,7 @@ class Leader(BackgroundTask):
         while True:
             await asyncio.sleep(self._lease_s / 4)
             await self.campaign()
+
+
+def _nothing() -> None:
+    pass

@@ -56,6 +56,7 @@ class ArchiveSettings:
     format: RecordingFormat = RecordingFormat.MP3
     channels: int = 2
     bitrate_kbps: int | None = None
+    node_id: str | None = None  # whose recordings are taken up; None: all
 
 
 @dataclass(slots=True)
@@ -153,7 +154,7 @@ class RecordingArchive:
         """Go on with recordings that are not kept and that nobody works on; how many there were."""
         limit = self._clock.now() - ended_before
         count = 0
-        for record in await self._store.calls.unfinished_recordings():
+        for record in await self._store.calls.unfinished_recordings(node_id=self._settings.node_id):
             idle = record.id not in self._jobs and self._live_call(record.id) is None
             if idle and record.ended_at is not None and record.ended_at <= limit:
                 self._process(await self._taken_up(record))

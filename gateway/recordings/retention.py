@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 
 import structlog
@@ -28,12 +29,15 @@ class RecordingSweeper(BackgroundTask):
         calls: CallRepository,
         retention_days: float,
         clock: Clock | None = None,
+        leading: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`leading`: whether this node deletes what is old; of several one does."""
         super().__init__("recording-sweeper")
         self._archive = archive
         self._calls = calls
         self._retention = timedelta(days=retention_days)
         self._clock = clock or Clock()
+        self._leading = leading
 
     async def _run(self) -> None:
         while True:
@@ -48,7 +52,7 @@ class RecordingSweeper(BackgroundTask):
         taken_up = await self._archive.take_up()
         if taken_up:
             log.warning("forgotten_recordings_taken_up", count=taken_up)
-        if not self._retention:
+        if not self._retention or not self._leading():
             return 0
         deleted = 0
         limit = self._clock.now() - self._retention

@@ -44,6 +44,7 @@ def open_archive(
             format=RecordingFormat(section.format),
             channels=1 if section.channels == "mono" else 2,
             bitrate_kbps=section.bitrate,
+            node_id=config.cluster.own_node_id(),
         ),
         storages,
         section.storage,

@@ -5,8 +5,10 @@ The schema is made by the migrations in `store/migrations`; a test holds the two
 """
 
 from store.tables.accounts import api_keys, idempotency_keys, organizations
+from store.tables.agent_parts import knowledge_bases, tools, voices
 from store.tables.agents import agents
 from store.tables.analyses import call_analyses
+from store.tables.batch import batch_attempts, batch_calls, batch_contacts
 from store.tables.calls import UNFINISHED_STATUSES, call_timeline, calls
 from store.tables.cluster import leaderships, nodes, revisions
 from store.tables.contacts import contacts, folders
@@ -19,6 +21,9 @@ __all__ = [
     "UNFINISHED_STATUSES",
     "agents",
     "api_keys",
+    "batch_attempts",
+    "batch_calls",
+    "batch_contacts",
     "call_analyses",
     "call_timeline",
     "calls",
@@ -26,6 +31,7 @@ __all__ = [
     "engine_removals",
     "folders",
     "idempotency_keys",
+    "knowledge_bases",
     "leaderships",
     "metadata",
     "nodes",
@@ -33,7 +39,9 @@ __all__ = [
     "organizations",
     "phone_numbers",
     "revisions",
+    "tools",
     "trunks",
+    "voices",
     "webhook_deliveries",
     "webhook_endpoints",
     "webhook_events",

@@ -43,6 +43,7 @@ calls = sa.Table(
     sa.Column("answered_by", sa.String(16)),
     sa.Column("recording_status", sa.String(16)),  # null: none
     sa.Column("recording_file", sa.Text),
+    sa.Column("engine_billed_ms", sa.BigInteger),
     sa.Column("node_id", sa.String(64)),  # null: written before there were nodes
     sa.Column("analysis", sa.Text),
     time_column("analyzed_at", nullable=True),  # when the analysis was written, which then has the outcome

@@ -36,6 +36,7 @@ trunks = sa.Table(
     sa.Column("outbound_probe_interval", sa.Integer, nullable=False, server_default="0"),
     sa.Column("outbound_tls", sa.Text),  # null: the gateway's defaults
     sa.Column("outbound_registration", sa.Text),  # null: we do not register
+    sa.Column("max_concurrent_calls", sa.Integer),  # null: no limit
     sa.Index(None, "organization_id", "created_at", "id"),
 )
 
@@ -56,6 +57,7 @@ phone_numbers = sa.Table(
     reference_column("outbound_agent_id", "agents.id", nullable=True),
     sa.Column("managed", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("precall_webhook", sa.Text),  # null: none
+    sa.Column("max_concurrent_calls", sa.Integer),  # null: no limit
     sa.UniqueConstraint("phone_number"),
     sa.Index(None, "organization_id", "created_at", "id"),
     sa.Index(None, "trunk_id"),

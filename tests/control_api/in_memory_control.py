@@ -54,6 +54,9 @@ class InMemoryControl:
     async def hold(self, organization_id: str, call_id: str, *, held: bool) -> CallRecord:
         return await self._ask(organization_id, call_id, "hold" if held else "unhold")
 
+    async def transfer(self, organization_id: str, call_id: str, target: str) -> CallRecord:
+        return await self._ask(organization_id, call_id, "transfer", target)
+
     async def send_digits(self, organization_id: str, call_id: str, digits: str) -> CallRecord:
         return await self._ask(organization_id, call_id, "dtmf", digits)
 

@@ -31,6 +31,7 @@ OPERATIONS = {
     ("POST", "/calls/{call_id}/unhold"),
     ("POST", "/calls/{call_id}/dtmf"),
     ("POST", "/calls/{call_id}/recording/{verb}"),
+    ("POST", "/calls/{call_id}/transfer"),
     ("POST", "/calls/{call_id}/listen"),
     ("GET", "/calls/{call_id}/events"),
     ("GET", "/events"),
@@ -40,6 +41,19 @@ OPERATIONS = {
     ("PUT", "/agents/{agent_id}"),
     ("PATCH", "/agents/{agent_id}"),
     ("DELETE", "/agents/{agent_id}"),
+    ("POST", "/voices"),
+    ("GET", "/voices"),
+    ("GET", "/voices/{voice_id}"),
+    ("DELETE", "/voices/{voice_id}"),
+    ("POST", "/tools"),
+    ("GET", "/tools"),
+    ("GET", "/tools/{tool_id}"),
+    ("PUT", "/tools/{tool_id}"),
+    ("DELETE", "/tools/{tool_id}"),
+    ("POST", "/knowledge-bases"),
+    ("GET", "/knowledge-bases"),
+    ("GET", "/knowledge-bases/{knowledge_base_id}"),
+    ("DELETE", "/knowledge-bases/{knowledge_base_id}"),
     ("GET", "/telephony/numbers"),
     ("GET", "/telephony/numbers/{number_id}"),
     ("PATCH", "/telephony/numbers/{number_id}"),
@@ -49,6 +63,16 @@ OPERATIONS = {
     ("POST", "/telephony/numbers/import"),
     ("POST", "/telephony/numbers/assign"),
     ("POST", "/telephony/numbers/unassign"),
+    ("POST", "/batch-calls"),
+    ("GET", "/batch-calls"),
+    ("GET", "/batch-calls/{batch_id}"),
+    ("PATCH", "/batch-calls/{batch_id}"),
+    ("DELETE", "/batch-calls/{batch_id}"),
+    ("GET", "/batch-calls/{batch_id}/contacts"),
+    ("POST", "/batch-calls/{batch_id}/start"),
+    ("POST", "/batch-calls/{batch_id}/pause"),
+    ("POST", "/batch-calls/{batch_id}/resume"),
+    ("POST", "/batch-calls/{batch_id}/cancel"),
     ("POST", "/api-keys"),
     ("GET", "/api-keys"),
     ("DELETE", "/api-keys/{key_id}"),
@@ -261,3 +285,9 @@ async def test_secrets_are_documented_as_write_only(world: World) -> None:
     assert schemas["AgentCreate"]["properties"]["crm_webhook_secret"]["anyOf"][0]["writeOnly"] is True
     assert "crm_webhook_secret" not in schemas["AgentOut"]["properties"]
     assert "auth_password" not in schemas["TrunkOutboundOut"]["properties"]
+
+
+async def test_a_misspelt_filter_is_not_a_list_without_one(world: World) -> None:
+    response = await world.api.get("calls?stauts=ended")
+    assert (response.status_code, error_of(response)["details"]["field"]) == (422, "stauts")
+    assert (await world.api.get("calls?status=ended&limit=5")).status_code == 200

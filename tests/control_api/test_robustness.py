@@ -19,6 +19,8 @@ PATHS = (
     f"calls/{NOWHERE}/hangup",
     f"calls/{NOWHERE}/cancel",
     "agents",
+    "batch-calls",
+    f"batch-calls/{NOWHERE}/start",
     "contacts",
     "contacts/import",
     "folders",
@@ -35,6 +37,16 @@ FIELDS = st.sampled_from(
         *("inactivity_messages", "extraction_schema", "crm_webhook_url", "built_in_config", "delay"),
         *("inbound", "outbound", "allowed_addresses", "address", "codecs", "number_format", "duration"),
         *("folder_id", "first_name", "email", "keywords", "csv", "default_country", "on_duplicate"),
+        *(
+            "contacts",
+            "contact_ids",
+            "schedule",
+            "retries",
+            "timezone",
+            "working_days",
+            "start_time",
+            "delay",
+        ),
         *("number_id", "assignment_type", "trunk_id", "sip_server", "max_duration", "join_timeout"),
     ]
 )

@@ -32,6 +32,7 @@ VERBS: list[tuple[str, dict[str, Any] | None, int, tuple[Any, ...]]] = [
     ("hold", None, 202, ("hold",)),
     ("unhold", None, 202, ("unhold",)),
     ("dtmf", {"digits": "12w#A"}, 202, ("dtmf", "12w#A")),
+    ("transfer", {"target": "+14155550123", "mode": "cold"}, 202, ("transfer", "+14155550123")),
     ("recording/start", None, 200, ("recording", "start")),
     ("recording/pause", None, 200, ("recording", "pause")),
     ("recording/resume", None, 200, ("recording", "resume")),
@@ -105,6 +106,9 @@ async def test_calls_of_others_are_not_there(world: World) -> None:
         ("dtmf", {"digits": ""}, "digits"),
         ("dtmf", {"digits": "12 3"}, "digits"),
         ("dtmf", {"digits": "1" * 65}, "digits"),
+        ("transfer", {}, "target"),
+        ("transfer", {"target": "+14155550123", "mode": "warm"}, "mode"),
+        ("transfer", {"target": "+14155550123", "method": "smoke"}, "method"),
         ("recording/erase", None, "verb"),
     ],
 )

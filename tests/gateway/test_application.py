@@ -21,7 +21,7 @@ async def test_it_is_ready_when_everything_is_well(scene: Scene) -> None:
     await scene.gateway.wait_settled(5)
     health = scene.gateway.health()
     assert health.ready
-    assert set(health.checks) == {"sip", "media", "engine", "store"}
+    assert set(health.checks) == {"sip", "media", "engine", "store", "cluster"}
     options = await scene.phone.options("sip:x", scene.target)
     assert options.status == 200
 

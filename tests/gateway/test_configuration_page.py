@@ -12,7 +12,7 @@ from gateway.command_line import _parser
 from gateway.config import Config
 
 # Their defaults are taken from another key or from the machine, and told in words.
-WITHOUT_VALUE = ("public_host", "url", "workers")
+WITHOUT_VALUE = ("node_id", "public_host", "url", "workers")
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
 
 

@@ -9,7 +9,7 @@ from alembic import op
 from store.identifiers import uuid7
 
 revision = "0020"
-down_revision = "0010"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import pytest
+
+from gateway.errors import InvalidRequestError
+from gateway.transfer_target import transfer_uri
+from store.records import NumberFormat, TrunkOutbound
+from tests.store.samples import trunk
+
+PEER = "192.0.2.10:5070"
+
+
+def test_a_number_is_written_as_its_trunk_does() -> None:
+    outbound = TrunkOutbound("sip.example.com:5080")
+    national = trunk("org", outbound=outbound, number_format=NumberFormat.NATIONAL, default_country="DE")
+    assert transfer_uri("+493012345678", trunk("org", outbound=outbound), PEER) == (
+        "sip:+493012345678@sip.example.com:5080"
+    )
+    assert transfer_uri("+493012345678", national, PEER) == "sip:03012345678@sip.example.com:5080"
+    assert transfer_uri("+493012345678", trunk("org"), PEER) == f"sip:+493012345678@{PEER}"
+    assert transfer_uri("+493012345678", None, PEER) == f"sip:+493012345678@{PEER}"
+
+
+@pytest.mark.parametrize("uri", ["sip:desk@example.com", "SIPS:desk@example.com:5061", "tel:+14155550123"])
+def test_a_uri_stays_as_it_is(uri: str) -> None:
+    assert transfer_uri(uri, None, PEER) == uri
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "desk",
+        "14155550123",
+        "sip:",
+        "sip:a@b c",
+        "sip:a@example.com>,<sip:b@example.com",
+        "sip:a@example.com\r\nX: y",
+        "sip:a@example.com?Replaces=x",
+        "sip:" + "a" * 600 + "@example.com",
+        "http://example.com",
+    ],
+)
+def test_what_is_neither_is_refused(target: str) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        transfer_uri(target, None, PEER)
+    assert caught.value.details["field"] == "target"
+
+
+@pytest.mark.parametrize("target", ["sip:911@example.com", "tel:112"])
+def test_nobody_is_transferred_to_an_emergency_number(target: str) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        transfer_uri(target, None, PEER)
+    assert caught.value.code == "emergency_number"
