@@ -139,6 +139,14 @@ class SipOut(ResponseModel):
     reason: str | None
 
 
+class AnalysisOut(ResponseModel):
+    """By the agent's `success_criteria` and `extraction_schema`."""
+
+    success: bool | None = Field(description="Null when the agent has no `success_criteria`.")
+    summary: str
+    extracted: Any = Field(description="As the `extraction_schema` says; null when there is none.")
+
+
 class CallOut(ResponseModel):
     """A call. Only `ended`, `failed` and `cancelled` are terminal, and terminal is for ever."""
 
@@ -155,7 +163,12 @@ class CallOut(ResponseModel):
     )
     recording_status: RecordingStatus
     cost_cents: int | None
-    outcome: str | None
+    outcome: str | None = Field(
+        description="What came of it, as a hyphenated word; null until that is known."
+    )
+    analysis: AnalysisOut | None = Field(
+        description="What the transcript told; null until it was read, and when nobody reads it."
+    )
     answered_by: str | None = Field(description="`human`, `machine`, `unknown`; null when nobody looked.")
     variables: dict[str, Any]
     metadata: dict[str, Any]

@@ -15,6 +15,9 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from gateway.agent_sync import AgentSync
+from gateway.analysis.analyzer import CallAnalyzer
+from gateway.analysis.due import AnalysisPolicy
+from gateway.analysis.model_client import open_model
 from gateway.batch.campaigns import Campaigns
 from gateway.batch.dial_services import DialServices, FreePlaces
 from gateway.batch.dialer import Dialer
@@ -116,7 +119,26 @@ class Gateway:
         self._draining = False
         self._started = False
         self._writer = CallWriter(store.calls, on_news=self._wake_webhooks)
-        self._journal = CallJournal(self._writer, lambda record: self.recordings.public_url(record))
+        analysis = config.analysis
+        self._journal = CallJournal(
+            self._writer,
+            lambda record: self.recordings.public_url(record),
+            AnalysisPolicy(
+                self.directory.agent,
+                configured=analysis.base_url is not None,
+                max_wait_s=analysis.max_wait,
+            ),
+        )
+        self._analyzer = CallAnalyzer(
+            store.call_analyses,
+            store.calls,
+            open_model(analysis),
+            self.metrics,
+            self._journal.result_events,
+            self._analyzed,
+            timeout_s=analysis.timeout,
+            concurrency=analysis.concurrency,
+        )
         self._live = LiveCalls(max_inbound=config.calls.max_inbound, max_outbound=config.calls.max_outbound)
         self._engine = UltravoxClient(
             config.engine.base_url, config.engine.api_key or "", timeout_s=config.engine.create_timeout
@@ -231,6 +253,7 @@ class Gateway:
                 media_address=media_address,
                 save=self._journal.save,
                 price=self._price,
+                outcome=self._journal.outcome,
                 recordings=recordings,
                 retry_after_s=config.calls.retry_after,
                 number=self.directory.number_on,
@@ -246,6 +269,7 @@ class Gateway:
             writer=self._writer,
             save=self._journal.save,
             price=self._price,
+            outcome=self._journal.outcome,
             live=self._live,
             queue=self._queue,
             outbound=OutboundServices(
@@ -344,6 +368,7 @@ class Gateway:
         self._engine_removals.start()
         self.web_calls.start()
         self._deliverer.start()
+        self._analyzer.start()
         self._delivery_sweeper.start()
         return Addresses(sip=tuple(self._user_agent.addresses))
 
@@ -396,6 +421,7 @@ class Gateway:
             self._archive,
             self._engine,
             self._writer,
+            self._analyzer,
             self._delivery_sweeper,
             self._deliverer,
             self._webhook_sender,
@@ -472,6 +498,14 @@ class Gateway:
         await fail_calls_of_the_dead(self.store, living, self._journal)
 
     def _wake_webhooks(self) -> None:
+        self._deliverer.wake()
+        self._analyzer.wake()
+
+    def _analyzed(self, record: CallRecord) -> None:
+        """Let whoever still holds the call know what came of it, and have it told."""
+        for call in (self._live_call(record.id), self._archive.call(record.id)):
+            if call is not None:
+                call.update(outcome=record.outcome, analysis=record.analysis)
         self._deliverer.wake()
 
     def _live_call(self, call_id: str) -> Call | None:
