@@ -24,7 +24,7 @@ from tests.e2e.test_batch_calls import Campaigner
 from tests.support.postgres_server import PostgresServer
 from tests.support.redis_server import RedisServer
 
-NODE_TIMEOUT_S = 2
+NODE_TIMEOUT_S = 3
 
 
 @dataclass
