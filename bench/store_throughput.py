@@ -2,8 +2,8 @@
 
 Each call goes through `CallWriter` as in the gateway: four states and twelve events, with other calls between
 them.
-Run it as `python -m bench.store_throughput [--calls N] [--insert]`; `--insert` adds the row that an outbound
-call commits before it is dialled.
+Run it as `python -m bench.store_throughput [--calls N] [--insert] [--url URL]`; `--insert` adds the row that
+an outbound call commits before it is dialled, `--url` names another database than a fresh SQLite file.
 """
 
 from __future__ import annotations
@@ -91,9 +91,9 @@ def events(call_id: str, step: int) -> list[TimelineEvent]:
     ]
 
 
-async def measure(calls: int, insert: bool, folder: Path) -> dict[str, float]:
-    """Put so many calls through a store in `folder`."""
-    store = await Store.open(f"sqlite:///{folder / 'bench.db'}")
+async def measure(calls: int, insert: bool, url: str) -> dict[str, float]:
+    """Put so many calls through a store."""
+    store = await Store.open(url)
     organization = Organization(uuid7(), "bench", datetime.now(UTC))
     await store.organizations.create(organization)
     rounds = list(load(calls, organization.id))
@@ -125,9 +125,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=5000)
     parser.add_argument("--insert", action="store_true", help="wait for the commit of each first state")
+    parser.add_argument("--url", help="a database to write into; default: a fresh SQLite file")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        print(json.dumps(asyncio.run(measure(arguments.calls, arguments.insert, Path(folder)))))
+        url = arguments.url or f"sqlite:///{Path(folder) / 'bench.db'}"
+        print(json.dumps(asyncio.run(measure(arguments.calls, arguments.insert, url))))
 
 
 if __name__ == "__main__":

@@ -16,12 +16,13 @@ from control_api.path_ids import path_id
 from control_api.schemas_agents import AgentCreate, AgentOut, AgentPatch, render_agent
 from control_api.schemas_shared import Envelope, ListEnvelope
 from gateway.directory import Directory
+from gateway.voices import VoiceService
 from store.records import Agent, AgentStatus
 
 TAG = "agents"
 
 
-def agents_router(prefix: str, directory: Directory) -> APIRouter:
+def agents_router(prefix: str, directory: Directory, voices: VoiceService) -> APIRouter:
     """The routes under `{prefix}/agents`."""
     router = APIRouter(prefix=f"{prefix}/agents", tags=[TAG], route_class=ApiRoute)
 
@@ -37,6 +38,7 @@ def agents_router(prefix: str, directory: Directory) -> APIRouter:
     )
     async def create_agent(request: Request, body: AgentCreate) -> Response:
         """Make an agent. It starts as `draft` and becomes `active` once the voice engine has accepted it."""
+        await voices.check(organization_of(request), body.voice_id)
         agent = await directory.create_agent(organization_of(request), body.to_new())
         return single(request, render(agent), 201)
 
@@ -79,9 +81,10 @@ def agents_router(prefix: str, directory: Directory) -> APIRouter:
     async def replace_agent(request: Request, agent_id: str, body: AgentCreate) -> Response:
         """Replace all settings: what is absent goes back to its default. Calls in progress go on as they
         began."""
-        agent = await directory.replace_agent(
-            organization_of(request), path_id(agent_id, "agent"), body.to_new()
-        )
+        organization_id, own_id = organization_of(request), path_id(agent_id, "agent")
+        await directory.get_agent(organization_id, own_id)
+        await voices.check(organization_id, body.voice_id)
+        agent = await directory.replace_agent(organization_id, own_id, body.to_new())
         return single(request, render(agent))
 
     @router.patch(
@@ -92,9 +95,12 @@ def agents_router(prefix: str, directory: Directory) -> APIRouter:
     )
     async def update_agent(request: Request, agent_id: str, body: AgentPatch) -> Response:
         """Change the fields that are sent, and no others."""
-        agent = await directory.update_agent(
-            organization_of(request), path_id(agent_id, "agent"), **body.to_changes()
-        )
+        organization_id, own_id = organization_of(request), path_id(agent_id, "agent")
+        changes = body.to_changes()
+        await directory.get_agent(organization_id, own_id)
+        if "voice_id" in changes:
+            await voices.check(organization_id, changes["voice_id"])
+        agent = await directory.update_agent(organization_id, own_id, **changes)
         return single(request, render(agent))
 
     @router.delete(

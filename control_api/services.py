@@ -18,10 +18,12 @@ from gateway.contacts.contact_book import ContactBook
 from gateway.directory import Directory
 from gateway.event_stream import StreamItem
 from gateway.health import Health
+from gateway.knowledge import KnowledgeService
 from gateway.listening import CallListeners
 from gateway.new_call import NewCall
 from gateway.numbers.service import NumberService
 from gateway.recordings.service import RecordingService
+from gateway.voices import VoiceService
 from gateway.webhooks.service import WebhookService
 from store.records import CallFilter, CallRecord, Page, TimelineEvent
 
@@ -157,6 +159,12 @@ class GatewayServices(Protocol):
 
     @property
     def recordings(self) -> RecordingService: ...
+
+    @property
+    def voices(self) -> VoiceService: ...
+
+    @property
+    def knowledge(self) -> KnowledgeService: ...
 
     @property
     def webhooks(self) -> WebhookService: ...

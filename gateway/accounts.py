@@ -123,6 +123,7 @@ class Accounts:
                 async with self._store.revisions.turn(REVISION) as turn:
                     if turn.revision != self._revision:
                         await self._take_over()
+                        self._committed()
                         self._revision = turn.revision
                     try:
                         result = await change()
@@ -131,7 +132,9 @@ class Accounts:
                             "The store refused the change: " + str(error), code=exists
                         ) from error
                     self._committed()
-                    self._revision = await turn.changed()
+                    revision = await turn.changed()
+                    if revision == self._revision + 1:  # else another process has changed something meanwhile
+                        self._revision = revision
                 self.on_changed()
                 return result
 

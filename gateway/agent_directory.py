@@ -7,9 +7,11 @@ from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gateway.accounts import Accounts
+from gateway.agent_parts import PartDirectory, nothing
 from gateway.errors import NotFoundError
 from gateway.new_agent import NewAgent
+from gateway.new_tool import NewTool
+from store.agent_part_records import Tool
 from store.database import Store
 from store.identifiers import uuid7
 from store.records import Agent, AgentStatus, Page
@@ -17,16 +19,14 @@ from store.records import Agent, AgentStatus, Page
 _TICK = timedelta(microseconds=1)
 
 
-class AgentDirectory(Accounts):
+class AgentDirectory(PartDirectory):
     """The agents of all organisations, in memory. `gateway.directory.Directory` adds what they are reached
     by.
     """
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self._agents: dict[str, Agent] = {}
-        self.on_agent_changed: Callable[[], None] = _nothing  # there is something in `agents_to_sync`
-        self.on_agent_deleted: Callable[[], None] = _nothing  # the engine's own may have to go
+        self.on_agent_changed: Callable[[], None] = nothing  # there is something in `agents_to_sync`
 
     async def create_agent(
         self,
@@ -36,7 +36,9 @@ class AgentDirectory(Accounts):
         agent_id: str | None = None,
         status: AgentStatus = AgentStatus.DRAFT,
     ) -> Agent:
-        """A draft until the engine has accepted it (`record_sync`). Raises `ConflictError` (id taken)."""
+        """A draft until the engine has accepted it (`record_sync`). Raises `ConflictError` (id taken), and
+        `InvalidRequestError` for tools and knowledge bases that there are not.
+        """
         now = datetime.now(UTC)
         agent = Agent(
             id=agent_id or uuid7(),
@@ -49,6 +51,7 @@ class AgentDirectory(Accounts):
         )
 
         async def change() -> Agent:
+            self._check_parts(organization_id, _settings(new))
             await self._store.agents.create(agent)
             self._agents[agent.id] = agent
             return agent
@@ -62,7 +65,7 @@ class AgentDirectory(Accounts):
         return await self.update_agent(organization_id, agent_id, **_settings(new))
 
     async def update_agent(self, organization_id: str, agent_id: str, **changes: Any) -> Agent:
-        """Change some fields (names as in `NewAgent`). Raises `NotFoundError`.
+        """Change some fields (names as in `NewAgent`). Raises `NotFoundError`, `InvalidRequestError`.
 
         The agent is offered to the engine again. An active one stays active meanwhile, because each call
         carries the agent's settings; any other becomes a draft.
@@ -70,6 +73,7 @@ class AgentDirectory(Accounts):
 
         async def change() -> Agent:
             old = self._own_agent(organization_id, agent_id)
+            self._check_parts(organization_id, changes)
             status = old.status if old.status is AgentStatus.ACTIVE else AgentStatus.DRAFT
             state: dict[str, Any] = {"status": status, "sync_pending": True, "sync_attempts": 0}
             # Each version has a time of its own: by it a sync knows what it has offered.
@@ -79,6 +83,13 @@ class AgentDirectory(Accounts):
         agent = await self._apply(change)
         self.on_agent_changed()
         return agent
+
+    async def replace_tool(self, organization_id: str, tool_id: str, new: NewTool) -> Tool:
+        """As `PartDirectory.replace_tool`; the agents that have it are offered to the engine again."""
+        tool = await super().replace_tool(organization_id, tool_id, new)
+        for agent in tuple(self._users(organization_id, tool_id)):
+            await self.update_agent(organization_id, agent.id)
+        return tool
 
     def agents_to_sync(self) -> list[Agent]:
         """The agents whose settings the engine has neither accepted nor finally refused, oldest first."""
@@ -143,7 +154,3 @@ class AgentDirectory(Accounts):
 
 def _settings(new: NewAgent) -> dict[str, Any]:
     return {item.name: getattr(new, item.name) for item in fields(new)}
-
-
-def _nothing() -> None:
-    pass

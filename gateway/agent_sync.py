@@ -163,12 +163,12 @@ class AgentSync(BackgroundTask):
         if await self._directory.record_sync(synced) is None:
             # Deleted while it was being made: its counterpart must go as well.
             await self._removals.add(EngineRemoval(EngineObject.AGENT, engine_agent.agent_id))
-            self._directory.on_agent_deleted()
+            self._directory.on_engine_removal()
         return True
 
     async def _give(self, agent: Agent) -> EngineAgent:
         """Make the engine's agent, or bring it up to date."""
-        name, settings = f"agent_{agent.id}", engine_settings(agent)
+        name, settings = f"agent_{agent.id}", engine_settings(agent, self._directory.parts_of(agent))
         known = agent.engine_agent_id
         if known is None and agent.sync_error is not None:
             # An earlier attempt may have made it, though its answer was lost.

@@ -22,6 +22,7 @@ from gateway.batch.status_change import CampaignJournal
 from gateway.call import Call
 from gateway.call_control import CallControl
 from gateway.calls import CallService
+from gateway.client_tools import ClientTools
 from gateway.cluster.call_limits import CallLimits
 from gateway.cluster.call_owners import CallOwners
 from gateway.cluster.cluster import Cluster
@@ -36,6 +37,7 @@ from gateway.event_bus import EventBus
 from gateway.event_stream import EventStreams
 from gateway.health import Health
 from gateway.inbound import InboundCalls, InboundServices
+from gateway.knowledge import KnowledgeService
 from gateway.live_calls import LiveCalls
 from gateway.loop_watch import LoopWatch
 from gateway.media_address import MediaAddress
@@ -54,11 +56,13 @@ from gateway.recordings.setup import open_archive, open_links
 from gateway.session import SessionServices
 from gateway.sweep import fail_calls_of_the_dead, fail_orphans
 from gateway.trunk_probe import TrunkProbe
+from gateway.voices import VoiceService
 from gateway.webhooks.call_journal import CallJournal
 from gateway.webhooks.deliverer import WebhookDeliverer, delivery_settings
 from gateway.webhooks.retention import DeliverySweeper
 from gateway.webhooks.sender import WebhookSender
 from gateway.webhooks.service import WebhookService
+from media.ultravox.library import EngineLibrary
 from media.ultravox.rest import UltravoxClient
 from media.worker.supervisor import WorkerPool
 from routing.explain import explain_data
@@ -141,6 +145,7 @@ class Gateway:
             UserAgentConfig(
                 listen=tuple(Listen(*endpoint) for endpoint in config.sip.endpoints()),
                 public_host=config.sip.public_host,
+                tls=config.sip.tls_server(),
             ),
             on_invite=self._take_invite,
             on_options=self._answer_options,
@@ -162,8 +167,12 @@ class Gateway:
         )
         self.cluster.duties.on_elected = self._agent_sync.wake
         self._engine_removals = EngineRemovals(store.engine_removals, self._engine)
-        self.directory.on_agent_deleted = self._engine_removals.wake
+        self.directory.on_engine_removal = self._engine_removals.wake
+        library = EngineLibrary(self._engine)
+        self.voices = VoiceService(self.directory, store.agent_parts, library)
+        self.knowledge = KnowledgeService(self.directory, library, store.engine_removals)
         self._loop_watch = LoopWatch()
+        self._client_tools = ClientTools(config.tools)
         session = SessionServices(
             live=self._live,
             metrics=self.metrics,
@@ -177,6 +186,7 @@ class Gateway:
                 silence_timeout_s=config.media.silence_timeout,
                 amd_config=config.amd,
                 watchdogs_config=config.watchdogs,
+                client_tools=self._client_tools,
                 on_recording_finished=self._archive.finished,
             ),
             default_max_duration_s=config.calls.max_duration,
@@ -187,6 +197,7 @@ class Gateway:
             leases=self.leases,
             limits=CallLimits(config.calls.max_in_cluster, config.calls.max_per_organization),
             node_id=self.cluster.node.id,
+            parts=self.directory.parts_of,
         )
         media_address = MediaAddress(
             public_host=config.media.public_host or config.sip.public_host,
@@ -337,6 +348,7 @@ class Gateway:
             self._recording_sweeper,
             self._agent_sync,
             self._engine_removals,
+            self._client_tools,
             self._engine_watch,
             self._loop_watch,
             self._user_agent,

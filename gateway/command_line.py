@@ -14,7 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from gateway.config import Config, parse_endpoint, parse_port_range
+from gateway.backup_commands import backup, restore
+from gateway.config import Config, SipSection, parse_endpoint, parse_port_range
 from gateway.config_sources import load_config
 from gateway.errors import ConfigurationError, ConflictError, InvalidRequestError, NotFoundError
 from gateway.follow_call import follow_call
@@ -45,7 +46,7 @@ def run(arguments: Sequence[str], open_http: OpenHttp) -> int:
     configure_logging(config.logging)
     if command == "serve":
         return _run_loop(serve(config, open_http, demo=options.demo))
-    if command in ("route-test", "keys", "inventory"):
+    if command in ("backup", "restore", "route-test", "keys", "inventory"):
         try:
             return _run_loop(_on_the_store(config, options))
         except (ConfigurationError, ConflictError, InvalidRequestError, NotFoundError) as error:
@@ -60,6 +61,10 @@ def run(arguments: Sequence[str], open_http: OpenHttp) -> int:
 
 def _on_the_store(config: Config, options: argparse.Namespace) -> Coroutine[Any, Any, int]:
     """The commands that read or change the store directly."""
+    if options.command == "backup":
+        return backup(config, path=options.file)
+    if options.command == "restore":
+        return restore(config, path=options.file)
     if options.command == "route-test":
         return route_test(config, to=options.to, from_=options.from_number, source=options.source)
     if options.command == "inventory":
@@ -116,6 +121,12 @@ def _parser() -> argparse.ArgumentParser:
     serving.add_argument(
         "--sip", type=_endpoint, metavar="HOST:PORT", help="listen here for SIP over UDP and TCP"
     )
+    serving.add_argument(
+        "--sip-tls",
+        type=_endpoint,
+        metavar="HOST:PORT",
+        help="listen here for SIP over TLS too, with sip.tls_certificate",
+    )
     serving.add_argument("--http", type=_endpoint, metavar="HOST:PORT", help="listen here for HTTP")
     serving.add_argument("--rtp-ports", type=_port_range, metavar="LOW-HIGH", help="ports for audio")
 
@@ -138,6 +149,7 @@ def _parser() -> argparse.ArgumentParser:
     testing.add_argument("--source", metavar="IP", help="the address the INVITE would come from")
 
     _add_keys(commands, configured)
+    _add_backup(commands, configured)
     _add_inventory(commands, configured)
 
     calling = commands.add_parser("call", help="place a call through a running gateway and follow it")
@@ -149,6 +161,18 @@ def _parser() -> argparse.ArgumentParser:
         "--key", default=os.environ.get("TRUNKLINE_KEY"), help="API key; default: the variable TRUNKLINE_KEY"
     )
     return parser
+
+
+def _add_backup(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], configured: argparse.ArgumentParser
+) -> None:
+    for name, purpose in (
+        ("backup", "write the whole database into a file, also while a gateway runs"),
+        ("restore", "fill an empty database, of either kind, from such a file"),
+    ):
+        commands.add_parser(name, parents=[configured], help=purpose).add_argument(
+            "file", type=Path, metavar="FILE"
+        )
 
 
 def _add_keys(
@@ -233,6 +257,9 @@ def _overrides(options: argparse.Namespace) -> dict[str, Any]:
     if sip is not None:
         sip = _with_port(sip)
         overrides["sip.listen"] = (f"udp:{sip}", f"tcp:{sip}")
+    if options.sip_tls is not None:
+        plain = overrides.get("sip.listen", SipSection().listen)
+        overrides["sip.listen"] = (*plain, f"tls:{options.sip_tls}")
     if http is not None:
         overrides["http.listen"] = http
     if options.rtp_ports is not None:

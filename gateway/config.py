@@ -17,6 +17,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from media.worker.port_share import split_ports
+from sip.tls_settings import TlsServerSettings
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
@@ -70,6 +71,18 @@ class Section(BaseModel):
 class SipSection(Section):
     listen: tuple[str, ...] = ("udp:0.0.0.0:5060", "tcp:0.0.0.0:5060")
     public_host: str | None = None
+    tls_certificate: Path | None = None
+    tls_private_key: Path | None = None
+    tls_client_ca: Path | None = None
+    tls_min_version: Literal["1.2", "1.3"] = "1.2"
+
+    @model_validator(mode="after")
+    def _certificate_for_tls(self) -> SipSection:
+        if any(transport == "tls" for transport, _, _ in self.endpoints()) and (
+            self.tls_certificate is None or self.tls_private_key is None
+        ):
+            raise ValueError("a tls: listener needs tls_certificate and tls_private_key")
+        return self
 
     @field_validator("listen")
     @classmethod
@@ -78,8 +91,8 @@ class SipSection(Section):
             raise ValueError("at least one listener is needed, for example udp:0.0.0.0:5060")
         for entry in value:
             transport, _, endpoint = entry.partition(":")
-            if transport not in ("udp", "tcp"):
-                raise ValueError(f"{entry!r} must start with udp: or tcp:")
+            if transport not in ("udp", "tcp", "tls"):
+                raise ValueError(f"{entry!r} must start with udp:, tcp: or tls:")
             parse_endpoint(endpoint)
         return value
 
@@ -88,6 +101,14 @@ class SipSection(Section):
         return tuple(
             (transport, *parse_endpoint(endpoint))
             for transport, _, endpoint in (entry.partition(":") for entry in self.listen)
+        )
+
+    def tls_server(self) -> TlsServerSettings | None:
+        """What TLS listeners show; None when there can be none."""
+        if self.tls_certificate is None or self.tls_private_key is None:
+            return None
+        return TlsServerSettings(
+            self.tls_certificate, self.tls_private_key, self.tls_client_ca, self.tls_min_version
         )
 
 
@@ -209,6 +230,13 @@ class ControlSection(Section):
     play_max_bytes: int = Field(default=20 * 1024 * 1024, ge=1024)
     play_timeout: Duration = 15.0
     hold_music: Path | None = None
+
+
+class ToolsSection(Section):
+    """Client tools: requests of ours to addresses that come from clients."""
+
+    private_urls: bool = False
+    max_response_bytes: int = Field(default=65_536, ge=1_024, le=1_048_576)
 
 
 class AmdSection(Section):
@@ -371,6 +399,7 @@ class Config(Section):
     store: StoreSection = StoreSection()
     calls: CallsSection = CallsSection()
     control: ControlSection = ControlSection()
+    tools: ToolsSection = ToolsSection()
     amd: AmdSection = AmdSection()
     watchdogs: WatchdogsSection = WatchdogsSection()
     recordings: RecordingsSection = RecordingsSection()

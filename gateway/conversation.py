@@ -23,6 +23,7 @@ from gateway.conversation_services import ConversationListener, ConversationServ
 from gateway.digit_input import DigitInput
 from gateway.failure_reasons import EndReason, FailureReason, end_of_engine_reason
 from gateway.negotiated_media import encryption_of, negotiate_leg
+from gateway.tool_use import ToolUse
 from gateway.transcript import SPEAKERS, USER
 from media import messages as m
 from media.plane import MediaCapacityError, UnknownLegError
@@ -78,6 +79,14 @@ class Conversation:
         self.actions = CallActions(call, self._send, self.tell_engine)
         self._care = ConversationCare(
             call, self, services.metrics, services.amd_config, services.watchdogs_config, options
+        )
+        self._tools = ToolUse(
+            call,
+            self,
+            options.tools,
+            services.client_tools,
+            services.metrics.observe_tool,
+            self._care.leave_voicemail,
         )
         self._why: EndReason | None = None  # why the engine ends the call, when we know better than it
         self._goodbye: asyncio.TimerHandle | None = None
@@ -179,6 +188,7 @@ class Conversation:
         self._digits.close()
         self.actions.close()
         self._care.close()
+        self._tools.close()
         if self._goodbye is not None:
             self._goodbye.cancel()
         if self._task is not None:
@@ -272,14 +282,7 @@ class Conversation:
         )
 
     def _on_tool(self, event: m.ToolInvoked) -> None:
-        """No client tool is offered yet, so that one that is invoked all the same is told to be unknown."""
-        self._call.step("tool-unknown", tool=event.tool_name)
-        self.tell_engine(
-            type="client_tool_result",
-            invocationId=event.invocation_id,
-            errorType="undefined",
-            errorMessage="the gateway serves no such tool",
-        )
+        self._tools.invoked(event)
 
     def _on_cleared(self, event: m.PlaybackCleared) -> None:
         self._call.step("barge-in", dropped_ms=event.dropped_ms)

@@ -4,13 +4,14 @@ watchdogs, and the figures of its turns.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.call import Call
 from gateway.config import AmdSection, WatchdogsSection
 from gateway.conversation_control import ConversationControl
 from gateway.metrics import GatewayMetrics
 from gateway.silence_response import SilenceResponse, watch_command
+from gateway.tool_use import CallTools
 from gateway.voicemail import Voicemail
 from media import messages as m
 
@@ -25,6 +26,7 @@ class ConversationOptions:
     leave_voicemail: bool = False
     voicemail_message: str | None = None  # None: the agent finds its own words
     agent_speaks_first: bool = False
+    tools: CallTools = field(default_factory=CallTools)
 
 
 class ConversationCare:
@@ -99,6 +101,10 @@ class ConversationCare:
         self._metrics.answered_by.labels(event.answered_by).inc()
         if event.answered_by == MACHINE and self._voicemail is not None:
             self._voicemail.machine_answered()
+
+    def leave_voicemail(self, message: str | None) -> bool:
+        """The agent has found out by itself that a machine answered. False when it may leave no message."""
+        return self._voicemail is not None and self._voicemail.asked_by_agent(message)
 
     def close(self) -> None:
         """The call is over."""

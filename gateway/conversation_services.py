@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.call import Call
+from gateway.client_tools import ClientTools
 from gateway.config import AmdSection, CallsSection, EngineSection, WatchdogsSection
 from gateway.failure_reasons import EndReason, FailureReason
 from gateway.metrics import GatewayMetrics
@@ -41,4 +42,5 @@ class ConversationServices:
     silence_timeout_s: float
     amd_config: AmdSection = field(default_factory=AmdSection)
     watchdogs_config: WatchdogsSection = field(default_factory=WatchdogsSection)
+    client_tools: ClientTools | None = None
     on_recording_finished: Callable[[Call, RecordingFinished], None] | None = None

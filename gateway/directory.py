@@ -67,6 +67,7 @@ class Directory(AgentDirectory):
 
     async def _take_over(self) -> None:
         await super()._take_over()
+        await self._load_parts()
         agents = await self._store.agents.all_agents()
         numbers = await self._store.numbers.all_numbers()
         trunks = await self._store.trunks.all_trunks()
@@ -95,7 +96,7 @@ class Directory(AgentDirectory):
                     )
 
         await self._apply(change)
-        self.on_agent_deleted()
+        self.on_engine_removal()
 
     def numbers_of_agent(self, agent_id: str) -> tuple[tuple[PhoneNumber, ...], tuple[PhoneNumber, ...]]:
         """The numbers an agent answers and the numbers it calls from."""

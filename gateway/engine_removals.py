@@ -13,6 +13,7 @@ import structlog
 
 from gateway.background_task import BackgroundTask
 from media.ultravox.errors import EngineApiError, EngineRefusedError
+from media.ultravox.library import EngineLibrary
 from media.ultravox.rest import UltravoxClient
 from store.engine_removals import EngineObject, EngineRemoval, EngineRemovalRepository
 
@@ -37,6 +38,7 @@ class EngineRemovals(BackgroundTask):
         self._first_pause_s = first_pause_s
         self._delete: Mapping[EngineObject, Callable[[str], Awaitable[None]]] = {
             EngineObject.AGENT: engine.delete_agent,
+            EngineObject.CORPUS: EngineLibrary(engine).delete_corpus,
         }
         self._wake = asyncio.Event()
 

@@ -8,8 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from gateway.agent_parts import AgentParts
 from gateway.conversation_care import ConversationOptions
+from gateway.engine_tools import built_in_tools, knowledge_tools, selected_tool
+from gateway.engine_voices import engine_voice, external_voice
 from gateway.new_call import CallSettings
+from gateway.tool_use import CallTools
 from media.ultravox.agent_settings import (
     AgentSettings,
     EndBehavior,
@@ -20,20 +24,28 @@ from media.ultravox.agent_settings import (
 )
 from media.ultravox.call_request import EngineCallRequest
 from sip.audio_codecs import NARROW_BAND_HZ
+from store.agent_part_records import ToolKind
 from store.records import Agent, CallDirection
 
 JOIN_MARGIN_S = 30.0  # the engine waits for our socket this much longer than the phone rings
 
 
 def engine_settings(
-    agent: Agent, *, greeting_text: str | None = None, max_duration_s: float | None = None
+    agent: Agent,
+    parts: AgentParts,
+    *,
+    greeting_text: str | None = None,
+    max_duration_s: float | None = None,
+    outbound: bool = False,
+    tools_of_ours: bool = True,
 ) -> AgentSettings:
-    """An agent in the engine's terms. Raises `AgentSettingsError` for a setting that the engine would
-    refuse.
+    """An agent in the engine's terms. Without `tools_of_ours` it has no tool that this gateway would have to
+    carry out. Raises `AgentSettingsError` for a setting that the engine would refuse.
     """
     return AgentSettings(
         system_prompt=agent.system_prompt,
-        voice=agent.voice_id,
+        voice=engine_voice(agent.voice_id, parts.voice),
+        external_voice=external_voice(parts.voice),
         model=agent.model,
         temperature=agent.temperature,
         language_hint=agent.language_hint,
@@ -52,6 +64,11 @@ def engine_settings(
         max_duration_ms=agent.max_duration_ms if max_duration_s is None else int(max_duration_s * 1000),
         time_exceeded_message=agent.time_exceeded_message,
         can_hang_up=bool((agent.built_in_config or {}).get("hang_up", True)),
+        tools=(
+            *(selected_tool(tool) for tool in parts.tools if tools_of_ours or tool.kind is ToolKind.HTTP),
+            *knowledge_tools(parts.knowledge_base),
+            *(built_in_tools(agent.built_in_config, outbound=outbound) if tools_of_ours else ()),
+        ),
     )
 
 
@@ -70,6 +87,7 @@ def _greeting(stored: Mapping[str, Any] | None, text: str | None) -> Greeting | 
 
 def engine_request(
     agent: Agent,
+    parts: AgentParts,
     settings: CallSettings,
     *,
     call_id: str,
@@ -90,7 +108,13 @@ def engine_request(
         if isinstance(value, str) and not key.startswith("ultravox.")
     }
     return EngineCallRequest(
-        agent=engine_settings(agent, greeting_text=settings.greeting, max_duration_s=max_duration_s),
+        agent=engine_settings(
+            agent,
+            parts,
+            greeting_text=settings.greeting,
+            max_duration_s=max_duration_s,
+            outbound=direction == CallDirection.OUTBOUND,
+        ),
         sample_rate=sample_rate,
         variables=variables,
         metadata=texts | {"call_id": call_id, "direction": direction},
@@ -99,19 +123,21 @@ def engine_request(
 
 
 def conversation_options(
-    agent: Agent, settings: CallSettings, direction: CallDirection
+    agent: Agent, parts: AgentParts, settings: CallSettings, direction: CallDirection
 ) -> ConversationOptions:
     """How a call with this agent is to be looked after. Machines answer only when we call."""
     outbound = direction is CallDirection.OUTBOUND
     leaves = outbound and bool((agent.built_in_config or {}).get("leave_voicemail", False))
     detects = settings.detect_answering_machine
     greeting = _greeting(agent.greeting_settings, settings.greeting)
+    transfer = (agent.built_in_config or {}).get("transfer") or {}
     return ConversationOptions(
         detect_answering_machine=outbound and (leaves if detects is None else detects),
         leave_voicemail=leaves and detects is not False,
         voicemail_message=settings.voicemail_message,
         # Without a setting the engine lets the agent begin.
         agent_speaks_first=greeting is None or greeting.first_speaker is FirstSpeaker.AGENT,
+        tools=CallTools(parts.tools, frozenset(kind for kind in ("cold", "warm") if transfer.get(kind))),
     )
 
 

@@ -163,6 +163,7 @@ class InboundSession(Session):
         )
         self._invite = invite
         self._agent = agent
+        self._parts = services.session.parts(agent)
         self._trunk = trunk
         self._codecs = trunk.codecs if trunk else DEFAULT_CODECS
         self._dtmf = DtmfMode(trunk.dtmf) if trunk else DtmfMode.AUTO
@@ -189,7 +190,7 @@ class InboundSession(Session):
             if self._limits:
                 reached = await self._services.leases.acquire(self.call.id, self._limits)
                 if reached is not None:
-                    detail = f"the {reached.limit.counted} has {reached.limit.most} calls, the most it may"
+                    detail = f"as many calls go on as may at once ({reached.limit.counted})"
                     self._refuse(503, FailureReason.CAPACITY, detail, retry_after=True)
                     return
             if self._precall_webhook is not None and not await self._consult(self._precall_webhook):
@@ -252,6 +253,7 @@ class InboundSession(Session):
             call,
             engine_request(
                 agent,
+                self._parts,
                 CallSettings(),
                 call_id=call.id,
                 direction=str(CallDirection.INBOUND),
@@ -263,7 +265,7 @@ class InboundSession(Session):
             self,
             self._services.conversation,
             self._inbound.recordings / f"{call.id}.wav" if agent.recording_enabled else None,
-            conversation_options(agent, CallSettings(), CallDirection.INBOUND),
+            conversation_options(agent, self._parts, CallSettings(), CallDirection.INBOUND),
             self._dtmf,
         )
 

@@ -1,6 +1,7 @@
 """`keys`: make, list and revoke API keys in the store, with or without a gateway that runs on it.
 
-A running gateway knows a new key at once, and a revoked one within `gateway.api_keys.TIME_TO_LIVE` seconds.
+A running gateway knows a new key at once, and a revoked one within `gateway.cluster.notices.LOOK_EVERY_S`
+seconds, with Redis within `gateway.api_keys.TIME_TO_LIVE`.
 """
 
 from __future__ import annotations

@@ -145,6 +145,12 @@ class GatewayMetrics:
             ["diagnosis"],
             registry=registry,
         )
+        self._tool_uses = Counter(
+            "trunkline_tool_uses",
+            "Tools that agents asked the gateway for.",
+            ["outcome"],
+            registry=registry,
+        )
         self._campaign_attempts = Counter(
             "trunkline_campaign_attempts",
             "Calls of campaigns that are over, by their outcome.",
@@ -159,6 +165,10 @@ class GatewayMetrics:
         self.barge_ins = Counter(
             "trunkline_barge_ins", "Times a caller interrupted the agent.", registry=registry
         )
+
+    def observe_tool(self, outcome: str) -> None:
+        """`ok`, `failed` or `unknown`."""
+        self._tool_uses.labels(outcome).inc()
 
     def watch_workers(self, pool: WorkerPool) -> None:
         """A gauge or counter for each figure of each media worker, read at each scrape."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gateway.errors import InvalidRequestError
 from sip.tls_settings import MINIMUM_VERSIONS, TlsClientSettings, TlsSettingsError
 from store.records import TrunkOutbound, TrunkSignalling, TrunkTls, TrunkTransport
@@ -56,6 +58,25 @@ def tls_settings(tls: TrunkTls | None) -> TlsClientSettings:
     if tls is None:
         return TlsClientSettings()
     return TlsClientSettings(tls.ca, tls.server_name, tls.min_version, tls.certificate, tls.private_key)
+
+
+def tls_towards(outbound: TrunkOutbound) -> TlsClientSettings | None:
+    """How connections to a trunk are made; its certificate has to be for the name in `address`, also where a
+    call goes on to another of its hosts. None for a trunk without TLS.
+    """
+    if outbound.transport is not TrunkTransport.TLS:
+        return None
+    settings = tls_settings(outbound.tls)
+    if settings.server_name is not None:
+        return settings
+    return replace(settings, server_name=host_of(outbound.address))
+
+
+def host_of(address: str) -> str:
+    """The host in a trunk's `address`, without brackets and port."""
+    if address.startswith("["):
+        return address[1:].partition("]")[0]
+    return address if address.count(":") > 1 else address.partition(":")[0]
 
 
 def _check_tls(tls: TrunkTls) -> None:

@@ -24,6 +24,7 @@ from gateway.failure_reasons import FailureReason, failure_of_status
 from gateway.media_address import MediaAddress
 from gateway.negotiated_media import local_audio
 from gateway.new_call import CallSettings
+from gateway.new_trunk_outbound import tls_towards
 from gateway.session import Session, SessionServices, new_session_id
 from media.messages import LegCreated
 from media.plane import MediaCapacityError
@@ -44,6 +45,7 @@ from store.records import Agent, CallDirection, CallStatus, DtmfMode, EarlyMedia
 log = structlog.get_logger(__name__)
 
 SIP_PORT = 5060
+SIPS_PORT = 5061
 EARLY_DESCRIPTIONS = 16  # branches of a fork whose session descriptions are kept
 CANCEL_GRACE_S = 5.0  # how long we wait for the 487 to our CANCEL before the call is settled without it
 
@@ -81,6 +83,7 @@ class OutboundSession(Session):
         )
         self._route = route
         self._agent = agent
+        self._parts = services.session.parts(agent)
         self._settings = settings
         self._outbound = services
         self._may_ring = may_ring
@@ -125,6 +128,7 @@ class OutboundSession(Session):
                 self.call,
                 engine_request(
                     self._agent,
+                    self._parts,
                     self._settings,
                     call_id=self.call.id,
                     direction=str(CallDirection.OUTBOUND),
@@ -138,7 +142,7 @@ class OutboundSession(Session):
                 self,
                 self._services.conversation,
                 self._outbound.recordings / f"{self.call.id}.wav" if recording else None,
-                conversation_options(self._agent, self._settings, CallDirection.OUTBOUND),
+                conversation_options(self._agent, self._parts, self._settings, CallDirection.OUTBOUND),
                 DtmfMode(self._route.trunk.dtmf),
             )
             created = await self._conversation.open_leg(self._route.trunk.symmetric)
@@ -161,7 +165,7 @@ class OutboundSession(Session):
 
     def _invite(self, peer_host: str, leg: LegCreated) -> None:
         route = self._route
-        host, target_port = target_endpoint(route.target.address)
+        host, target_port = target_endpoint(route.target.address, route.target.transport)
         media_host = self._outbound.media_address.for_peer(peer_host)
         self._audio = AudioSession(local_audio(media_host, leg, route.trunk), session_id=new_session_id())
         credentials = None
@@ -179,6 +183,9 @@ class OutboundSession(Session):
                 offer=self._audio.offer(),
                 credentials=credentials,
                 policy=call_policy(self._trunk),
+                tls=None
+                if self._trunk is None or self._trunk.outbound is None
+                else tls_towards(self._trunk.outbound),
             ),
             self,
         )
@@ -282,17 +289,18 @@ class OutboundSession(Session):
             self._queue.release(self)
 
 
-def target_endpoint(address: str) -> tuple[str, int]:
+def target_endpoint(address: str, transport: str = "udp") -> tuple[str, int]:
     """Host and port of a trunk's `address`, which is a host or host:port; IPv6 with a port stands in
     brackets.
     """
+    default = SIPS_PORT if transport == "tls" else SIP_PORT
     if address.startswith("["):
         host, _, port = address[1:].partition("]")
-        return host, int(port[1:] or SIP_PORT)
+        return host, int(port[1:] or default)
     host, _, port = address.partition(":")
     if ":" in port:
-        return address, SIP_PORT  # an IPv6 literal without a port
-    return host, int(port or SIP_PORT)
+        return address, default  # an IPv6 literal without a port
+    return host, int(port or default)
 
 
 async def _resolve(host: str) -> str:

@@ -22,6 +22,8 @@ from gateway.config import Config, parse_endpoint
 from gateway.demo import DemoSetup, LocalEngine, seed_demo
 from gateway.errors import ConfigurationError
 from media.plane import MediaStartError
+from sip.tls_settings import TlsSettingsError
+from store.errors import StoreError
 
 SETTLE_TIMEOUT_S = 5.0  # how long an engine that does not answer may hold up the ready line
 
@@ -87,6 +89,10 @@ async def _start(running: AsyncExitStack, config: Config, open_http: OpenHttp, *
         addresses = await gateway.start()
     except MediaStartError as error:
         raise ConfigurationError(str(error)) from error
+    except StoreError as error:
+        raise ConfigurationError(f"the database cannot be used: {error}") from error
+    except TlsSettingsError as error:
+        raise ConfigurationError(f"sip.tls_{error.field} cannot be used: {error}") from error
     except OSError as error:
         raise _cannot_listen("SIP", ", ".join(config.sip.listen), error) from error
     http = open_http(gateway, *parse_endpoint(config.http.listen))

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import structlog
 
+from gateway.agent_parts import AgentParts
 from gateway.call import Call
 from gateway.call_actions import CallActions
 from gateway.call_transfer import CallTransfer
@@ -39,7 +40,7 @@ from sip.message import Request, Response
 from sip.offer_answer import AudioSession
 from sip.user_agent import Call as SipCall
 from sip.user_agent import OfferedRequest
-from store.records import CallDirection, CallStatus, Trunk
+from store.records import Agent, CallDirection, CallStatus, Trunk
 
 log = structlog.get_logger(__name__)
 
@@ -63,6 +64,7 @@ class SessionServices:
     leases: Leases = field(default_factory=Leases)
     limits: CallLimits = field(default_factory=CallLimits)
     node_id: str | None = None
+    parts: Callable[[Agent], AgentParts] = lambda agent: AgentParts()
 
 
 class Session:

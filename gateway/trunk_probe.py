@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gateway.new_trunk_outbound import tls_towards
 from gateway.outbound import target_endpoint
 from sip.errors import SipError
 from sip.user_agent import Credentials, OutOfDialogTarget, UserAgent
@@ -72,7 +73,7 @@ class TrunkProbe:
         )
 
     def _target(self, outbound: TrunkOutbound) -> OutOfDialogTarget:
-        host, port = target_endpoint(outbound.address)
+        host, port = target_endpoint(outbound.address, str(outbound.transport))
         literal = f"[{host}]" if ":" in host else host
         credentials = None
         if outbound.auth_username is not None and outbound.auth_password is not None:
@@ -86,4 +87,5 @@ class TrunkProbe:
             to_uri=f"sip:{literal}",
             headers=(("Accept", "application/sdp"),),
             credentials=credentials,
+            tls=tls_towards(outbound),
         )

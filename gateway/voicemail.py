@@ -58,6 +58,13 @@ class Voicemail:
         self._call.step("voicemail-waiting")
         self._within(self._config.beep_timeout, lambda: self._speak("timeout"))
 
+    def asked_by_agent(self, message: str | None) -> bool:
+        """The agent wants to leave this message, unless the call came with one. False when it is too late."""
+        if self._stage is _Stage.NOT_YET:
+            self._message = self._message or message
+            self.machine_answered()
+        return self._stage is not _Stage.OVER
+
     def beep(self) -> None:
         """The machine records from now on; what was said before, after a silence, it did not record."""
         if self._stage is _Stage.WAITING or (self._stage is _Stage.SPEAKING and not self._by_beep):

@@ -12,9 +12,11 @@ import structlog
 
 from local_engine.call_settings import CallSettings
 from local_engine.clock import Clock, Ticked
+from local_engine.corpora import CorpusService
 from local_engine.durations import format_duration, format_timestamp, utc_now
 from local_engine.errors import InvalidRequest, NotFound
 from local_engine.faults import CallFaults, FaultPlan, call_faults, parse_faults
+from local_engine.http_tools import ToolService
 from local_engine.media_session import Connection, MediaSession
 from local_engine.records import (
     AgentRecord,
@@ -74,6 +76,8 @@ class Engine:
         self.agents: dict[str, AgentRecord] = {}
         self.webhooks: dict[str, WebhookRecord] = {}
         self.tools = ToolCatalogue()
+        self.corpora = CorpusService()
+        self.tool_service = ToolService(self.corpora)
         self.plan = FaultPlan()
         self.deleted: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self.clock = Clock()
@@ -152,7 +156,13 @@ class Engine:
     def make_session(self, record: CallRecord, connection: Connection) -> MediaSession:
         """The call is joined by `connection`."""
         return MediaSession(
-            record, make_scenario(record.settings), connection, self.speech, self.book, stage_scenario
+            record,
+            make_scenario(record.settings),
+            connection,
+            self.speech,
+            self.book,
+            stage_scenario,
+            self.tool_service,
         )
 
     def session_failed(self, session: Ticked, error: Exception) -> None:

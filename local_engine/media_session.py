@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -15,8 +15,15 @@ import numpy as np
 
 from local_engine.call_settings import CallSettings
 from local_engine.conversation import Conversation
-from local_engine.data_messages import ClientMessage, MalformedMessage, UnknownMessage, decode_message
+from local_engine.data_messages import (
+    ClientMessage,
+    ClientToolResult,
+    MalformedMessage,
+    UnknownMessage,
+    decode_message,
+)
 from local_engine.errors import SpeechQueueFull
+from local_engine.http_tools import ToolService
 from local_engine.input_watch import InputWatch
 from local_engine.recorder import Recorder
 from local_engine.records import MAX_CLEARS, CallBook, CallRecord, EndReason, HistoryMessage
@@ -24,6 +31,7 @@ from local_engine.resample import StreamResampler, resample
 from local_engine.scenario import Scenario
 from local_engine.speech import Speech, SpeechKey, SpeechService
 from local_engine.stall import Stall
+from local_engine.tools import CallTool
 
 # In a system prompt, like `metadata.inspect = "1"`: keep the caller's audio of an echo call too.
 INSPECT_MARKER = "[inspect]"
@@ -70,6 +78,7 @@ class MediaSession:
         speech: SpeechService,
         book: CallBook,
         stage_scenario: StageScenario,
+        tools: ToolService,
     ) -> None:
         settings = record.settings
         socket = settings.socket
@@ -83,6 +92,7 @@ class MediaSession:
         self._voice = speech.voice(settings.voice, settings.language_hint)
         self._book = book
         self._stage_scenario = stage_scenario
+        self._tools = tools
         asked = settings.metadata.get("inspect") == "1" or INSPECT_MARKER in settings.system_prompt
         wanted = not scenario.echo or asked or settings.recording_enabled
         self.recorder: Recorder | None = (
@@ -321,6 +331,16 @@ class MediaSession:
         """A tool began a new stage."""
         self.record.begin_stage()
         return self._stage_scenario(self.settings, body)
+
+    def carry_out(self, tool: CallTool, arguments: Mapping[str, Any], invocation_id: str) -> None:
+        """Have an HTTP tool or a look-up done; its result comes as a message would."""
+
+        def answered(result: ClientToolResult) -> None:
+            if not self._closed:
+                self.conversation.on_message(result, time.monotonic())
+                self._rearm()
+
+        self._tools.begin(tool, arguments, invocation_id, self.record.call_id, answered)
 
     def update_call_state(self, changes: dict[str, Any]) -> None:
         """A tool changed the call's state."""

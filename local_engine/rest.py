@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from local_engine import rest_account, rest_agents, rest_calls, rest_inspect, rest_webhooks
+from local_engine import rest_account, rest_agents, rest_calls, rest_corpora, rest_inspect, rest_webhooks
 from local_engine.engine import Engine
 from local_engine.errors import InvalidRequest, NotFound, WrongState
 from local_engine.rest_support import ADDRESSES, ENGINE, Addresses, reply
@@ -72,6 +72,7 @@ def make_app(engine: Engine, addresses: Addresses, api_key: str | None) -> web.A
         rest_agents.routes,
         rest_webhooks.routes,
         rest_account.routes,
+        rest_corpora.routes,
         rest_inspect.routes,
     ):
         app.add_routes(routes)

@@ -99,6 +99,7 @@ class EngineServer:
             self._sockets.close()
         if self._webhooks is not None:
             await self._webhooks.close()
+        await self.engine.tool_service.close()
         self.engine.speech.close()
         gc.unfreeze()
 

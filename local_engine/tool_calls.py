@@ -89,8 +89,6 @@ def built_in_actions(tool: CallTool, arguments: Mapping[str, Any]) -> tuple[Acti
                     _milliseconds(values.get("spaceDuration"), 100.0),
                 ),
             )
-        case "queryCorpus":
-            return ()
     return None
 
 

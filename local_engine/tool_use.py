@@ -135,13 +135,17 @@ class ToolUse:
             self._outlet.set_state(State.THINKING)
             self._outlet.send({"type": "client_tool_invocation", **call})
             return ToolStep()
+        if tool.kind is ToolKind.HTTP or tool.base_name == "queryCorpus":
+            self._outlet.set_state(State.THINKING)
+            self._outlet.wire.carry_out(tool, pending.arguments, pending.invocation_id)
+            return ToolStep()
         if tool.kind is ToolKind.BUILT_IN:
             actions = built_in_actions(tool, pending.arguments)
             if actions is None:
                 return self.fail(f"{tool.base_name} does not work on this medium")
             self._done(pending, "OK", None)
             return ToolStep(actions)
-        return self.fail("this engine does not carry out http and data connection tools")
+        return self.fail("this engine does not carry out data connection tools")
 
     def _done(self, pending: PendingTool, result: str, failure: str | None) -> None:
         self.pending = None

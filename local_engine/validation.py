@@ -87,7 +87,7 @@ def call_settings(body: CallBody, catalogue: ToolCatalogue, *, prior_call: bool 
     return CallSettings(
         socket=_socket(body.medium),
         model=model,
-        voice=body.voice,
+        voice=body.voice or _external_voice(body.external_voice),
         language_hint=body.language_hint,
         system_prompt=body.system_prompt or "",
         join_timeout_s=seconds(body.join_timeout, "joinTimeout", 30.0),
@@ -201,6 +201,14 @@ def _check_voice(body: CallBody) -> None:
             keys = [key for key, given in value.items() if given is not None]
             if len(keys) != 1 or keys[0] not in _EXTERNAL_VOICES:
                 raise InvalidRequest(f"{name}: exactly one of {list(_EXTERNAL_VOICES)}")
+
+
+def _external_voice(given: Mapping[str, Any] | None) -> str | None:
+    """A name that always sounds the same for a provider's voice: it is spoken here like any other."""
+    for provider, settings in (given or {}).items():
+        if settings is not None:
+            return f"{provider}:{settings.get('voiceId', '') if isinstance(settings, dict) else settings}"
+    return None
 
 
 def _check_metadata(metadata: Mapping[str, str]) -> None:

@@ -34,6 +34,9 @@ CATALOGUE = (
     CatalogueVoice("6a1f7c1e-0d5e-4b52-9c60-000000000005", "Klara", "German.", "de", "f4"),
     CatalogueVoice("6a1f7c1e-0d5e-4b52-9c60-000000000006", "Camille", "French.", "fr", "f1"),
     CatalogueVoice("6a1f7c1e-0d5e-4b52-9c60-000000000007", "Diego", "Spanish.", "es", "m7"),
+    CatalogueVoice("7b6f2e0c-2f0a-4c53-9d7e-0c6a1b0f6a11", "Dora", "The demonstration's.", "en-US", "m2"),
+    CatalogueVoice("5f0f2a5e-1f1f-4a57-9a3b-0d6e2f0f9a11", "Victor", "Even.", "en-US", "m7"),
+    CatalogueVoice("a7f2ec82-f533-4f41-a8de-0e4351bd2ec5", "Aria", "Friendly.", "en-US", "f3"),
 )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any, Protocol
 
 from local_engine.records import EndReason, HistoryMessage, Role
 from local_engine.scenario import Scenario
 from local_engine.speech import Speech
+from local_engine.tools import CallTool
 
 
 class State(StrEnum):
@@ -52,6 +53,9 @@ class Wire(Protocol):
 
     def new_stage(self, body: dict[str, Any]) -> Scenario | None:
         """A tool began a new stage; the scenario it brings, if any."""
+
+    def carry_out(self, tool: CallTool, arguments: Mapping[str, Any], invocation_id: str) -> None:
+        """Have an HTTP tool or a look-up done; its result comes as a message would."""
 
     def update_call_state(self, changes: dict[str, Any]) -> None:
         """A tool changed the call's state."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from sip.call_policy import CallPolicy
 from sip.message import Request, Response
+from sip.tls_settings import TlsClientSettings
 
 if TYPE_CHECKING:
     from sip.call import Call
@@ -58,6 +59,7 @@ class OutboundTarget:
     offer: bytes | None = None
     credentials: Credentials | None = None
     policy: CallPolicy = field(default_factory=CallPolicy)
+    tls: TlsClientSettings | None = None
 
 
 class CallListener(Protocol):

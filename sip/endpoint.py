@@ -33,6 +33,7 @@ log = structlog.get_logger(__name__)
 
 _UNUSABLE_HOSTS = frozenset(("", "0.0.0.0", "::"))
 DEFAULT_PORT = 5060
+TLS_PORT = 5061
 _PRIVATE_PREFIXES = ("10.", "172.", "192.168.", "100.")
 
 
@@ -192,10 +193,10 @@ class Endpoint:
             uri = dialog.next_hop
         except ParseError:
             return current
-        transport = uri.transport or current.transport
-        if uri.host in _UNUSABLE_HOSTS or transport not in ("udp", "tcp"):
+        transport = "tls" if uri.scheme == "sips" else uri.transport or current.transport
+        if uri.host in _UNUSABLE_HOSTS or transport not in ("udp", "tcp", "tls"):
             return current
-        port = uri.port or DEFAULT_PORT
+        port = uri.port or (TLS_PORT if transport == "tls" else DEFAULT_PORT)
         if _behind_nat(uri.host, current.host) and not dialog.route_set:
             return current
         if (

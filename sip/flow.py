@@ -21,7 +21,7 @@ class Flow(Protocol):
 
     @property
     def transport(self) -> str:
-        """ "udp" or "tcp"."""
+        """ "udp", "tcp" or "tls"."""
         ...
 
     @property

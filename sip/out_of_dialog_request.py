@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sip.call_context import CallContext, via_value
+from sip.call_context import CallContext, contact_value, via_value
 from sip.call_listener import Credentials
 from sip.challenge import Authenticator
 from sip.client_transaction import ClientTransaction
@@ -13,6 +13,7 @@ from sip.flow import Flow
 from sip.identifiers import new_branch, new_call_id, new_tag
 from sip.in_dialog_request import FinalHandler
 from sip.message import Request, Response
+from sip.tls_settings import TlsClientSettings
 from sip.uri import SipUri
 
 
@@ -28,6 +29,9 @@ class OutOfDialogTarget:
     to_uri: str
     headers: tuple[tuple[str, str], ...] = ()
     credentials: Credentials | None = None
+    tls: TlsClientSettings | None = None
+    contact_user: str | None = None
+    """User part of a Contact, for a request that needs one (REGISTER)."""
 
 
 class OutOfDialogRequest:
@@ -108,6 +112,9 @@ class OutOfDialogRequest:
         target = self._target
         self.cseq += 1
         branch = new_branch()
+        contact = (
+            () if target.contact_user is None else (("Contact", contact_value(flow, target.contact_user)),)
+        )
         request = Request(
             self._method,
             target.request_uri,
@@ -118,6 +125,7 @@ class OutOfDialogRequest:
                 ("To", f"<{target.to_uri}>"),
                 ("Call-ID", self.call_id),
                 ("CSeq", f"{self.cseq} {self._method}"),
+                *contact,
                 *self._context.user_agent_headers,
                 *target.headers,
                 *self._authenticator.headers(self._method, target.request_uri),

@@ -12,6 +12,10 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import structlog
+
+log = structlog.get_logger(__name__)
+
 _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 MINIMUM_VERSIONS = tuple(_VERSIONS)
 
@@ -77,6 +81,38 @@ class TlsServerSettings:
         """Changes when one of the files does. Raises OSError while one is missing."""
         files = (self.certificate, self.private_key, *([self.client_ca] if self.client_ca else ()))
         return tuple(file.stat().st_mtime_ns for file in files)
+
+
+class ServerCertificate:
+    """A server's context, which takes renewed files up without a restart: new connections get the new
+    certificate, those that stand go on. An authority that was taken out of `client_ca` is believed until the
+    restart.
+    """
+
+    def __init__(self, settings: TlsServerSettings) -> None:
+        """Raises TlsSettingsError."""
+        self._settings = settings
+        self.context = settings.context()
+        self._changed_at = settings.changed_at()
+
+    def reload_if_changed(self) -> bool:
+        """Whether new files were taken up. Files that cannot be used are logged, and change nothing."""
+        settings = self._settings
+        try:
+            changed_at = settings.changed_at()
+            if changed_at == self._changed_at:
+                return False
+            settings.context()  # a certificate without its key must not half replace the old pair
+            self.context.load_cert_chain(settings.certificate, settings.private_key)
+            if settings.client_ca is not None:
+                self.context.load_verify_locations(settings.client_ca)
+        except (OSError, ssl.SSLError, TlsSettingsError) as error:
+            # Perhaps only the first of the files has been renewed yet: the next look tells.
+            log.error("sip.certificate_not_reloaded", error=str(error))
+            return False
+        self._changed_at = changed_at
+        log.info("sip.certificate_reloaded", certificate=str(settings.certificate))
+        return True
 
 
 def _load_pair(context: ssl.SSLContext, certificate: str, private_key: str) -> None:

@@ -19,6 +19,7 @@ from sip.errors import ParseError, SipError
 from sip.flow import Flow, TransportError
 from sip.message import Request, Response
 from sip.parser import parse_message
+from sip.tls_settings import ServerCertificate, TlsClientSettings, TlsServerSettings
 from sip.transport_tcp import TcpConnection, TcpTransport
 from sip.transport_udp import UdpTransport
 
@@ -80,12 +81,16 @@ class TransportLayer:
         clock: Callable[[], float],
         public_host: str | None,
         observer: Callable[[TraceEvent], None] | None,
+        tls: TlsServerSettings | None = None,
     ) -> None:
+        """`tls` is what TLS listeners show; without it there can be none."""
         self._receiver = receiver
+        self._tls_server = tls
         self._clock = clock
         self._observer = observer
         self._udp: list[UdpTransport] = []
         self._tcp: TcpTransport | None = None
+        self._tls: TcpTransport | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._names: dict[str, tuple[float, str]] = {}
         self._without_tcp: dict[tuple[str, int], float] = {}
@@ -96,9 +101,12 @@ class TransportLayer:
         self.observer_failures = 0
 
     async def start(self, listen: tuple[Listen, ...]) -> tuple[Listen, ...]:
-        """Bind everything; returns the addresses bound. Raises OSError (and then leaves nothing open)."""
+        """Bind everything; returns the addresses bound. Raises OSError, and TlsSettingsError (and then leaves
+        nothing open)."""
         self._loop = loop = asyncio.get_running_loop()
         self._tcp = TcpTransport(self, loop)
+        certificate = None if self._tls_server is None else ServerCertificate(self._tls_server)
+        self._tls = TcpTransport(self, loop, transport="tls", certificate=certificate)
         bound: list[Listen] = []
         try:
             for address in listen:
@@ -110,6 +118,9 @@ class TransportLayer:
                 elif address.transport == "tcp":
                     host, port = await self._tcp.listen(address.host, address.port)
                     bound.append(Listen("tcp", host, port))
+                elif address.transport == "tls" and certificate is not None:
+                    host, port = await self._tls.listen(address.host, address.port)
+                    bound.append(Listen("tls", host, port))
                 else:
                     raise ValueError(f"no such transport: {address.transport!r}")
         except BaseException:
@@ -125,8 +136,8 @@ class TransportLayer:
         for udp in self._udp:
             udp.close()
         self._udp.clear()
-        if self._tcp is not None:
-            await self._tcp.close()
+        for streams in self._streams:
+            await streams.close()
 
     @property
     def datagrams_received(self) -> int:
@@ -137,20 +148,26 @@ class TransportLayer:
     def dropped(self) -> int:
         """Datagrams and connections given up for lack of room, and messages that could not even be
         refused."""
-        tcp = self._tcp.dropped if self._tcp is not None else 0
-        return sum(udp.dropped for udp in self._udp) + tcp + self.unanswerable
+        streams = sum(streams.dropped for streams in self._streams)
+        return sum(udp.dropped for udp in self._udp) + streams + self.unanswerable
 
     @property
     def connections(self) -> int:
-        """Open TCP connections."""
-        return self._tcp.connections if self._tcp is not None else 0
+        """Open TCP and TLS connections."""
+        return sum(streams.connections for streams in self._streams)
+
+    @property
+    def _streams(self) -> tuple[TcpTransport, ...]:
+        return tuple(streams for streams in (self._tcp, self._tls) if streams is not None)
 
     # Ways out
 
-    def flow_to(self, host: str, port: int, transport: str) -> Flow:
+    def flow_to(self, host: str, port: int, transport: str, tls: TlsClientSettings | None = None) -> Flow:
         """The flow to a numeric address. Raises TransportError when we have no socket for it."""
         if transport == "tcp" and self._tcp is not None:
             return self._tcp.flow_to(host, port)
+        if transport == "tls" and self._tls is not None:
+            return self._tls.flow_to(host, port, tls=tls)
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         for udp in self._udp:
             if transport == "udp" and udp.family == family:
@@ -162,7 +179,7 @@ class TransportLayer:
         try:
             known = host if is_address(host) else self._known_name(host)
             if known is not None:
-                return self.flow_to(known, port, transport)
+                return self.flow_to(known, port, transport, tls_of(fallback))
         except TransportError:
             return fallback
         return DeferredFlow(self, host, port, transport, fallback)
@@ -180,35 +197,49 @@ class TransportLayer:
         except TransportError:
             return None
 
-    def resolve(self, host: str, port: int, transport: str, found: Callable[[Flow | None], None]) -> None:
+    def resolve(
+        self,
+        host: str,
+        port: int,
+        transport: str,
+        found: Callable[[Flow | None], None],
+        tls: TlsClientSettings | None = None,
+    ) -> None:
         """Call `found` with the flow to a name, or None when there is none; at once when the name is
         known."""
         known = host if is_address(host) else self._known_name(host)
         if known is None and self._loop is not None:
-            task = self._loop.create_task(self._resolve(host, port, transport, found))
+            task = self._loop.create_task(self._resolve(host, port, transport, found, tls))
             self._resolving.add(task)
             task.add_done_callback(self._resolving.discard)
             return
-        found(self._flow_or_none(known, port, transport))
+        found(self._flow_or_none(known, port, transport, tls))
 
     def _known_name(self, host: str) -> str | None:
         expires, address = self._names.get(host, (0.0, ""))
         return address if self._clock() < expires else None
 
-    def _flow_or_none(self, address: str | None, port: int, transport: str) -> Flow | None:
+    def _flow_or_none(
+        self, address: str | None, port: int, transport: str, tls: TlsClientSettings | None
+    ) -> Flow | None:
         if address is None:
             return None
         try:
-            return self.flow_to(address, port, transport)
+            return self.flow_to(address, port, transport, tls)
         except TransportError:
             return None
 
     async def _resolve(
-        self, host: str, port: int, transport: str, found: Callable[[Flow | None], None]
+        self,
+        host: str,
+        port: int,
+        transport: str,
+        found: Callable[[Flow | None], None],
+        tls: TlsClientSettings | None,
     ) -> None:
         address: str | None = None
         families = {udp.family for udp in self._udp}
-        if transport == "tcp" and self._tcp is not None:
+        if transport != "udp":
             families = {socket.AF_INET, socket.AF_INET6}
         try:
             answers = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
@@ -220,7 +251,7 @@ class TransportLayer:
             if len(self._names) >= _MAXIMUM_NAMES:
                 self._names.clear()
             self._names[host] = (self._clock() + RESOLVE_CACHE_SECONDS, address)
-        found(self._flow_or_none(address, port, transport))
+        found(self._flow_or_none(address, port, transport, tls))
 
     # From the sockets
 
@@ -254,7 +285,7 @@ class TransportLayer:
         if isinstance(message, Request):
             message.stamp_received(*source)
         if self._observer is not None:
-            self._trace("received", "tcp", source, message)
+            self._trace("received", connection.transport, source, message)
         self._receiver.receive(message, connection, source, self._clock())
 
     def invalid_received(self, error: ParseError, connection: TcpConnection) -> None:
@@ -269,7 +300,7 @@ class TransportLayer:
 
     def connection_lost(self, connection: TcpConnection) -> None:
         """Requests on the connection fail."""
-        if connection.never_opened:
+        if connection.never_opened and connection.transport == "tcp":
             if len(self._without_tcp) >= _MAXIMUM_NAMES:
                 self._without_tcp.clear()
             self._without_tcp[(connection.host, connection.port)] = self._clock() + WITHOUT_TCP_SECONDS
@@ -319,12 +350,13 @@ class DeferredFlow:
         self.transport = transport
         self.host = host
         self.port = port
-        self.reliable = transport == "tcp"
+        self.reliable = transport != "udp"
         self.local_authority = fallback.local_authority
+        self.tls = tls_of(fallback)
         self._fallback = fallback
         self._flow: Flow | None = None
         self._waiting: list[tuple[bytes, Request | Response | None]] = []
-        layer.resolve(host, port, transport, self._found)
+        layer.resolve(host, port, transport, self._found, self.tls)
 
     @property
     def carrier(self) -> object:
@@ -349,6 +381,11 @@ class DeferredFlow:
             except TransportError:
                 # The transaction's timers find out.
                 return
+
+
+def tls_of(flow: Flow) -> TlsClientSettings | None:
+    """How connections to the peer of `flow` are made: in-dialog requests go by what their trunk trusts."""
+    return flow.tls if isinstance(flow, TcpConnection | DeferredFlow) else None
 
 
 def _answer_flow(request: Request, source: tuple[str, int], transport: UdpTransport) -> Flow:

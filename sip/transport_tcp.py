@@ -1,5 +1,5 @@
-"""SIP over TCP (RFC 3261 section 18, RFC 5626 section 3.5.1 for keep-alive): connections, their reuse and
-their end.
+"""SIP over TCP and TLS (RFC 3261 sections 18 and 26.2, RFC 5626 section 3.5.1 for keep-alive): connections,
+their reuse and their end.
 
 A request is answered on the connection it came in on. A peer that sends garbage, falls silent in the middle
 of a message or does not read what we send loses its connection; nobody else notices.
@@ -8,8 +8,11 @@ of a message or does not read what we send loses its connection; nobody else not
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Sequence
 from typing import Protocol, cast
+
+import structlog
 
 from sip.addresses import authority
 from sip.errors import FramingError, ParseError
@@ -17,6 +20,9 @@ from sip.flow import TransportError
 from sip.message import Request, Response
 from sip.parser import parse_message
 from sip.stream_parser import KeepAlive, StreamParser
+from sip.tls_settings import ServerCertificate, TlsClientSettings, TlsSettingsError
+
+log = structlog.get_logger(__name__)
 
 CONNECT_TIMEOUT = 5.0
 """Seconds for a connection to come up; well below timer B, so that another trunk can still be tried."""
@@ -25,7 +31,10 @@ MAXIMUM_WRITE_BUFFER = 1024 * 1024
 """Bytes a peer may leave unread before its connection is closed."""
 
 MAXIMUM_CONNECTIONS = 4096
-DEFAULT_PORT = 5060
+HANDSHAKE_TIMEOUT = 10.0
+"""Seconds that a peer has for its TLS handshake with us."""
+
+DEFAULT_PORTS = {"tcp": 5060, "tls": 5061}
 PARTIAL_MESSAGE_TIMEOUT = 30.0
 """Seconds in which a message once begun has to be complete."""
 
@@ -68,12 +77,17 @@ class TcpOwner(Protocol):
 class TcpConnection(asyncio.Protocol):
     """One connection, being made or open; a flow."""
 
-    transport = "tcp"
     reliable = True
 
-    def __init__(self, layer: TcpTransport, peer: tuple[str, int] | None) -> None:
-        """`peer` is given for a connection of ours, which then queues what is sent until it is open."""
+    def __init__(
+        self, layer: TcpTransport, peer: tuple[str, int] | None, tls: TlsClientSettings | None = None
+    ) -> None:
+        """`peer` is given for a connection of ours, which then queues what is sent until it is open; `tls` is
+        how it is made.
+        """
         self._layer = layer
+        self.transport = layer.transport
+        self.tls = tls
         self._stream: asyncio.Transport | None = None
         self._parser = StreamParser()
         self._queue: list[tuple[bytes, Request | Response | None]] = []
@@ -190,17 +204,31 @@ class TcpConnection(asyncio.Protocol):
                 self._stream.write(b"\r\n")
 
 
-class TcpTransport:
-    """The listening sockets and all connections."""
+_BY_DEFAULT = TlsClientSettings()
+_Key = tuple[str, int, TlsClientSettings | None]
+"""The peer's address, and how the connection was made: what one trunk trusts is not for another's calls."""
 
-    def __init__(self, owner: TcpOwner, loop: asyncio.AbstractEventLoop) -> None:
+
+class TcpTransport:
+    """The listening sockets and all connections, of TCP or, with `transport` "tls", of TLS."""
+
+    def __init__(
+        self,
+        owner: TcpOwner,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        transport: str = "tcp",
+        certificate: ServerCertificate | None = None,
+    ) -> None:
         self.owner = owner
         self.loop = loop
+        self.transport = transport
+        self._certificate = certificate
         self.bytes_received = 0
         self.dropped = 0
         self._servers: list[asyncio.Server] = []
         self._listening: list[tuple[str, int]] = []
-        self._connections: dict[tuple[str, int], TcpConnection] = {}
+        self._connections: dict[_Key, TcpConnection] = {}
         self._connecting: set[asyncio.Task[None]] = set()
         self._sweep: asyncio.TimerHandle | None = None
 
@@ -211,8 +239,14 @@ class TcpTransport:
 
     async def listen(self, host: str, port: int) -> tuple[str, int]:
         """Start to accept; returns the address bound. Raises OSError."""
+        context = None if self._certificate is None else self._certificate.context
         server = await self.loop.create_server(
-            lambda: TcpConnection(self, None), host, port, reuse_address=True
+            lambda: TcpConnection(self, None),
+            host,
+            port,
+            reuse_address=True,
+            ssl=context,
+            ssl_handshake_timeout=None if context is None else HANDSHAKE_TIMEOUT,
         )
         self._servers.append(server)
         name = server.sockets[0].getsockname()
@@ -240,17 +274,26 @@ class TcpTransport:
         """Whether peers can connect to us."""
         return bool(self._listening)
 
-    def flow_to(self, host: str, port: int, connect_timeout: float = CONNECT_TIMEOUT) -> TcpConnection:
+    def flow_to(
+        self,
+        host: str,
+        port: int,
+        connect_timeout: float = CONNECT_TIMEOUT,
+        tls: TlsClientSettings | None = None,
+    ) -> TcpConnection:
         """The connection to that address, opened if there is none. Raises TransportError when there are too
         many."""
-        connection = self._connections.get((host, port))
+        if self.transport == "tls" and tls is None:
+            tls = _BY_DEFAULT
+        key = (host, port, tls)
+        connection = self._connections.get(key)
         if connection is not None and connection.alive:
             return connection
         if len(self._connections) >= MAXIMUM_CONNECTIONS:
             self.dropped += 1
             raise TransportError("too many connections")
-        connection = TcpConnection(self, (host, port))
-        self._connections[(host, port)] = connection
+        connection = TcpConnection(self, (host, port), tls)
+        self._connections[key] = connection
         task = self.loop.create_task(self._connect(connection, connect_timeout))
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
@@ -261,7 +304,7 @@ class TcpTransport:
         for host, port in self._listening:
             if (":" in host) == (":" in peer_host):
                 return authority(self.owner.advertised_host(peer_host, host), port)
-        host, port = self._listening[0] if self._listening else ("", 5060)
+        host, port = self._listening[0] if self._listening else ("", DEFAULT_PORTS[self.transport])
         return authority(self.owner.advertised_host(peer_host, host), port)
 
     def admit(self, connection: TcpConnection, peer: tuple[str, int]) -> bool:
@@ -271,7 +314,7 @@ class TcpTransport:
             return False
         connection.host, connection.port = peer
         connection.local_authority = self.authority_towards(peer[0])
-        self._connections[peer] = connection
+        self._connections[(*peer, None)] = connection
         return True
 
     def answer_elsewhere(
@@ -286,7 +329,7 @@ class TcpTransport:
             return False
         response = message or parse_message(data)
         via = response.top_via
-        target = (via.received or closed.host, via.port or DEFAULT_PORT)
+        target = (via.received or closed.host, via.port or DEFAULT_PORTS[self.transport])
         try:
             connection = self.flow_to(*target)
         except TransportError:
@@ -298,7 +341,7 @@ class TcpTransport:
 
     def forget(self, connection: TcpConnection) -> None:
         """A connection is gone."""
-        key = (connection.host, connection.port)
+        key = (connection.host, connection.port, connection.tls)
         if self._connections.get(key) is connection:
             del self._connections[key]
         self.owner.connection_lost(connection)
@@ -306,11 +349,27 @@ class TcpTransport:
     async def _connect(self, connection: TcpConnection, connect_timeout: float) -> None:
         try:
             async with asyncio.timeout(connect_timeout):
-                await self.loop.create_connection(lambda: connection, connection.host, connection.port)
-        except (OSError, TimeoutError, UnicodeError):
+                context: ssl.SSLContext | None = None
+                name: str | None = None
+                if connection.tls is not None:
+                    # Reading the system's authorities takes some milliseconds.
+                    context = await asyncio.to_thread(connection.tls.context)
+                    name = connection.tls.server_name or connection.host
+                await self.loop.create_connection(
+                    lambda: connection, connection.host, connection.port, ssl=context, server_hostname=name
+                )
+        except (OSError, TimeoutError, UnicodeError, TlsSettingsError) as error:
+            log.warning(
+                "sip.connection_failed",
+                transport=self.transport,
+                peer=authority(connection.host, connection.port),
+                error=str(error) or type(error).__name__,
+            )
             connection.connect_failed()
 
     def _close_overdue(self) -> None:
+        if self._certificate is not None:
+            self._certificate.reload_if_changed()
         now = self.loop.time()
         for connection in [c for c in self._connections.values() if c.overdue(now)]:
             self.dropped += 1

@@ -27,6 +27,7 @@ from sip.out_of_dialog_request import OutOfDialogRequest, OutOfDialogTarget
 from sip.outgoing_call import OutgoingCall
 from sip.renegotiation import OfferedRequest
 from sip.timers import Timing
+from sip.tls_settings import TlsServerSettings
 from sip.transport import Listen, TraceEvent, TransportLayer
 
 __all__ = [
@@ -68,6 +69,7 @@ class UserAgentConfig:
     t2: float = 4.0
     t4: float = 5.0
     max_transactions: int = 100_000
+    tls: TlsServerSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +117,19 @@ class UserAgent:
             product=config.product,
         )
         self._transports = TransportLayer(
-            self._endpoint, clock=self._clock, public_host=config.public_host, observer=observer
+            self._endpoint,
+            clock=self._clock,
+            public_host=config.public_host,
+            observer=observer,
+            tls=config.tls,
         )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._armed: asyncio.TimerHandle | None = None
         self._armed_for = float("inf")
 
     async def start(self) -> None:
-        """Bind and begin to serve. Raises OSError when an address cannot be bound."""
+        """Bind and begin to serve. Raises OSError when an address cannot be bound, TlsSettingsError when the
+        certificate cannot be used."""
         self._loop = asyncio.get_running_loop()
         self.addresses = await self._transports.start(self.config.listen)
         self._endpoint.timers.on_earlier = self._arm
@@ -154,7 +161,7 @@ class UserAgent:
                 call.take_flow(flow)
                 call.start(self._clock())
 
-        self._transports.resolve(target.host, target.port, target.transport, found)
+        self._transports.resolve(target.host, target.port, target.transport, found, target.tls)
         return call
 
     async def ask(self, method: str, target: OutOfDialogTarget) -> tuple[int, Response | None]:
@@ -177,7 +184,7 @@ class UserAgent:
             else:
                 request.send(flow, self._clock())
 
-        self._transports.resolve(target.host, target.port, target.transport, found)
+        self._transports.resolve(target.host, target.port, target.transport, found, target.tls)
         try:
             return await done
         except asyncio.CancelledError:

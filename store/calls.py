@@ -42,6 +42,8 @@ from store.webhook_records import OutboxEvent
 _COLUMNS = tuple(column.name for column in calls.columns)
 # Never written again after the first insert, so that an update leaves their indexes alone.
 _FIXED = frozenset({"id", "organization_id", "direction", "agent_id", "phone_number", "created_at"})
+# Told by the engine when the call is over, and written by nobody else.
+_BILLED = frozenset({"engine_billed_ms"})
 # The law of calls, held once more where it lasts: a terminal status never changes. Later facts still get in.
 _TERMINAL_STAYS = sa.text(
     "calls.status NOT IN ('ended', 'failed', 'cancelled') OR calls.status = excluded.status",
@@ -95,6 +97,12 @@ class CallRepository:
             await self._timeline.execute(connection, [_event_row(event) for event in events])
             if news:
                 await self._outbox.append(connection, await _true_news(connection, news))
+
+    async def record_billed(self, call_id: str, engine_billed_ms: int) -> bool:
+        """Keep what the engine charges for. False when there is no such call."""
+        statement = calls.update().where(calls.c.id == call_id).values(engine_billed_ms=engine_billed_ms)
+        async with self._database.transaction() as connection:
+            return (await connection.execute(statement)).rowcount > 0
 
     async def get(self, organization_id: str, call_id: str) -> CallRecord | None:
         query = sa.select(calls).where(calls.c.id == call_id, calls.c.organization_id == organization_id)
@@ -225,7 +233,7 @@ def _of_node(node_id: str) -> sa.ColumnElement[bool]:
 
 
 def _on_conflict_update(statement: Insert) -> Insert:
-    changed = {name: statement.excluded[name] for name in _COLUMNS if name not in _FIXED}
+    changed = {name: statement.excluded[name] for name in _COLUMNS if name not in _FIXED | _BILLED}
     return statement.on_conflict_do_update(index_elements=["id"], set_=changed, where=_TERMINAL_STAYS)
 
 
@@ -284,6 +292,7 @@ def _row(record: CallRecord) -> Row:
         record.answered_by,
         None if record.recording_status is RecordingStatus.NONE else record.recording_status.value,
         to_json_or_none(record.recording_file),
+        record.engine_billed_ms,
         record.node_id,
     )
 
@@ -323,6 +332,7 @@ def call_record(row: sa.Row[Any]) -> CallRecord:
         answered_by=row.answered_by,
         recording_status=RecordingStatus(row.recording_status or RecordingStatus.NONE),
         recording_file=None if row.recording_file is None else RecordingFile(**from_json(row.recording_file)),
+        engine_billed_ms=row.engine_billed_ms,
         node_id=row.node_id,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from store.agent_parts import AgentPartRepositories
 from store.agents import AgentRepository
 from store.calls import CallRepository
 from store.campaign_attempts import AttemptRepository
@@ -34,18 +35,19 @@ class Store:
         self.organizations = OrganizationRepository(database)
         self.keys = KeyRepository(database)
         self.agents = AgentRepository(database)
+        self.agent_parts = AgentPartRepositories(database)
         self.numbers = NumberRepository(database)
         self.inventory = InventoryRepository(database)
         self.trunks = TrunkRepository(database)
         self.calls = CallRepository(database)
         self.folders = FolderRepository(database)
         self.contacts = ContactRepository(database)
-        self.campaigns = CampaignRepository(database)
-        self.campaign_contacts = CampaignContactRepository(database)
-        self.attempts = AttemptRepository(database)
         self.nodes = NodeRepository(database)
         self.leaderships = LeadershipRepository(database)
         self.revisions = RevisionRepository(database)
+        self.campaigns = CampaignRepository(database)
+        self.campaign_contacts = CampaignContactRepository(database)
+        self.attempts = AttemptRepository(database)
         self.idempotency = IdempotencyRepository(database)
         self.outbox = Outbox(database)
         self.webhook_endpoints = WebhookEndpointRepository(database)

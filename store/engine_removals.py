@@ -22,6 +22,7 @@ class EngineObject(StrEnum):
     """Kinds of things that the engine keeps for us."""
 
     AGENT = "agent"
+    CORPUS = "corpus"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,10 @@ class NewerSchemaError(StoreError):
     """The database was used by a newer version of the program."""
 
 
+class BackupError(StoreError):
+    """A backup cannot be made of this database, or this file cannot be restored into it."""
+
+
 class MissingRowError(StoreError):
     """The row that was to be changed is not there."""
 

@@ -359,6 +359,7 @@ class CallRecord:
     answered_by: str | None = None  # human, machine or unknown; None when nobody looked
     recording_status: RecordingStatus = RecordingStatus.NONE
     recording_file: RecordingFile | None = None
+    engine_billed_ms: int | None = None  # what the engine charges for; None until it has said so
     node_id: str | None = None  # the gateway that has the call
 
 

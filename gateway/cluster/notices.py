@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from time import monotonic
 
 import structlog
 from redis.asyncio import Redis
@@ -24,6 +25,9 @@ CHANNEL = "trunkline:changes"
 LOOK_EVERY_S = 2.0
 LOOK_EVERY_WITH_NOTICES_S = 30.0
 PAUSE_S = 1.0  # before Redis is tried again
+# Taking over a large directory takes a while: of many changes in a row several are taken over together.
+REST_SHARE = 9
+LONGEST_REST_S = 5.0
 
 
 class Notices(BackgroundTask):
@@ -86,6 +90,11 @@ class Notices(BackgroundTask):
             await self._safely_look()
 
     async def _safely_look(self) -> None:
+        begun = monotonic()
+        await self._look_once()
+        await asyncio.sleep(min((monotonic() - begun) * REST_SHARE, LONGEST_REST_S))
+
+    async def _look_once(self) -> None:
         try:
             await self._look()
         except StoreError as error:

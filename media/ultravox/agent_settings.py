@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -81,6 +82,7 @@ class AgentSettings:
 
     system_prompt: str
     voice: str | None = None
+    external_voice: Mapping[str, Any] | None = None  # instead of `voice`: a speech provider's
     model: str = DEFAULT_MODEL
     temperature: float = DEFAULT_TEMPERATURE
     language_hint: str | None = None  # BCP 47, at most 16 characters
@@ -90,3 +92,4 @@ class AgentSettings:
     max_duration_ms: int | None = None
     time_exceeded_message: str | None = None
     can_hang_up: bool = False  # the agent may end the call
+    tools: tuple[Mapping[str, Any], ...] = ()  # more tools, as `selectedTools` has them

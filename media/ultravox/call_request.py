@@ -129,7 +129,9 @@ def _agent_fields(agent: AgentSettings, variables: Mapping[str, Any] | None) -> 
         "model": agent.model,
         "temperature": agent.temperature,
     }
-    if agent.voice:
+    if agent.external_voice:
+        fields["externalVoice"] = dict(agent.external_voice)
+    elif agent.voice:
         fields["voice"] = agent.voice
     hint = text(agent.language_hint) if agent.language_hint else ""
     if hint:
@@ -146,9 +148,29 @@ def _agent_fields(agent: AgentSettings, variables: Mapping[str, Any] | None) -> 
         fields["maxDuration"] = format_duration(agent.max_duration_ms)
     if agent.time_exceeded_message:
         fields["timeExceededMessage"] = text(agent.time_exceeded_message)
+    tools = [_selected_tool(tool, text) for tool in agent.tools]
     if agent.can_hang_up:
-        fields["selectedTools"] = [{"toolName": "hangUp"}]  # served by the engine, on every medium
+        tools.insert(0, {"toolName": "hangUp"})  # served by the engine, on every medium
+    if tools:
+        fields["selectedTools"] = tools
     return fields
+
+
+def _selected_tool(tool: Mapping[str, Any], text: Callable[[str], str]) -> dict[str, Any]:
+    """A tool with the variables filled in where the engine does it in a template: description and fixed
+    values.
+    """
+    definition = tool.get("temporaryTool")
+    if definition is None:
+        return dict(tool)
+    filled = dict(definition)
+    filled["description"] = text(filled.get("description", ""))
+    if "staticParameters" in filled:
+        filled["staticParameters"] = [
+            {**each, "value": text(each["value"])} if isinstance(each["value"], str) else each
+            for each in filled["staticParameters"]
+        ]
+    return {**tool, "temporaryTool": filled}
 
 
 def _first_speaker(greeting: Greeting, text: Callable[[str], str]) -> dict[str, Any]:

@@ -165,7 +165,7 @@ class UltravoxClient:
         if not enable_greeting_prompt:
             query += ("&" if query else "?") + "enableGreetingPrompt=false"
         body = build_call_body(request, resuming=prior_call_id is not None)
-        call = await self._ask("POST", f"/calls{query}", EngineCall, body, 201, deadline_s)
+        call = await self.ask("POST", f"/calls{query}", EngineCall, body, 201, deadline_s)
         if call.ended is not None:
             raise EngineProtocolError("the engine answered with a call that has already ended")
         if not call.join_url.startswith(("wss://", "ws://")):
@@ -173,14 +173,14 @@ class UltravoxClient:
         return call
 
     async def get_call(self, call_id: str) -> EngineCallStatus:
-        return await self._ask("GET", f"/calls/{_segment(call_id)}", EngineCallStatus)
+        return await self.ask("GET", f"/calls/{_segment(call_id)}", EngineCallStatus)
 
     async def list_messages(self, call_id: str) -> tuple[EngineTranscriptMessage, ...]:
         """The whole conversation, all stages and pages."""
         messages: list[EngineTranscriptMessage] = []
         path = f"/calls/{_segment(call_id)}/messages?mode=in_call"
         for _ in range(MAX_PAGES):
-            page = await self._ask("GET", path, _Page)
+            page = await self.ask("GET", path, _Page)
             messages += page.results
             if not page.next:
                 break
@@ -194,17 +194,17 @@ class UltravoxClient:
         The engine takes `HangUp`, `UserTextMessage` and `ForcedAgentMessage` here, and refuses with status
         422 when the call is not joined yet or has ended.
         """
-        await self._ask("POST", f"/calls/{_segment(call_id)}/send_data_message", None, encode(message), 204)
+        await self.ask("POST", f"/calls/{_segment(call_id)}/send_data_message", None, encode(message), 204)
 
     # --- agents ---
 
     async def create_agent(self, name: str, agent: AgentSettings) -> EngineAgent:
         """Keep an agent at the engine; its name is cut to the engine's 64 characters."""
-        return await self._ask("POST", "/agents", EngineAgent, build_agent_body(name, agent), 201)
+        return await self.ask("POST", "/agents", EngineAgent, build_agent_body(name, agent), 201)
 
     async def update_agent(self, agent_id: str, name: str, agent: AgentSettings) -> EngineAgent:
         """Give an agent of the engine's these settings, for calls from now on."""
-        return await self._ask(
+        return await self.ask(
             "PATCH", f"/agents/{_segment(agent_id)}", EngineAgent, build_agent_body(name, agent)
         )
 
@@ -212,7 +212,7 @@ class UltravoxClient:
         """The agent of exactly this name; None when the engine has none."""
         path = f"/agents?pageSize={PAGE_SIZE}"
         for _ in range(MAX_PAGES):
-            page = await self._ask("GET", path, _AgentPage)
+            page = await self.ask("GET", path, _AgentPage)
             for agent in page.results:
                 if agent.name == name[:MAX_AGENT_NAME]:
                     return agent
@@ -222,10 +222,10 @@ class UltravoxClient:
         return None
 
     async def get_agent(self, agent_id: str) -> EngineAgent:
-        return await self._ask("GET", f"/agents/{_segment(agent_id)}", EngineAgent)
+        return await self.ask("GET", f"/agents/{_segment(agent_id)}", EngineAgent)
 
     async def delete_agent(self, agent_id: str) -> None:
-        await self._ask("DELETE", f"/agents/{_segment(agent_id)}", None, success=204)
+        await self.ask("DELETE", f"/agents/{_segment(agent_id)}", None, success=204)
 
     # --- the client itself ---
 
@@ -256,7 +256,7 @@ class UltravoxClient:
             )
         return self._session
 
-    async def _ask(
+    async def ask(
         self,
         method: str,
         path: str,
@@ -265,7 +265,9 @@ class UltravoxClient:
         success: int = 200,
         deadline_s: float | None = None,
     ) -> _T:
-        """One request with its retries, its answer decoded."""
+        """One request with its retries, its answer decoded; `path` begins after `/api`. Raises
+        `EngineApiError`.
+        """
         data = None if body is None else _encode(body)
         url = URL(self._base + path, encoded=True)
         allowed_s = self._timeout_s if deadline_s is None else deadline_s

@@ -5,6 +5,7 @@ The schema is made by the migrations in `store/migrations`; a test holds the two
 """
 
 from store.tables.accounts import api_keys, idempotency_keys, organizations
+from store.tables.agent_parts import knowledge_bases, tools, voices
 from store.tables.agents import agents
 from store.tables.batch import batch_attempts, batch_calls, batch_contacts
 from store.tables.calls import UNFINISHED_STATUSES, call_timeline, calls
@@ -28,6 +29,7 @@ __all__ = [
     "engine_removals",
     "folders",
     "idempotency_keys",
+    "knowledge_bases",
     "leaderships",
     "metadata",
     "nodes",
@@ -35,7 +37,9 @@ __all__ = [
     "organizations",
     "phone_numbers",
     "revisions",
+    "tools",
     "trunks",
+    "voices",
     "webhook_deliveries",
     "webhook_endpoints",
     "webhook_events",

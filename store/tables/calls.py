@@ -43,6 +43,7 @@ calls = sa.Table(
     sa.Column("answered_by", sa.String(16)),
     sa.Column("recording_status", sa.String(16)),  # null: none
     sa.Column("recording_file", sa.Text),
+    sa.Column("engine_billed_ms", sa.BigInteger),
     sa.Column("node_id", sa.String(64)),  # null: written before there were nodes
     sa.Index(None, "organization_id", "created_at", "id"),
     sa.Index(None, "organization_id", "status", "created_at", "id"),

@@ -22,6 +22,7 @@ from gateway.config import Config, HttpSection
 from gateway.contacts.contact_book import ContactBook
 from gateway.directory import Directory
 from gateway.health import Health
+from gateway.knowledge import KnowledgeService
 from gateway.live_calls import LiveCalls
 from gateway.new_agent import NewAgent
 from gateway.numbers.carriers import Carriers
@@ -29,19 +30,27 @@ from gateway.numbers.service import NumberService
 from gateway.numbers.stock import LocalInventory
 from gateway.recordings.service import RecordingService
 from gateway.trunk_probe import ProbeOutcome, ProbeResult
+from gateway.voices import VoiceService
 from gateway.webhooks.sender import WebhookSender
 from gateway.webhooks.service import WebhookService
+from media.ultravox.library import EngineVoice
 from store import Store
 from store.cluster_records import NodeRecord
 from store.records import Agent, AgentStatus, TrunkOutbound
 from tests.control_api.in_memory_calls import InMemoryCalls
 from tests.control_api.in_memory_control import InMemoryControl, InMemoryStreams
 from tests.control_api.recordings import recordings_of
+from tests.support.engine_library import InMemoryLibrary
 
 VOICE_ID = "a7f2ec82-f533-4f41-a8de-0e4351bd2ec5"
+OTHER_VOICE_ID = "b7f2ec82-f533-4f41-a8de-0e4351bd2ec5"
 IMPORT_MAX_ROWS = 50
 CAMPAIGN_MAX_CONTACTS = 50
 NOWHERE = "00000000-0000-7000-8000-000000000000"
+ENGINE_VOICES = (
+    EngineVoice(VOICE_ID, "Mark", "Steady and low.", "en-US"),
+    EngineVoice(OTHER_VOICE_ID, "Nora"),
+)
 
 
 async def _nobody_cares(living: frozenset[str]) -> None:
@@ -64,6 +73,9 @@ class Gateway:
     state: Health = field(default_factory=lambda: Health(True, False, {"sip": "ok"}))
     explained: list[dict[str, Any]] = field(default_factory=list)
     recordings: RecordingService = field(init=False)
+    library: InMemoryLibrary = field(default_factory=lambda: InMemoryLibrary(*ENGINE_VOICES))
+    voices: VoiceService = field(init=False)
+    knowledge: KnowledgeService = field(init=False)
     webhooks: WebhookService = field(init=False)
     call_owners: CallOwners = field(init=False)
     node_client: NodeClient = field(default_factory=NodeClient)
@@ -77,13 +89,15 @@ class Gateway:
         self.control = InMemoryControl(self.calls)
         self.streams = InMemoryStreams(self.calls)
         self.recordings = recordings_of(self.store)
+        self.voices = VoiceService(self.directory, self.store.agent_parts, self.library)
+        self.knowledge = KnowledgeService(self.directory, self.library, self.store.engine_removals)
+        self.webhooks = webhooks_of(self.store)
         self.campaigns = Campaigns(
             self.store,
             lambda: self.directory.table,
             self.directory.agent,
             max_contacts=CAMPAIGN_MAX_CONTACTS,
         )
-        self.webhooks = webhooks_of(self.store)
         self.numbers = NumberService(
             self.directory,
             Carriers(telnyx_url="http://127.0.0.1:9", twilio_url="http://127.0.0.1:9"),

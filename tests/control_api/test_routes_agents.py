@@ -6,14 +6,17 @@ import pytest
 
 from gateway.directory import AssignmentType
 from gateway.new_number import NewNumber
+from gateway.new_tool import NewTool
+from media.ultravox.errors import EngineUnreachableError
+from store.agent_part_records import Tool, ToolKind
 from store.records import AgentStatus
-from tests.control_api.api import NOWHERE, VOICE_ID, World, error_of
+from tests.control_api.api import NOWHERE, OTHER_VOICE_ID, VOICE_ID, World, error_of
 
 pytestmark = pytest.mark.both_databases
 
 MINIMAL = {"name": "Support", "voice_id": VOICE_ID, "system_prompt": "You are helpful."}
 
-DOCUMENTED_EXAMPLE = {
+DOCUMENTED_EXAMPLE: dict[str, Any] = {
     "name": "Customer Support Agent",
     "description": "Handles customer support calls",
     "voice_id": VOICE_ID,
@@ -59,6 +62,27 @@ EVERYTHING = DOCUMENTED_EXAMPLE | {
     "extraction_schema": {"type": "object", "properties": {"date": {"type": "string"}}},
     "crm_webhook_url": "https://crm.example.com/hook",
 }
+
+
+@pytest.fixture(autouse=True)
+async def documented_parts(world: World) -> None:
+    """The tool and the knowledge base that the example names."""
+    await a_tool(world, tool_id=DOCUMENTED_EXAMPLE["tools"][0])
+    await world.gateway.knowledge.create(
+        world.organization_id, name="FAQ", base_id=DOCUMENTED_EXAMPLE["knowledge_bases"][0]
+    )
+
+
+async def a_tool(world: World, name: str = "look_up", **options: Any) -> Tool:
+    new = NewTool(
+        name=name,
+        model_tool_name=name,
+        kind=ToolKind.HTTP,
+        description="d",
+        url="https://tools.example.com",
+        method="POST",
+    )
+    return await world.gateway.directory.create_tool(world.organization_id, new, **options)
 
 
 async def test_the_documented_example_is_accepted(world: World) -> None:
@@ -309,7 +333,7 @@ CHANGES = {
     "name": "Other",
     "description": None,
     "system_prompt": "Be brief.",
-    "voice_id": NOWHERE,
+    "voice_id": OTHER_VOICE_ID,
     "model": "ultravox-v0.6",
     "tools": [],
     "knowledge_bases": [],
@@ -373,6 +397,49 @@ async def test_a_wrong_change_is_named_and_not_made(world: World, change: dict[s
     response = await world.api("PATCH", f"agents/{agent['id']}", json=change)
     assert (response.status_code, error_of(response)["details"]["field"]) == (422, field)
     assert (await world.api.get(f"agents/{agent['id']}")).json()["data"] == agent
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"voice_id": NOWHERE}, "voice_id"),
+        ({"tools": [NOWHERE]}, "tools.0"),
+        ({"knowledge_bases": [NOWHERE]}, "knowledge_bases.0"),
+    ],
+)
+async def test_what_an_agent_refers_to_must_exist(
+    world: World, method: str, change: dict[str, Any], field: str
+) -> None:
+    agent = await created(world)
+    path = "agents" if method == "POST" else f"agents/{agent['id']}"
+    body = change if method == "PATCH" else MINIMAL | change
+    response = await world.api(method, path, json=body)
+    assert (response.status_code, error_of(response)["details"]["field"]) == (422, field)
+    assert (await world.api.get("agents")).json()["data"] == [agent]
+
+
+async def test_what_another_organisation_has_does_not_exist_for_an_agent(world: World) -> None:
+    theirs = await world.gateway.voices.import_voice(
+        world.other_organization_id, name="V", provider="elevenlabs", provider_voice_id="x"
+    )
+    for change, field in (({"voice_id": theirs.id}, "voice_id"),):
+        response = await world.api.post("agents", MINIMAL | change)
+        assert (response.status_code, error_of(response)["details"]["field"]) == (422, field)
+    own_tool = DOCUMENTED_EXAMPLE["tools"]
+    response = await world.other.post("agents", MINIMAL | {"tools": own_tool})
+    assert (response.status_code, error_of(response)["details"]["field"]) == (422, "tools.0")
+
+
+async def test_an_agents_tools_must_have_different_names(world: World) -> None:
+    tools = [(await a_tool(world, "same")).id, (await a_tool(world, "same")).id]
+    response = await world.api.post("agents", MINIMAL | {"tools": tools})
+    assert (response.status_code, error_of(response)["details"]["field"]) == (422, "tools.1")
+
+
+async def test_an_agent_is_taken_with_an_unknown_voice_while_the_engine_is_away(world: World) -> None:
+    world.gateway.library.fault = EngineUnreachableError("no connection")
+    assert (await world.api.post("agents", MINIMAL | {"voice_id": NOWHERE})).status_code == 201
 
 
 async def test_a_deleted_agent_is_gone_and_its_numbers_are_free(world: World) -> None:

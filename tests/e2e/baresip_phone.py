@@ -60,9 +60,11 @@ class BaresipPhone:
         modules: tuple[str, ...] = (),
         account: str = "",
         rtcp_mux: bool = False,
+        settings: str = "",
     ) -> None:
         """`play` is a WAV file of 8 kHz, mono, 16 bit; `directory` must be this phone's alone. `modules` are
-        loaded beside the usual ones, and `account` holds parameters such as `;mediaenc=srtp`.
+        loaded beside the usual ones, `account` holds parameters such as `;mediaenc=srtp`, and `settings` more
+        lines of the configuration.
         """
         assert shutil.which("baresip"), "baresip is not installed: run tests/install_system_packages.sh"
         module_path = next((path for path in MODULE_PATHS if Path(path).is_dir()), None)
@@ -80,7 +82,7 @@ class BaresipPhone:
                 rtcp_mux="yes" if rtcp_mux else "no",
                 rtp_high=rtp_low + 10,
                 module_path=module_path,
-                more="".join(f"module {name}.so\n" for name in modules),
+                more="".join(f"module {name}.so\n" for name in modules) + settings,
                 play=play,
                 directory=directory,
             )

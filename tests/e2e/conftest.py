@@ -20,7 +20,11 @@ from tests.e2e.parties import Parties
 from tests.e2e.softphones import write_speech
 
 # Tests poll faster than a customer may, and their web servers are on loopback.
-UNLIMITED = {"TRUNKLINE_HTTP_RATE_LIMIT_PER_MINUTE": "0", "TRUNKLINE_WEBHOOKS_ALLOW_PRIVATE": "true"}
+UNLIMITED = {
+    "TRUNKLINE_HTTP_RATE_LIMIT_PER_MINUTE": "0",
+    "TRUNKLINE_TOOLS_PRIVATE_URLS": "true",
+    "TRUNKLINE_WEBHOOKS_ALLOW_PRIVATE": "true",
+}
 
 _servers: list[ServerProcess] = []
 

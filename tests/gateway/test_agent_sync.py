@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.agent_parts import AgentParts
 from gateway.agent_sync import AgentSync
 from gateway.directory import Directory
 from gateway.engine_request import engine_settings
@@ -178,7 +179,7 @@ async def test_an_agent_whose_making_was_never_answered_is_found_and_not_made_tw
     engine.fault = EngineUnreachableError("broke before the answer")
     await sync.offer(agent)
     engine.fault = None
-    await engine.create_agent("it was made all the same", engine_settings(agent))
+    await engine.create_agent("it was made all the same", engine_settings(agent, AgentParts()))
     assert await sync.offer(now(directory, agent))
     assert len(engine.names) == 2, "the lost one and the one of this test"
     assert now(directory, agent).engine_agent_id == "engine-agent"

@@ -13,12 +13,13 @@ from gateway.errors import (
     UnavailableError,
 )
 from gateway.new_call import NewCall
+from gateway.new_number import NewNumber
 from media.messages import LegClosed, LegStatistics
 from media.plane import UnknownLegError
 from store.records import CallFilter, CallRecord, CallStatus
 from tests.gateway.conftest import OpenScene
 from tests.gateway.doubles import until
-from tests.gateway.scene import CALLEE, SDP, Scene
+from tests.gateway.scene import CALLEE, NUMBER, SDP, Scene
 
 
 def new_call(scene: Scene, **changes: str) -> NewCall:
@@ -199,3 +200,46 @@ async def test_whoever_asks_for_figures_while_the_call_ends_gets_the_last_ones(
     quality = await scene.gateway.calls.quality(scene.organization_id, session.call.id)
     (leg,) = quality.legs
     assert (quality.live, leg.figures["packets_received"]) == (False, 7)
+
+
+async def test_a_place_is_held_from_the_request_to_the_end_of_the_call(make_gateway: OpenScene) -> None:
+    scene = await make_gateway(calls={"max_per_organization": 1, "max_outbound": 0})
+    placed = await scene.place()
+    with pytest.raises(LimitExceededError) as refused:
+        await scene.place()
+    assert (refused.value.code, refused.value.details["limited"]) == ("concurrency_limit", "organization")
+    assert (await scene.gateway.calls.list(scene.organization_id, CallFilter(), 10, 0)).total == 1
+    await scene.gateway.calls.cancel(scene.organization_id, placed.id)
+    await scene.over()
+    await scene.place()
+
+
+async def test_a_call_that_cannot_be_stored_gives_its_place_back(
+    make_gateway: OpenScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = await make_gateway(calls={"max_in_cluster": 1})
+
+    async def full(record: CallRecord) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(scene.gateway.store.calls, "insert", full)
+    for _ in range(2):
+        with pytest.raises(OSError, match="disk full"):
+            await scene.place()
+    assert len(scene.gateway.leases) == 0
+
+
+async def test_a_number_that_is_full_is_passed_over_for_another_of_the_agent(make_gateway: OpenScene) -> None:
+    scene = await make_gateway(calls={"max_outbound": 0})
+    directory, organization = scene.gateway.directory, scene.organization_id
+    second = await directory.import_number(organization, NewNumber(phone_number="+14155550177"))
+    await directory.assign(organization, second.id, scene.agent.id)
+    for number in (await directory.list_numbers(organization)).items:
+        await directory.update_number(organization, number.id, max_concurrent_calls=2)
+    placed = [await scene.place() for _ in range(4)]
+    used = [record.from_number for record in placed]
+    assert sorted(used) == sorted([NUMBER, NUMBER, "+14155550177", "+14155550177"])
+    for from_number in (None, NUMBER):
+        with pytest.raises(LimitExceededError) as refused:
+            await scene.gateway.calls.create(organization, replace(new_call(scene), from_number=from_number))
+        assert refused.value.details["limited"] == "number"

@@ -1,9 +1,12 @@
 """The configuration's defaults and checks."""
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
 from gateway.config import Config, SipSection, parse_duration, parse_endpoint, parse_port_range
+from sip.tls_settings import TlsServerSettings
 
 
 @pytest.mark.parametrize(
@@ -38,7 +41,7 @@ def test_what_is_no_port_range_is_refused(value: str) -> None:
 
 
 def test_a_listener_needs_a_known_transport() -> None:
-    with pytest.raises(ValidationError, match="udp: or tcp:"):
+    with pytest.raises(ValidationError, match="udp:, tcp: or tls:"):
         SipSection(listen=("sctp:127.0.0.1:5060",))
 
 
@@ -79,3 +82,14 @@ def test_an_address_that_links_begin_with_needs_no_slash_at_its_end() -> None:
 def test_the_engine_key_is_not_shown_when_the_configuration_is_printed() -> None:
     config = Config.model_validate({"engine": {"api_key": "very-secret"}})
     assert "very-secret" not in repr(config)
+
+
+def test_a_tls_listener_needs_a_certificate() -> None:
+    with pytest.raises(ValidationError, match="tls_certificate"):
+        Config.model_validate({"sip": {"listen": ["tls:0.0.0.0:5061"]}})
+    sip = Config.model_validate(
+        {"sip": {"listen": ["tls:0.0.0.0:5061"], "tls_certificate": "a.pem", "tls_private_key": "a.key"}}
+    ).sip
+    assert sip.endpoints() == (("tls", "0.0.0.0", 5061),)
+    assert sip.tls_server() == TlsServerSettings(Path("a.pem"), Path("a.key"))
+    assert Config().sip.tls_server() is None

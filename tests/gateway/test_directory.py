@@ -207,7 +207,7 @@ async def test_a_deleted_agent_takes_no_call_from_the_same_moment_on(
 ) -> None:
     agent, number = await a_world(directory, org)
     deleted: list[bool] = []
-    directory.on_agent_deleted = lambda: deleted.append(True)
+    directory.on_engine_removal = lambda: deleted.append(True)
     before = directory.table
     await directory.delete_agent(org, agent.id)
     assert answer(directory) == RefusalKind.UNASSIGNED_NUMBER
@@ -226,12 +226,12 @@ async def test_a_deleted_agent_takes_no_call_from_the_same_moment_on(
 
 
 async def test_a_replaced_agent_has_its_defaults_again(directory: Directory, org: str) -> None:
-    new = NewAgent(name="A", voice_id="v", system_prompt="p", temperature=0.9, tools=("t",))
+    new = NewAgent(name="A", voice_id="v", system_prompt="p", temperature=0.9, description="d")
     agent = await directory.create_agent(org, new, status=AgentStatus.ACTIVE)
     assert directory.agents_to_sync() == []
     plain = NewAgent(name="B", voice_id="w", system_prompt="q")
     replaced = await directory.replace_agent(org, agent.id, plain)
-    assert (replaced.name, replaced.temperature, replaced.tools) == ("B", 0.3, ())
+    assert (replaced.name, replaced.temperature, replaced.description) == ("B", 0.3, None)
     assert replaced.status is AgentStatus.ACTIVE
     assert directory.agents_to_sync() == [replaced]
 
@@ -384,3 +384,54 @@ async def test_a_trunk_that_is_refused_is_nowhere(store: Store, directory: Direc
         await directory.create_trunk(org, NewTrunk(name="open", inbound=TrunkInbound(())))
     assert await store.trunks.all_trunks() == []
     assert directory.table.trunks_of(org) == ()
+
+
+async def test_a_change_on_another_node_is_taken_over(store: Store, directory: Directory, org: str) -> None:
+    other = Directory(store)
+    await other.load()
+    told: list[None] = []
+    other.on_agent_changed = lambda: told.append(None)
+    assert not await other.refresh()
+    agent = await an_agent(directory, org)
+    assert other.agent(agent.id) is None
+    assert await other.refresh()
+    assert other.agent(agent.id) == agent
+    assert told == [None], "perhaps it is this node that offers it to the engine"
+    assert not await other.refresh()
+
+
+async def test_a_change_is_made_on_the_newest_state_whoever_made_it(
+    store: Store, directory: Directory, org: str
+) -> None:
+    """The other node has seen nothing of the agent or the number when it is asked to join them."""
+    other = Directory(store)
+    await other.load()
+    agent = await an_agent(directory, org)
+    number = await directory.import_number(org, NewNumber(phone_number=NUMBER, friendly_name="Main"))
+    assigned = await other.assign(org, number.id, agent.id)
+    assert assigned.friendly_name == "Main"
+    await directory.refresh()
+    assert await directory.get_number(org, number.id) == assigned
+
+
+async def test_a_key_revoked_on_another_node_is_good_for_nothing_after_the_notice(
+    store: Store, directory: Directory, org: str
+) -> None:
+    other = Directory(store)
+    await other.load()
+    key, secret = await directory.create_key(org, "ci")
+    assert await other.verify_key(secret) is not None
+    await directory.revoke_key(org, key.id)
+    await other.refresh()
+    assert await other.verify_key(secret) is None
+
+
+async def test_a_refused_change_shows_what_others_have_changed_all_the_same(
+    store: Store, directory: Directory, org: str
+) -> None:
+    other = Directory(store)
+    await other.load()
+    agent = await an_agent(directory, org)
+    with pytest.raises(NotFoundError):
+        await other.assign(org, uuid7(), agent.id)
+    assert other.table.agent(agent.id) is not None

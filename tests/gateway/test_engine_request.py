@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from gateway.agent_parts import AgentParts
 from gateway.engine_request import (
     JOIN_MARGIN_S,
     conversation_options,
@@ -47,15 +48,15 @@ def test_the_call_overrides_the_agent_and_the_agent_the_configuration() -> None:
 
 
 def test_a_greeting_of_the_call_replaces_the_agents_words_and_keeps_the_rest() -> None:
-    settings = engine_settings(AGENT, greeting_text="Good evening!")
+    settings = engine_settings(AGENT, AgentParts(), greeting_text="Good evening!")
     assert settings.greeting is not None
     assert settings.greeting.text == "Good evening!"
     assert settings.greeting.uninterruptible
 
 
 def test_an_agent_may_hang_up_unless_it_is_told_not_to() -> None:
-    assert engine_settings(AGENT).can_hang_up
-    assert not engine_settings(replace(AGENT, built_in_config={"hang_up": False})).can_hang_up
+    assert engine_settings(AGENT, AgentParts()).can_hang_up
+    assert not engine_settings(replace(AGENT, built_in_config={"hang_up": False}), AgentParts()).can_hang_up
 
 
 def test_the_stored_settings_reach_the_engine_with_their_units() -> None:
@@ -67,7 +68,8 @@ def test_the_stored_settings_reach_the_engine_with_their_units() -> None:
                 {"duration_ms": 10_000, "message": "Still there?", "end_behavior": "END_BEHAVIOR_HANG_UP"},
             ),
             vad_settings={"turn_endpoint_delay_ms": 512, "frame_activation_threshold": 0.2},
-        )
+        ),
+        AgentParts(),
     )
     assert settings.greeting == Greeting(FirstSpeaker.USER, "Hello?", 2500)
     assert settings.inactivity_messages == (
@@ -79,6 +81,7 @@ def test_the_stored_settings_reach_the_engine_with_their_units() -> None:
 def test_the_engine_waits_longer_than_the_phone_rings() -> None:
     request = engine_request(
         AGENT,
+        AgentParts(),
         CallSettings(),
         call_id="c",
         direction="outbound",
@@ -95,23 +98,27 @@ def test_the_engine_waits_longer_than_the_phone_rings() -> None:
 def test_machines_are_looked_for_when_the_agent_leaves_voicemail_or_the_call_asks_for_it() -> None:
     leaving = replace(AGENT, built_in_config={"leave_voicemail": True})
     outbound = CallDirection.OUTBOUND
-    plain = conversation_options(AGENT, CallSettings(), outbound)
+    plain = conversation_options(AGENT, AgentParts(), CallSettings(), outbound)
     assert (plain.detect_answering_machine, plain.leave_voicemail) == (False, False)
-    asked = conversation_options(AGENT, CallSettings(detect_answering_machine=True), outbound)
+    asked = conversation_options(AGENT, AgentParts(), CallSettings(detect_answering_machine=True), outbound)
     assert (asked.detect_answering_machine, asked.leave_voicemail) == (True, False)
-    left = conversation_options(leaving, CallSettings(voicemail_message="Bye."), outbound)
+    left = conversation_options(leaving, AgentParts(), CallSettings(voicemail_message="Bye."), outbound)
     assert (left.detect_answering_machine, left.leave_voicemail) == (True, True)
     assert left.voicemail_message == "Bye."
-    refused = conversation_options(leaving, CallSettings(detect_answering_machine=False), outbound)
+    refused = conversation_options(
+        leaving, AgentParts(), CallSettings(detect_answering_machine=False), outbound
+    )
     assert (refused.detect_answering_machine, refused.leave_voicemail) == (False, False)
-    inbound = conversation_options(leaving, CallSettings(), CallDirection.INBOUND)
+    inbound = conversation_options(leaving, AgentParts(), CallSettings(), CallDirection.INBOUND)
     assert (inbound.detect_answering_machine, inbound.leave_voicemail) == (False, False)
 
 
 def test_only_an_agent_that_speaks_first_owes_a_greeting() -> None:
     def speaks_first(greeting: dict[str, str] | None) -> bool:
         agent = replace(AGENT, greeting_settings=greeting)
-        return conversation_options(agent, CallSettings(), CallDirection.INBOUND).agent_speaks_first
+        return conversation_options(
+            agent, AgentParts(), CallSettings(), CallDirection.INBOUND
+        ).agent_speaks_first
 
     assert speaks_first(None)
     assert speaks_first({"text": "Hello!"})

@@ -3,7 +3,7 @@
 from gateway.directory import Directory
 from media import messages as m
 from media.ultravox.errors import EngineBusyError, EngineUnreachableError
-from store.records import CallStatus
+from store.records import CallFilter, CallStatus
 from tests.gateway.conftest import OpenScene
 from tests.gateway.doubles import until
 from tests.gateway.scene import NUMBER, SDP, Scene, kinds
@@ -232,3 +232,18 @@ async def test_an_agent_deleted_a_moment_ago_is_480(scene: Scene) -> None:
     assert (await (await scene.dial()).until_final()).status == 480
     assert scene.live == []
     assert scene.rejections("agent_not_active") == 1
+
+
+async def test_above_a_limit_of_the_cluster_a_caller_is_asked_to_come_again(make_gateway: OpenScene) -> None:
+    scene = await make_gateway(calls={"max_in_cluster": 1, "retry_after": 7})
+    first, _ = await scene.answered()
+    final = await (await scene.dial()).until_final()
+    assert (final.status, final["Retry-After"]) == (503, "7")
+    (refused,) = (
+        await scene.gateway.calls.list(scene.organization_id, CallFilter(status=CallStatus.FAILED), 10, 0)
+    ).items
+    assert refused.failure_reason == "capacity"
+    await first.bye()
+    await scene.over()
+    assert len(scene.gateway.leases) == 0
+    await scene.answered()

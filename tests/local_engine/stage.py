@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from local_engine.records import EndReason, HistoryMessage
 from local_engine.scenario import Scenario
 from local_engine.speech import Speech, Word
 from local_engine.tones import silence, tone
+from local_engine.tools import CallTool
 
 RATE = 8000
 FRAME_MS = 20
@@ -49,6 +50,7 @@ class StageWire:
     hold_speech: bool = False
     held: list[tuple[str, Callable[[Speech], None]]] = field(default_factory=list)
     next_scenario: Scenario | None = None
+    carried_out: list[tuple[str, dict[str, Any], str]] = field(default_factory=list)
 
     def send_message(self, message: dict[str, Any]) -> None:
         self.messages.append(message)
@@ -84,6 +86,9 @@ class StageWire:
     def new_stage(self, body: dict[str, Any]) -> Scenario | None:
         self.stages.append(body)
         return self.next_scenario
+
+    def carry_out(self, tool: CallTool, arguments: Mapping[str, Any], invocation_id: str) -> None:
+        self.carried_out.append((tool.name, dict(arguments), invocation_id))
 
     def update_call_state(self, changes: dict[str, Any]) -> None:
         self.call_state.update(changes)

@@ -182,7 +182,9 @@ class _LoopThatNeverConnects:
         self.create_task = loop.create_task
         self.call_later = loop.call_later
 
-    async def create_connection(self, factory: Callable[[], object], host: str, port: int) -> None:
+    async def create_connection(
+        self, factory: Callable[[], object], host: str, port: int, **options: object
+    ) -> None:
         await asyncio.Event().wait()
 
 

@@ -81,3 +81,23 @@ async def test_a_redis_that_is_away_is_told_and_found_again(redis: Redis, redis_
     assert await shared.count(ORGANIZATION.name) == 5, "an empty Redis learnt what is held"
     await leases.close()
     assert await shared.count(ORGANIZATION.name) == 0
+
+
+async def test_a_redis_that_takes_connections_and_says_nothing_is_one_that_is_away() -> None:
+    """A call waits for it a moment, and the next ones do not wait at all."""
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    client = Redis.from_url(f"redis://127.0.0.1:{port}", socket_timeout=0.05, socket_connect_timeout=0.05)
+    leases = Leases(RedisLeases(client, lasts_s=60), nodes=lambda: 2)
+    async with asyncio.timeout(5):
+        assert await leases.acquire("a", [ORGANIZATION]) is None
+    assert leases.away
+    await client.aclose()
+    server.close()
+    assert await leases.acquire("b", [ORGANIZATION]) is None, "nobody was asked"
+    assert len(leases) == 2

@@ -1,0 +1,90 @@
+"""Two applications, each with a node of its own, on one store: the request goes where the call is."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+
+from control_api.forwarding import FORWARDED_BY
+from control_api.server import HttpServer
+from gateway.cluster.node import Heartbeat
+from store import Store
+from store.cluster_records import NodeRecord
+from store.records import CallRecord, CallStatus
+from tests.control_api.api import World, error_of
+from tests.store.samples import call
+
+
+@dataclass
+class Nodes:
+    """`world` is asked; `other` has the call, in a process of its own as far as `world` can tell."""
+
+    world: World
+    other: World
+    record: CallRecord
+
+
+@pytest.fixture
+async def nodes(store: Store, world: World) -> AsyncIterator[Nodes]:
+    other = await World.make(store)
+    server = HttpServer(other.app, "127.0.0.1", 0)
+    host, port = await server.start()
+    await store.nodes.enter(NodeRecord("other", "run", f"http://{host}:{port}"))
+    record = call(world.organization_id, status=CallStatus.IN_PROGRESS, node_id="other")
+    await store.calls.insert(record)
+    other.gateway.calls.put(record)
+    # To the other node the call is its own.
+    heart: Heartbeat = other.gateway.call_owners._heartbeat
+    heart.node = NodeRecord("other", "run")
+    yield Nodes(world, other, record)
+    await world.gateway.node_client.close()
+    await server.stop()
+
+
+async def test_what_steers_a_call_is_done_where_the_call_is(nodes: Nodes) -> None:
+    path = f"calls/{nodes.record.id}"
+    answer = await nodes.world.api.post(f"{path}/say", {"text": "Hello"})
+    assert answer.status_code == 200
+    assert answer.json()["data"]["id"] == nodes.record.id
+    assert nodes.other.gateway.control.asked == [("say", "Hello", False, "soon")]
+    assert nodes.world.gateway.control.asked == []
+    assert (await nodes.world.api.get(f"{path}/quality")).json()["data"]["live"] is True
+
+
+async def test_the_other_node_s_refusal_is_given_back_as_it_is(nodes: Nodes) -> None:
+    answer = await nodes.world.api.post(f"calls/{nodes.record.id}/say", {"text": ""})
+    assert answer.status_code == 422
+    assert error_of(answer)["details"]["field"] == "text"
+
+
+async def test_a_retry_over_either_node_is_done_once(nodes: Nodes) -> None:
+    path = f"calls/{nodes.record.id}/say"
+    for node in (nodes.world, nodes.other, nodes.world):
+        answer = await node.api.post(path, {"text": "Hello"}, key="once")
+        assert answer.status_code == 200
+    assert len(nodes.other.gateway.control.asked) == 1
+    assert answer.headers["idempotent-replayed"] == "true"
+
+
+async def test_another_organisation_s_key_finds_nothing_there_either(nodes: Nodes) -> None:
+    answer = await nodes.world.other.post(f"calls/{nodes.record.id}/say", {"text": "Hello"})
+    assert answer.status_code == 404
+    assert nodes.other.gateway.control.asked == []
+
+
+async def test_a_request_is_given_on_only_once(nodes: Nodes) -> None:
+    headers = {FORWARDED_BY: "a third node"}
+    answer = await nodes.world.api.post(f"calls/{nodes.record.id}/say", {"text": "x"}, headers=headers)
+    assert answer.status_code == 503
+    assert error_of(answer)["code"] == "node_away"
+
+
+async def test_a_node_that_does_not_answer_is_named(nodes: Nodes, store: Store) -> None:
+    await store.nodes.enter(NodeRecord("other", "run", "http://127.0.0.1:1"))
+    answer = await nodes.world.api.post(f"calls/{nodes.record.id}/hangup")
+    assert answer.status_code == 503
+    error = error_of(answer)
+    assert (error["code"], error["details"]["node_id"]) == ("node_away", "other")
+    assert int(answer.headers["retry-after"]) >= 1
