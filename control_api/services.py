@@ -23,6 +23,7 @@ from gateway.listening import CallListeners
 from gateway.new_call import NewCall
 from gateway.numbers.service import NumberService
 from gateway.recordings.service import RecordingService
+from gateway.trunk_watch import TrunkStatus
 from gateway.voices import VoiceService
 from gateway.webhooks.service import WebhookService
 from store.records import CallFilter, CallRecord, Page, TimelineEvent
@@ -127,6 +128,12 @@ class Storage(Protocol):
     def idempotency(self) -> IdempotencyStore: ...
 
 
+class TrunkStatuses(Protocol):
+    """What is known of the trunks' far sides."""
+
+    def status(self, trunk_id: str, /) -> TrunkStatus: ...
+
+
 class GatewayServices(Protocol):
     """The gateway as the API sees it."""
 
@@ -174,6 +181,9 @@ class GatewayServices(Protocol):
 
     @property
     def node_client(self) -> NodeClient: ...
+
+    @property
+    def trunk_watch(self) -> TrunkStatuses: ...
 
     @property
     def registry(self) -> CollectorRegistry: ...

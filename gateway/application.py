@@ -56,6 +56,8 @@ from gateway.recordings.setup import open_archive, open_links
 from gateway.session import SessionServices
 from gateway.sweep import fail_calls_of_the_dead, fail_orphans
 from gateway.trunk_probe import TrunkProbe
+from gateway.trunk_registration import RegistrationState
+from gateway.trunk_watch import TrunkWatch
 from gateway.voices import VoiceService
 from gateway.webhooks.call_journal import CallJournal
 from gateway.webhooks.deliverer import WebhookDeliverer, delivery_settings
@@ -155,6 +157,12 @@ class Gateway:
             Carriers(telnyx_url=config.numbers.telnyx_url, twilio_url=config.numbers.twilio_url),
             LocalInventory(store) if config.numbers.provider == "inventory" else NoProvider(),
             TrunkProbe(self._user_agent),
+        )
+        self.trunk_watch = TrunkWatch(
+            self.directory.trunks,
+            self._user_agent,
+            TrunkProbe(self._user_agent),
+            leading=lambda: self.cluster.duties.leading,
         )
         self._precall = PrecallClient(allow_private=config.webhooks.allow_private)
         self._engine_watch = EngineWatch(self._engine)
@@ -305,6 +313,7 @@ class Gateway:
         self._engine_watch.start()
         self._agent_sync.start()
         self._dialer.start()
+        self.trunk_watch.start()
         self._engine_removals.start()
         self._deliverer.start()
         self._delivery_sweeper.start()
@@ -351,6 +360,7 @@ class Gateway:
             self._client_tools,
             self._engine_watch,
             self._loop_watch,
+            self.trunk_watch,
             self._user_agent,
             self._precall,
             self._plane,
@@ -457,6 +467,17 @@ class Gateway:
             "webhook_deliveries_waiting",
             "Webhook deliveries that are not over, some seconds ago.",
             lambda: self._deliverer.waiting,
+        )
+        for state in (RegistrationState.REGISTERED, RegistrationState.FAILED):
+            gauge(
+                f"trunks_{state}",
+                f"Trunks whose registration is {state}.",
+                partial(self.trunk_watch.count, state),
+            )
+        gauge(
+            "trunks_unreachable",
+            "Trunks that the newest OPTIONS did not find.",
+            lambda: self.trunk_watch.unreachable,
         )
         gauge("media_legs", "Media legs now.", lambda: self._plane.legs)
         if isinstance(self._plane, WorkerPool):

@@ -23,7 +23,7 @@ from sip.endpoint import Endpoint, OptionsReply
 from sip.flow import Flow
 from sip.incoming_call import IncomingCall
 from sip.message import Response
-from sip.out_of_dialog_request import OutOfDialogRequest, OutOfDialogTarget
+from sip.out_of_dialog_request import OutOfDialogRequest, OutOfDialogTarget, RequestSeries
 from sip.outgoing_call import OutgoingCall
 from sip.renegotiation import OfferedRequest
 from sip.timers import Timing
@@ -44,6 +44,7 @@ __all__ = [
     "OutboundTarget",
     "OutgoingCall",
     "Peer",
+    "RequestSeries",
     "TraceEvent",
     "UserAgent",
     "UserAgentConfig",
@@ -164,7 +165,9 @@ class UserAgent:
         self._transports.resolve(target.host, target.port, target.transport, found, target.tls)
         return call
 
-    async def ask(self, method: str, target: OutOfDialogTarget) -> tuple[int, Response | None]:
+    async def ask(
+        self, method: str, target: OutOfDialogTarget, series: RequestSeries | None = None
+    ) -> tuple[int, Response | None]:
         """Send a request outside any dialog, such as OPTIONS, and wait for its final status and answer; the
         answer is None where the status was found out here: 408 nobody answered, 503 not sendable.
 
@@ -176,7 +179,7 @@ class UserAgent:
             if not done.done():
                 done.set_result((status, response))
 
-        request = OutOfDialogRequest(self._endpoint, method, target, answered)
+        request = OutOfDialogRequest(self._endpoint, method, target, answered, series)
 
         def found(flow: Flow | None) -> None:
             if flow is None:

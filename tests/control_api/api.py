@@ -30,6 +30,7 @@ from gateway.numbers.service import NumberService
 from gateway.numbers.stock import LocalInventory
 from gateway.recordings.service import RecordingService
 from gateway.trunk_probe import ProbeOutcome, ProbeResult
+from gateway.trunk_watch import TrunkStatus
 from gateway.voices import VoiceService
 from gateway.webhooks.sender import WebhookSender
 from gateway.webhooks.service import WebhookService
@@ -80,6 +81,7 @@ class Gateway:
     call_owners: CallOwners = field(init=False)
     node_client: NodeClient = field(default_factory=NodeClient)
     numbers: NumberService = field(init=False)
+    trunk_statuses: dict[str, TrunkStatus] = field(default_factory=dict)
     contacts: ContactBook = field(init=False)
     campaigns: Campaigns = field(init=False)
 
@@ -105,6 +107,13 @@ class Gateway:
             self._probe,
         )
         self.contacts = ContactBook(self.store, import_max_rows=IMPORT_MAX_ROWS)
+
+    @property
+    def trunk_watch(self) -> Gateway:
+        return self
+
+    def status(self, trunk_id: str) -> TrunkStatus:
+        return self.trunk_statuses.get(trunk_id, TrunkStatus())
 
     async def _probe(self, outbound: TrunkOutbound) -> ProbeResult:
         self.probed.append(outbound)
