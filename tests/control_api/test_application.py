@@ -90,6 +90,7 @@ OPERATIONS = {
     ("POST", "/trunks"),
     ("GET", "/trunks"),
     ("GET", "/trunks/{trunk_id}"),
+    ("GET", "/rejections"),
     ("GET", "/routing/explain"),
     ("POST", "/webhooks"),
     ("GET", "/webhooks"),
