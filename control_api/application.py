@@ -95,7 +95,7 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         routes_contacts.contacts_router(API_PREFIX, gateway.contacts),
         routes_folders.folders_router(API_PREFIX, gateway.contacts),
         routes_webhooks.webhooks_router(API_PREFIX, gateway.webhooks),
-        routes_trunks.trunks_router(API_PREFIX, gateway.directory, gateway.trunk_watch),
+        routes_trunks.trunks_router(API_PREFIX, gateway.directory, gateway.trunk_watch, gateway.numbers),
         routes_routing.routing_router(API_PREFIX, gateway),
         routes_rejections.rejections_router(API_PREFIX, gateway.rejections),
         routes_keys.keys_router(API_PREFIX, gateway.directory),

@@ -74,7 +74,6 @@ from routing.outbound import OutboundQuery, decide_outbound
 from sip.message import Request
 from sip.user_agent import IncomingCall, Listen, OptionsReply, UserAgent, UserAgentConfig
 from store.database import Store
-from store.identifiers import uuid7
 from store.records import CallDirection, CallRecord
 from store.writer import CallWriter
 
@@ -265,7 +264,7 @@ class Gateway:
         )
         self._dialer = Dialer(
             DialServices(
-                node=uuid7(),
+                node=self.cluster.node.id,
                 store=store,
                 journal=CampaignJournal(store),
                 calls=self.calls,
