@@ -13,16 +13,24 @@ from control_api.documentation import Answers, answers
 from control_api.envelope import listing, single
 from control_api.paging import Limit, Offset
 from control_api.path_ids import path_id
-from control_api.schemas_agents import AgentCreate, AgentOut, AgentPatch, render_agent
+from control_api.schemas_agents import (
+    AgentCreate,
+    AgentOut,
+    AgentPatch,
+    TestCallOut,
+    render_agent,
+    render_test_call,
+)
 from control_api.schemas_shared import Envelope, ListEnvelope
 from gateway.directory import Directory
 from gateway.voices import VoiceService
+from gateway.web_calls import WebCalls
 from store.records import Agent, AgentStatus
 
 TAG = "agents"
 
 
-def agents_router(prefix: str, directory: Directory, voices: VoiceService) -> APIRouter:
+def agents_router(prefix: str, directory: Directory, voices: VoiceService, web_calls: WebCalls) -> APIRouter:
     """The routes under `{prefix}/agents`."""
     router = APIRouter(prefix=f"{prefix}/agents", tags=[TAG], route_class=ApiRoute)
 
@@ -113,5 +121,17 @@ def agents_router(prefix: str, directory: Directory, voices: VoiceService) -> AP
         """Delete an agent. Its numbers are unassigned in the same step; calls in progress go on."""
         await directory.delete_agent(organization_of(request), path_id(agent_id, "agent"))
         return Response(status_code=204)
+
+    @router.post(
+        "/{agent_id}/test-call",
+        status_code=201,
+        operation_id="start_test_call",
+        response_model=Envelope[TestCallOut],
+        responses=answers(Answers.IDEMPOTENT, 404, 502),
+    )
+    async def start_test_call(request: Request, agent_id: str) -> Response:
+        """Start a call with an active agent that a browser joins: no telephone number is needed."""
+        started = await web_calls.start_call(organization_of(request), path_id(agent_id, "agent"))
+        return single(request, render_test_call(started), 201)
 
     return router

@@ -51,6 +51,7 @@ from control_api.schemas_shared import (
 )
 from gateway.new_agent import NewAgent
 from gateway.timestamps import timestamp
+from gateway.web_calls import StartedCall
 from store.records import Agent, AgentStatus, PhoneNumber
 
 
@@ -206,3 +207,22 @@ def render_agent(
 
 def _render_number(number: PhoneNumber) -> dict[str, Any]:
     return {"id": number.id, "phone_number": number.phone_number}
+
+
+class TestCallOut(ResponseModel):
+    """A test call, and the link by which a browser joins it. Whoever has the link can join, once."""
+
+    call_id: Uuid
+    join_url: str
+    agent_id: Uuid
+    created_at: Timestamp
+
+
+def render_test_call(started: StartedCall) -> dict[str, Any]:
+    """As `TestCallOut`."""
+    return {
+        "call_id": started.record.id,
+        "join_url": started.join_url,
+        "agent_id": started.record.agent_id,
+        "created_at": timestamp(started.record.created_at),
+    }

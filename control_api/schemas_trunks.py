@@ -23,8 +23,16 @@ from control_api.schemas_trunk_signalling import (
     render_signalling,
     render_tls,
 )
+from control_api.schemas_trunk_status import (
+    ProbeStatusOut,
+    RegistrationStatusOut,
+    render_probe_status,
+    render_registration_status,
+)
 from gateway.new_trunk import NewTrunk
 from gateway.timestamps import timestamp
+from gateway.trunk_probe import ProbeOutcome, ProbeResult
+from gateway.trunk_watch import TrunkStatus
 from store.records import (
     DtmfMode,
     MediaEncryption,
@@ -147,6 +155,18 @@ class TrunkCreate(RequestModel):
         )
 
 
+class TrunkPatch(TrunkCreate):
+    """What can be changed on a trunk; what is absent stays. A side is replaced as a whole, but for a password
+    that is left out."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100)] = Field(default="", validate_default=False)
+
+    def changes(self) -> dict[str, Any]:
+        """The fields that were sent, as the trunk keeps them."""
+        new = self.to_new()
+        return {name: getattr(new, name) for name in self.model_fields_set}
+
+
 class TrunkInboundOut(ResponseModel):
     allowed_addresses: list[str]
 
@@ -178,12 +198,14 @@ class TrunkOut(ResponseModel):
     srtp_keying: SrtpKeying
     symmetric: SymmetricRtp
     signalling: TrunkSignallingOut
+    registration: RegistrationStatusOut | None = Field(description="Null when we do not register there.")
+    probe: ProbeStatusOut | None = Field(description="Null before the first probe.")
     max_concurrent_calls: int | None
     created_at: Timestamp
     updated_at: Timestamp
 
 
-def render_trunk(trunk: Trunk) -> dict[str, Any]:
+def render_trunk(trunk: Trunk, status: TrunkStatus) -> dict[str, Any]:
     """The trunk object, without its password."""
     inbound, outbound = trunk.inbound, trunk.outbound
     return {
@@ -211,7 +233,22 @@ def render_trunk(trunk: Trunk) -> dict[str, Any]:
         "srtp_keying": trunk.srtp_keying.value,
         "symmetric": trunk.symmetric.value,
         "signalling": render_signalling(trunk.signalling),
+        "registration": render_registration_status(status.registration),
+        "probe": render_probe_status(status.probe),
         "max_concurrent_calls": trunk.max_concurrent_calls,
         "created_at": timestamp(trunk.created_at),
         "updated_at": timestamp(trunk.updated_at),
     }
+
+
+class TrunkTestOut(ResponseModel):
+    """What came of asking a trunk's target."""
+
+    outcome: ProbeOutcome
+    text: str = Field(description="For people.")
+    sip_status: int | None = Field(description="What was answered, if anything.")
+
+
+def render_probe(result: ProbeResult) -> dict[str, Any]:
+    """The outcome of a trunk's test."""
+    return {"outcome": result.outcome.value, "text": result.text, "sip_status": result.sip_status}

@@ -16,6 +16,7 @@ from gateway.call_control import ListenTicket, RecordingVerb
 from gateway.call_quality import CallQuality
 from gateway.contacts.contact_book import ContactBook
 from gateway.directory import Directory
+from gateway.engine_webhooks import EngineWebhooks
 from gateway.event_stream import StreamItem
 from gateway.health import Health
 from gateway.knowledge import KnowledgeService
@@ -23,7 +24,10 @@ from gateway.listening import CallListeners
 from gateway.new_call import NewCall
 from gateway.numbers.service import NumberService
 from gateway.recordings.service import RecordingService
+from gateway.rejections import Rejections
+from gateway.trunk_watch import TrunkStatus
 from gateway.voices import VoiceService
+from gateway.web_calls import WebCalls
 from gateway.webhooks.service import WebhookService
 from store.records import CallFilter, CallRecord, Page, TimelineEvent
 
@@ -127,6 +131,12 @@ class Storage(Protocol):
     def idempotency(self) -> IdempotencyStore: ...
 
 
+class TrunkStatuses(Protocol):
+    """What is known of the trunks' far sides."""
+
+    def status(self, trunk_id: str, /) -> TrunkStatus: ...
+
+
 class GatewayServices(Protocol):
     """The gateway as the API sees it."""
 
@@ -164,6 +174,12 @@ class GatewayServices(Protocol):
     def voices(self) -> VoiceService: ...
 
     @property
+    def web_calls(self) -> WebCalls: ...
+
+    @property
+    def engine_webhooks(self) -> EngineWebhooks: ...
+
+    @property
     def knowledge(self) -> KnowledgeService: ...
 
     @property
@@ -174,6 +190,12 @@ class GatewayServices(Protocol):
 
     @property
     def node_client(self) -> NodeClient: ...
+
+    @property
+    def rejections(self) -> Rejections: ...
+
+    @property
+    def trunk_watch(self) -> TrunkStatuses: ...
 
     @property
     def registry(self) -> CollectorRegistry: ...

@@ -34,8 +34,10 @@ from gateway.contacts.contact_book import ContactBook
 from gateway.conversation_services import ConversationServices
 from gateway.dial_queue import DialQueue
 from gateway.directory import Directory
+from gateway.engine_callback import engine_callback
 from gateway.engine_removals import EngineRemovals
 from gateway.engine_watch import EngineWatch
+from gateway.engine_webhooks import EngineWebhooks
 from gateway.event_bus import EventBus
 from gateway.event_stream import EventStreams
 from gateway.health import Health
@@ -56,10 +58,14 @@ from gateway.rate_card import BilledCall, RateCard
 from gateway.recordings.retention import RecordingSweeper
 from gateway.recordings.service import RecordingService
 from gateway.recordings.setup import open_archive, open_links
+from gateway.rejections import Rejections
 from gateway.session import SessionServices
 from gateway.sweep import fail_calls_of_the_dead, fail_orphans
 from gateway.trunk_probe import TrunkProbe
+from gateway.trunk_registration import RegistrationState
+from gateway.trunk_watch import TrunkWatch
 from gateway.voices import VoiceService
+from gateway.web_calls import WebCalls
 from gateway.webhooks.call_journal import CallJournal
 from gateway.webhooks.deliverer import WebhookDeliverer, delivery_settings
 from gateway.webhooks.retention import DeliverySweeper
@@ -71,9 +77,9 @@ from media.worker.supervisor import WorkerPool
 from routing.explain import explain_data
 from routing.inbound import InboundQuery, decide_inbound
 from routing.outbound import OutboundQuery, decide_outbound
+from sip.message import Request
 from sip.user_agent import IncomingCall, Listen, OptionsReply, UserAgent, UserAgentConfig
 from store.database import Store
-from store.identifiers import uuid7
 from store.records import CallDirection, CallRecord
 from store.writer import CallWriter
 
@@ -172,6 +178,7 @@ class Gateway:
             ),
             on_invite=self._take_invite,
             on_options=self._answer_options,
+            on_refused=self._note_refused,
         )
         self.numbers = NumberService(
             self.directory,
@@ -179,6 +186,13 @@ class Gateway:
             LocalInventory(store) if config.numbers.provider == "inventory" else NoProvider(),
             TrunkProbe(self._user_agent),
         )
+        self.trunk_watch = TrunkWatch(
+            self.directory.trunks,
+            self._user_agent,
+            TrunkProbe(self._user_agent),
+            leading=lambda: self.cluster.duties.leading,
+        )
+        self.rejections = Rejections(lambda: self.directory.table)
         self._precall = PrecallClient(allow_private=config.webhooks.allow_private)
         self._engine_watch = EngineWatch(self._engine)
         self._agent_sync = AgentSync(
@@ -215,6 +229,7 @@ class Gateway:
             default_max_duration_s=config.calls.max_duration,
             default_ring_timeout_s=config.calls.ring_timeout,
             transfer_timeout_s=config.calls.transfer_timeout,
+            hold_music=config.control.hold_music,
             trunk=self.directory.trunk,
             events=self.events,
             leases=self.leases,
@@ -243,6 +258,7 @@ class Gateway:
                 retry_after_s=config.calls.retry_after,
                 number=self.directory.number_on,
                 precall=self._precall,
+                rejections=self.rejections,
             )
         )
         self._queue = DialQueue(
@@ -267,6 +283,21 @@ class Gateway:
             agent=self.directory.agent,
             draining=lambda: self._draining,
         )
+        self.web_calls = WebCalls(
+            directory=self.directory,
+            engine=self._engine,
+            store=store,
+            save=self._journal.save,
+            price=self._price,
+            callback=engine_callback(config.engine),
+            poll_interval_s=config.engine.poll_interval,
+            max_duration_s=config.calls.max_duration,
+            draining=lambda: self._draining,
+        )
+        self.calls.web_calls = self.web_calls
+        self.engine_webhooks = EngineWebhooks(
+            config.engine.webhook_secret, store.calls, self.web_calls, self._writer.catch_up
+        )
         self.campaigns = Campaigns(
             store,
             lambda: self.directory.table,
@@ -275,7 +306,7 @@ class Gateway:
         )
         self._dialer = Dialer(
             DialServices(
-                node=uuid7(),
+                node=self.cluster.node.id,
                 store=store,
                 journal=CampaignJournal(store),
                 calls=self.calls,
@@ -324,13 +355,18 @@ class Gateway:
         await self.cluster.enter()
         self.cluster.start()
         self._started = True
+        followed = [record for record in orphans if record.direction is CallDirection.WEBRTC]
+        await self.web_calls.resume(followed)
+        orphans = [record for record in orphans if record not in followed]
         await fail_orphans(self.store, orphans, self._journal)
         await self._archive.start()
         self._recording_sweeper.start()
         self._engine_watch.start()
         self._agent_sync.start()
         self._dialer.start()
+        self.trunk_watch.start()
         self._engine_removals.start()
+        self.web_calls.start()
         self._deliverer.start()
         self._analyzer.start()
         self._delivery_sweeper.start()
@@ -374,9 +410,11 @@ class Gateway:
             self._recording_sweeper,
             self._agent_sync,
             self._engine_removals,
+            self.web_calls,
             self._client_tools,
             self._engine_watch,
             self._loop_watch,
+            self.trunk_watch,
             self._user_agent,
             self._precall,
             self._plane,
@@ -450,6 +488,9 @@ class Gateway:
             )
         )
 
+    def _note_refused(self, request: Request, source: tuple[str, int], status: int, reason: str) -> None:
+        self._inbound.refused_by_stack(request, source, status, reason)
+
     def _take_invite(self, invite: IncomingCall) -> None:
         self._inbound.on_invite(invite)
 
@@ -492,6 +533,17 @@ class Gateway:
             "webhook_deliveries_waiting",
             "Webhook deliveries that are not over, some seconds ago.",
             lambda: self._deliverer.waiting,
+        )
+        for state in (RegistrationState.REGISTERED, RegistrationState.FAILED):
+            gauge(
+                f"trunks_{state}",
+                f"Trunks whose registration is {state}.",
+                partial(self.trunk_watch.count, state),
+            )
+        gauge(
+            "trunks_unreachable",
+            "Trunks that the newest OPTIONS did not find.",
+            lambda: self.trunk_watch.unreachable,
         )
         gauge("media_legs", "Media legs now.", lambda: self._plane.legs)
         if isinstance(self._plane, WorkerPool):

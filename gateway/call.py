@@ -88,9 +88,10 @@ class Call:
         timeline: Sequence[TimelineEvent],
         sink: ChangeSink,
         clock: Clock | None = None,
+        price: Callable[[CallRecord], int | None] = lambda record: None,
     ) -> Call:
-        """A call that is over, from the store, for what is still to be added to it."""
-        call = cls(record, sink, clock)
+        """A call from the store, for what is still to be added to it."""
+        call = cls(record, sink, clock, price)
         call._born -= (call._clock.now() - record.created_at).total_seconds()
         call._timeline = list(timeline)
         call._steps = timeline[-1].sequence if timeline else 0
@@ -165,12 +166,16 @@ class Call:
     def ring(self) -> bool:
         return self._move(CallStatus.RINGING)
 
-    def answer(self) -> bool:
-        """The far party and we are connected: the call is in progress from now on."""
-        if not self._move(CallStatus.IN_PROGRESS, started_at=self._clock.now()):
+    def answer(self, at: datetime | None = None) -> bool:
+        """The far party and we are connected: the call is in progress from now on, or since `at`."""
+        if not self._move(CallStatus.IN_PROGRESS, started_at=at or self._clock.now()):
             return False
         self._answered = self._clock.monotonic()
         return True
+
+    def measured(self, lasted_s: float) -> None:
+        """Somebody nearer to the call knows for how long it has been in progress."""
+        self._answered = self._clock.monotonic() - lasted_s
 
     def end(self, reason: EndReason) -> bool:
         """The call was answered and ended by a deliberate act or rule."""

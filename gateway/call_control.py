@@ -141,7 +141,7 @@ class CallControl:
         """
         session = await self._calls.in_progress(organization_id, call_id)
         self._stop_fetching(call_id)
-        session.transfer(target, self._config.hold_music)
+        session.transfer(target)
         return session.call.record
 
     async def send_digits(self, organization_id: str, call_id: str, digits: str) -> CallRecord:

@@ -27,6 +27,7 @@ from gateway.live_calls import LiveCalls
 from gateway.new_call import NewCall
 from gateway.outbound import MayRing, OutboundServices, OutboundSession
 from gateway.session import Session, as_dict
+from gateway.web_calls import WebCalls
 from routing.decisions import Refusal, RefusalKind
 from routing.outbound import Counters, OutboundQuery, OutboundRoute, Strategy, decide_outbound
 from routing.table import RoutingTable
@@ -76,6 +77,7 @@ class CallService:
         self._agent = agent
         self._draining = draining
         self._random = random.SystemRandom()
+        self.web_calls: WebCalls | None = None
 
     async def create(
         self,
@@ -199,6 +201,9 @@ class CallService:
 
     async def hang_up(self, organization_id: str, call_id: str) -> CallRecord:
         """End a call in progress. Raises `ConflictError` when it is not, or no longer."""
+        web = self._web_call(organization_id, call_id)
+        if web is not None and web.status is CallStatus.IN_PROGRESS:
+            return await self._end_web_call(call_id)
         session = await self.in_progress(organization_id, call_id)
         session.hang_up()
         await session.wait_settled(SETTLE_TIMEOUT_S)
@@ -206,6 +211,9 @@ class CallService:
 
     async def cancel(self, organization_id: str, call_id: str) -> CallRecord:
         """Take a queued or ringing outbound call back; waits a moment for the far side to confirm."""
+        web = self._web_call(organization_id, call_id)
+        if web is not None and web.status is CallStatus.QUEUED:
+            return await self._end_web_call(call_id)
         session = await self._session(organization_id, call_id)
         if session.call.status is CallStatus.IN_PROGRESS or not isinstance(session, OutboundSession):
             raise ConflictError(
@@ -251,6 +259,15 @@ class CallService:
         raise ConflictError(
             f"the call is over: {record.status}", code="call_already_terminal", status=str(record.status)
         )
+
+    def _web_call(self, organization_id: str, call_id: str) -> CallRecord | None:
+        """A test call that is not over, of this organisation."""
+        record = self.web_calls.record(call_id) if self.web_calls is not None else None
+        return record if record is not None and record.organization_id == organization_id else None
+
+    async def _end_web_call(self, call_id: str) -> CallRecord:
+        assert self.web_calls is not None
+        return await self.web_calls.hang_up(call_id)
 
     async def _stored(self, organization_id: str, call_id: str) -> CallRecord:
         if self._writer.waiting:

@@ -191,6 +191,10 @@ class EngineSection(Section):
     recover_attempts: int = Field(default=2, ge=0, le=10)
     recover_timeout: Duration = 8.0
     sync_attempts: int = Field(default=5, ge=1, le=100)
+    poll_interval: Duration = 5.0  # between looks at calls that browsers joined
+    webhook_url: str | None = None  # where the engine reaches our `/webhooks/ultravox`
+    webhook_secret: str | None = Field(default=None, repr=False)
+    webhook_secret_file: Path | None = None
 
     @field_validator("base_url")
     @classmethod
@@ -443,6 +447,12 @@ class Config(Section):
     def _engine_key_once(self) -> Config:
         if self.engine.api_key is not None and self.engine.api_key_file is not None:
             raise ValueError("engine.api_key and engine.api_key_file: give one of the two")
+        if self.engine.webhook_secret is not None and self.engine.webhook_secret_file is not None:
+            raise ValueError("engine.webhook_secret and engine.webhook_secret_file: give one of the two")
+        if self.engine.webhook_url is not None and not (
+            self.engine.webhook_secret or self.engine.webhook_secret_file
+        ):
+            raise ValueError("engine.webhook_url needs engine.webhook_secret")
         if self.store.url is not None and self.store.url_file is not None:
             raise ValueError("store.url and store.url_file: give one of the two")
         return self

@@ -140,6 +140,9 @@ def _with_secrets(config: Config) -> Config:
     if engine.api_key_file is not None:
         key = _read_secret("engine.api_key_file", engine.api_key_file)
         engine = engine.model_copy(update={"api_key": key})
+    if engine.webhook_secret_file is not None:
+        secret = _read_secret("engine.webhook_secret_file", engine.webhook_secret_file)
+        engine = engine.model_copy(update={"webhook_secret": secret})
     if store.url_file is not None:
         store = store.model_copy(update={"url": _read_secret("store.url_file", store.url_file)})
     for name in ("link_secret", "s3_secret_access_key"):

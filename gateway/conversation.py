@@ -16,18 +16,20 @@ from typing import Any
 import msgspec
 import structlog
 
+from gateway.agent_transfer import agent_transfer
 from gateway.call import Call
 from gateway.call_actions import CallActions
 from gateway.conversation_care import ConversationCare, ConversationOptions
 from gateway.conversation_services import ConversationListener, ConversationServices
 from gateway.digit_input import DigitInput
+from gateway.engine_callback import engine_callback
 from gateway.failure_reasons import EndReason, FailureReason, end_of_engine_reason
 from gateway.negotiated_media import encryption_of, negotiate_leg
 from gateway.tool_use import ToolUse
 from gateway.transcript import SPEAKERS, USER
 from media import messages as m
 from media.plane import MediaCapacityError, UnknownLegError
-from media.ultravox.call_request import EngineCallRequest
+from media.ultravox.call_request import EngineCallRequest, render_template
 from media.ultravox.errors import EngineApiError
 from media.ultravox.rest import EngineCall
 from sip.audio_parameters import AudioParameters
@@ -56,7 +58,8 @@ class Conversation:
         dtmf: DtmfMode = DtmfMode.AUTO,
     ) -> None:
         self._call = call
-        self._request = request
+        callback = engine_callback(services.engine_config)
+        self._request = msgspec.structs.replace(request, callback=callback)
         self._listener = listener
         self._services = services
         self._recording = recording
@@ -87,6 +90,9 @@ class Conversation:
             services.client_tools,
             services.metrics.observe_tool,
             self._care.leave_voicemail,
+            agent_transfer(
+                listener.transfer, render_template(request.agent.system_prompt, request.variables)
+            ),
         )
         self._why: EndReason | None = None  # why the engine ends the call, when we know better than it
         self._goodbye: asyncio.TimerHandle | None = None

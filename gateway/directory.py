@@ -8,23 +8,22 @@ for it goes away.
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
 from gateway.accounts import REVISION
-from gateway.agent_directory import AgentDirectory
 from gateway.errors import ConflictError, InvalidRequestError, NotFoundError
 from gateway.new_number import NewNumber
-from gateway.new_trunk import NewTrunk, checked_trunk
 from gateway.routed_records import routed_agent, routed_number, routed_trunk
+from gateway.trunk_directory import TrunkDirectory
 from routing.numbers import country_of, is_e164
 from routing.table import RoutingTable
 from store.database import Store
 from store.identifiers import uuid7
 from store.numbers import NumberFilter
-from store.records import Page, PhoneNumber, Trunk
+from store.records import Page, PhoneNumber
 
 
 class AssignmentType(StrEnum):
@@ -34,7 +33,7 @@ class AssignmentType(StrEnum):
     OUTBOUND = "outbound"
 
 
-class Directory(AgentDirectory):
+class Directory(TrunkDirectory):
     """Reads and changes what routing depends on. `load` once before use.
 
     `strict_one_agent`: the two slots of a number may not hold two different agents.
@@ -44,7 +43,6 @@ class Directory(AgentDirectory):
         super().__init__(store)
         self._strict_one_agent = strict_one_agent
         self._numbers: dict[str, PhoneNumber] = {}
-        self._trunks: dict[str, Trunk] = {}
         self._table = RoutingTable.build()
 
     @property
@@ -270,58 +268,6 @@ class Directory(AgentDirectory):
         routed = self._table.number(phone_number)
         return None if routed is None else self._numbers.get(routed.id)
 
-    # --- trunks
-
-    async def create_trunk(
-        self, organization_id: str, new: NewTrunk, *, trunk_id: str | None = None
-    ) -> Trunk:
-        """Raises `InvalidRequestError` that names the field, `ConflictError` when the id is taken."""
-        new = checked_trunk(new)
-        now = _now()
-        trunk = Trunk(
-            id=trunk_id or uuid7(),
-            organization_id=organization_id,
-            created_at=now,
-            updated_at=now,
-            **{item.name: getattr(new, item.name) for item in fields(new)},
-        )
-
-        async def change() -> Trunk:
-            await self._store.trunks.create(trunk)
-            self._trunks[trunk.id] = trunk
-            return trunk
-
-        return await self._apply(change, "trunk_exists")
-
-    def trunk(self, trunk_id: str) -> Trunk | None:
-        """From memory, whosoever it is: for calls that routing has placed."""
-        return self._trunks.get(trunk_id)
-
-    def trunks(self) -> tuple[Trunk, ...]:
-        """Every organisation's trunks, from memory."""
-        return tuple(self._trunks.values())
-
-    async def get_trunk(self, organization_id: str, trunk_id: str) -> Trunk:
-        """Raises `NotFoundError`."""
-        trunk = self._trunks.get(trunk_id)
-        if trunk is None or trunk.organization_id != organization_id:
-            raise NotFoundError(f"There is no trunk {trunk_id}.", trunk_id=trunk_id)
-        return trunk
-
-    def find_trunk_like(self, organization_id: str, new: NewTrunk) -> Trunk | None:
-        """The organisation's trunk that already has these two sides."""
-        for trunk in self._trunks.values():
-            if trunk.organization_id == organization_id and (trunk.inbound, trunk.outbound) == (
-                new.inbound,
-                new.outbound,
-            ):
-                return trunk
-        return None
-
-    async def list_trunks(self, organization_id: str, *, limit: int = 50, offset: int = 0) -> Page[Trunk]:
-        """Newest first."""
-        return await self._store.trunks.list(organization_id, limit, offset)
-
     # --- how a change happens
 
     def _committed(self) -> None:
@@ -342,11 +288,6 @@ class Directory(AgentDirectory):
         if number is None or number.organization_id != organization_id:
             raise NotFoundError(f"There is no phone number with id {number_id}.", number_id=number_id)
         return number
-
-    def _own_trunk(self, organization_id: str, trunk_id: str) -> None:
-        trunk = self._trunks.get(trunk_id)
-        if trunk is None or trunk.organization_id != organization_id:
-            raise InvalidRequestError(f"There is no trunk {trunk_id}.", field="trunk_id")
 
 
 def _without(agent_id: str, slot: str | None) -> str | None:

@@ -25,6 +25,7 @@ from gateway.media_address import MediaAddress
 from gateway.negotiated_media import DEFAULT_CODECS, local_audio
 from gateway.new_call import CallSettings
 from gateway.precall import PrecallClient, PrecallError
+from gateway.rejections import Rejection, Rejections, short
 from gateway.session import Session, SessionServices, new_session_id
 from media.messages import LegCreated
 from media.plane import MediaCapacityError
@@ -35,6 +36,7 @@ from routing.decisions import Refusal
 from routing.explain import explain_text
 from routing.inbound import InboundQuery, InboundRoute, decide_inbound
 from routing.table import RoutingTable
+from sip.addresses import authority
 from sip.audio_codecs import best_sample_rate
 from sip.audio_parameters import AudioParameters
 from sip.errors import NotAcceptableError, SdpError, SipError
@@ -75,6 +77,19 @@ class InboundServices:
     retry_after_s: float
     number: Callable[[str], PhoneNumber | None]
     precall: PrecallClient
+    rejections: Rejections
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """Why an INVITE did not become a call; `explanation` is for the log."""
+
+    kind: str
+    message: str
+    status: int
+    looked_up: str | None = None
+    fix: str | None = None
+    explanation: str | None = None
 
 
 class InboundCalls:
@@ -87,49 +102,93 @@ class InboundCalls:
         """Called by the user agent for every INVITE outside a dialog."""
         services = self._services
         if services.draining():
-            self._refuse_busy(invite, "draining", "the gateway is shutting down")
+            self._refuse_busy(
+                invite, "draining", "the gateway is shutting down", "Send the call to another gateway."
+            )
             return
         try:
             query = _query(invite)
         except SipError as error:
-            self._refused("malformed", invite, str(error))
+            fix = "Have the far side send a correct Request-URI, From and To."
+            self._refused(_Refused("malformed", str(error), 400, fix=fix), invite)
             invite.reject(400, str(error))
             return
         decision = decide_inbound(services.table(), query)
         if isinstance(decision, Refusal):
             # Nothing but the status goes to the peer: more would tell a scanner which numbers exist.
-            self._refused(decision.code, invite, decision.message, explain_text(decision))
+            self._refused(
+                _Refused(
+                    decision.code,
+                    decision.message,
+                    decision.sip_status,
+                    decision.looked_up,
+                    decision.fix,
+                    explain_text(decision),
+                ),
+                invite,
+            )
             invite.reject(decision.sip_status, decision.sip_reason)
             return
         agent = services.agent(decision.agent.id)
         if agent is None:
-            self._refused("agent_not_active", invite, "the agent was deleted a moment ago")
+            fix = "Assign the number to another agent."
+            self._refused(
+                _Refused("agent_not_active", "the agent was deleted a moment ago", 480, fix=fix), invite
+            )
             invite.reject(480)
             return
         if services.session.live.full(CallDirection.INBOUND):
-            self._refuse_busy(invite, "capacity", "all places for inbound calls are taken")
+            self._refuse_busy(
+                invite, "capacity", "all places for inbound calls are taken", "Raise calls.max_inbound."
+            )
             return
         trunk = None if decision.trunk is None else services.trunk(decision.trunk.id)
         if not invite.take_policy(call_policy(trunk)):
-            self._refused("signalling", invite, "the INVITE does not fit the trunk's signalling policy")
+            self._refused(_not_fitting(invite, trunk), invite)
             return
         invite.credentials = trunk_credentials(trunk)
         InboundSession(invite, decision, agent, services).start()
 
-    def _refuse_busy(self, invite: IncomingCall, kind: str, message: str) -> None:
-        self._refused(kind, invite, message)
+    def refused_by_stack(self, request: Request, source: tuple[str, int], status: int, reason: str) -> None:
+        """Called by the user agent for an INVITE that it refused by itself."""
+        refused = _Refused("sip", f"The INVITE breaks a rule of SIP: {reason}.", status)
+        self._note(refused, request, source, request.get("Call-ID") or "")
+
+    def _refuse_busy(self, invite: IncomingCall, kind: str, message: str, fix: str) -> None:
+        self._refused(_Refused(kind, message, 503, fix=fix), invite)
         retry_after = str(max(1, round(self._services.retry_after_s)))
         invite.reject(503, headers=(("Retry-After", retry_after), ("Reason", _reason(503, message))))
 
-    def _refused(self, kind: str, invite: IncomingCall, message: str, explanation: str | None = None) -> None:
-        self._services.session.metrics.rejections_total.labels(kind).inc()
+    def _refused(self, refused: _Refused, invite: IncomingCall) -> None:
+        self._note(refused, invite.request, (invite.source_host, invite.source_port), invite.call_id)
+
+    def _note(self, refused: _Refused, request: Request, source: tuple[str, int], sip_call_id: str) -> None:
+        """Tell metrics, log and the list of recent refusals."""
+        self._services.session.metrics.rejections_total.labels(refused.kind).inc()
+        address = authority(*source)
         log.warning(
             "invite_refused",
-            kind=kind,
-            reason=message,
-            source=f"{invite.source_host}:{invite.source_port}",
-            sip_call_id=invite.call_id,
-            explanation=explanation,
+            kind=refused.kind,
+            reason=refused.message,
+            source=address,
+            sip_call_id=sip_call_id,
+            explanation=refused.explanation,
+        )
+        self._services.rejections.add(
+            Rejection(
+                at=datetime.now(UTC),
+                rule=refused.kind,
+                sip_status=refused.status,
+                message=refused.message,
+                looked_up=short(refused.looked_up),
+                fix=refused.fix,
+                source=address,
+                called=short(_user_of(lambda: request.request_uri.user_decoded)),
+                caller=short(_user_of(lambda: request.from_.uri.user_decoded)),
+                sip_call_id=short(sip_call_id),
+                user_agent=short(request.get("User-Agent")),
+            ),
+            source[0],
         )
 
 
@@ -365,6 +424,31 @@ def _query(invite: IncomingCall) -> InboundQuery:
         to_user=request.request_uri.user_decoded or "",
         from_user=request.from_.uri.user_decoded,
         asserted_user=_asserted_user(request),
+    )
+
+
+def _user_of(read: Callable[[], str | None]) -> str | None:
+    """A user part, or None where the header that holds it cannot be read."""
+    try:
+        return read()
+    except SipError:
+        return None
+
+
+def _not_fitting(invite: IncomingCall, trunk: Trunk | None) -> _Refused:
+    """An INVITE that the trunk's signalling policy has refused."""
+    request = invite.request
+    offered = ", ".join(
+        f"{name}: {value}"
+        for name in ("Require", "Supported", "Session-Expires")
+        if (value := request.get(name)) is not None
+    )
+    return _Refused(
+        "signalling",
+        "The INVITE does not fit the trunk's signalling policy.",
+        invite.final_status or 0,
+        f"{offered or 'no extensions'} against the signalling of trunk {trunk.name if trunk else 'none'!r}",
+        "Change session_timer, min_session_expires or reliable_provisionals of the trunk, or the far side.",
     )
 
 

@@ -59,6 +59,7 @@ class SessionServices:
     default_max_duration_s: float
     default_ring_timeout_s: float
     transfer_timeout_s: float = 60.0
+    hold_music: Path | None = None
     trunk: Callable[[str], Trunk | None] = lambda trunk_id: None
     events: EventBus = field(default_factory=EventBus)
     leases: Leases = field(default_factory=Leases)
@@ -86,7 +87,6 @@ class Session:
         self._occupied = False
         self._settled = asyncio.Event()
         self._transfer = CallTransfer(call, self)
-        self._waiting_music: Path | None = None
         self._held_before = False
         services.live.add(self)
         call.tell(services.events)
@@ -151,7 +151,7 @@ class Session:
 
     # --- transfer ---------------------------------------------------------------------------------
 
-    def transfer(self, target: str, music: Path | None = None) -> None:
+    def transfer(self, target: str) -> None:
         """Have the far party call `target` (a number or a SIP URI) in our place. What
         becomes of it is on the timeline. Raises `InvalidRequestError` and `ConflictError`.
         """
@@ -160,13 +160,12 @@ class Session:
         trunk = None if trunk_id is None else self._services.trunk(trunk_id)
         peer = self._sip.peer
         uri = transfer_uri(target, trunk, authority(peer.host, peer.port))
-        self._waiting_music = music
         self._transfer.start(self._sip, uri, self._services.transfer_timeout_s)
 
     def part(self) -> None:
         self._held_before = self.actions.held
         if not self._held_before:
-            self.actions.hold(True, self._waiting_music)
+            self.actions.hold(True, self._services.hold_music)
 
     def rejoin(self) -> None:
         if not self._held_before:

@@ -32,6 +32,8 @@ SCENARIO_MODELS = ("local-assistant", "local-receptionist", "local-echo", "local
 SAMPLE_RATES = (8000, 16000, 24000, 48000)
 MEDIUM_KEYS = ("webRtc", "twilio", "serverWebSocket", "telnyx", "plivo", "exotel", "sip")
 
+WEB_RATE = 48_000
+WEB_BUFFER_MS = 60
 _MINIMUM_IDLE_S = 10.0
 _EXTERNAL_VOICES = ("elevenLabs", "cartesia", "lmnt", "google", "inworld", "respeecher", "generic")
 
@@ -119,8 +121,14 @@ def _socket(medium: Mapping[str, Any] | None) -> SocketSettings:
     ((key, value),) = given.items()
     if key not in MEDIUM_KEYS:
         raise InvalidRequest(f"medium: unknown medium {key!r}")
+    if key == "webRtc":
+        # Joined by a WebSocket like the others: there is no room with WebRTC behind it.
+        messages = value.get("dataMessages") if isinstance(value, dict) else None
+        return SocketSettings(
+            WEB_RATE, WEB_RATE, WEB_BUFFER_MS, None, data_messages=enabled_data_messages(messages or {})
+        )
     if key != "serverWebSocket":
-        raise InvalidRequest(f"medium: this local engine serves serverWebSocket only, not {key}")
+        raise InvalidRequest(f"medium: this local engine serves serverWebSocket and webRtc only, not {key}")
     if not isinstance(value, dict) or value.get("inputSampleRate") is None:
         raise InvalidRequest("medium.serverWebSocket.inputSampleRate: required")
     socket = convert(value, ServerWebSocket)

@@ -95,6 +95,7 @@ class RoutingTable:
         "_prefixes",
         "_trunks",
         "_trunks_of",
+        "sole_organization",
     )
 
     def __init__(
@@ -124,6 +125,13 @@ class RoutingTable:
             owned[trunk.organization_id].append(trunk)
         self._trunks_of = {organization_id: tuple(held) for organization_id, held in owned.items()}
         self._index_networks()
+        known = {
+            held.organization_id
+            for all_held in (self._trunks, self._agents, self._numbers)
+            for held in all_held.values()
+        }
+        self.sole_organization: str | None = known.pop() if len(known) == 1 else None
+        """Whose everything is, when it is all one organisation's."""
 
     @classmethod
     def build(

@@ -72,7 +72,11 @@ class Endpoint:
         on_invite: Callable[[IncomingCall], None],
         on_options: Callable[[], OptionsReply],
         product: str = "Trunkline",
+        on_refused: Callable[[Request, tuple[str, int], int, str], None] | None = None,
     ) -> None:
+        """`on_refused` hears of each INVITE that was refused here, before it became a call: the request, its
+        source, and the status and reason phrase.
+        """
         self.timers = TimerQueue()
         self.timing = timing
         self.clock = clock
@@ -81,6 +85,7 @@ class Endpoint:
         self._flow_factory = flow_factory
         self._on_invite = on_invite
         self._on_options = on_options
+        self._on_refused = on_refused
         self._dialogs: dict[DialogId, tuple[Dialog, Call]] = {}
         self._calls: set[Call] = set()
         self._source = ("", 0)
@@ -233,6 +238,7 @@ class Endpoint:
         refused = refusal(request, tag or new_tag())
         if refused is not None:
             transaction.respond(refused, now)
+            self._tell_refused(request, refused.status, refused.reason)
         elif isinstance(transaction, InviteServerTransaction):
             self._receive_call(request, transaction, now)
         elif request.method == "OPTIONS":
@@ -281,4 +287,15 @@ class Endpoint:
         self, request: Request, transaction: ServerTransaction, status: int, reason: str | None, now: float
     ) -> None:
         if not transaction.answered:
-            transaction.respond(response_to(request, status, reason, to_tag=new_tag()), now)
+            response = response_to(request, status, reason, to_tag=new_tag())
+            transaction.respond(response, now)
+            self._tell_refused(request, status, response.reason)
+
+    def _tell_refused(self, request: Request, status: int, reason: str) -> None:
+        if self._on_refused is None or request.method != "INVITE":
+            return
+        try:
+            self._on_refused(request, self._source, status, reason)
+        except Exception:
+            self.faults += 1
+            log.exception("sip.listener_failed", call_id=request.get("Call-ID"))

@@ -133,6 +133,11 @@ class IncomingCall(Call):
             self._end("local", None, now)
             self._send_bye(now)
 
+    @property
+    def final_status(self) -> int | None:
+        """What the INVITE was answered with, if it was."""
+        return self._server.final_status
+
     # For the endpoint
 
     @property

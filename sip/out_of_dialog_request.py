@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sip.call_context import CallContext, contact_value, via_value
 from sip.call_listener import Credentials
@@ -34,10 +34,18 @@ class OutOfDialogTarget:
     """User part of a Contact, for a request that needs one (REGISTER)."""
 
 
+@dataclass(slots=True)
+class RequestSeries:
+    """What requests to one registrar have in common (RFC 3261 section 10.2): Call-ID, and CSeq going on."""
+
+    call_id: str = field(default_factory=new_call_id)
+    cseq: int = 0
+
+
 class OutOfDialogRequest:
     """One request and, when it is challenged, its repetition with credentials; `on_final` is called once.
 
-    `call_id` and `cseq` go on from an earlier request where one belongs to the same series (section 10.2.4).
+    It goes on where an earlier request of the same `series` ended.
     """
 
     __slots__ = (
@@ -47,10 +55,9 @@ class OutOfDialogRequest:
         "_from_tag",
         "_method",
         "_on_final",
+        "_series",
         "_target",
         "_transaction",
-        "call_id",
-        "cseq",
     )
 
     def __init__(
@@ -59,9 +66,7 @@ class OutOfDialogRequest:
         method: str,
         target: OutOfDialogTarget,
         on_final: FinalHandler,
-        *,
-        call_id: str | None = None,
-        cseq: int = 0,
+        series: RequestSeries | None = None,
     ) -> None:
         """Raises ParseError when a URI of `target` is malformed."""
         for uri in (target.request_uri, target.from_uri, target.to_uri):
@@ -74,8 +79,7 @@ class OutOfDialogRequest:
         self._from_tag = new_tag()
         self._flow: Flow | None = None
         self._transaction: ClientTransaction | None = None
-        self.call_id = call_id or new_call_id()
-        self.cseq = cseq
+        self._series = series or RequestSeries()
 
     def send(self, flow: Flow, now: float) -> None:
         """Send the request on `flow`."""
@@ -110,7 +114,8 @@ class OutOfDialogRequest:
 
     def _transmit(self, flow: Flow, now: float) -> None:
         target = self._target
-        self.cseq += 1
+        series = self._series
+        series.cseq += 1
         branch = new_branch()
         contact = (
             () if target.contact_user is None else (("Contact", contact_value(flow, target.contact_user)),)
@@ -123,8 +128,8 @@ class OutOfDialogRequest:
                 ("Max-Forwards", MAX_FORWARDS),
                 ("From", f"<{target.from_uri}>;tag={self._from_tag}"),
                 ("To", f"<{target.to_uri}>"),
-                ("Call-ID", self.call_id),
-                ("CSeq", f"{self.cseq} {self._method}"),
+                ("Call-ID", series.call_id),
+                ("CSeq", f"{series.cseq} {self._method}"),
                 *contact,
                 *self._context.user_agent_headers,
                 *target.headers,

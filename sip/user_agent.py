@@ -22,8 +22,8 @@ from sip.call_listener import (
 from sip.endpoint import Endpoint, OptionsReply
 from sip.flow import Flow
 from sip.incoming_call import IncomingCall
-from sip.message import Response
-from sip.out_of_dialog_request import OutOfDialogRequest, OutOfDialogTarget
+from sip.message import Request, Response
+from sip.out_of_dialog_request import OutOfDialogRequest, OutOfDialogTarget, RequestSeries
 from sip.outgoing_call import OutgoingCall
 from sip.renegotiation import OfferedRequest
 from sip.timers import Timing
@@ -44,6 +44,7 @@ __all__ = [
     "OutboundTarget",
     "OutgoingCall",
     "Peer",
+    "RequestSeries",
     "TraceEvent",
     "UserAgent",
     "UserAgentConfig",
@@ -103,6 +104,7 @@ class UserAgent:
         on_invite: Callable[[IncomingCall], None],
         on_options: Callable[[], OptionsReply],
         observer: Callable[[TraceEvent], None] | None = None,
+        on_refused: Callable[[Request, tuple[str, int], int, str], None] | None = None,
     ) -> None:
         self.config = config
         self.addresses: tuple[Listen, ...] = ()
@@ -115,6 +117,7 @@ class UserAgent:
             on_invite=on_invite,
             on_options=on_options,
             product=config.product,
+            on_refused=on_refused,
         )
         self._transports = TransportLayer(
             self._endpoint,
@@ -164,7 +167,9 @@ class UserAgent:
         self._transports.resolve(target.host, target.port, target.transport, found, target.tls)
         return call
 
-    async def ask(self, method: str, target: OutOfDialogTarget) -> tuple[int, Response | None]:
+    async def ask(
+        self, method: str, target: OutOfDialogTarget, series: RequestSeries | None = None
+    ) -> tuple[int, Response | None]:
         """Send a request outside any dialog, such as OPTIONS, and wait for its final status and answer; the
         answer is None where the status was found out here: 408 nobody answered, 503 not sendable.
 
@@ -176,7 +181,7 @@ class UserAgent:
             if not done.done():
                 done.set_result((status, response))
 
-        request = OutOfDialogRequest(self._endpoint, method, target, answered)
+        request = OutOfDialogRequest(self._endpoint, method, target, answered, series)
 
         def found(flow: Flow | None) -> None:
             if flow is None:

@@ -109,9 +109,10 @@ class CallRepository:
                 due = [item.analysis for item in true if item.analysis is not None]
                 await put_due(self._database, connection, due)
 
-    async def record_billed(self, call_id: str, engine_billed_ms: int) -> bool:
-        """Keep what the engine charges for. False when there is no such call."""
-        statement = calls.update().where(calls.c.id == call_id).values(engine_billed_ms=engine_billed_ms)
+    async def record_billed(self, call_id: str, engine_call_id: str, engine_billed_ms: int) -> bool:
+        """Keep what the engine charges for. False when there is no such call with this engine's call."""
+        own = sa.and_(calls.c.id == call_id, calls.c.engine_call_id == engine_call_id)
+        statement = calls.update().where(own).values(engine_billed_ms=engine_billed_ms)
         async with self._database.transaction() as connection:
             return (await connection.execute(statement)).rowcount > 0
 

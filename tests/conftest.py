@@ -34,6 +34,7 @@ ALONE = (
     TESTS / "media" / "worker",
     END_TO_END / "test_audio_delay.py",
     END_TO_END / "test_impaired_audio.py",
+    END_TO_END / "test_large_campaign.py",
     END_TO_END / "test_many_calls.py",
     END_TO_END / "test_media_workers.py",
     END_TO_END / "test_sip_loss.py",

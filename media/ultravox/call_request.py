@@ -54,6 +54,16 @@ class CallRequestError(ValueError):
     """A request that the engine would refuse."""
 
 
+class EngineCallback(msgspec.Struct, frozen=True):
+    """An address that the engine tells of a call's join, end and bill; `secret` signs what it says."""
+
+    url: str
+    secret: str
+
+    def __repr__(self) -> str:
+        return f"EngineCallback(url={self.url!r})"
+
+
 class EngineCallRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One engine call: the agent, and what is particular to this call."""
 
@@ -64,6 +74,8 @@ class EngineCallRequest(msgspec.Struct, frozen=True, kw_only=True):
     join_timeout_ms: int = JOIN_TIMEOUT_MS
     media_idle_timeout_ms: int = MEDIA_IDLE_TIMEOUT_MS
     client_buffer_ms: int = CLIENT_BUFFER_MS
+    callback: EngineCallback | None = None  # who is told what becomes of the call
+    web_rtc: bool = False  # joined by a browser instead of by us; the rate and the buffer do not matter then
 
 
 def render_template(template: str, variables: Mapping[str, Any]) -> str:
@@ -97,7 +109,17 @@ def build_call_body(request: EngineCallRequest, *, resuming: bool = False) -> di
     if resuming:
         body["firstSpeakerSettings"] = {"user": {}}
     body["joinTimeout"] = format_duration(request.join_timeout_ms)
-    body["medium"] = {
+    body["medium"] = {"webRtc": {}} if request.web_rtc else _server_web_socket(request)
+    if request.callback is not None:
+        told = {"url": request.callback.url, "secrets": [request.callback.secret]}
+        body["callbacks"] = {"joined": told, "ended": told, "billed": told}
+    if request.metadata:
+        body["metadata"] = dict(request.metadata)
+    return body
+
+
+def _server_web_socket(request: EngineCallRequest) -> dict[str, Any]:
+    return {
         "serverWebSocket": {
             "inputSampleRate": request.sample_rate,
             "outputSampleRate": request.sample_rate,
@@ -106,9 +128,6 @@ def build_call_body(request: EngineCallRequest, *, resuming: bool = False) -> di
             "dataMessages": dict(_DATA_MESSAGES),
         }
     }
-    if request.metadata:
-        body["metadata"] = dict(request.metadata)
-    return body
 
 
 def build_agent_body(name: str, agent: AgentSettings) -> dict[str, Any]:

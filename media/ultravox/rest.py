@@ -168,12 +168,17 @@ class UltravoxClient:
         call = await self.ask("POST", f"/calls{query}", EngineCall, body, 201, deadline_s)
         if call.ended is not None:
             raise EngineProtocolError("the engine answered with a call that has already ended")
-        if not call.join_url.startswith(("wss://", "ws://")):
+        schemes = ("wss://", "ws://", "https://") if request.web_rtc else ("wss://", "ws://")
+        if not call.join_url.startswith(schemes):
             raise EngineProtocolError("the engine answered with a join URL that is no WebSocket URL")
         return call
 
     async def get_call(self, call_id: str) -> EngineCallStatus:
         return await self.ask("GET", f"/calls/{_segment(call_id)}", EngineCallStatus)
+
+    async def delete_call(self, call_id: str) -> None:
+        """Forget a call. The engine does so with one that is over, or that nobody has joined."""
+        await self.ask("DELETE", f"/calls/{_segment(call_id)}", None, success=204)
 
     async def list_messages(self, call_id: str) -> tuple[EngineTranscriptMessage, ...]:
         """The whole conversation, all stages and pages."""

@@ -24,7 +24,7 @@ batch_calls = sa.Table(
     sa.Column("status_reason", sa.Text),
     sa.Column("statistics", sa.Text),
     sa.Column("assembled", sa.Boolean, nullable=False),  # false: its contacts are being copied
-    sa.Column("dialer", sa.String(36)),  # the node that dials it, and until when without renewal
+    sa.Column("dialer", sa.String(64)),  # the node that dials it, and until when without renewal
     time_column("dialer_until", nullable=True),
     sa.Index(None, "organization_id", "created_at", "id"),
     sa.Index(None, "status"),

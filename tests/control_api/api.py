@@ -21,6 +21,7 @@ from gateway.cluster.node_client import NodeClient
 from gateway.config import Config, HttpSection
 from gateway.contacts.contact_book import ContactBook
 from gateway.directory import Directory
+from gateway.engine_webhooks import EngineWebhooks
 from gateway.health import Health
 from gateway.knowledge import KnowledgeService
 from gateway.live_calls import LiveCalls
@@ -29,8 +30,11 @@ from gateway.numbers.carriers import Carriers
 from gateway.numbers.service import NumberService
 from gateway.numbers.stock import LocalInventory
 from gateway.recordings.service import RecordingService
+from gateway.rejections import Rejections
 from gateway.trunk_probe import ProbeOutcome, ProbeResult
+from gateway.trunk_watch import TrunkStatus
 from gateway.voices import VoiceService
+from gateway.web_calls import WebCalls
 from gateway.webhooks.sender import WebhookSender
 from gateway.webhooks.service import WebhookService
 from media.ultravox.library import EngineVoice
@@ -40,9 +44,12 @@ from store.records import Agent, AgentStatus, TrunkOutbound
 from tests.control_api.in_memory_calls import InMemoryCalls
 from tests.control_api.in_memory_control import InMemoryControl, InMemoryStreams
 from tests.control_api.recordings import recordings_of
+from tests.gateway.doubles import ScriptedEngine
+from tests.gateway.web_call_scene import web_calls_of
 from tests.support.engine_library import InMemoryLibrary
 
 VOICE_ID = "a7f2ec82-f533-4f41-a8de-0e4351bd2ec5"
+ENGINE_SECRET = "engine-secret-of-the-tests"
 OTHER_VOICE_ID = "b7f2ec82-f533-4f41-a8de-0e4351bd2ec5"
 IMPORT_MAX_ROWS = 50
 CAMPAIGN_MAX_CONTACTS = 50
@@ -76,10 +83,15 @@ class Gateway:
     library: InMemoryLibrary = field(default_factory=lambda: InMemoryLibrary(*ENGINE_VOICES))
     voices: VoiceService = field(init=False)
     knowledge: KnowledgeService = field(init=False)
+    engine: ScriptedEngine = field(default_factory=ScriptedEngine)
+    web_calls: WebCalls = field(init=False)
+    engine_webhooks: EngineWebhooks = field(init=False)
     webhooks: WebhookService = field(init=False)
     call_owners: CallOwners = field(init=False)
     node_client: NodeClient = field(default_factory=NodeClient)
     numbers: NumberService = field(init=False)
+    rejections: Rejections = field(init=False)
+    trunk_statuses: dict[str, TrunkStatus] = field(default_factory=dict)
     contacts: ContactBook = field(init=False)
     campaigns: Campaigns = field(init=False)
 
@@ -91,6 +103,10 @@ class Gateway:
         self.recordings = recordings_of(self.store)
         self.voices = VoiceService(self.directory, self.store.agent_parts, self.library)
         self.knowledge = KnowledgeService(self.directory, self.library, self.store.engine_removals)
+        self.web_calls = web_calls_of(self.store, self.directory, self.engine)
+        self.engine_webhooks = EngineWebhooks(
+            ENGINE_SECRET, self.store.calls, self.web_calls, catch_up=self._nothing_to_write
+        )
         self.webhooks = webhooks_of(self.store)
         self.campaigns = Campaigns(
             self.store,
@@ -104,7 +120,17 @@ class Gateway:
             LocalInventory(self.store),
             self._probe,
         )
+        self.rejections = Rejections(lambda: self.directory.table)
         self.contacts = ContactBook(self.store, import_max_rows=IMPORT_MAX_ROWS)
+
+    @property
+    def trunk_watch(self) -> Gateway:
+        return self
+
+    def status(self, trunk_id: str) -> TrunkStatus:
+        return self.trunk_statuses.get(trunk_id, TrunkStatus())
+
+    async def _nothing_to_write(self) -> None: ...
 
     async def _probe(self, outbound: TrunkOutbound) -> ProbeResult:
         self.probed.append(outbound)

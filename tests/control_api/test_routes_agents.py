@@ -462,3 +462,32 @@ async def test_another_organisations_agent_cannot_be_changed(world: World) -> No
     assert (await world.other("PATCH", path, json={"name": "Mine"})).status_code == 404
     assert (await world.other("DELETE", path)).status_code == 404
     assert (await world.api.get(path)).json()["data"]["name"] == "Aria"
+
+
+async def test_a_test_call_is_started_with_a_link_to_join_it(world: World) -> None:
+    agent = await world.agent()
+    response = await world.api.post(f"agents/{agent.id}/test-call", key="once")
+    assert response.status_code == 201
+    started = response.json()["data"]
+    assert set(started) == {"call_id", "join_url", "agent_id", "created_at"}
+    assert (started["agent_id"], started["join_url"]) == (agent.id, "ws://127.0.0.1:1/engine-1")
+    call = await world.gateway.store.calls.get(world.organization_id, started["call_id"])
+    assert call is not None
+    again = await world.api.post(f"agents/{agent.id}/test-call", key="once")
+    assert again.json() == response.json()
+    assert len(world.gateway.engine.requests) == 1
+
+
+async def test_no_test_call_with_an_agent_that_is_not_active(world: World) -> None:
+    draft = (await world.api.post("agents", MINIMAL)).json()["data"]
+    response = await world.api.post(f"agents/{draft['id']}/test-call")
+    assert (response.status_code, error_of(response)["code"]) == (422, "agent_not_active")
+    agent = await world.agent()
+    assert (await world.other.post(f"agents/{agent.id}/test-call")).status_code == 404
+
+
+async def test_an_engine_that_does_not_make_the_call_is_a_502(world: World) -> None:
+    world.gateway.engine.answers = [EngineUnreachableError("no connection")]
+    agent = await world.agent()
+    response = await world.api.post(f"agents/{agent.id}/test-call")
+    assert (response.status_code, error_of(response)["code"]) == (502, "upstream_error")

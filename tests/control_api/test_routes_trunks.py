@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from gateway.trunk_probe import ProbeOutcome, ProbeResult
+from gateway.trunk_registration import RegistrationState, RegistrationStatus
+from gateway.trunk_watch import ProbeStatus, TrunkStatus
 from tests.control_api.api import NOWHERE, World, error_of
 
 pytestmark = pytest.mark.both_databases
@@ -65,6 +69,21 @@ async def test_a_trunk_with_both_sides(world: World) -> None:
     assert trunk["symmetric"] == "never"
     assert (await world.api.get(f"trunks/{trunk['id']}")).json()["data"] == trunk
     assert (await world.api.get("trunks")).json()["data"] == [trunk]
+
+
+async def test_how_registration_and_probe_stand_is_on_the_trunk(world: World) -> None:
+    made = (await world.api.post("trunks", BOTH)).json()["data"]
+    assert (made["registration"], made["probe"]) == (None, None)
+    at = datetime(2026, 5, 6, tzinfo=UTC)
+    world.gateway.trunk_statuses[made["id"]] = TrunkStatus(
+        RegistrationStatus(RegistrationState.FAILED, "403 Forbidden", 403, at, at),
+        ProbeStatus(ProbeResult(ProbeOutcome.NOT_REACHABLE, "Nobody answered."), at),
+    )
+    shown = (await world.api.get(f"trunks/{made['id']}")).json()["data"]
+    assert shown["registration"]["state"] == "failed"
+    assert (shown["registration"]["error"], shown["registration"]["sip_status"]) == ("403 Forbidden", 403)
+    assert (shown["probe"]["state"], shown["probe"]["text"]) == ("not-reachable", "Nobody answered.")
+    assert (await world.api.get("trunks")).json()["data"] == [shown]
 
 
 async def test_the_password_is_kept_and_never_shown(world: World) -> None:
@@ -160,3 +179,75 @@ async def test_another_organisations_trunk_is_not_found(world: World) -> None:
     assert (await world.other.get(f"trunks/{trunk['id']}")).status_code == 404
     assert (await world.other.get("trunks")).json()["data"] == []
     assert (await world.api.get(f"trunks/{NOWHERE}")).status_code == 404
+
+
+# --- changed, tested, removed
+
+
+async def made(world: World, **fields: Any) -> dict[str, Any]:
+    body = {
+        "name": "Carrier",
+        "inbound": {"allowed_addresses": ["203.0.113.0/24"]},
+        "outbound": {"address": "sip.example.com", "auth_username": "u", "auth_password": "secret"},
+    }
+    data: dict[str, Any] = (await world.api.post("trunks", body | fields)).json()["data"]
+    return data
+
+
+async def test_a_patch_changes_what_was_sent_and_nothing_else(world: World) -> None:
+    trunk = await made(world, codecs=["PCMA"])
+    path = f"trunks/{trunk['id']}"
+    changed = (await world.api("PATCH", path, json={"enabled": False})).json()["data"]
+    assert changed | {"enabled": True, "updated_at": ""} == trunk | {"updated_at": ""}
+    outbound = {"address": "sip2.example.com", "auth_username": "u"}
+    changed = (await world.api("PATCH", path, json={"outbound": outbound})).json()["data"]
+    assert changed["outbound"]["address"] == "sip2.example.com"
+    kept = await world.gateway.directory.get_trunk(world.organization_id, trunk["id"])
+    assert kept.outbound is not None
+    assert kept.outbound.auth_password == "secret"  # nobody can send back what is never shown
+    gone = (await world.api("PATCH", path, json={"outbound": None})).json()["data"]
+    assert gone["outbound"] is None
+    assert gone["inbound"] == trunk["inbound"]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"name": ""}, "name"),
+        ({"inbound": {"allowed_addresses": ["0.0.0.0/0"]}}, "inbound.allowed_addresses"),
+        ({"outbound": {"address": "a.example", "auth_username": "other"}}, "outbound.auth_password"),
+        ({"number_format": "national"}, "default_country"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+async def test_a_wrong_change_is_named_and_changes_nothing(
+    world: World, change: dict[str, Any], field: str
+) -> None:
+    trunk = await made(world)
+    path = f"trunks/{trunk['id']}"
+    response = await world.api("PATCH", path, json=change)
+    assert (response.status_code, error_of(response)["details"]["field"]) == (422, field)
+    assert (await world.api.get(path)).json()["data"] == trunk
+
+
+async def test_a_trunk_in_use_is_not_removed(world: World) -> None:
+    trunk = await made(world)
+    path = f"trunks/{trunk['id']}"
+    body = {"phone_number": "+14155550123", "trunk_id": trunk["id"]}
+    number = (await world.api.post("telephony/numbers/import", body)).json()["data"]
+    refused = await world.api.delete(path)
+    assert (refused.status_code, error_of(refused)["code"]) == (409, "trunk_in_use")
+    await world.api.delete(f"telephony/numbers/{number['id']}")
+    assert (await world.other.delete(path)).status_code == 404
+    assert (await world.api.delete(path)).status_code == 204
+    assert (await world.api.get(path)).status_code == 404
+
+
+async def test_a_trunk_is_tested(world: World) -> None:
+    trunk = await made(world)
+    tested = (await world.api.post(f"trunks/{trunk['id']}/test")).json()["data"]
+    assert (tested["outcome"], tested["sip_status"]) == ("reachable", 200)
+    assert world.gateway.probed[0].auth_password == "secret"
+    inbound_only = await made(world, outbound=None)
+    refused = await world.api.post(f"trunks/{inbound_only['id']}/test")
+    assert (refused.status_code, error_of(refused)["code"]) == (409, "trunk_without_outbound")

@@ -7,11 +7,13 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.api_client import ApiClient, Json
+from tests.e2e.baresip_phone import BaresipPhone
 from tests.e2e.engine_view import EngineView, engine_call_ids
 from tests.e2e.parties import Parties
 
@@ -127,6 +129,29 @@ def test_an_agent_looks_things_up_in_its_knowledge_base(
     assert "We open at nine." in result
 
 
+def test_an_agent_transfers_the_caller_to_somebody_its_instructions_name(
+    parties: Parties, api: ApiClient, engine: EngineView, tmp_path: Path, speech: Path
+) -> None:
+    desk = parties.callee("callee_answers", hold_ms=300)
+    steps = (
+        {"say": "One moment, I will connect you.", "uninterruptible": True},
+        {"tool": "transferCall", "arguments": {"kind": "cold", "to": f"sip:desk@{desk.sip.address}"}},
+        {"wait": "tool"},
+    )
+    number = parties.inbound_number(
+        engine.script(*steps), built_in_config={"transfer": {"cold": True, "warm": False}}
+    )
+    with BaresipPhone(tmp_path / "phone", speech) as phone:
+        phone.dial(f"sip:{number}@{parties.gateway.sip}")
+        phone.wait_for("CALL_ESTABLISHED")
+        assert desk.sip.wait_for("invited")["to"] == "desk"
+        desk.sip.wait_for("acknowledged")
+        call = api.wait_for_call(lambda call: call["from_number"] == number and call["status"] == "ended")
+        assert call["end_reason"] == "transferred"
+        phone.hang_up()
+        desk.sip.wait_for("bye")
+
+
 def test_the_transfer_tool_is_there_only_when_configured_and_is_honest(
     parties: Parties, api: ApiClient, engine: EngineView
 ) -> None:
@@ -139,7 +164,7 @@ def test_the_transfer_tool_is_there_only_when_configured_and_is_honest(
     kinds = next(each for each in tool["definition"]["dynamicParameters"] if each["name"] == "kind")
     assert kinds["schema"]["enum"] == ["cold"]
     (result,) = tool_results(told)
-    assert "cannot be transferred" in result
+    assert "Nobody to transfer to was named" in result
     assert offered["status"] == "ended"
 
 

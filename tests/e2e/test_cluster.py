@@ -16,9 +16,11 @@ import httpx
 import pytest
 
 from tests.e2e.api_client import ApiClient
+from tests.e2e.batch_callee import BatchCallee
 from tests.e2e.gateway_process import Gateway
 from tests.e2e.parties import VOICE, Parties, new_number
 from tests.e2e.sipp_runner import free_udp_port
+from tests.e2e.test_batch_calls import Campaigner
 from tests.support.postgres_server import PostgresServer
 from tests.support.redis_server import RedisServer
 
@@ -211,6 +213,32 @@ def test_without_redis_calls_go_on_each_node_grants_its_share_and_all_is_well_wh
     pair.one.api.post(f"/calls/{call['id']}/hangup")
     eventually(lambda: _held(pair.one) == 1)
     pair.other.parties.connected_caller(hold_ms=100).sip.finish()
+
+
+@pytest.mark.timeout(180)
+def test_a_campaign_goes_on_when_the_node_that_dials_it_dies_within_the_limits_of_all(pair: Pair) -> None:
+    with BatchCallee(lambda number: "answer", hold_s=0.4) as callee:
+        caller = Campaigner(pair.other.gateway, callee)
+        campaign = caller.campaign(60, max_concurrent_calls=20)
+        caller.act(campaign, "start")
+        caller.wait_for(campaign, lambda now: now["statistics"]["completed"] >= 10)
+        dialing, survivor = pair.one, pair.other
+        if dialing.gateway.metrics()["trunkline_calls_outbound_active"] == 0:
+            dialing, survivor = survivor, dialing
+        dialing.gateway.signal(signal.SIGKILL)
+        dialing.gateway.wait(5)
+        callee.forget_live()
+        caller.api = survivor.api
+        caller.completed(campaign, 120)
+        contacts = caller.contacts(campaign)
+        called = callee.seen.invites
+        assert max(called.values()) == 1, "somebody was called twice"
+        assert callee.seen.most_at_once <= 4, "the organisation may have 4 calls at once"
+        cut = [contact for contact in contacts if contact["state"] == "failed"]
+        assert {contact["outcome"] for contact in cut} <= {"gateway-error"}
+        assert len(cut) <= 4
+        assert len(contacts) == 60
+        assert all(contact["attempts"] == 1 for contact in contacts)
 
 
 def _ready(node: Node) -> httpx.Response:

@@ -13,7 +13,14 @@ from media.plane import EventListener, MediaCapacityError, MediaPlane, UnknownLe
 from media.ultravox.agent_settings import AgentSettings
 from media.ultravox.call_request import EngineCallRequest, build_call_body
 from media.ultravox.errors import EngineRefusedError
-from media.ultravox.rest import EngineAgent, EngineCall, EngineCallStatus, UltravoxClient
+from media.ultravox.protocol import ClientMessage
+from media.ultravox.rest import (
+    EngineAgent,
+    EngineCall,
+    EngineCallStatus,
+    EngineTranscriptMessage,
+    UltravoxClient,
+)
 
 C = TypeVar("C", bound=m.Command)
 
@@ -94,6 +101,10 @@ class ScriptedEngine(UltravoxClient):
         self.end_reason: str | None = "agent_hangup"
         self.fault: Exception | None = None  # of everything but create_call
         self.pings = 0
+        self.statuses: dict[str, EngineCallStatus] = {}
+        self.messages: tuple[EngineTranscriptMessage, ...] = ()
+        self.deleted_calls: list[str] = []
+        self.sent: list[tuple[str, ClientMessage]] = []
         self.names: list[str] = []
         self.agents: dict[str, AgentSettings] = {}
         self.may_answer = asyncio.Event()  # about agents; at once unless the test clears this
@@ -124,7 +135,24 @@ class ScriptedEngine(UltravoxClient):
     async def get_call(self, call_id: str) -> EngineCallStatus:
         if self.fault is not None:
             raise self.fault
+        if call_id in self.statuses:
+            return self.statuses[call_id]
         return EngineCallStatus(call_id=call_id, end_reason=self.end_reason)
+
+    async def list_messages(self, call_id: str) -> tuple[EngineTranscriptMessage, ...]:
+        if self.fault is not None:
+            raise self.fault
+        return self.messages
+
+    async def delete_call(self, call_id: str) -> None:
+        if self.fault is not None:
+            raise self.fault
+        self.deleted_calls.append(call_id)
+
+    async def send_data_message(self, call_id: str, message: ClientMessage) -> None:
+        if self.fault is not None:
+            raise self.fault
+        self.sent.append((call_id, message))
 
     async def create_agent(self, name: str, agent: AgentSettings) -> EngineAgent:
         self.names.append(name)

@@ -177,7 +177,7 @@ async def open_scene(
     )
     made = await directory.create_agent(
         organization.id,
-        NewAgent(name="Desk", voice_id="v", system_prompt="p", **agent),
+        NewAgent(**{"name": "Desk", "voice_id": "v", "system_prompt": "p"} | agent),
         status=AgentStatus.ACTIVE,
     )
     number = await directory.import_number(organization.id, NewNumber(phone_number=NUMBER, trunk_id=trunk.id))

@@ -44,6 +44,8 @@ class Heard:
     def on_conversation_over(self, reason: EndReason) -> None:
         self.over.append(reason)
 
+    def transfer(self, target: str, /) -> None: ...
+
     def on_conversation_lost(self, reason: FailureReason, detail: str) -> None:
         self.lost.append(reason)
 

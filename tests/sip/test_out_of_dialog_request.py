@@ -7,7 +7,7 @@ import pytest
 from sip.call_listener import Credentials
 from sip.errors import ParseError
 from sip.message import Request, Response
-from sip.out_of_dialog_request import OutOfDialogRequest, OutOfDialogTarget
+from sip.out_of_dialog_request import OutOfDialogRequest, OutOfDialogTarget, RequestSeries
 from tests.support.sip_endpoint_harness import PEER_HOST, PEER_PORT, Harness, peer_response
 
 CHALLENGE = (("WWW-Authenticate", 'Digest realm="r", nonce="n"'),)
@@ -31,7 +31,11 @@ class Bench:
         self.harness = Harness()
         self.outcomes: list[tuple[int, bool]] = []
         self.request = OutOfDialogRequest(
-            self.harness.endpoint, "OPTIONS", target(credentials), self._final, call_id="series", cseq=4
+            self.harness.endpoint,
+            "OPTIONS",
+            target(credentials),
+            self._final,
+            RequestSeries("series", 4),
         )
         self.request.send(self.harness.flow, self.harness.now)
 

@@ -31,6 +31,8 @@ class SipPeer:
         self.received_garbage: list[bytes] = []
         self.calls: dict[str, PeerCall] = {}
         self.answer_in_dialog = True  # 200 to BYE, OPTIONS, INFO, UPDATE and to a re-INVITE with our last SDP
+        # Answers requests outside any dialog but INVITE; without it OPTIONS gets 200 and all else 481.
+        self.answer_outside: Callable[[SipMessage], SipMessage] | None = None
         self._incoming: asyncio.Queue[PeerCall] = asyncio.Queue()
         self._udp: asyncio.DatagramTransport | None = None
         self._server: asyncio.Server | None = None
@@ -215,7 +217,10 @@ class SipPeer:
         elif message.method != "ACK":
             known = message.method == "OPTIONS"
             status, reason = (200, "OK") if known else (481, "Call/Transaction Does Not Exist")
-            self.send_response(response_to(message, status, reason, to_tag=new_tag()), message, source)
+            answer = response_to(message, status, reason, to_tag=new_tag())
+            if self.answer_outside is not None:
+                answer = self.answer_outside(message)
+            self.send_response(answer, message, source)
         self._changed.set()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

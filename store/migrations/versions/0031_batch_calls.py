@@ -29,7 +29,7 @@ def upgrade() -> None:
         sa.Column("status_reason", sa.Text(), nullable=True),
         sa.Column("statistics", sa.Text(), nullable=True),
         sa.Column("assembled", sa.Boolean(), nullable=False),
-        sa.Column("dialer", sa.String(length=36), nullable=True),
+        sa.Column("dialer", sa.String(length=64), nullable=True),
         sa.Column("dialer_until", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
             ["organization_id"], ["organizations.id"], name=op.f("fk_batch_calls_organization_id")

@@ -1,0 +1,73 @@
+"""The INVITEs refused lately, with the rule that refused, what was looked up, and what would put it right:
+the wire tells a caller no more than a status.
+
+Kept in memory, the newest of each organisation, so that a scanner pushes nobody else's refusals out. A
+refusal is an organisation's by the trunk that allows the source, or else by the number called; what is
+nobody's is kept only where there is one organisation alone, and else only counted and logged.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from routing.numbers import read_number
+from routing.table import RoutingTable
+from store.records import Page
+
+KEPT_FOR_EACH = 200
+LONGEST_TEXT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """One. `rule` is what refused, as in `trunkline_rejections_total`; `called` and `caller` are as they were
+    written on the wire.
+    """
+
+    at: datetime
+    rule: str
+    sip_status: int
+    message: str
+    looked_up: str | None
+    fix: str | None
+    source: str
+    called: str | None
+    caller: str | None
+    sip_call_id: str | None
+    user_agent: str | None
+
+
+class Rejections:
+    """The recent ones."""
+
+    def __init__(self, table: Callable[[], RoutingTable]) -> None:
+        self._table = table
+        self._kept: dict[str, deque[Rejection]] = {}
+
+    def add(self, rejection: Rejection, source_ip: str) -> None:
+        """Keep it for those whom it concerns."""
+        for owner in self._owners(source_ip, rejection.called):
+            self._kept.setdefault(owner, deque(maxlen=KEPT_FOR_EACH)).append(rejection)
+
+    def list(self, organization_id: str, limit: int, offset: int) -> Page[Rejection]:
+        """The organisation's, newest first."""
+        mine = tuple(reversed(self._kept.get(organization_id, ())))
+        return Page(mine[offset : offset + limit], len(mine), limit, offset)
+
+    def _owners(self, source_ip: str, called: str | None) -> set[str]:
+        table = self._table()
+        owners = {match.trunk.organization_id for match in table.match_source(source_ip)}
+        number = None if called is None else table.number(read_number(called).key)
+        if not owners and number is not None:
+            owners.add(number.organization_id)
+        if not owners and table.sole_organization is not None:
+            owners.add(table.sole_organization)
+        return owners
+
+
+def short(text: str | None) -> str | None:
+    """A text of a stranger's, cut to a length that may be kept."""
+    return None if text is None else text[:LONGEST_TEXT]

@@ -1,0 +1,193 @@
+"""Our REGISTER to one trunk (RFC 3261 section 10.2): refreshed at half of what is granted, tried again at
+growing intervals when it is refused, taken back when it is no longer wanted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+import structlog
+
+from gateway.call_policy import trunk_credentials
+from gateway.new_trunk_outbound import host_of, tls_towards
+from gateway.outbound import target_endpoint
+from sip.errors import ParseError, SipError
+from sip.grammar import parse_number
+from sip.message import Response
+from sip.user_agent import OutOfDialogTarget, RequestSeries, UserAgent
+from store.records import Trunk, TrunkOutbound, TrunkRegistration
+
+log = structlog.get_logger(__name__)
+
+FIRST_RETRY_S = 2.0
+LONGEST_RETRY_S = 300.0
+ANSWER_TIMEOUT_S = 35.0  # a little more than SIP's own
+FAREWELL_TIMEOUT_S = 1.0
+SHORTEST_GRANT_S = 10
+NOT_OURS_S = 1.0  # how often a node that does not own the registrations looks again
+
+
+class RegistrationState(StrEnum):
+    """`elsewhere`: another node of the cluster registers."""
+
+    WAITING = "waiting"
+    REGISTERED = "registered"
+    FAILED = "failed"
+    ELSEWHERE = "elsewhere"
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationStatus:
+    """`error` is what came of the newest attempt, if it failed; times are of the newest success."""
+
+    state: RegistrationState = RegistrationState.WAITING
+    error: str | None = None
+    sip_status: int | None = None
+    registered_at: datetime | None = None
+    expires_at: datetime | None = None
+
+
+class TrunkRegistrar:
+    """Keeps one trunk registered while `run` goes on."""
+
+    def __init__(self, trunk: Trunk, user_agent: UserAgent, leading: Callable[[], bool]) -> None:
+        """`trunk` has an outbound side with a registration."""
+        assert trunk.outbound is not None
+        assert trunk.outbound.registration is not None
+        self._trunk = trunk
+        self._outbound: TrunkOutbound = trunk.outbound
+        self._registration: TrunkRegistration = trunk.outbound.registration
+        self._user_agent = user_agent
+        self._leading = leading
+        self._series = RequestSeries()
+        self._asked = self._registration.expires
+        self._failures = 0
+        self.status = RegistrationStatus()
+
+    async def run(self) -> None:
+        """Until it is cancelled; then the registration is taken back."""
+        try:
+            while True:
+                if not self._leading():
+                    self._set(RegistrationStatus(RegistrationState.ELSEWHERE))
+                    await asyncio.sleep(NOT_OURS_S)
+                    continue
+                await asyncio.sleep(await self._attempt())
+        finally:
+            if self.status.state is RegistrationState.REGISTERED:
+                with suppress(TimeoutError, SipError):
+                    async with asyncio.timeout(FAREWELL_TIMEOUT_S):
+                        await self._ask(0)
+
+    async def _attempt(self) -> float:
+        """Seconds until the next one."""
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                status, response = await self._ask(self._asked)
+        except TimeoutError:
+            status, response = 408, None
+        except SipError as error:
+            return self._failed(None, f"cannot be asked: {error}")
+        if response is None:
+            reason = "nobody answered" if status == 408 else "cannot be reached"
+            return self._failed(None, f"{self._outbound.address} {reason}")
+        if status < 300:
+            return self._granted(response)
+        minimum = _number(response.get("Min-Expires"))
+        if status == 423 and minimum is not None and self._asked < minimum <= 86_400:
+            self._asked = minimum
+            return 0.0
+        return self._failed(status, f"{status} {response.reason}")
+
+    def _granted(self, response: Response) -> float:
+        seconds = max(granted_seconds(response, self._username, self._asked), SHORTEST_GRANT_S)
+        now = datetime.now(UTC)
+        self._failures = 0
+        self._set(
+            RegistrationStatus(
+                RegistrationState.REGISTERED,
+                sip_status=response.status,
+                registered_at=now,
+                expires_at=now + timedelta(seconds=seconds),
+            )
+        )
+        return seconds / 2
+
+    def _failed(self, status: int | None, error: str) -> float:
+        self._failures += 1
+        self._set(replace(self.status, state=RegistrationState.FAILED, error=error, sip_status=status))
+        return retry_after(self._failures)
+
+    def _set(self, status: RegistrationStatus) -> None:
+        before, self.status = self.status, status
+        if (before.state, before.error) != (status.state, status.error):
+            (log.warning if status.error else log.info)(
+                "trunk_registration", trunk_id=self._trunk.id, state=str(status.state), error=status.error
+            )
+
+    @property
+    def _username(self) -> str:
+        return self._registration.username or self._outbound.auth_username or ""
+
+    async def _ask(self, expires: int) -> tuple[int, Response | None]:
+        outbound = self._outbound
+        transport = str(outbound.transport)
+        host, port = target_endpoint(outbound.address, transport)
+        domain = self._registration.domain or host_of(outbound.address)
+        literal = f"[{domain}]" if ":" in domain else domain
+        address = f"sip:{self._username}@{literal}"
+        return await self._user_agent.ask(
+            "REGISTER",
+            OutOfDialogTarget(
+                request_uri=f"sip:{literal}",
+                host=host,
+                port=port,
+                transport=transport,
+                from_uri=address,
+                to_uri=address,
+                headers=(("Expires", str(expires)),),
+                credentials=trunk_credentials(self._trunk),
+                tls=tls_towards(outbound),
+                contact_user=self._username,
+            ),
+            self._series,
+        )
+
+
+def granted_seconds(response: Response, username: str, asked: int) -> int:
+    """How long the registration lasts (section 10.2.4): as our Contact in the answer says, else as the answer
+    does, else as we asked.
+    """
+    try:
+        for contact in response.contacts:
+            if contact.uri.user_decoded == username:
+                value = _number(contact.parameters.get("expires"))
+                if value is not None:
+                    return value
+    except ParseError:
+        pass  # a Contact of somebody else's that cannot be read
+    value = _number(response.get("Expires"))
+    return asked if value is None else value
+
+
+def retry_after(failures: int) -> float:
+    """Seconds to wait after so many failures in a row: doubling, with a fifth of it left to chance, so that
+    many trunks do not knock at once.
+    """
+    delay = min(LONGEST_RETRY_S, FIRST_RETRY_S * 2.0 ** min(failures - 1, 20))
+    return delay * random.uniform(0.8, 1.2)
+
+
+def _number(text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        return parse_number(text.strip(), "Expires")
+    except ParseError:
+        return None

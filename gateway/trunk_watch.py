@@ -1,0 +1,153 @@
+"""What the gateway does about its trunks without a call: it registers where that is wanted, and asks targets
+by OPTIONS whether they are there. What comes of it is on the trunk object.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+
+from gateway.background_task import BackgroundTask
+from gateway.trunk_probe import Probe, ProbeOutcome, ProbeResult
+from gateway.trunk_registration import RegistrationState, RegistrationStatus, TrunkRegistrar
+from sip.user_agent import UserAgent
+from store.records import Trunk, TrunkOutbound
+
+log = structlog.get_logger(__name__)
+
+LOOK_S = 1.0  # how soon a new or changed trunk is taken up
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeStatus:
+    """What the newest probe found."""
+
+    result: ProbeResult
+    asked_at: datetime
+
+    @property
+    def up(self) -> bool:
+        return self.result.outcome is ProbeOutcome.REACHABLE
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkStatus:
+    """Of one trunk; None: not wanted, or nothing known yet."""
+
+    registration: RegistrationStatus | None = None
+    probe: ProbeStatus | None = None
+
+
+class _Watched:
+    """One trunk as it stood when its tasks began."""
+
+    def __init__(
+        self, trunk: Trunk, outbound: TrunkOutbound, registrar: TrunkRegistrar | None, probe: Probe
+    ) -> None:
+        self.trunk = trunk
+        self.registrar = registrar
+        self.probed: ProbeStatus | None = None
+        self._outbound = outbound
+        self._probe = probe
+        self._tasks: list[asyncio.Task[None]] = []
+        if registrar is not None:
+            self._tasks.append(asyncio.create_task(self._guarded(registrar.run)))
+        if outbound.probe_interval:
+            self._tasks.append(asyncio.create_task(self._guarded(self._probe_again)))
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except Exception:
+            log.exception("trunk_watch_failed", trunk_id=self.trunk.id)
+
+    async def _probe_again(self) -> None:
+        while True:
+            result = await self._probe(self._outbound)
+            before, self.probed = self.probed, ProbeStatus(result, datetime.now(UTC))
+            if before is None or before.result.outcome is not result.outcome:
+                (log.info if self.probed.up else log.warning)(
+                    "trunk_probed", trunk_id=self.trunk.id, outcome=str(result.outcome), text=result.text
+                )
+            await asyncio.sleep(self._outbound.probe_interval)
+
+
+class TrunkWatch(BackgroundTask):
+    """All trunks. `leading` tells whether the registrations are this node's."""
+
+    def __init__(
+        self,
+        trunks: Callable[[], tuple[Trunk, ...]],
+        user_agent: UserAgent,
+        probe: Probe,
+        leading: Callable[[], bool],
+    ) -> None:
+        super().__init__("trunk-watch")
+        self._trunks = trunks
+        self._user_agent = user_agent
+        self._probe = probe
+        self._leading = leading
+        self._watched: dict[str, _Watched] = {}
+
+    def status(self, trunk_id: str) -> TrunkStatus:
+        """What is known of a trunk."""
+        watched = self._watched.get(trunk_id)
+        if watched is None:
+            return TrunkStatus()
+        registrar = watched.registrar
+        return TrunkStatus(None if registrar is None else registrar.status, watched.probed)
+
+    def count(self, state: RegistrationState) -> int:
+        """Trunks whose registration is in this state."""
+        return sum(
+            each.registrar is not None and each.registrar.status.state is state
+            for each in self._watched.values()
+        )
+
+    @property
+    def unreachable(self) -> int:
+        """Trunks that the newest probe did not find, or that refused our credentials."""
+        return sum(each.probed is not None and not each.probed.up for each in self._watched.values())
+
+    async def close(self) -> None:
+        """Take every registration back."""
+        await super().close()
+        watched, self._watched = list(self._watched.values()), {}
+        await asyncio.gather(*(each.stop() for each in watched))
+
+    async def _run(self) -> None:
+        while True:
+            await self._take_up()
+            await asyncio.sleep(LOOK_S)
+
+    async def _take_up(self) -> None:
+        """Begin with what is new, end what is gone, and both for what has changed."""
+        wanted = {trunk.id: trunk for trunk in self._trunks() if _is_watched(trunk)}
+        for trunk_id, watched in list(self._watched.items()):
+            if wanted.get(trunk_id) != watched.trunk:
+                del self._watched[trunk_id]
+                await watched.stop()
+        for trunk_id, trunk in wanted.items():
+            if trunk_id not in self._watched and trunk.outbound is not None:
+                registrar = None
+                if trunk.outbound.registration is not None:
+                    registrar = TrunkRegistrar(trunk, self._user_agent, self._leading)
+                self._watched[trunk_id] = _Watched(trunk, trunk.outbound, registrar, self._probe)
+
+
+def _is_watched(trunk: Trunk) -> bool:
+    outbound = trunk.outbound
+    return (
+        trunk.enabled
+        and outbound is not None
+        and (outbound.registration is not None or outbound.probe_interval > 0)
+    )
