@@ -289,6 +289,7 @@ class Gateway:
             store=store,
             save=self._journal.save,
             price=self._price,
+            outcome=self._journal.outcome,
             callback=engine_callback(config.engine),
             poll_interval_s=config.engine.poll_interval,
             max_duration_s=config.calls.max_duration,

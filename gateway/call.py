@@ -89,9 +89,10 @@ class Call:
         sink: ChangeSink,
         clock: Clock | None = None,
         price: Callable[[CallRecord], int | None] = lambda record: None,
+        outcome: Callable[[CallRecord], str | None] = outcome_by_facts,
     ) -> Call:
         """A call from the store, for what is still to be added to it."""
-        call = cls(record, sink, clock, price)
+        call = cls(record, sink, clock, price, outcome)
         call._born -= (call._clock.now() - record.created_at).total_seconds()
         call._timeline = list(timeline)
         call._steps = timeline[-1].sequence if timeline else 0
