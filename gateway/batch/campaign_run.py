@@ -56,6 +56,14 @@ class CampaignRun:
 
     async def step(self, campaign: Campaign) -> float:
         """Do what is to be done now; seconds until the next look."""
+        try:
+            return await self._step(campaign)
+        except Exception:
+            # Calls may be committed to that are never made: they are looked for as after a crash.
+            self._leased_until = None
+            raise
+
+    async def _step(self, campaign: Campaign) -> float:
         now = datetime.now(UTC)
         if not await self._hold_lease(now):
             return CAMPAIGN_PAUSE_S

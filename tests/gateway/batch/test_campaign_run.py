@@ -26,6 +26,7 @@ from gateway.new_agent import NewAgent
 from gateway.new_number import NewNumber
 from store import Store
 from store.batch_records import Campaign, CampaignContact, CampaignStatus, ContactState
+from store.errors import StoreUnavailableError
 from store.records import AgentStatus
 from tests.gateway.batch.far_side import FarSide
 
@@ -354,3 +355,23 @@ async def test_a_scheduled_campaign_becomes_active_when_its_time_comes(scene: Sc
     await dialer.step()
     assert (await scene.read(campaign)).status is CampaignStatus.ACTIVE
     assert len(far.ringing) == 1
+
+
+async def test_what_a_failing_database_left_undone_is_taken_up_again(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = await scene.started(2)
+    dialer, far = scene.node()
+    far.refuse_with = LimitExceededError("full", code="queue_full")
+    with monkeypatch.context() as broken:
+        broken.setattr(scene.store.attempts, "settle", _unavailable)
+        await dialer.step()
+    assert await scene.states(campaign) == ["dialing", "dialing"]  # committed to, and nobody is called
+    far.refuse_with = None
+    await dialer.step()
+    await dialer.step()
+    assert len(far.ringing) == 2
+
+
+async def _unavailable(*_arguments: object) -> None:
+    raise StoreUnavailableError("away")
