@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -19,7 +20,7 @@ from gateway.batch.status_change import CampaignJournal
 from gateway.config import BatchSection
 from gateway.contacts.new_contact import NewContact
 from gateway.directory import AssignmentType, Directory
-from gateway.errors import InvalidRequestError, LimitExceededError
+from gateway.errors import ConflictError, InvalidRequestError, LimitExceededError
 from gateway.live_calls import LiveCalls
 from gateway.metrics import GatewayMetrics
 from gateway.new_agent import NewAgent
@@ -375,3 +376,26 @@ async def test_what_a_failing_database_left_undone_is_taken_up_again(
 
 async def _unavailable(*_arguments: object) -> None:
     raise StoreUnavailableError("away")
+
+
+async def test_a_far_side_that_does_not_confirm_holds_up_the_taking_back_of_no_other_call(
+    scene: Scene,
+) -> None:
+    campaign = await scene.started(3)
+    dialer, far = scene.node()
+    await dialer.step()
+    asked: set[str] = set()
+    all_asked = asyncio.Event()
+
+    async def unconfirmed(_organization_id: str, call_id: str, /) -> Any:
+        asked.add(call_id)
+        if len(asked) == 3:
+            all_asked.set()
+        async with asyncio.timeout(1):
+            await all_asked.wait()
+        raise ConflictError("over")
+
+    far.cancel = unconfirmed  # type: ignore[method-assign]
+    await scene.campaigns.cancel(scene.organization_id, campaign.id)
+    await dialer.step()
+    assert len(asked) == 3
