@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -18,13 +19,14 @@ from gateway.batch.status_change import CampaignJournal
 from gateway.config import BatchSection
 from gateway.contacts.new_contact import NewContact
 from gateway.directory import AssignmentType, Directory
-from gateway.errors import InvalidRequestError, LimitExceededError
+from gateway.errors import ConflictError, InvalidRequestError, LimitExceededError
 from gateway.live_calls import LiveCalls
 from gateway.metrics import GatewayMetrics
 from gateway.new_agent import NewAgent
 from gateway.new_number import NewNumber
 from store import Store
 from store.batch_records import Campaign, CampaignContact, CampaignStatus, ContactState
+from store.errors import StoreUnavailableError
 from store.records import AgentStatus
 from tests.gateway.batch.far_side import FarSide
 
@@ -352,3 +354,46 @@ async def test_a_scheduled_campaign_becomes_active_when_its_time_comes(scene: Sc
     await dialer.step()
     assert (await scene.read(campaign)).status is CampaignStatus.ACTIVE
     assert len(far.ringing) == 1
+
+
+async def test_what_a_failing_database_left_undone_is_taken_up_again(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = await scene.started(2)
+    dialer, far = scene.node()
+    far.refuse_with = LimitExceededError("full", code="queue_full")
+    with monkeypatch.context() as broken:
+        broken.setattr(scene.store.attempts, "settle", _unavailable)
+        await dialer.step()
+    assert await scene.states(campaign) == ["dialing", "dialing"]  # committed to, and nobody is called
+    far.refuse_with = None
+    await dialer.step()
+    await dialer.step()
+    assert len(far.ringing) == 2
+
+
+async def _unavailable(*_arguments: object) -> None:
+    raise StoreUnavailableError("away")
+
+
+async def test_a_far_side_that_does_not_confirm_holds_up_the_taking_back_of_no_other_call(
+    scene: Scene,
+) -> None:
+    campaign = await scene.started(3)
+    dialer, far = scene.node()
+    await dialer.step()
+    asked: set[str] = set()
+    all_asked = asyncio.Event()
+
+    async def unconfirmed(_organization_id: str, call_id: str, /) -> Any:
+        asked.add(call_id)
+        if len(asked) == 3:
+            all_asked.set()
+        async with asyncio.timeout(1):
+            await all_asked.wait()
+        raise ConflictError("over")
+
+    far.cancel = unconfirmed  # type: ignore[method-assign]
+    await scene.campaigns.cancel(scene.organization_id, campaign.id)
+    await dialer.step()
+    assert len(asked) == 3
