@@ -302,6 +302,7 @@ class InboundSession(Session):
             self.call.step("precall-agent-refused", agent_id=agent_id, reason=f"it is {agent.status}")
         else:
             self._agent = agent
+            self._parts = self._services.parts(agent)
             self._max_duration_s = longest_call_s(
                 agent, CallSettings(), self._services.default_max_duration_s
             )
