@@ -153,3 +153,22 @@ async def test_an_endpoint_that_goes_meanwhile_does_not_take_the_change_with_it(
     await append(store, outbox_event(organization.id))
     assert await asyncio.gather(*deletions) == [True]
     assert [row.endpoint_id for row in await deliveries(store)] == [staying.id]
+
+
+async def test_events_go_with_the_last_endpoint_that_was_to_hear_of_them(
+    store: Store, organization: Organization
+) -> None:
+    first, second = endpoint(organization.id), endpoint(organization.id, events=("call.ended",))
+    crm = agent(organization.id, crm_webhook_url="https://crm.example/a")
+    await store.agents.create(crm)
+    for made in (first, second):
+        await store.webhook_endpoints.create(made)
+    both = outbox_event(organization.id, "call.ended")
+    await append(store, both, outbox_event(organization.id, "call.started"))
+    await append(store, outbox_event(organization.id, "crm.call", only_agent_id=crm.id))
+    assert await store.webhook_endpoints.delete(organization.id, first.id)
+    await store.agents.delete(organization.id, crm.id)
+    assert [row.event_id for row in await deliveries(store)] == [both.id]
+    assert await count(store, webhook_events) == 1
+    await store.webhook_endpoints.delete(organization.id, second.id)
+    assert await count(store, webhook_events) == 0

@@ -397,3 +397,28 @@ async def test_a_far_side_that_does_not_confirm_holds_up_the_taking_back_of_no_o
     await scene.campaigns.cancel(scene.organization_id, campaign.id)
     await dialer.step()
     assert len(asked) == 3
+
+
+async def test_a_call_made_while_a_campaign_is_cancelled_is_in_its_last_figures(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = await scene.started(1)
+    dialer, far = scene.node()
+    figures = CampaignJournal.figures
+    counted: list[str] = []
+
+    async def called_just_then(self: CampaignJournal, of: Campaign) -> Any:
+        found = await figures(self, of)
+        if not counted:
+            counted.append(of.id)
+            await dialer.step()
+        return found
+
+    monkeypatch.setattr(CampaignJournal, "figures", called_just_then)
+    await scene.campaigns.cancel(scene.organization_id, campaign.id)
+    await far.answer(far.ringing[0])
+    await far.end(*far.calls.values())
+    await dialer.step()
+    cancelled = await scene.read(campaign)
+    shown = (await scene.campaigns.statistics((cancelled,)))[campaign.id]
+    assert (shown["completed"], shown["cancelled"], shown["outcomes"]) == (1, 0, {"answered": 1})
