@@ -2,15 +2,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from store import Store
 from store.identifiers import uuid7
 from store.paging import newest_first
 from store.records import Organization
 from store.tables import organizations
-
-pytestmark = pytest.mark.both_databases
 
 
 async def test_pages_come_newest_first_with_the_size_of_the_whole(store: Store) -> None:
