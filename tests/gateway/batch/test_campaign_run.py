@@ -45,6 +45,7 @@ class Scene:
     campaigns: Campaigns
     free_places: int = 100
     config: BatchSection = field(default_factory=lambda: BatchSection(breaker_calls=0))
+    giving_way: set[str] = field(default_factory=set)  # nodes that drain while others go on
 
     def node(self, name: str = "node-1") -> tuple[Dialer, FarSide]:
         """A node with calls of its own."""
@@ -59,6 +60,7 @@ class Scene:
             free_places=lambda: self.free_places,
             metrics=GatewayMetrics(CollectorRegistry()),
             config=self.config,
+            giving_way=lambda: name in self.giving_way,
         )
         return Dialer(services), far
 
@@ -424,3 +426,17 @@ async def test_a_call_made_while_a_campaign_is_cancelled_is_in_its_last_figures(
     cancelled = await scene.read(campaign)
     shown = (await scene.campaigns.statistics((cancelled,)))[campaign.id]
     assert (shown["completed"], shown["cancelled"], shown["outcomes"]) == (1, 0, {"answered": 1})
+
+
+async def test_a_node_that_gives_way_leaves_its_campaigns_to_another(scene: Scene) -> None:
+    campaign = await scene.started(3, max_concurrent_calls=2)
+    leaving, far = scene.node("node-1")
+    await leaving.step()
+    scene.giving_way.add("node-1")
+    await far.end(far.ringing[0])
+    await leaving.step()
+    assert await scene.states(campaign) == ["dialing", "dialing", "pending"]
+    other, far_other = scene.node("node-2")
+    await other.step()
+    assert [call.phone_number for call in far_other.placed] == ["+14155550002"]
+    assert await scene.states(campaign) == ["completed", "dialing", "dialing"]
