@@ -88,7 +88,10 @@ class FreePlaces:
         self._queue = queue
         self._plane = plane
         self._draining = draining
-        self._outbound = math.floor(calls.max_outbound * batch.outbound_share)
+        # A gateway with one place has none to leave to others.
+        self._outbound = max(
+            min(1, calls.max_outbound), math.floor(calls.max_outbound * batch.outbound_share)
+        )
         self._inbound_reserve = math.ceil(calls.max_inbound * batch.inbound_reserve)
 
     def __call__(self) -> int:
