@@ -440,3 +440,16 @@ async def test_a_node_that_gives_way_leaves_its_campaigns_to_another(scene: Scen
     await other.step()
     assert [call.phone_number for call in far_other.placed] == ["+14155550002"]
     assert await scene.states(campaign) == ["completed", "dialing", "dialing"]
+
+
+async def test_an_agent_that_cannot_call_yet_costs_no_contact(scene: Scene) -> None:
+    new = NewAgent(name="b", voice_id="v", system_prompt="p")
+    agent = await scene.directory.create_agent(scene.organization_id, new, status=AgentStatus.CREATING)
+    number = await scene.directory.import_number(
+        scene.organization_id, NewNumber(phone_number="+18005550199")
+    )
+    await scene.directory.assign(scene.organization_id, number.id, agent.id, AssignmentType.OUTBOUND)
+    scene.agent_id = agent.id
+    with pytest.raises(InvalidRequestError) as refused:
+        await scene.started(2)
+    assert (refused.value.code, refused.value.details["field"]) == ("agent_not_active", "agent_id")
