@@ -77,12 +77,21 @@ def _check_url(value: str) -> str:
 
 
 def _check_schema(value: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(value.get("$schema", ""), str):
+        raise ValueError("must be a JSON Schema at ['$schema']: must be text")
+    check_json_schema(value, validator_for(value, default=Draft202012Validator))
+    return value
+
+
+def check_json_schema(value: dict[str, Any], draft: Any) -> None:
+    """A JSON Schema by the rules of `draft`, a validator class. Raises `ValueError`."""
     try:
-        validator_for(value, default=Draft202012Validator).check_schema(value)
+        draft.check_schema(value)
     except SchemaError as error:
         place = "".join(f"[{part!r}]" for part in error.absolute_path)
         raise ValueError(f"must be a JSON Schema{place and ' at ' + place}: {error.message[:200]}") from error
-    return value
+    except RecursionError as error:
+        raise ValueError("must be a JSON Schema that is not nested so deeply") from error
 
 
 def _check_not_blank(value: str) -> str:

@@ -10,7 +10,6 @@ import re
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from jsonschema.exceptions import SchemaError
 from jsonschema.validators import Draft202012Validator
 from pydantic import (
     AfterValidator,
@@ -23,7 +22,7 @@ from pydantic import (
 )
 
 from control_api.envelope import duration
-from control_api.schemas_agent_settings import Name, Url
+from control_api.schemas_agent_settings import Name, Url, check_json_schema
 from control_api.schemas_shared import (
     DURATION_SCHEMA,
     DurationText,
@@ -62,10 +61,7 @@ def _location(value: Any) -> Any:
 
 
 def _check_parameter_schema(value: dict[str, Any]) -> dict[str, Any]:
-    try:
-        Draft202012Validator.check_schema(value)
-    except SchemaError as error:
-        raise ValueError(f"must be a JSON Schema: {error.message[:200]}") from error
+    check_json_schema(value, Draft202012Validator)
     return value
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import replace
 
 from gateway.errors import InvalidRequestError
@@ -88,6 +89,13 @@ def _check_tls(tls: TrunkTls) -> None:
         missing = "private_key" if tls.private_key is None else "certificate"
         raise InvalidRequestError("certificate and private_key go together.", field=f"outbound.tls.{missing}")
     try:
-        tls_settings(tls).context()
+        context = tls_settings(tls).context()
     except TlsSettingsError as error:
         raise InvalidRequestError(str(error), field=f"outbound.tls.{error.field}") from error
+    if tls.server_name is not None:
+        try:
+            context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname=tls.server_name)
+        except ValueError as error:
+            raise InvalidRequestError(
+                f"{tls.server_name[:64]!r} is not a host name.", field="outbound.tls.server_name"
+            ) from error

@@ -2,7 +2,8 @@
 the wire tells a caller no more than a status.
 
 Kept in memory, the newest of each organisation, so that a scanner pushes nobody else's refusals out. A
-refusal is an organisation's by the trunk that allows the source, or else by the number called; what is
+refusal is an organisation's by the trunk that allows the source, or else by the number called; of several
+with the same carrier by the number alone, where it is one of theirs; what is
 nobody's is kept only where there is one organisation alone, and else only counted and logged.
 """
 
@@ -62,8 +63,9 @@ class Rejections:
         table = self._table()
         owners = {match.trunk.organization_id for match in table.match_source(source_ip)}
         number = None if called is None else table.number(read_number(called).key)
-        if not owners and number is not None:
-            owners.add(number.organization_id)
+        if number is not None and (not owners or number.organization_id in owners):
+            # Several may have the same carrier: who calls one of them is no business of the others.
+            owners = {number.organization_id}
         if not owners and table.sole_organization is not None:
             owners.add(table.sole_organization)
         return owners

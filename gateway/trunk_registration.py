@@ -11,6 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from time import monotonic
+from urllib.parse import quote
 
 import structlog
 
@@ -30,6 +32,9 @@ LONGEST_RETRY_S = 300.0
 ANSWER_TIMEOUT_S = 35.0  # a little more than SIP's own
 FAREWELL_TIMEOUT_S = 1.0
 SHORTEST_GRANT_S = 10
+_USER = (
+    "-_.!~*'()&=+$,?/"  # what a user part may hold as it is (RFC 3261 section 25.1), but for alphanumerics
+)
 NOT_OURS_S = 1.0  # how often a node that does not own the registrations looks again
 
 
@@ -68,6 +73,7 @@ class TrunkRegistrar:
         self._series = RequestSeries()
         self._asked = self._registration.expires
         self._failures = 0
+        self._held_until = 0.0  # monotonic; until then the registrar may have us
         self.status = RegistrationStatus()
 
     async def run(self) -> None:
@@ -75,18 +81,28 @@ class TrunkRegistrar:
         try:
             while True:
                 if not self._leading():
+                    await self._take_back()
                     self._set(RegistrationStatus(RegistrationState.ELSEWHERE))
                     await asyncio.sleep(NOT_OURS_S)
                     continue
                 await asyncio.sleep(await self._attempt())
         finally:
-            if self.status.state is RegistrationState.REGISTERED:
-                with suppress(TimeoutError, SipError):
-                    async with asyncio.timeout(FAREWELL_TIMEOUT_S):
-                        await self._ask(0)
+            await self._take_back()
+
+    async def _take_back(self) -> None:
+        """End what the registrar may still hold of us, or calls would come here for the rest of its time."""
+        if monotonic() >= self._held_until:
+            return
+        self._held_until = 0.0
+        with suppress(TimeoutError, SipError):
+            async with asyncio.timeout(FAREWELL_TIMEOUT_S):
+                await self._ask(0)
 
     async def _attempt(self) -> float:
         """Seconds until the next one."""
+        before = self._held_until
+        # Without an answer nobody knows whether it was taken.
+        self._held_until = max(before, monotonic() + self._asked)
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 status, response = await self._ask(self._asked)
@@ -99,6 +115,7 @@ class TrunkRegistrar:
             return self._failed(None, f"{self._outbound.address} {reason}")
         if status < 300:
             return self._granted(response)
+        self._held_until = before
         minimum = _number(response.get("Min-Expires"))
         if status == 423 and minimum is not None and self._asked < minimum <= 86_400:
             self._asked = minimum
@@ -109,6 +126,7 @@ class TrunkRegistrar:
         seconds = max(granted_seconds(response, self._username, self._asked), SHORTEST_GRANT_S)
         now = datetime.now(UTC)
         self._failures = 0
+        self._held_until = monotonic() + seconds
         self._set(
             RegistrationStatus(
                 RegistrationState.REGISTERED,
@@ -141,7 +159,8 @@ class TrunkRegistrar:
         host, port = target_endpoint(outbound.address, transport)
         domain = self._registration.domain or host_of(outbound.address)
         literal = f"[{domain}]" if ":" in domain else domain
-        address = f"sip:{self._username}@{literal}"
+        user = quote(self._username, safe=_USER)
+        address = f"sip:{user}@{literal}"
         return await self._user_agent.ask(
             "REGISTER",
             OutOfDialogTarget(
@@ -154,7 +173,7 @@ class TrunkRegistrar:
                 headers=(("Expires", str(expires)),),
                 credentials=trunk_credentials(self._trunk),
                 tls=tls_towards(outbound),
-                contact_user=self._username,
+                contact_user=user,
             ),
             self._series,
         )
@@ -162,16 +181,17 @@ class TrunkRegistrar:
 
 def granted_seconds(response: Response, username: str, asked: int) -> int:
     """How long the registration lasts (section 10.2.4): as our Contact in the answer says, else as the answer
-    does, else as we asked.
+    does, else as we asked. Others may be registered under the same name: then the shortest time is safe.
     """
-    try:
-        for contact in response.contacts:
-            if contact.uri.user_decoded == username:
-                value = _number(contact.parameters.get("expires"))
-                if value is not None:
-                    return value
-    except ParseError:
-        pass  # a Contact of somebody else's that cannot be read
+    with suppress(ParseError):  # a Contact of somebody else's that cannot be read
+        granted = [
+            value
+            for contact in response.contacts
+            if contact.uri.user_decoded == username
+            and (value := _number(contact.parameters.get("expires"))) is not None
+        ]
+        if granted:
+            return min(granted)
     value = _number(response.get("Expires"))
     return asked if value is None else value
 

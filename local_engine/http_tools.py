@@ -86,7 +86,11 @@ class ToolService:
             self._session = aiohttp.ClientSession()
         options: dict[str, Any] = {"json": body} if body and method != "GET" else {}
         async with self._session.request(method, url, params=query, headers=headers, **options) as response:
-            content = await response.content.read(MAX_ANSWER_BYTES)
+            content = b""
+            async for piece in response.content.iter_any():
+                content += piece
+                if len(content) > MAX_ANSWER_BYTES:
+                    return _failed(invocation_id, f"more than {MAX_ANSWER_BYTES} bytes")
             if not 200 <= response.status < 300:
                 return _failed(invocation_id, f"HTTP status {response.status}")
             state = response.headers.get("X-Ultravox-Update-Call-State")

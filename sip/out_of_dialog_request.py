@@ -49,6 +49,7 @@ class OutOfDialogRequest:
     """
 
     __slots__ = (
+        "_abandoned",
         "_authenticator",
         "_context",
         "_flow",
@@ -79,15 +80,19 @@ class OutOfDialogRequest:
         self._from_tag = new_tag()
         self._flow: Flow | None = None
         self._transaction: ClientTransaction | None = None
+        self._abandoned = False
         self._series = series or RequestSeries()
 
     def send(self, flow: Flow, now: float) -> None:
-        """Send the request on `flow`."""
+        """Send the request on `flow`, unless it was given up before its way was known."""
+        if self._abandoned:
+            return
         self._flow = flow
         self._transmit(flow, now)
 
     def abandon(self) -> None:
         """Nobody waits for the answer any more: it is not asked again."""
+        self._abandoned = True
         if self._transaction is not None:
             self._transaction.terminate()
 

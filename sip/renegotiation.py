@@ -264,8 +264,8 @@ class Renegotiation:
 
     def _try_again(self, now: float) -> None:
         self._retry = None
-        if self._open is not None:
-            # The peer was faster; ours follows when its offer has been answered.
+        if self._open is not None or self._unacknowledged:
+            # The peer was faster; ours follows when its offer has been answered, and acknowledged.
             self._next, self._ours = self._next or self._ours, None
             return
         self._client = InviteClient(self._context, self, self._call.credentials)

@@ -43,8 +43,9 @@ class TlsClientSettings:
     def context(self) -> ssl.SSLContext:
         """A fresh context. Raises TlsSettingsError."""
         try:
+            # TypeError: a text that is not ASCII.
             context = ssl.create_default_context(cadata=self.ca)
-        except (ssl.SSLError, ValueError) as error:
+        except (ssl.SSLError, ValueError, TypeError) as error:
             raise TlsSettingsError("ca", f"not a certificate in PEM form: {error}") from error
         context.minimum_version = _VERSIONS[self.min_version]
         if self.certificate is not None and self.private_key is not None:

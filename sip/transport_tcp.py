@@ -358,7 +358,8 @@ class TcpTransport:
                 await self.loop.create_connection(
                     lambda: connection, connection.host, connection.port, ssl=context, server_hostname=name
                 )
-        except (OSError, TimeoutError, UnicodeError, TlsSettingsError) as error:
+        # ValueError: a server name that cannot be one.
+        except (OSError, TimeoutError, ValueError, TlsSettingsError) as error:
             log.warning(
                 "sip.connection_failed",
                 transport=self.transport,

@@ -47,7 +47,7 @@ class Outbox:
         return len(pairs)
 
     async def _endpoints(self, connection: AsyncConnection, organizations: set[str]) -> Sequence[Any]:
-        """Those that may hear of something. They are there until the transaction ends: one deleted in between
+        """Those that may hear of something. They are there until the transaction ends: one deleted meanwhile
         would have the change refused that the events tell of (PostgreSQL; SQLite has one writer).
         """
         query = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,6 +23,8 @@ from store.identifiers import uuid7
 from store.records import Agent, Page
 from store.tables import webhook_deliveries, webhook_endpoints, webhook_events
 from store.webhook_records import WebhookEndpoint
+
+CRM_SECRET_OVERLAP = timedelta(days=1)  # for so long the secret before a change signs as well
 
 
 class WebhookEndpointRepository:
@@ -97,7 +100,14 @@ async def keep_endpoint_of(connection: AsyncConnection, agent: Agent) -> None:
         )
         await connection.execute(webhook_endpoints.insert(), _row(made))
     elif (row.url, row.secret) != (agent.crm_webhook_url, secret):
-        changed = {"url": agent.crm_webhook_url, "secret": secret, "enabled": True, "disabled_reason": None}
+        changed: dict[str, Any] = {"url": agent.crm_webhook_url, "enabled": True, "disabled_reason": None}
+        if row.secret != secret:
+            until = to_microseconds(agent.updated_at + CRM_SECRET_OVERLAP)
+            changed |= {
+                "secret": secret,
+                "previous_secret": row.secret or None,
+                "previous_secret_until": until if row.secret else None,
+            }
         await connection.execute(
             webhook_endpoints.update()
             .where(mine)

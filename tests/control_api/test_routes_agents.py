@@ -224,6 +224,8 @@ async def test_a_refused_secret_is_not_repeated_in_the_error(world: World) -> No
         ({"extraction_schema": []}, "extraction_schema"),
         ({"extraction_schema": {"type": "date"}}, "extraction_schema"),
         ({"extraction_schema": {"properties": ["date"]}}, "extraction_schema"),
+        ({"extraction_schema": {"$schema": []}}, "extraction_schema"),
+        ({"extraction_schema": {"$schema": 5}}, "extraction_schema"),
         ({"crm_webhook_url": "ftp://example.com"}, "crm_webhook_url"),
         ({"crm_webhook_url": "https://user:pass@example.com"}, "crm_webhook_url"),
         ({"crm_webhook_url": "https://[::1"}, "crm_webhook_url"),
@@ -235,6 +237,14 @@ async def test_a_wrong_field_is_named(world: World, change: dict[str, Any], fiel
     assert response.status_code == 422
     assert error_of(response)["details"]["field"] == field
     assert (await world.api.get("agents")).json()["data"] == []
+
+
+async def test_a_schema_too_deep_to_be_read_is_named(world: World) -> None:
+    schema: dict[str, Any] = {"type": "string"}
+    for _ in range(400):
+        schema = {"items": schema}
+    response = await world.api.post("agents", MINIMAL | {"extraction_schema": schema})
+    assert (response.status_code, error_of(response)["details"]["field"]) == (422, "extraction_schema")
 
 
 async def test_not_a_number_is_no_temperature(world: World) -> None:

@@ -98,6 +98,16 @@ async def test_a_wrong_field_is_named(world: World, change: dict[str, Any], fiel
     assert (await world.api.get("tools")).json()["data"] == []
 
 
+async def test_a_parameter_whose_schema_is_too_deep_to_be_read_is_named(world: World) -> None:
+    schema: dict[str, Any] = {"type": "string"}
+    for _ in range(400):
+        schema = {"items": schema}
+    change = {"dynamicParameters": [{"name": "order", "location": "path", "schema": schema}]}
+    response = await world.api.post("tools", HTTP_TOOL | change)
+    assert response.status_code == 422
+    assert error_of(response)["details"]["field"] == "dynamicParameters.0.schema"
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -1,12 +1,20 @@
 """Calls that come in, from the INVITE to the answer or the refusal, against an independent phone."""
 
+from datetime import UTC, datetime
+
+from aiohttp import web
+
 from gateway.directory import Directory
+from gateway.new_agent import NewAgent
 from media import messages as m
 from media.ultravox.errors import EngineBusyError, EngineUnreachableError
-from store.records import CallFilter, CallStatus
+from store.agent_part_records import Voice
+from store.identifiers import uuid7
+from store.records import AgentStatus, CallFilter, CallStatus
 from tests.gateway.conftest import OpenScene
 from tests.gateway.doubles import until
 from tests.gateway.scene import NUMBER, SDP, Scene, kinds
+from tests.gateway.test_precall import owner
 
 
 async def test_it_rings_at_once_and_is_answered_when_the_engine_stands(scene: Scene) -> None:
@@ -247,3 +255,30 @@ async def test_above_a_limit_of_the_cluster_a_caller_is_asked_to_come_again(make
     await scene.over()
     assert len(scene.gateway.leases) == 0
     await scene.answered()
+
+
+async def test_the_agent_that_the_numbers_owner_chooses_speaks_with_its_own_voice(
+    make_gateway: OpenScene,
+) -> None:
+    scene = await make_gateway(webhooks={"allow_private": True})
+    directory, organization_id = scene.gateway.directory, scene.organization_id
+    voice = Voice(uuid7(), organization_id, "Mine", "elevenlabs", "eleven-7", datetime.now(UTC))
+    await directory.add_voice(voice)
+    chosen = await directory.create_agent(
+        organization_id,
+        NewAgent(name="Night desk", voice_id=voice.id, system_prompt="night"),
+        status=AgentStatus.ACTIVE,
+    )
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.json_response({"agent_id": chosen.id})
+
+    async with owner(answer) as webhook:
+        (number,) = (await directory.list_numbers(organization_id)).items
+        await directory.update_number(organization_id, number.id, precall_webhook=webhook)
+        await scene.dial()
+        await scene.attached()
+    (request,) = scene.engine.requests
+    assert request.agent.system_prompt == "night"
+    assert request.agent.external_voice == {"elevenLabs": {"voiceId": "eleven-7"}}
+    assert request.agent.voice is None

@@ -43,6 +43,22 @@ def test_a_refusal_is_whose_trunk_allows_the_source_or_whose_number_was_called()
     assert [rejections.list(owner, 10, 0).total for owner in ("one", "two")] == [1, 1], "nobody's"
 
 
+def test_of_two_with_the_same_carrier_only_the_one_that_was_called_sees_who_called() -> None:
+    table = RoutingTable.build(
+        [
+            RoutedTrunk("t1", "one", "carrier", allowed_addresses=("192.0.2.0/24",)),
+            RoutedTrunk("t2", "two", "carrier", allowed_addresses=("192.0.2.0/24",)),
+        ],
+        [RoutedNumber("n2", "two", "+14155550100")],
+        [RoutedAgent("a", "two", "Desk")],
+    )
+    rejections = Rejections(lambda: table)
+    rejections.add(REFUSED, "192.0.2.7")
+    assert [rejections.list(owner, 10, 0).total for owner in ("one", "two")] == [0, 1]
+    rejections.add(replace(REFUSED, called="100"), "192.0.2.7")
+    assert [rejections.list(owner, 10, 0).total for owner in ("one", "two")] == [1, 2], "either's mistake"
+
+
 def test_alone_in_the_house_everything_is_mine() -> None:
     table = RoutingTable.build([RoutedTrunk("t", "one", "carrier")])
     rejections = Rejections(lambda: table)

@@ -117,6 +117,59 @@ async def test_a_challenge_is_answered_and_a_refusal_is_shown_and_tried_again(sc
     assert 'username="alice"' in registrar.of("REGISTER")[-1]["Authorization"]
 
 
+async def test_a_registration_whose_answer_was_awaited_or_whose_refresh_failed_is_taken_back_too(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trunk_registration, "SHORTEST_GRANT_S", 0)
+    fine = iter([True])
+
+    def answer(request: SipMessage) -> tuple[int, str, tuple[tuple[str, str], ...]]:
+        if request["Expires"] == "0" or next(fine, False):
+            return 200, "OK", (("Expires", "1"),)
+        return 503, "Service Unavailable", ()
+
+    registrar, status, _ = await registering(scene, answer)
+    await until(lambda: state(status()) == "failed")
+    await scene.gateway.trunk_watch.close()
+    assert registrar.of("REGISTER")[-1]["Expires"] == "0", "the first one still held"
+
+
+async def test_a_registration_that_was_refused_is_not_taken_back(scene: Scene) -> None:
+    registrar, status, _ = await registering(scene, lambda request: (403, "Forbidden", ()))
+    await until(lambda: state(status()) == "failed")
+    await scene.gateway.trunk_watch.close()
+    assert {message["Expires"] for message in registrar.of("REGISTER")} == {"300"}
+
+
+async def test_a_node_that_no_longer_leads_takes_its_registration_back(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trunk_registration, "NOT_OURS_S", 0.01)
+    monkeypatch.setattr(trunk_registration, "SHORTEST_GRANT_S", 0)
+    registrar, status, _ = await registering(scene, lambda request: (200, "OK", (("Expires", "1"),)))
+    await until(lambda: state(status()) == "registered")
+    scene.gateway.trunk_watch._leading = lambda: False
+    for watched in scene.gateway.trunk_watch._watched.values():
+        assert watched.registrar is not None
+        watched.registrar._leading = lambda: False
+    await until(lambda: state(status()) == "elsewhere")
+    assert registrar.of("REGISTER")[-1]["Expires"] == "0"
+
+
+async def test_a_user_name_with_an_at_sign_is_escaped_in_uris(scene: Scene) -> None:
+    registration = TrunkRegistration(300, "alice@example.org", "example.org")
+    registrar, status, _ = await registering(scene, registration=registration)
+    await until(lambda: state(status()) == "registered")
+    (register,) = registrar.of("REGISTER")
+    assert "<sip:alice%40example.org@example.org>" in register["To"]
+    assert register["Contact"].startswith("<sip:alice%40example.org@127.0.0.1:")
+    known = status().registration
+    assert known is not None
+    assert known.registered_at is not None
+    assert known.expires_at is not None
+    assert (known.expires_at - known.registered_at).total_seconds() == 120
+
+
 async def test_too_brief_an_interval_is_lengthened(scene: Scene) -> None:
     def answer(request: SipMessage) -> tuple[int, str, tuple[tuple[str, str], ...]]:
         if int(request["Expires"]) < 900:
@@ -146,6 +199,8 @@ def test_what_is_granted_is_what_our_contact_says() -> None:
     assert granted() == 300
     assert granted(("Expires", "60")) == 60
     assert granted(("Contact", "<sip:bob@192.0.2.1>;expires=10, <sip:alice@192.0.2.2>;expires=90")) == 90
+    contacts = "<sip:alice@192.0.2.8>;expires=3600, <sip:alice@192.0.2.2>;expires=90"
+    assert granted(("Contact", contacts)) == 90, "another one of the same name"
     assert granted(("Contact", "<sip:alice@192.0.2.2>;expires=soon"), ("Expires", "70")) == 70
     assert granted(("Contact", "<<<"), ("Expires", "80")) == 80
 

@@ -1,5 +1,6 @@
 """HTTP tools: what the engine asks their owner, and what it makes of the answer."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from local_engine import http_tools
 from tests.local_engine.engine_client import EngineClient
 
 SCRIPT = (
@@ -23,11 +25,12 @@ class Owner:
         self.seen: list[dict[str, Any]] = []
         self.status = 200
         self.headers: dict[str, str] = {}
+        self.pieces: list[bytes] = []
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._handle)
         self.server = TestServer(app)
 
-    async def _handle(self, request: web.Request) -> web.Response:
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.text()
         self.seen.append(
             {
@@ -37,6 +40,13 @@ class Owner:
                 "body": json.loads(body) if body else None,
             }
         )
+        if self.pieces:
+            response = web.StreamResponse()
+            await response.prepare(request)
+            for piece in self.pieces:
+                await response.write(piece)
+                await asyncio.sleep(0.02)  # as a network would part them
+            return response
         return web.Response(text="shipped", status=self.status, headers=self.headers)
 
     def tool(self) -> dict[str, Any]:
@@ -93,3 +103,15 @@ async def test_an_error_of_the_owner_is_a_failure_of_the_tool(client: EngineClie
 async def test_the_owner_may_end_the_call(client: EngineClient, owner: Owner) -> None:
     owner.headers = {"X-Ultravox-Response-Type": "hang-up"}
     assert (await result_of(client, owner))["text"] == "shipped"
+
+
+async def test_an_answer_in_several_pieces_is_whole(client: EngineClient, owner: Owner) -> None:
+    owner.pieces = [b"ship", b"ped"]
+    assert (await result_of(client, owner))["text"] == "shipped"
+
+
+async def test_an_answer_beyond_the_limit_is_a_failure_of_the_tool(
+    client: EngineClient, owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_tools, "MAX_ANSWER_BYTES", 6)
+    assert "more than 6 bytes" in (await result_of(client, owner))["errorDetails"]

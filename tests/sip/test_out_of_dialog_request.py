@@ -94,3 +94,15 @@ def test_an_abandoned_request_is_not_repeated() -> None:
 def test_malformed_uri_is_refused_before_anything_is_sent() -> None:
     with pytest.raises(ParseError):
         OutOfDialogRequest(Harness().endpoint, "OPTIONS", target(request_uri="nonsense"), lambda *_: None)
+
+
+def test_a_request_given_up_before_its_way_is_known_is_not_sent() -> None:
+    harness = Harness()
+    outcomes: list[int] = []
+    request = OutOfDialogRequest(
+        harness.endpoint, "OPTIONS", target(), lambda status, response, now: outcomes.append(status)
+    )
+    request.abandon()
+    request.send(harness.flow, harness.now)
+    assert harness.flow.sent == []
+    assert outcomes == []

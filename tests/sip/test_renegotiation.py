@@ -213,6 +213,18 @@ def test_our_offer_refused_with_491_is_made_again_after_a_random_wait() -> None:
     assert call.results == [(200, False)]
 
 
+def test_our_offer_after_491_waits_for_the_ack_to_the_peers_offer() -> None:
+    call = Answered()
+    call.harness.receive(peer_response(call.offer(), 491))
+    call.flow.take()
+    call.peer("INVITE", 2, NEW_OFFER)
+    call.listener.offers[0].answer(ANSWER)
+    call.harness.advance(4.1)
+    assert "INVITE" not in described(call.flow)
+    call.peer("ACK", 2)
+    assert "INVITE" in described(call.flow)
+
+
 def test_an_offer_given_as_a_function_is_made_anew_for_each_try() -> None:
     call = Answered()
     versions = iter((b"first", b"second"))

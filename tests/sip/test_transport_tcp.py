@@ -12,6 +12,7 @@ from sip import transport_tcp
 from sip.errors import ParseError
 from sip.flow import TransportError
 from sip.message import Request, Response
+from sip.tls_settings import TlsClientSettings
 from sip.transport_tcp import TcpConnection, TcpTransport
 from tests.support.sip_endpoint_harness import peer_request
 from tests.support.sip_sockets import WAIT, TcpPeer
@@ -164,6 +165,14 @@ async def test_refused_connection_is_reported(bench: Bench) -> None:
     assert bench.transport.connections == 0
     with pytest.raises(TransportError):
         connection.send(b"late", None)
+
+
+async def test_a_server_name_that_cannot_be_one_is_a_connection_that_fails(bench: Bench) -> None:
+    transport = TcpTransport(bench.owner, asyncio.get_running_loop(), transport="tls")
+    connection = transport.flow_to("127.0.0.1", bench.port, tls=TlsClientSettings(server_name=".example.com"))
+    assert await bench.owner.next_lost() is connection
+    assert transport.connections == 0
+    await transport.close()
 
 
 async def test_connection_that_does_not_come_up_in_time_is_given_up(

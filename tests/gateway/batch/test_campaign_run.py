@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -82,8 +81,7 @@ class Scene:
 
 
 @pytest.fixture
-async def scene() -> AsyncIterator[Scene]:
-    store = await Store.open("sqlite:///:memory:")
+async def scene(store: Store) -> Scene:
     directory = Directory(store)
     await directory.load()
     organization = await directory.ensure_organization("ours")
@@ -93,8 +91,7 @@ async def scene() -> AsyncIterator[Scene]:
         number = await directory.import_number(organization.id, NewNumber(phone_number=phone_number))
         await directory.assign(organization.id, number.id, agent.id, AssignmentType.OUTBOUND)
     campaigns = Campaigns(store, lambda: directory.table, directory.agent, max_contacts=100)
-    yield Scene(store, directory, organization.id, agent.id, campaigns)
-    await store.close()
+    return Scene(store, directory, organization.id, agent.id, campaigns)
 
 
 async def test_contacts_are_called_as_room_allows_until_all_are_done(scene: Scene) -> None:
@@ -113,8 +110,9 @@ async def test_contacts_are_called_as_room_allows_until_all_are_done(scene: Scen
         CampaignStatus.COMPLETED,
         {"answered": 5},
     )
-    assert [call.phone_number for call in far.placed] == [f"+1415555{n:04}" for n in range(5)]
-    assert [call.from_number for call in far.placed] == [NUMBERS[n % 2] for n in range(5)]
+    assert sorted((call.phone_number, call.from_number or "") for call in far.placed) == [
+        (f"+1415555{n:04}", NUMBERS[n % 2]) for n in range(5)
+    ]
     assert far.placed[0].metadata["campaign_id"] == campaign.id
     assert far.placed[0].variables == {"offer": "x"}
     assert await scene.store.campaigns.to_dial() == []

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import cast
+from typing import Any
 
 import pytest
 
@@ -9,59 +8,57 @@ from gateway.batch.dial_services import FreePlaces
 from gateway.config import BatchSection, CallsSection
 from gateway.dial_queue import DialQueue
 from gateway.live_calls import LiveCalls
-from media.plane import MediaPlane
 from store.records import CallDirection
+from tests.gateway.doubles import RecordingPlane
+
+CALLS = CallsSection(max_inbound=10, max_outbound=20)
+BATCH = BatchSection(outbound_share=0.5, inbound_reserve=0.5)
 
 
-@dataclass
-class Plane:
-    ports_free: int
-    state: str = "ok"
+def places(
+    live: LiveCalls, *, ports: int = 100, draining: bool = False, queued: int = 0, state: str = "ok"
+) -> int:
+    class Plane(RecordingPlane):
+        @property
+        def state(self) -> str:
+            return state
+
+    queue = DialQueue(live, limit=9, timeout_s=1)
+    queue._waiting.update({object(): None for _ in range(queued)})  # type: ignore[misc]
+    return FreePlaces(live, queue, Plane(ports), lambda: draining, CALLS, BATCH)()
 
 
-@dataclass
-class Places:
-    live: LiveCalls
-    plane: Plane
-    free: FreePlaces
-    draining: bool = False
-
-
-def places(max_outbound: int, *, max_inbound: int = 0, ports: int = 1_000) -> Places:
-    live = LiveCalls(max_inbound=max_inbound, max_outbound=max_outbound)
-    plane = Plane(ports)
-    free = FreePlaces(
-        live,
-        DialQueue(live, limit=10, timeout_s=10),
-        cast(MediaPlane, plane),
-        lambda: made.draining,
-        CallsSection(max_outbound=max_outbound, max_inbound=max_inbound),
-        BatchSection(),
-    )
-    made = Places(live, plane, free)
+def live(inbound: int = 0, outbound: int = 0) -> LiveCalls:
+    made = LiveCalls(max_inbound=10, max_outbound=20)
+    for direction, count in ((CallDirection.INBOUND, inbound), (CallDirection.OUTBOUND, outbound)):
+        for _ in range(count):
+            made.occupy(direction)
     return made
 
 
+@pytest.mark.parametrize(
+    ("calls", "state", "expected"),
+    [
+        ({}, {}, 10),  # half of the outbound places
+        ({"outbound": 7}, {}, 3),
+        ({"outbound": 12}, {}, 0),
+        ({"outbound": 7}, {"queued": 2}, 1),
+        ({}, {"ports": 8}, 3),  # five legs are kept for calls that come in
+        ({"inbound": 4}, {"ports": 8}, 7),  # four of them have come
+        ({"inbound": 9}, {"ports": 8}, 8),
+        ({}, {"ports": 2}, 0),
+        ({}, {"draining": True}, 0),
+        ({}, {"state": "no worker"}, 0),
+    ],
+)
+def test_campaigns_leave_room_for_others(calls: dict[str, int], state: dict[str, Any], expected: int) -> None:
+    assert places(live(**calls), **state) == expected
+
+
 @pytest.mark.parametrize(("max_outbound", "free"), [(500, 400), (5, 4), (2, 1), (1, 1), (0, 0)])
-def test_a_share_of_the_outbound_places_is_for_campaigns_but_at_least_one(
-    max_outbound: int, free: int
-) -> None:
-    assert places(max_outbound).free() == free
-
-
-def test_inbound_calls_find_their_reserve() -> None:
-    made = places(500, max_inbound=100, ports=30)
-    assert made.free() == 10
-    for _ in range(5):
-        made.live.occupy(CallDirection.INBOUND)
-        made.plane.ports_free -= 1
-    assert made.free() == 10  # who is there needs no reserve
-
-
-def test_nothing_is_free_while_draining_or_without_media() -> None:
-    made = places(500)
-    made.plane.state = "degraded"
-    assert made.free() == 0
-    made.plane.state = "ok"
-    made.draining = True
-    assert made.free() == 0
+def test_where_there_are_few_places_campaigns_have_one(max_outbound: int, free: int) -> None:
+    calls = LiveCalls(max_inbound=0, max_outbound=max_outbound)
+    queue = DialQueue(calls, limit=9, timeout_s=1)
+    section = CallsSection(max_inbound=0, max_outbound=max_outbound)
+    plane = RecordingPlane(1_000)
+    assert FreePlaces(calls, queue, plane, lambda: False, section, BatchSection())() == free
