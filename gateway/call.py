@@ -19,6 +19,7 @@ from gateway.event_bus import EventBus
 from gateway.failure_reasons import EndReason, FailureReason
 from gateway.transcript import Transcript
 from gateway.webhooks.event_names import EVENT_OF_STATUS
+from gateway.wire_text import keepable_fields
 from store.records import CallRecord, CallStatus, TimelineEvent
 
 TRANSITIONS: dict[CallStatus, frozenset[CallStatus]] = {
@@ -70,7 +71,7 @@ class Call:
         self._clock = clock or Clock()
         self._price = price
         self._outcome = outcome
-        self._record = record
+        self._record = _keepable(record)
         self._sink = sink
         self._born = self._clock.monotonic()
         self._answered: float | None = None
@@ -126,6 +127,7 @@ class Call:
         if self._steps == TIMELINE_LIMIT:
             kind, detail = "timeline-full", {"limit": TIMELINE_LIMIT}
         t_ms = int((self._clock.monotonic() - self._born) * 1000)
+        detail = keepable_fields(detail)
         event = TimelineEvent(self.id, self._steps, t_ms, kind, detail)
         self._timeline.append(event)
         self._unsaved.append(event)
@@ -152,7 +154,7 @@ class Call:
 
     def update(self, **fields: Any) -> None:
         """Change fields other than the status (identifiers learnt on the way, SIP codes, results)."""
-        self._record = replace(self._record, **fields)
+        self._record = replace(self._record, **keepable_fields(fields))
 
     def publish(self, name: str) -> None:
         """Tell those outside who want to know of the public event `name`, with the next `save`."""
@@ -225,3 +227,10 @@ class Call:
         self.publish(EVENT_OF_STATUS[status])
         self.save()
         return True
+
+
+def _keepable(record: CallRecord) -> CallRecord:
+    """The record with what the far side says of itself in a form that can be kept."""
+    said = {name: getattr(record, name) for name in ("phone_number", "sip_call_id", "sip_from")}
+    kept = keepable_fields(said)
+    return record if kept == said else replace(record, **kept)

@@ -294,6 +294,7 @@ class GatewayParts:
                 ),
                 metrics=self.metrics,
                 config=config.batch,
+                giving_way=lambda: self._draining and self.cluster.heartbeat.living > 1,
             )
         )
         self.campaigns.on_changed = self._dialer.wake

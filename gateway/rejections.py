@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from gateway.wire_text import keepable
 from routing.numbers import read_number
 from routing.table import RoutingTable
 from store.records import Page
@@ -71,5 +72,5 @@ class Rejections:
 
 
 def short(text: str | None) -> str | None:
-    """A text of a stranger's, cut to a length that may be kept."""
-    return None if text is None else text[:LONGEST_TEXT]
+    """A text of a stranger's, in a form and of a length that may be kept."""
+    return None if text is None else keepable(text[:LONGEST_TEXT])

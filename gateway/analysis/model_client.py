@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import aiohttp
+import msgspec
 
 from gateway.config import AnalysisSection
 
@@ -66,8 +67,10 @@ class ModelClient:
             raise ModelError(f"answered with {status}")
         try:
             message = json.loads(content)["choices"][0]["message"]
-            return json.loads(message["content"])
-        except (ValueError, KeyError, IndexError, TypeError) as error:
+            answer = json.loads(message["content"])
+            msgspec.json.encode(answer)  # half of a surrogate pair can be read, but not be written down
+            return answer
+        except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
             raise UnreadableAnswerError(f"the answer cannot be read: {type(error).__name__}") from error
 
     async def _post(self, body: Mapping[str, Any]) -> tuple[int, bytes]:

@@ -92,6 +92,11 @@ class CampaignRun:
 
     async def _hold_lease(self, now: datetime) -> bool:
         """Keep or take the lease. Whoever takes it first clears up behind the one before."""
+        if self.services.giving_way():
+            if self._leased_until is not None:
+                self._leased_until = self._usage = None
+                await self.services.store.campaigns.release(self.services.node)
+            return False
         held = self._leased_until is not None and now < self._leased_until
         if held and self._leased_until is not None and now < self._leased_until - LEASE / 2:
             return True

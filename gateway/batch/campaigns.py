@@ -24,7 +24,7 @@ from store.batch_records import (
 )
 from store.database import Store
 from store.identifiers import uuid7
-from store.records import Agent, Page
+from store.records import Agent, AgentStatus, Page
 
 STOPPED = "stopped by request"
 
@@ -178,6 +178,7 @@ class Campaigns:
     async def _run(self, campaign: Campaign, *, started: bool) -> Campaign:
         settings = settings_from_json(campaign.settings)
         self._checked(campaign.organization_id, campaign.agent_id, settings, None)
+        self._check_active(campaign.agent_id)
         now = datetime.now(UTC)
         first = settings.schedule.next_open(now)
         if first is None:
@@ -221,6 +222,19 @@ class Campaigns:
     async def _lost(self, organization_id: str, campaign_id: str, code: str) -> ConflictError:
         """Somebody else was faster. Raises `NotFoundError` when the campaign is gone."""
         return _conflict(await self.get(organization_id, campaign_id), "has changed meanwhile", code)
+
+    def _check_active(self, agent_id: str) -> None:
+        """Contacts that are called with an agent which cannot call yet would be lost to the campaign."""
+        agent = self._agent(agent_id)
+        if agent is not None and agent.status is not AgentStatus.ACTIVE:
+            raise InvalidRequestError(
+                f"The agent {agent.name!r} is {agent.status}, not active.",
+                code="agent_not_active",
+                field="agent_id",
+                agent_id=agent_id,
+                status=str(agent.status),
+                fix="Bring the agent to status active.",
+            )
 
     def _checked(
         self,

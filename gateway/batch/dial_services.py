@@ -38,7 +38,9 @@ class Calls(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DialServices:
-    """`node` is the name under which this process holds leases."""
+    """`node` is the name under which this process holds leases. `giving_way` tells that another node should
+    go on with the campaigns, because this one is about to stop.
+    """
 
     node: str
     store: Store
@@ -49,6 +51,7 @@ class DialServices:
     free_places: Callable[[], int]
     metrics: GatewayMetrics
     config: BatchSection
+    giving_way: Callable[[], bool] = lambda: False
 
     def is_live(self, call_id: str) -> bool:
         return self.live.get(call_id) is not None
@@ -85,7 +88,10 @@ class FreePlaces:
         self._queue = queue
         self._plane = plane
         self._draining = draining
-        self._outbound = math.floor(calls.max_outbound * batch.outbound_share)
+        # A gateway with one place has none to leave to others.
+        self._outbound = max(
+            min(1, calls.max_outbound), math.floor(calls.max_outbound * batch.outbound_share)
+        )
         self._inbound_reserve = math.ceil(calls.max_inbound * batch.inbound_reserve)
 
     def __call__(self) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import aiohttp
@@ -20,6 +21,7 @@ from store.webhook_records import WebhookEndpoint
 
 USER_AGENT = "Trunkline-Webhooks/1"
 READ_BYTES = 16_384  # of the answer, so that the connection can be used again
+READ_TIMEOUT_S = 1.0  # what has not come by then closes the connection
 
 
 class WebhookSender:
@@ -63,7 +65,10 @@ class WebhookSender:
         if self._session is None:
             self._session = guarded_session(allow_private=self._allow_private)
         async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as response:
-            await response.content.read(READ_BYTES)
+            # The receiver has the event, whatever is wrong with the rest: it must not get it again for that.
+            with suppress(aiohttp.ClientError, OSError):
+                async with asyncio.timeout(READ_TIMEOUT_S):
+                    await response.content.read(READ_BYTES)
             status = response.status
             error = None if 200 <= status < 300 else f"answered with {status}"
             return Answer(status, error, retry_after(response.headers.get("Retry-After"), self._now()))

@@ -177,3 +177,25 @@ def test_the_transcript_is_on_the_record_when_the_call_is_over_and_not_before() 
     call.end(EndReason.AGENT_HANGUP)
     assert call.record.transcript is not None
     assert call.record.transcript[0].text == "Hello."
+
+
+def test_what_was_no_utf8_on_the_wire_does_not_cost_the_call_its_record() -> None:
+    _, sink, hand = make()
+    strange = b"M\xfcller\0".decode("utf-8", "surrogateescape")
+    record = CallRecord(
+        id="0198",
+        organization_id="o",
+        status=CallStatus.QUEUED,
+        direction=CallDirection.INBOUND,
+        agent_id="a",
+        created_at=BORN,
+        sip_from=strange,
+        sip_call_id=strange,
+    )
+    call = Call(record, sink, hand.clock)
+    call.update(sip_reason=strange)
+    call.step("refused", reason=strange)
+    call.fail(FailureReason.BUSY)
+    kept = sink.records[-1]
+    told = [kept.sip_from, kept.sip_call_id, kept.sip_reason, sink.events[0].detail["reason"]]
+    assert told == ["M\ufffdller\ufffd"] * 4

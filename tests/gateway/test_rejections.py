@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from gateway.rejections import KEPT_FOR_EACH, Rejection, Rejections
+from gateway.rejections import KEPT_FOR_EACH, LONGEST_TEXT, Rejection, Rejections, short
 from routing.table import RoutedAgent, RoutedNumber, RoutedTrunk, RoutingTable
 from store.records import CallFilter
 from tests.gateway.conftest import OpenScene
@@ -110,3 +110,8 @@ async def test_a_full_gateway_says_so(make_gateway: OpenScene) -> None:
     assert (await call.until_final()).status == 503
     await until(lambda: newest(scene).rule == "capacity")
     assert newest(scene).fix == "Raise calls.max_inbound."
+
+
+def test_what_was_no_utf8_on_the_wire_can_be_listed_too() -> None:
+    assert short(b"M\xfcller\0".decode("utf-8", "surrogateescape")) == "M\ufffdller\ufffd"
+    assert short("x" * 10_000) == "x" * LONGEST_TEXT

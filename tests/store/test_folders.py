@@ -50,3 +50,10 @@ async def test_contacts_are_counted_by_folder_and_go_with_it(
     assert await store.folders.delete(organization.id, full.id)
     assert (await store.contacts.list(organization.id)).total == 0
     assert not await store.folders.delete(organization.id, full.id)
+
+
+async def test_names_are_found_in_any_case_beyond_ascii_too(store: Store, organization: Organization) -> None:
+    await store.folders.create(Folder(uuid7(), organization.id, "ÄRZTE in Köln", T0, T0))
+    for part in ("ärzte", "KÖLN", "in"):
+        assert (await store.folders.list(organization.id, part)).total == 1, part
+    assert (await store.folders.list(organization.id, "arzte")).total == 0

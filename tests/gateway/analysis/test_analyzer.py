@@ -212,7 +212,15 @@ async def test_the_model_is_asked_with_criteria_schema_and_transcript(scene: Sce
 
 
 @pytest.mark.parametrize(
-    "bad", [{"summary": 1}, GOOD | {"extracted": {}}, "no JSON", GOOD | {"success": None}]
+    "bad",
+    [
+        {"summary": 1},
+        GOOD | {"extracted": {}},
+        "no JSON",
+        GOOD | {"success": None},
+        GOOD | {"summary": "half of a pair: \ud83d"},
+        "[" * 100_000,
+    ],
 )
 async def test_a_wrong_answer_is_asked_for_once_more(scene: Scene, bad: Any) -> None:
     answers = [bad, GOOD]

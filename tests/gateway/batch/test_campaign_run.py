@@ -44,6 +44,7 @@ class Scene:
     campaigns: Campaigns
     free_places: int = 100
     config: BatchSection = field(default_factory=lambda: BatchSection(breaker_calls=0))
+    giving_way: set[str] = field(default_factory=set)  # nodes that drain while others go on
 
     def node(self, name: str = "node-1") -> tuple[Dialer, FarSide]:
         """A node with calls of its own."""
@@ -58,6 +59,7 @@ class Scene:
             free_places=lambda: self.free_places,
             metrics=GatewayMetrics(CollectorRegistry()),
             config=self.config,
+            giving_way=lambda: name in self.giving_way,
         )
         return Dialer(services), far
 
@@ -422,3 +424,30 @@ async def test_a_call_made_while_a_campaign_is_cancelled_is_in_its_last_figures(
     cancelled = await scene.read(campaign)
     shown = (await scene.campaigns.statistics((cancelled,)))[campaign.id]
     assert (shown["completed"], shown["cancelled"], shown["outcomes"]) == (1, 0, {"answered": 1})
+
+
+async def test_a_node_that_gives_way_leaves_its_campaigns_to_another(scene: Scene) -> None:
+    campaign = await scene.started(3, max_concurrent_calls=2)
+    leaving, far = scene.node("node-1")
+    await leaving.step()
+    scene.giving_way.add("node-1")
+    await far.end(far.ringing[0])
+    await leaving.step()
+    assert await scene.states(campaign) == ["dialing", "dialing", "pending"]
+    other, far_other = scene.node("node-2")
+    await other.step()
+    assert [call.phone_number for call in far_other.placed] == ["+14155550002"]
+    assert await scene.states(campaign) == ["completed", "dialing", "dialing"]
+
+
+async def test_an_agent_that_cannot_call_yet_costs_no_contact(scene: Scene) -> None:
+    new = NewAgent(name="b", voice_id="v", system_prompt="p")
+    agent = await scene.directory.create_agent(scene.organization_id, new, status=AgentStatus.CREATING)
+    number = await scene.directory.import_number(
+        scene.organization_id, NewNumber(phone_number="+18005550199")
+    )
+    await scene.directory.assign(scene.organization_id, number.id, agent.id, AssignmentType.OUTBOUND)
+    scene.agent_id = agent.id
+    with pytest.raises(InvalidRequestError) as refused:
+        await scene.started(2)
+    assert (refused.value.code, refused.value.details["field"]) == ("agent_not_active", "agent_id")

@@ -53,3 +53,12 @@ def live(inbound: int = 0, outbound: int = 0) -> LiveCalls:
 )
 def test_campaigns_leave_room_for_others(calls: dict[str, int], state: dict[str, Any], expected: int) -> None:
     assert places(live(**calls), **state) == expected
+
+
+@pytest.mark.parametrize(("max_outbound", "free"), [(500, 400), (5, 4), (2, 1), (1, 1), (0, 0)])
+def test_where_there_are_few_places_campaigns_have_one(max_outbound: int, free: int) -> None:
+    calls = LiveCalls(max_inbound=0, max_outbound=max_outbound)
+    queue = DialQueue(calls, limit=9, timeout_s=1)
+    section = CallsSection(max_inbound=0, max_outbound=max_outbound)
+    plane = RecordingPlane(1_000)
+    assert FreePlaces(calls, queue, plane, lambda: False, section, BatchSection())() == free
