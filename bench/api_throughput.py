@@ -21,6 +21,7 @@ from typing import Any
 
 import aiohttp
 import msgspec
+import sqlalchemy as sa
 
 from bench.conditions import conditions
 from bench.processes import GatewayProcess
@@ -58,6 +59,8 @@ async def put_calls(url: str, count: int) -> str:
             at = now - timedelta(seconds=600 + (count - number) * MONTH_S / count)
             batch.append(replace(whole, id=uuid7(), created_at=at, started_at=at, ended_at=at))
         await store.calls.save_batch(batch, [])
+    async with store.database.transaction() as connection:
+        await connection.execute(sa.text("ANALYZE"))  # as the database does by itself after a while
     await store.close()
     return key
 

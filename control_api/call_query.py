@@ -33,7 +33,7 @@ def _call_filter(
 ) -> CallFilter:
     return CallFilter(
         agent_id=agent_id,
-        status=None if status is None else status.status,
+        status=status,
         direction=direction,
         phone_number=phone_number,
         from_number=from_number,

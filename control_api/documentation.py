@@ -54,6 +54,11 @@ _IDEMPOTENCY_KEY = {
 }
 
 
+# By reference, because a model named here would be built anew for every error of every operation.
+_SCHEMAS = "#/components/schemas/{model}"
+_ERROR = {"schema": {"$ref": _SCHEMAS.format(model=ErrorEnvelope.__name__)}}
+
+
 class Answers(Flag):
     """What kind of operation it is, which tells the errors it can answer."""
 
@@ -74,7 +79,7 @@ def answers(kind: Answers, *more: int) -> dict[int | str, dict[str, Any]]:
 
 
 def _answer(status: int) -> dict[str, Any]:
-    answer: dict[str, Any] = {"model": ErrorEnvelope, "description": _MEANINGS[status]}
+    answer: dict[str, Any] = {"description": _MEANINGS[status], "content": {"application/json": _ERROR}}
     headers: dict[str, Any] = {}
     if status == 401:
         headers |= _CHALLENGE
@@ -96,7 +101,11 @@ def document(app: FastAPI, prefix: str) -> dict[str, Any]:
         routes=app.routes,
         tags=app.openapi_tags,
     )
-    described.setdefault("components", {})["securitySchemes"] = SECURITY_SCHEMES
+    components = described.setdefault("components", {})
+    components["securitySchemes"] = SECURITY_SCHEMES
+    error = ErrorEnvelope.model_json_schema(mode="serialization", ref_template=_SCHEMAS)
+    schemas = components.setdefault("schemas", {})
+    schemas |= error.pop("$defs") | {ErrorEnvelope.__name__: error}
     for path, operations in described["paths"].items():
         if not path.startswith(prefix):
             continue

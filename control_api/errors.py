@@ -67,6 +67,12 @@ class IdempotencyInProgressError(ConflictError):
     code = "idempotency_in_progress"
 
 
+class SecretNotKeptError(ConflictError):
+    """The idempotency key belongs to an answer with a secret, which is not kept anywhere."""
+
+    code = "secret_not_kept"
+
+
 STATUS_BY_ERROR: dict[type[GatewayError], int] = {
     UnauthorizedError: 401,
     ForbiddenError: 403,

@@ -3,7 +3,8 @@ twice.
 
 A key belongs to one organisation, method and path, and is remembered for a day together with a hash of the
 body. Only final answers are kept: 2xx and 4xx, but not 429; after those and after 5xx the same key may try
-again.
+again. Of an answer that is not to be stored (`Cache-Control: no-store`) only that it was given is kept: a
+retry does nothing and is told so.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from control_api.errors import (
     IdempotencyInProgressError,
     IdempotencyKeyInvalidError,
     IdempotencyKeyReusedError,
+    SecretNotKeptError,
     response_for,
 )
 from store.idempotency import IdempotencyPhase, IdempotencyState
@@ -34,6 +36,7 @@ MAX_KEY_LENGTH = 255
 RETRY_AFTER_SECONDS = 1
 PRUNE_INTERVAL = timedelta(hours=1)
 REPLAYED_HEADER = "Idempotent-Replayed"
+NO_STORE = "no-store"
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -125,8 +128,9 @@ class Idempotency:
         if response.status_code == 429 or response.status_code >= 500:
             await self._store.forget(scope, key)
             return response
+        kept = _not_kept(request) if response.headers.get("cache-control") == NO_STORE else response
         try:
-            await self._store.complete(scope, key, response.status_code, bytes(response.body))
+            await self._store.complete(scope, key, kept.status_code, bytes(kept.body))
         except Exception:
             logger.exception("idempotent_answer_not_kept", route=request.url.path)
         return response
@@ -137,3 +141,11 @@ class Idempotency:
             return
         self._next_prune = now + PRUNE_INTERVAL
         await self._store.prune(now)
+
+
+def _not_kept(request: Request) -> Response:
+    """What a retry gets in place of an answer that held a secret."""
+    error = SecretNotKeptError("It was done; the answer held a secret, which was shown once and is not kept.")
+    rendered = response_for(request.scope, error)
+    assert rendered is not None
+    return rendered

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from control_api.api_route import ApiRoute, organization_of
 from control_api.documentation import Answers, answers
 from control_api.envelope import listing, single
+from control_api.idempotency import NO_STORE
 from control_api.paging import Limit, Offset
 from control_api.path_ids import path_id
 from control_api.schemas_keys import KeyCreate, KeyOut, NewKeyOut, render_key
@@ -35,7 +36,9 @@ def keys_router(prefix: str, accounts: Accounts) -> APIRouter:
         key, secret = await accounts.create_key(
             organization_of(request), body.name, allowed_addresses=body.allowed_addresses
         )
-        return single(request, {**render_key(key), "key": secret}, 201)
+        answer = single(request, {**render_key(key), "key": secret}, 201)
+        answer.headers["Cache-Control"] = NO_STORE
+        return answer
 
     @router.get(
         "",

@@ -21,7 +21,7 @@ from control_api.schemas_numbers import (
     NumberPatch,
     NumberPurchase,
     NumberSearch,
-    NumberType,
+    NumberTypeIn,
     NumberUnassign,
     render_available,
     render_number,
@@ -47,7 +47,7 @@ def numbers_router(prefix: str, directory: Directory, numbers: NumberService) ->
     )
     async def list_numbers(
         request: Request,
-        type: Annotated[NumberType | None, Query()] = None,
+        type: Annotated[NumberTypeIn | None, Query()] = None,
         country: Annotated[Country | None, Query()] = None,
         provider_type: Annotated[str | None, Query(max_length=32)] = None,
         phone_number: Annotated[PhoneNumberQuery | None, Query()] = None,
@@ -59,7 +59,7 @@ def numbers_router(prefix: str, directory: Directory, numbers: NumberService) ->
         """The organisation's numbers, newest first."""
         wanted = NumberFilter(
             agent_id=agent_id,
-            type=None if type is None else type.stored,
+            type=None if type is None else type.value,
             country=None if country is None else country.upper(),
             provider_type=provider_type,
             phone_number=phone_number,

@@ -22,6 +22,7 @@ from control_api.schemas_shared import (
     Uuid,
     UuidIn,
     duration_between,
+    unsent,
 )
 from control_api.schemas_trunks import Country
 from gateway.batch.campaigns import NewCampaign
@@ -232,8 +233,8 @@ class BatchCreate(BatchFields):
 class BatchUpdate(BatchFields):
     """What is to change; absent fields stay, each given one is replaced as a whole."""
 
-    name: PlainText = Field(default="")
-    agent_id: UuidIn = ""
+    name: PlainText = unsent()
+    agent_id: UuidIn = unsent()
 
 
 class ScheduleOut(ResponseModel):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, StrictBool
@@ -38,29 +37,16 @@ CallTime = Annotated[int, BeforeValidator(duration_between(1_000, LONGEST_CALL_M
 Variables = Annotated[dict[str, str], AfterValidator(json_object)]
 
 
-class CallStatusFilter(StrEnum):
-    """Statuses by which calls can be listed: the real ones, and words that older documents use for them."""
-
-    QUEUED = "queued"
-    RINGING = "ringing"
-    IN_PROGRESS = "in-progress"
-    ENDED = "ended"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    IN_PROGRESS_ALIAS = "in_progress"
-    COMPLETED_ALIAS = "completed"
-    CREATED_ALIAS = "created"
-
-    @property
-    def status(self) -> CallStatus:
-        return STATUS_ALIASES.get(self) or CallStatus(self.value)
+STATUS_ALIASES = {"in_progress": "in-progress", "completed": "ended", "created": "queued"}
+"""Words that older documents use for statuses, taken in filters only."""
 
 
-STATUS_ALIASES: dict[CallStatusFilter, CallStatus] = {
-    CallStatusFilter.IN_PROGRESS_ALIAS: CallStatus.IN_PROGRESS,
-    CallStatusFilter.COMPLETED_ALIAS: CallStatus.ENDED,
-    CallStatusFilter.CREATED_ALIAS: CallStatus.QUEUED,
-}
+def _without_alias(value: Any) -> Any:
+    return STATUS_ALIASES.get(value, value) if isinstance(value, str) else value
+
+
+CallStatusFilter = Annotated[CallStatus, BeforeValidator(_without_alias)]
+"""A status by which calls can be listed."""
 
 
 class CallSettingsIn(RequestModel):
@@ -139,6 +125,14 @@ class SipOut(ResponseModel):
     reason: str | None
 
 
+class AnalysisOut(ResponseModel):
+    """By the agent's `success_criteria` and `extraction_schema`."""
+
+    success: bool | None = Field(description="Null when the agent has no `success_criteria`.")
+    summary: str
+    extracted: Any = Field(description="As the `extraction_schema` says; null when there is none.")
+
+
 class CallOut(ResponseModel):
     """A call. Only `ended`, `failed` and `cancelled` are terminal, and terminal is for ever."""
 
@@ -155,7 +149,12 @@ class CallOut(ResponseModel):
     )
     recording_status: RecordingStatus
     cost_cents: int | None
-    outcome: str | None
+    outcome: str | None = Field(
+        description="What came of it, as a hyphenated word; null until that is known."
+    )
+    analysis: AnalysisOut | None = Field(
+        description="What the transcript told; null until it was read, and when nobody reads it."
+    )
     answered_by: str | None = Field(description="`human`, `machine`, `unknown`; null when nobody looked.")
     variables: dict[str, Any]
     metadata: dict[str, Any]

@@ -50,12 +50,13 @@ class NumberType(StrEnum):
     TOLL_FREE = "toll-free"
     MOBILE = "mobile"
 
-    TOLL_FREE_ALIAS = "toll_free"
 
-    @property
-    def stored(self) -> str:
-        return "toll-free" if self is NumberType.TOLL_FREE_ALIAS else self.value
+def _hyphenated(value: Any) -> Any:
+    """`toll_free` is understood too."""
+    return value.replace("_", "-") if isinstance(value, str) else value
 
+
+NumberTypeIn = Annotated[NumberType, BeforeValidator(_hyphenated)]
 
 Secret = Annotated[str, Field(min_length=1, max_length=256, json_schema_extra={"writeOnly": True})]
 AccountSid = Annotated[str, Field(pattern=r"^AC[0-9A-Za-z]{2,62}$")]
@@ -69,7 +70,7 @@ class NumberImport(RequestModel):
     phone_number: PhoneNumberIn
     provider_type: ProviderType = ProviderType.CUSTOM_SIP
     friendly_name: Annotated[str, Field(min_length=1, max_length=100)] | None = None
-    type: NumberType = NumberType.LOCAL
+    type: NumberTypeIn = NumberType.LOCAL
     country: Country | None = Field(default=None, description="Found from the number when absent.")
     trunk_id: UuidIn | None = None
     sip_server: Address | None = Field(default=None, description="Where calls from this number are sent.")
@@ -111,7 +112,7 @@ class NumberImport(RequestModel):
             phone_number=self.phone_number,
             friendly_name=self.friendly_name,
             provider_type=self.provider_type.value,
-            type=self.type.stored,
+            type=self.type.value,
             country=None if self.country is None else self.country.upper(),
             trunk_id=self.trunk_id,
         )
@@ -167,7 +168,7 @@ class NumberPatch(RequestModel):
     """What can be changed on a number; what is absent stays."""
 
     friendly_name: Annotated[str, Field(min_length=1, max_length=100)] | None = None
-    type: NumberType | None = None
+    type: NumberTypeIn | None = None
     trunk_id: UuidIn | None = None
     precall_webhook: PrecallWebhookIn | None = None
     max_concurrent_calls: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
@@ -180,7 +181,7 @@ class NumberPatch(RequestModel):
         for name in self.model_fields_set:
             value = getattr(self, name)
             if isinstance(value, NumberType):
-                value = value.stored
+                value = value.value
             elif isinstance(value, PrecallWebhookIn):
                 secret = {"secret": value.secret} if "secret" in value.model_fields_set else {}
                 value = {"url": value.url, "timeout_ms": value.timeout, **secret}
@@ -194,7 +195,7 @@ class NumberSearch(RequestModel):
     """Which numbers to look for in the stock."""
 
     country: Country | None = None
-    type: NumberType | None = None
+    type: NumberTypeIn | None = None
     contains: Annotated[str, Field(pattern=r"^\d{1,15}$")] | None = Field(
         default=None, description="Digits that occur somewhere in the number."
     )
@@ -208,7 +209,7 @@ class NumberSearch(RequestModel):
         """The search as the stock understands it."""
         return StockQuery(
             country=None if self.country is None else self.country.upper(),
-            type=None if self.type is None else self.type.stored,
+            type=None if self.type is None else self.type.value,
             contains=self.contains,
             prefix=self.prefix,
         )

@@ -126,6 +126,17 @@ def duration_between(lowest_ms: int, highest_ms: int) -> Callable[[Any], int]:
     return parse
 
 
+def _without_default(schema: dict[str, Any]) -> None:
+    schema.pop("default", None)
+
+
+def unsent() -> Any:
+    """The default of a field that may be left out of a change, but not emptied: it stands for "not sent" and
+    is no value that a client could send.
+    """
+    return Field(default="", json_schema_extra=_without_default)
+
+
 class Meta(ResponseModel):
     request_id: Uuid
     ts: Timestamp

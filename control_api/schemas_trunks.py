@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StrictBool
 
-from control_api.schemas_shared import RequestModel, ResponseModel, Timestamp, Uuid
+from control_api.schemas_shared import RequestModel, ResponseModel, Timestamp, Uuid, unsent
 from control_api.schemas_trunk_signalling import (
     TrunkRegistrationIn,
     TrunkRegistrationOut,
@@ -159,7 +159,7 @@ class TrunkPatch(TrunkCreate):
     """What can be changed on a trunk; what is absent stays. A side is replaced as a whole, but for a password
     that is left out."""
 
-    name: Annotated[str, Field(min_length=1, max_length=100)] = Field(default="", validate_default=False)
+    name: Annotated[str, Field(min_length=1, max_length=100)] = unsent()
 
     def changes(self) -> dict[str, Any]:
         """The fields that were sent, as the trunk keeps them."""

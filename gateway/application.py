@@ -1,4 +1,4 @@
-"""The gateway put together: store, routing, SIP, media and engine, started in order and stopped in order.
+"""The gateway as a whole: its parts started in order and stopped in order.
 
 This is what the HTTP API holds on to, and what `serve` runs.
 """
@@ -8,77 +8,20 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import structlog
-from prometheus_client import CollectorRegistry
 
-from gateway.agent_sync import AgentSync
-from gateway.batch.campaigns import Campaigns
-from gateway.batch.dial_services import DialServices, FreePlaces
-from gateway.batch.dialer import Dialer
-from gateway.batch.status_change import CampaignJournal
-from gateway.call import Call
-from gateway.call_control import CallControl
-from gateway.calls import CallService
-from gateway.client_tools import ClientTools
-from gateway.cluster.call_limits import CallLimits
-from gateway.cluster.call_owners import CallOwners
-from gateway.cluster.cluster import Cluster
 from gateway.config import Config
-from gateway.contacts.contact_book import ContactBook
-from gateway.conversation_services import ConversationServices
-from gateway.dial_queue import DialQueue
-from gateway.directory import Directory
-from gateway.engine_callback import engine_callback
-from gateway.engine_removals import EngineRemovals
-from gateway.engine_watch import EngineWatch
-from gateway.engine_webhooks import EngineWebhooks
-from gateway.event_bus import EventBus
-from gateway.event_stream import EventStreams
+from gateway.gateway_parts import GatewayParts
 from gateway.health import Health
-from gateway.inbound import InboundCalls, InboundServices
-from gateway.knowledge import KnowledgeService
-from gateway.live_calls import LiveCalls
-from gateway.loop_watch import LoopWatch
-from gateway.media_address import MediaAddress
-from gateway.media_plane import open_media_plane
-from gateway.metrics import GatewayMetrics
-from gateway.numbers.carriers import Carriers
-from gateway.numbers.service import NumberService
-from gateway.numbers.stock import LocalInventory, NoProvider
 from gateway.open_store import open_store
-from gateway.outbound import OutboundServices
-from gateway.precall import PrecallClient
-from gateway.rate_card import BilledCall, RateCard
-from gateway.recordings.retention import RecordingSweeper
-from gateway.recordings.service import RecordingService
-from gateway.recordings.setup import open_archive, open_links
-from gateway.rejections import Rejections
-from gateway.session import SessionServices
-from gateway.sweep import fail_calls_of_the_dead, fail_orphans
-from gateway.trunk_probe import TrunkProbe
-from gateway.trunk_registration import RegistrationState
-from gateway.trunk_watch import TrunkWatch
-from gateway.voices import VoiceService
-from gateway.web_calls import WebCalls
-from gateway.webhooks.call_journal import CallJournal
-from gateway.webhooks.deliverer import WebhookDeliverer, delivery_settings
-from gateway.webhooks.retention import DeliverySweeper
-from gateway.webhooks.sender import WebhookSender
-from gateway.webhooks.service import WebhookService
-from media.ultravox.library import EngineLibrary
-from media.ultravox.rest import UltravoxClient
-from media.worker.supervisor import WorkerPool
+from gateway.sweep import fail_orphans
 from routing.explain import explain_data
 from routing.inbound import InboundQuery, decide_inbound
 from routing.outbound import OutboundQuery, decide_outbound
-from sip.message import Request
-from sip.user_agent import IncomingCall, Listen, OptionsReply, UserAgent, UserAgentConfig
-from store.database import Store
-from store.records import CallDirection, CallRecord
-from store.writer import CallWriter
+from sip.user_agent import Listen
+from store.records import CallDirection
 
 log = structlog.get_logger(__name__)
 
@@ -97,212 +40,8 @@ class Addresses:
         return next(listen for listen in self.sip if listen.transport == transport)
 
 
-class Gateway:
+class Gateway(GatewayParts):
     """One gateway process. Made by `Gateway.open`; `start` binds and takes calls, `stop` drains."""
-
-    def __init__(self, config: Config, store: Store) -> None:
-        self.config = config
-        self.store = store
-        self.registry = CollectorRegistry()
-        self.metrics = GatewayMetrics(self.registry)
-        self.directory = Directory(store)
-        self.cluster = Cluster(
-            config.cluster, store, on_living=self._sweep_after_the_dead, refresh=self.directory.refresh
-        )
-        self.directory.on_changed = self.cluster.notices.tell
-        self.leases = self.cluster.leases
-        self.contacts = ContactBook(store, import_max_rows=config.contacts.import_max_rows)
-        self._rate_card = RateCard(config.rates)
-        self._draining = False
-        self._started = False
-        self._writer = CallWriter(store.calls, on_news=self._wake_webhooks)
-        self._journal = CallJournal(self._writer, lambda record: self.recordings.public_url(record))
-        self._live = LiveCalls(max_inbound=config.calls.max_inbound, max_outbound=config.calls.max_outbound)
-        self._engine = UltravoxClient(
-            config.engine.base_url, config.engine.api_key or "", timeout_s=config.engine.create_timeout
-        )
-        self._plane = open_media_plane(config)
-        self._archive = open_archive(
-            config, store, self._writer, self._journal.save, self.metrics, self._live_call
-        )
-        self._recording_sweeper = RecordingSweeper(
-            self._archive,
-            store.calls,
-            config.recordings.retention_days,
-            leading=lambda: self.cluster.duties.leading,
-        )
-        self._webhook_sender = WebhookSender(
-            timeout_s=config.webhooks.timeout, allow_private=config.webhooks.allow_private
-        )
-        self._deliverer = WebhookDeliverer(
-            store.webhook_queue, self._webhook_sender, delivery_settings(config.webhooks), self.metrics
-        )
-        self.webhooks = WebhookService(
-            store,
-            self._webhook_sender,
-            allow_private=config.webhooks.allow_private,
-            wake=self._deliverer.wake,
-        )
-        self._delivery_sweeper = DeliverySweeper(
-            store.webhook_queue, config.webhooks.keep_delivered, config.webhooks.keep_dead
-        )
-        self.recordings = RecordingService(self._archive, open_links(config), config.recordings.public_url)
-        self.events = EventBus()
-        self._user_agent = UserAgent(
-            UserAgentConfig(
-                listen=tuple(Listen(*endpoint) for endpoint in config.sip.endpoints()),
-                public_host=config.sip.public_host,
-                tls=config.sip.tls_server(),
-            ),
-            on_invite=self._take_invite,
-            on_options=self._answer_options,
-            on_refused=self._note_refused,
-        )
-        self.numbers = NumberService(
-            self.directory,
-            Carriers(telnyx_url=config.numbers.telnyx_url, twilio_url=config.numbers.twilio_url),
-            LocalInventory(store) if config.numbers.provider == "inventory" else NoProvider(),
-            TrunkProbe(self._user_agent),
-        )
-        self.trunk_watch = TrunkWatch(
-            self.directory.trunks,
-            self._user_agent,
-            TrunkProbe(self._user_agent),
-            leading=lambda: self.cluster.duties.leading,
-        )
-        self.rejections = Rejections(lambda: self.directory.table)
-        self._precall = PrecallClient(allow_private=config.webhooks.allow_private)
-        self._engine_watch = EngineWatch(self._engine)
-        self._agent_sync = AgentSync(
-            self.directory,
-            self._engine,
-            store.engine_removals,
-            attempts=config.engine.sync_attempts,
-            leading=lambda: self.cluster.duties.leading,
-        )
-        self.cluster.duties.on_elected = self._agent_sync.wake
-        self._engine_removals = EngineRemovals(store.engine_removals, self._engine)
-        self.directory.on_engine_removal = self._engine_removals.wake
-        library = EngineLibrary(self._engine)
-        self.voices = VoiceService(self.directory, store.agent_parts, library)
-        self.knowledge = KnowledgeService(self.directory, library, store.engine_removals)
-        self._loop_watch = LoopWatch()
-        self._client_tools = ClientTools(config.tools)
-        session = SessionServices(
-            live=self._live,
-            metrics=self.metrics,
-            conversation=ConversationServices(
-                plane=self._plane,
-                engine=self._engine,
-                engine_config=config.engine,
-                calls_config=config.calls,
-                metrics=self.metrics,
-                first_packet_timeout_s=config.media.first_packet_timeout,
-                silence_timeout_s=config.media.silence_timeout,
-                amd_config=config.amd,
-                watchdogs_config=config.watchdogs,
-                client_tools=self._client_tools,
-                on_recording_finished=self._archive.finished,
-            ),
-            default_max_duration_s=config.calls.max_duration,
-            default_ring_timeout_s=config.calls.ring_timeout,
-            transfer_timeout_s=config.calls.transfer_timeout,
-            hold_music=config.control.hold_music,
-            trunk=self.directory.trunk,
-            events=self.events,
-            leases=self.leases,
-            limits=CallLimits(config.calls.max_in_cluster, config.calls.max_per_organization),
-            node_id=self.cluster.node.id,
-            parts=self.directory.parts_of,
-        )
-        media_address = MediaAddress(
-            public_host=config.media.public_host or config.sip.public_host,
-            bind_host=config.media.bind_host,
-            local_host_for=self._user_agent.local_host_for,
-        )
-        recordings = self._archive.live_directory
-        self._inbound = InboundCalls(
-            InboundServices(
-                session=session,
-                table=lambda: self.directory.table,
-                agent=self.directory.agent,
-                trunk=self.directory.trunk,
-                draining=lambda: self._draining,
-                media_address=media_address,
-                save=self._journal.save,
-                price=self._price,
-                recordings=recordings,
-                retry_after_s=config.calls.retry_after,
-                number=self.directory.number_on,
-                precall=self._precall,
-                rejections=self.rejections,
-            )
-        )
-        self._queue = DialQueue(
-            self._live, limit=config.calls.queue_limit, timeout_s=config.calls.queue_timeout
-        )
-        self.calls = CallService(
-            store=store,
-            writer=self._writer,
-            save=self._journal.save,
-            price=self._price,
-            live=self._live,
-            queue=self._queue,
-            outbound=OutboundServices(
-                session=session,
-                user_agent=self._user_agent,
-                media_address=media_address,
-                recordings=recordings,
-                trunk=self.directory.trunk,
-            ),
-            table=lambda: self.directory.table,
-            agent=self.directory.agent,
-            draining=lambda: self._draining,
-        )
-        self.web_calls = WebCalls(
-            directory=self.directory,
-            engine=self._engine,
-            store=store,
-            save=self._journal.save,
-            price=self._price,
-            callback=engine_callback(config.engine),
-            poll_interval_s=config.engine.poll_interval,
-            max_duration_s=config.calls.max_duration,
-            draining=lambda: self._draining,
-        )
-        self.calls.web_calls = self.web_calls
-        self.engine_webhooks = EngineWebhooks(
-            config.engine.webhook_secret, store.calls, self.web_calls, self._writer.catch_up
-        )
-        self.campaigns = Campaigns(
-            store,
-            lambda: self.directory.table,
-            self.directory.agent,
-            max_contacts=config.batch.max_contacts,
-        )
-        self._dialer = Dialer(
-            DialServices(
-                node=self.cluster.node.id,
-                store=store,
-                journal=CampaignJournal(store),
-                calls=self.calls,
-                live=self._live,
-                table=lambda: self.directory.table,
-                free_places=FreePlaces(
-                    self._live, self._queue, self._plane, lambda: self._draining, config.calls, config.batch
-                ),
-                metrics=self.metrics,
-                config=config.batch,
-            )
-        )
-        self.campaigns.on_changed = self._dialer.wake
-        self.control = CallControl(
-            self.calls, config.control, recordings=recordings, fetched=config.data_dir / "fetched"
-        )
-        self.streams = EventStreams(self.events, self.calls)
-        self.call_owners = CallOwners(self._live, store.calls, self.cluster.heartbeat)
-        self.node_client = self.cluster.client
-        self._declare_gauges()
 
     @classmethod
     async def open(cls, config: Config) -> Gateway:
@@ -344,6 +83,7 @@ class Gateway:
         self._engine_removals.start()
         self.web_calls.start()
         self._deliverer.start()
+        self._analyzer.start()
         self._delivery_sweeper.start()
         return Addresses(sip=tuple(self._user_agent.addresses))
 
@@ -396,6 +136,7 @@ class Gateway:
             self._archive,
             self._engine,
             self._writer,
+            self._analyzer,
             self._delivery_sweeper,
             self._deliverer,
             self._webhook_sender,
@@ -448,93 +189,3 @@ class Gateway:
                     self._user_agent.statistics.calls or self._user_agent.statistics.dialogs
                 ):
                     await asyncio.sleep(SIGNALLING_LOOK_S)
-
-    def _price(self, record: CallRecord) -> int | None:
-        number = self.directory.number_on(record.from_number) if record.from_number else None
-        trunk = self.directory.table.trunk(record.trunk_id) if record.trunk_id else None
-        return self._rate_card.price(
-            BilledCall(
-                duration_ms=record.duration_ms,
-                far_number=record.phone_number,
-                trunk_id=record.trunk_id,
-                trunk_name=trunk.name if trunk else None,
-                managed=number is not None and number.managed,
-            )
-        )
-
-    def _note_refused(self, request: Request, source: tuple[str, int], status: int, reason: str) -> None:
-        self._inbound.refused_by_stack(request, source, status, reason)
-
-    def _take_invite(self, invite: IncomingCall) -> None:
-        self._inbound.on_invite(invite)
-
-    async def _sweep_after_the_dead(self, living: frozenset[str]) -> None:
-        await fail_calls_of_the_dead(self.store, living, self._journal)
-
-    def _wake_webhooks(self) -> None:
-        self._deliverer.wake()
-
-    def _live_call(self, call_id: str) -> Call | None:
-        session = self._live.get(call_id)
-        return session.call if session is not None else None
-
-    def _answer_options(self) -> OptionsReply:
-        """OPTIONS is how trunks probe us: 200 when we would take a call, 503 with Retry-After otherwise."""
-        if self._draining or self._live.full(CallDirection.INBOUND) or self._plane.state != "ok":
-            return OptionsReply(503, max(1, round(self.config.calls.retry_after)))
-        return OptionsReply(200, None)
-
-    def _declare_gauges(self) -> None:
-        gauge = self.metrics.gauge
-        gauge("calls_inbound_active", "Inbound calls now.", lambda: self._live.count(CallDirection.INBOUND))
-        gauge(
-            "calls_outbound_active", "Outbound calls now.", lambda: self._live.count(CallDirection.OUTBOUND)
-        )
-        gauge("calls_live", "Calls that are not over, queued ones included.", lambda: len(self._live))
-        gauge("event_watchers", "Event streams that are open.", lambda: self.events.subscribers)
-        gauge("calls_queued", "Outbound calls that wait for a place.", lambda: len(self._queue))
-        gauge("campaigns_running", "Campaigns that call, or wait to.", lambda: self._dialer.campaigns)
-        gauge("recordings_waiting", "Recordings not encoded and stored yet.", lambda: self._archive.waiting)
-        gauge(
-            "webhook_deliveries_waiting",
-            "Webhook deliveries that are not over, some seconds ago.",
-            lambda: self._deliverer.waiting,
-        )
-        for state in (RegistrationState.REGISTERED, RegistrationState.FAILED):
-            gauge(
-                f"trunks_{state}",
-                f"Trunks whose registration is {state}.",
-                partial(self.trunk_watch.count, state),
-            )
-        gauge(
-            "trunks_unreachable",
-            "Trunks that the newest OPTIONS did not find.",
-            lambda: self.trunk_watch.unreachable,
-        )
-        gauge("media_legs", "Media legs now.", lambda: self._plane.legs)
-        if isinstance(self._plane, WorkerPool):
-            self.metrics.watch_workers(self._plane)
-        gauge("rtp_ports_free", "Legs that could still be created.", lambda: self._plane.ports_free)
-        gauge(
-            "store_calls_waiting", "Calls whose newest state is not stored yet.", lambda: self._writer.waiting
-        )
-        gauge(
-            "loop_lag_seconds",
-            "How late the event loop is, at worst since the last scrape.",
-            self._loop_watch.take,
-        )
-        gauge("nodes_alive", "Gateways that give a sign of life.", lambda: self.cluster.heartbeat.living)
-        gauge("leases_held", "Places held under limits of the cluster.", lambda: len(self.leases))
-        gauge(
-            "leases_unshared",
-            "1 while Redis is away and each node grants its share of the limits.",
-            lambda: float(self.leases.away),
-        )
-        gauge("draining", "1 while the gateway drains.", lambda: float(self._draining))
-        for field in ("client_transactions", "server_transactions", "dialogs", "calls"):
-            gauge(
-                f"sip_{field}", f"SIP {field.replace('_', ' ')} alive.", partial(self._sip_statistic, field)
-            )
-
-    def _sip_statistic(self, field: str) -> float:
-        return float(getattr(self._user_agent.statistics, field))

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import Any, Protocol
 
+from gateway.analysis.outcome import outcome_by_facts
 from gateway.event_bus import EventBus
 from gateway.failure_reasons import EndReason, FailureReason
 from gateway.transcript import Transcript
@@ -63,10 +64,12 @@ class Call:
         sink: ChangeSink,
         clock: Clock | None = None,
         price: Callable[[CallRecord], int | None] = lambda record: None,
+        outcome: Callable[[CallRecord], str | None] = outcome_by_facts,
     ) -> None:
-        """`price` tells what a call that is over costs, in US cents."""
+        """`price` tells what a call that is over costs, in US cents, `outcome` what came of it."""
         self._clock = clock or Clock()
         self._price = price
+        self._outcome = outcome
         self._record = record
         self._sink = sink
         self._born = self._clock.monotonic()
@@ -86,9 +89,10 @@ class Call:
         sink: ChangeSink,
         clock: Clock | None = None,
         price: Callable[[CallRecord], int | None] = lambda record: None,
+        outcome: Callable[[CallRecord], str | None] = outcome_by_facts,
     ) -> Call:
         """A call from the store, for what is still to be added to it."""
-        call = cls(record, sink, clock, price)
+        call = cls(record, sink, clock, price, outcome)
         call._born -= (call._clock.now() - record.created_at).total_seconds()
         call._timeline = list(timeline)
         call._steps = timeline[-1].sequence if timeline else 0
@@ -213,7 +217,9 @@ class Call:
         self.step("status", **{"from": str(self.status), "to": str(status)})
         self._record = replace(self._record, status=status, **fields)
         if status.terminal:
-            self._record = replace(self._record, cost_cents=self._price(self._record))
+            self._record = replace(
+                self._record, cost_cents=self._price(self._record), outcome=self._outcome(self._record)
+            )
         self.announce(
             "status",
             status=str(status),

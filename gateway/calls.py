@@ -57,6 +57,7 @@ class CallService:
         writer: CallWriter,
         save: ChangeSink,
         price: Callable[[CallRecord], int | None],
+        outcome: Callable[[CallRecord], str | None],
         live: LiveCalls,
         queue: DialQueue,
         outbound: OutboundServices,
@@ -68,6 +69,7 @@ class CallService:
         self._writer = writer
         self._save = save
         self._price = price
+        self._outcome = outcome
         self._live = live
         self._queue = queue
         self._outbound = outbound
@@ -124,7 +126,7 @@ class CallService:
         except BaseException:
             self._outbound.session.leases.release(call_id)
             raise
-        call = Call(record, self._save, price=self._price)
+        call = Call(record, self._save, price=self._price, outcome=self._outcome)
         call.step("created", by="api" if may_ring is None else "campaign")
         call.step("routed", trunk_id=record.trunk_id, from_number=record.from_number)
         session = OutboundSession(call, decision, agent, request.settings, self._outbound, may_ring)

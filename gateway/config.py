@@ -350,6 +350,33 @@ class RatesSection(Section):
     carrier: tuple[CarrierRate, ...] = ()
 
 
+class AnalysisSection(Section):
+    """The language model that reads transcripts when calls are over; without a `base_url` none does."""
+
+    base_url: str | None = None  # of a server that speaks OpenAI's chat completions
+    model: str | None = None
+    api_key: str | None = Field(default=None, repr=False)
+    api_key_file: Path | None = None
+    timeout: Duration = Field(default=30.0, gt=0)
+    max_wait: Duration = 120.0
+    concurrency: int = Field(default=4, ge=1, le=100)
+
+    @field_validator("base_url")
+    @classmethod
+    def _url(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return value
+
+    @model_validator(mode="after")
+    def _whole(self) -> AnalysisSection:
+        if (self.base_url is None) != (self.model is None):
+            raise ValueError("base_url and model go together")
+        if self.api_key is not None and self.api_key_file is not None:
+            raise ValueError("api_key and api_key_file: give one of the two")
+        return self
+
+
 class WebhooksSection(Section):
     """How events are delivered to the endpoints that organisations and agents name."""
 
@@ -411,6 +438,7 @@ class Config(Section):
     numbers: NumbersSection = NumbersSection()
     contacts: ContactsSection = ContactsSection()
     rates: RatesSection = RatesSection()
+    analysis: AnalysisSection = AnalysisSection()
     webhooks: WebhooksSection = WebhooksSection()
     cluster: ClusterSection = ClusterSection()
     logging: LoggingSection = LoggingSection()

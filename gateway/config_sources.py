@@ -150,7 +150,13 @@ def _with_secrets(config: Config) -> Config:
         if file is not None:
             secret = _read_secret(f"recordings.{name}_file", file)
             recordings = recordings.model_copy(update={name: secret})
-    return config.model_copy(update={"engine": engine, "store": store, "recordings": recordings})
+    analysis = config.analysis
+    if analysis.api_key_file is not None:
+        key = _read_secret("analysis.api_key_file", analysis.api_key_file)
+        analysis = analysis.model_copy(update={"api_key": key})
+    return config.model_copy(
+        update={"analysis": analysis, "engine": engine, "store": store, "recordings": recordings}
+    )
 
 
 def _read_secret(key: str, file: Path) -> str:

@@ -72,6 +72,7 @@ class InboundServices:
     media_address: MediaAddress
     save: ChangeSink
     price: Callable[[CallRecord], int | None]
+    outcome: Callable[[CallRecord], str | None]
     recordings: Path
     retry_after_s: float
     number: Callable[[str], PhoneNumber | None]
@@ -214,7 +215,7 @@ class InboundSession(Session):
             sip_from=invite.request.get("From"),
             node_id=services.session.node_id,
         )
-        call = Call(record, services.save, price=services.price)
+        call = Call(record, services.save, price=services.price, outcome=services.outcome)
         super().__init__(
             call,
             services.session,

@@ -85,6 +85,12 @@ class GatewayMetrics:
             buckets=SHORT_S[6:] + LONG_S[2:],
             registry=registry,
         )
+        self.analyses = Counter(
+            "trunkline_analyses",
+            "Transcripts by what came of reading them: done, failed, late.",
+            ["result"],
+            registry=registry,
+        )
         self.webhook_deliveries = Counter(
             "trunkline_webhook_deliveries",
             "Webhook requests by what came of them: delivered, retried, dead.",

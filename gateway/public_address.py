@@ -73,10 +73,18 @@ def is_public(literal: str) -> bool:
             address = inner
         elif address in _NAT64:
             address = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        elif any(address in network for network in _NEVER_PUBLIC):
+            return False
     return bool(address.is_global and not address.is_multicast)
 
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# What `is_global` lets through although nobody on the Internet is there: IPv4 addresses inside IPv6 ones as
+# they were written once (RFC 4291 section 2.5.5.1, RFC 2765), translation within a network (RFC 8215), and
+# site-local addresses (RFC 3879).
+_NEVER_PUBLIC = tuple(
+    ipaddress.IPv6Network(network) for network in ("::/96", "::ffff:0:0:0/96", "64:ff9b:1::/48", "fec0::/10")
+)
 
 
 def url_problem(url: str, *, allow_private: bool) -> str | None:

@@ -16,7 +16,6 @@ import structlog
 
 from gateway.failure_reasons import FailureReason
 from gateway.webhooks.call_journal import CallJournal
-from gateway.webhooks.event_names import EventName
 from store.database import Store
 from store.records import CallRecord, CallStatus
 
@@ -32,10 +31,17 @@ async def fail_orphans(store: Store, orphans: Sequence[CallRecord], journal: Cal
     now = datetime.now(UTC)
     reason = str(FailureReason.GATEWAY_ERROR)
     failed = [
-        replace(record, status=CallStatus.FAILED, ended_at=now, failure_reason=reason, end_reason=reason)
+        replace(
+            record,
+            status=CallStatus.FAILED,
+            ended_at=now,
+            failure_reason=reason,
+            end_reason=reason,
+            outcome=reason,
+        )
         for record in orphans
     ]
-    news = [journal.news(record, EventName.CALL_FAILED) for record in failed]
+    news = [item for record in failed for item in journal.end_news(record)]
     await store.calls.save_batch(failed, [], news)
     log.warning("orphaned_calls_failed", count=len(orphans))
 

@@ -73,6 +73,7 @@ class WebCalls(BackgroundTask):
         store: Store,
         save: ChangeSink,
         price: Callable[[CallRecord], int | None],
+        outcome: Callable[[CallRecord], str | None],
         callback: EngineCallback | None,
         poll_interval_s: float,
         max_duration_s: float,
@@ -84,6 +85,7 @@ class WebCalls(BackgroundTask):
         self._store = store
         self._save = save
         self._price = price
+        self._outcome = outcome
         self._callback = callback
         self._poll_interval_s = poll_interval_s
         self._default_max_duration_s = max_duration_s
@@ -142,7 +144,7 @@ class WebCalls(BackgroundTask):
             )
         except (EngineApiError, AgentSettingsError, CallRequestError) as error:
             raise EngineError(f"The voice engine did not make the call: {error}") from error
-        call = Call(record, self._save, price=self._price)
+        call = Call(record, self._save, price=self._price, outcome=self._outcome)
         call.update(engine_call_id=made.call_id)
         call.step("created", by="test-call")
         call.step("engine-created", engine_call_id=made.call_id)
@@ -155,7 +157,7 @@ class WebCalls(BackgroundTask):
         """Follow calls of an earlier run again."""
         for record in records:
             timeline = await self._store.calls.timeline(record.id)
-            call = Call.taken_up(record, timeline, self._save, price=self._price)
+            call = Call.taken_up(record, timeline, self._save, price=self._price, outcome=self._outcome)
             call.step("followed-again")
             if record.started_at is not None:
                 call.measured((datetime.now(UTC) - record.started_at).total_seconds())

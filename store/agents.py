@@ -20,8 +20,8 @@ from store.connection import Database
 from store.engine_removals import EngineObject, EngineRemoval, add_removal
 from store.errors import MissingRowError
 from store.records import Agent, AgentStatus, Page
-from store.tables import agents, phone_numbers
-from store.webhook_endpoints import keep_endpoint_of
+from store.tables import agents, phone_numbers, webhook_endpoints
+from store.webhook_endpoints import keep_endpoint_of, remove_endpoint
 
 
 class AgentRepository:
@@ -69,13 +69,15 @@ class AgentRepository:
         """
         own = sa.and_(agents.c.id == agent_id, agents.c.organization_id == organization_id)
         async with self._database.transaction() as connection:
-            row = (await connection.execute(sa.select(agents.c.engine_agent_id).where(own))).one_or_none()
+            query = sa.select(agents.c.engine_agent_id).where(own).with_for_update()
+            row = (await connection.execute(query)).one_or_none()
             if row is None:
                 return False
             for slot in (phone_numbers.c.inbound_agent_id, phone_numbers.c.outbound_agent_id):
                 freed = phone_numbers.update().where(slot == agent_id)
                 now = to_microseconds(datetime.now(UTC))
                 await connection.execute(freed.values({slot.name: None, "updated_at": now}))
+            await remove_endpoint(connection, webhook_endpoints.c.agent_id == agent_id)
             await connection.execute(agents.delete().where(own))
             if row.engine_agent_id is not None:
                 removal = EngineRemoval(EngineObject.AGENT, row.engine_agent_id)

@@ -79,6 +79,8 @@ async def restore_backup(database: Database, path: Path) -> BackupReport:
             await connection.run_sync(upgrade_to_head)
             if database.dialect.name == "postgresql":
                 await _continue_sequences(connection)
+                # Before the server does it by itself, it would read long lists in the slowest way.
+                await connection.execute(sa.text("ANALYZE"))
     return BackupReport(head["revision"], rows)
 
 

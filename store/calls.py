@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from store.analysis_records import DueAnalysis
 from store.bulk import BulkInsert, Insert, Row
 from store.call_counts import UNFINISHED, CallCounts
 from store.columns import (
@@ -24,6 +25,7 @@ from store.columns import (
     to_microseconds_or_none,
 )
 from store.connection import Database
+from store.due_analyses import put_due
 from store.outbox import Outbox
 from store.records import (
     CallDirection,
@@ -42,8 +44,11 @@ from store.webhook_records import OutboxEvent
 _COLUMNS = tuple(column.name for column in calls.columns)
 # Never written again after the first insert, so that an update leaves their indexes alone.
 _FIXED = frozenset({"id", "organization_id", "direction", "agent_id", "phone_number", "created_at"})
+# Belong to the analysis, as the outcome does once there is one: whoever saves a call may not know of it yet.
+_OF_ANALYSIS = frozenset({"analysis", "analyzed_at"})
 # Told by the engine when the call is over, and written by nobody else.
 _BILLED = frozenset({"engine_billed_ms"})
+_NOT_UPDATED = _FIXED | _OF_ANALYSIS | _BILLED
 # The law of calls, held once more where it lasts: a terminal status never changes. Later facts still get in.
 _TERMINAL_STAYS = sa.text(
     "calls.status NOT IN ('ended', 'failed', 'cancelled') OR calls.status = excluded.status",
@@ -53,10 +58,13 @@ _EMPTY_JSON = "{}"
 
 @dataclass(frozen=True, slots=True)
 class CallNews:
-    """An event of a call. One that tells of a terminal `status` is true only if the call has that status."""
+    """An event of a call, and the analysis that becomes due with it. One that tells of a terminal `status` is
+    true only if the call has that status.
+    """
 
     event: OutboxEvent
     status: CallStatus
+    analysis: DueAnalysis | None = None
 
 
 class CallRepository:
@@ -96,7 +104,10 @@ class CallRepository:
             await self._upserts.execute(connection, [_row(record) for record in newest.values()])
             await self._timeline.execute(connection, [_event_row(event) for event in events])
             if news:
-                await self._outbox.append(connection, await _true_news(connection, news))
+                true = await _true_news(connection, news)
+                await self._outbox.append(connection, [item.event for item in true])
+                due = [item.analysis for item in true if item.analysis is not None]
+                await put_due(self._database, connection, due)
 
     async def record_billed(self, call_id: str, engine_call_id: str, engine_billed_ms: int) -> bool:
         """Keep what the engine charges for. False when there is no such call with this engine's call."""
@@ -215,7 +226,7 @@ class CallRepository:
         return [call_record(row) for row in rows]
 
 
-async def _true_news(connection: AsyncConnection, news: Sequence[CallNews]) -> builtins.list[OutboxEvent]:
+async def _true_news(connection: AsyncConnection, news: Sequence[CallNews]) -> builtins.list[CallNews]:
     """What tells of no other end than the calls have in the database."""
     ended = sorted({item.event.subject_id for item in news if item.status.terminal})
     statuses: dict[str, str] = {}
@@ -223,7 +234,7 @@ async def _true_news(connection: AsyncConnection, news: Sequence[CallNews]) -> b
         query = sa.select(calls.c.id, calls.c.status).where(calls.c.id.in_(ended))
         statuses = {row.id: row.status for row in (await connection.execute(query)).all()}
     return [
-        item.event
+        item
         for item in news
         if not item.status.terminal or statuses.get(item.event.subject_id) == item.status
     ]
@@ -234,7 +245,12 @@ def _of_node(node_id: str) -> sa.ColumnElement[bool]:
 
 
 def _on_conflict_update(statement: Insert) -> Insert:
-    changed = {name: statement.excluded[name] for name in _COLUMNS if name not in _FIXED | _BILLED}
+    changed: dict[str, Any] = {
+        name: statement.excluded[name] for name in _COLUMNS if name not in _NOT_UPDATED
+    }
+    changed["outcome"] = sa.case(
+        (calls.c.analyzed_at.is_not(None), calls.c.outcome), else_=statement.excluded["outcome"]
+    )
     return statement.on_conflict_do_update(index_elements=["id"], set_=changed, where=_TERMINAL_STAYS)
 
 
@@ -295,6 +311,8 @@ def _row(record: CallRecord) -> Row:
         to_json_or_none(record.recording_file),
         record.engine_billed_ms,
         record.node_id,
+        to_json_or_none(record.analysis),
+        None,  # analyzed_at
     )
 
 
@@ -335,6 +353,7 @@ def call_record(row: sa.Row[Any]) -> CallRecord:
         recording_file=None if row.recording_file is None else RecordingFile(**from_json(row.recording_file)),
         engine_billed_ms=row.engine_billed_ms,
         node_id=row.node_id,
+        analysis=from_json_or_none(row.analysis),
     )
 
 

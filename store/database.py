@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from store.agent_parts import AgentPartRepositories
 from store.agents import AgentRepository
+from store.call_analyses import CallAnalysisRepository
 from store.calls import CallRepository
 from store.campaign_attempts import AttemptRepository
 from store.campaign_contacts import CampaignContactRepository
@@ -40,6 +41,7 @@ class Store:
         self.inventory = InventoryRepository(database)
         self.trunks = TrunkRepository(database)
         self.calls = CallRepository(database)
+        self.call_analyses = CallAnalysisRepository(database)
         self.folders = FolderRepository(database)
         self.contacts = ContactRepository(database)
         self.nodes = NodeRepository(database)

@@ -47,14 +47,22 @@ class Outbox:
         return len(pairs)
 
     async def _endpoints(self, connection: AsyncConnection, organizations: set[str]) -> Sequence[Any]:
-        query = sa.select(
-            webhook_endpoints.c.id,
-            webhook_endpoints.c.organization_id,
-            webhook_endpoints.c.agent_id,
-            webhook_endpoints.c.events,
-        ).where(
-            webhook_endpoints.c.organization_id.in_(sorted(organizations)),
-            webhook_endpoints.c.enabled.is_(True),
+        """Those that may hear of something. They are there until the transaction ends: one deleted meanwhile
+        would have the change refused that the events tell of (PostgreSQL; SQLite has one writer).
+        """
+        query = (
+            sa.select(
+                webhook_endpoints.c.id,
+                webhook_endpoints.c.organization_id,
+                webhook_endpoints.c.agent_id,
+                webhook_endpoints.c.events,
+            )
+            .where(
+                webhook_endpoints.c.organization_id.in_(sorted(organizations)),
+                webhook_endpoints.c.enabled.is_(True),
+            )
+            .order_by(webhook_endpoints.c.id)
+            .with_for_update(read=True, key_share=True)
         )
         return (await connection.execute(query)).all()
 

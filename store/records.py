@@ -361,6 +361,7 @@ class CallRecord:
     recording_file: RecordingFile | None = None
     engine_billed_ms: int | None = None  # what the engine charges for; None until it has said so
     node_id: str | None = None  # the gateway that has the call
+    analysis: dict[str, Any] | None = None  # success, summary, extracted; None until, or if never, it is read
 
 
 @dataclass(frozen=True, slots=True)

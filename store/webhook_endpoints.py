@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,8 +21,10 @@ from store.connection import Database
 from store.errors import MissingRowError
 from store.identifiers import uuid7
 from store.records import Agent, Page
-from store.tables import webhook_endpoints
+from store.tables import webhook_deliveries, webhook_endpoints, webhook_events
 from store.webhook_records import WebhookEndpoint
+
+CRM_SECRET_OVERLAP = timedelta(days=1)  # for so long the secret before a change signs as well
 
 
 class WebhookEndpointRepository:
@@ -45,9 +48,8 @@ class WebhookEndpointRepository:
 
     async def delete(self, organization_id: str, endpoint_id: str) -> bool:
         """Delete it with its deliveries; whether there was one."""
-        statement = webhook_endpoints.delete().where(*_own(organization_id, endpoint_id))
         async with self._database.transaction() as connection:
-            return (await connection.execute(statement)).rowcount > 0
+            return await remove_endpoint(connection, *_own(organization_id, endpoint_id))
 
     async def get(self, organization_id: str, endpoint_id: str) -> WebhookEndpoint | None:
         query = sa.select(webhook_endpoints).where(*_own(organization_id, endpoint_id))
@@ -81,7 +83,7 @@ async def keep_endpoint_of(connection: AsyncConnection, agent: Agent) -> None:
     """
     mine = webhook_endpoints.c.agent_id == agent.id
     if agent.crm_webhook_url is None:
-        await connection.execute(webhook_endpoints.delete().where(mine))
+        await remove_endpoint(connection, mine)
         return
     query = sa.select(webhook_endpoints).where(mine)
     row = (await connection.execute(query)).one_or_none()
@@ -98,12 +100,37 @@ async def keep_endpoint_of(connection: AsyncConnection, agent: Agent) -> None:
         )
         await connection.execute(webhook_endpoints.insert(), _row(made))
     elif (row.url, row.secret) != (agent.crm_webhook_url, secret):
-        changed = {"url": agent.crm_webhook_url, "secret": secret, "enabled": True, "disabled_reason": None}
+        changed: dict[str, Any] = {"url": agent.crm_webhook_url, "enabled": True, "disabled_reason": None}
+        if row.secret != secret:
+            until = to_microseconds(agent.updated_at + CRM_SECRET_OVERLAP)
+            changed |= {
+                "secret": secret,
+                "previous_secret": row.secret or None,
+                "previous_secret_until": until if row.secret else None,
+            }
         await connection.execute(
             webhook_endpoints.update()
             .where(mine)
             .values(updated_at=to_microseconds(agent.updated_at), **changed)
         )
+
+
+async def remove_endpoint(connection: AsyncConnection, *which: sa.ColumnElement[bool]) -> bool:
+    """Delete the endpoint that fulfils the conditions, with its deliveries and with the events of which no
+    other endpoint has one, since nobody would ever look for those again; whether there was one.
+    """
+    query = sa.select(webhook_endpoints.c.id).where(*which).with_for_update()
+    endpoint_id = (await connection.execute(query)).scalar_one_or_none()
+    if endpoint_id is None:
+        return False
+    its = webhook_deliveries.c.endpoint_id == endpoint_id
+    theirs = sa.exists().where(
+        webhook_deliveries.c.event_id == webhook_events.c.id, webhook_deliveries.c.endpoint_id != endpoint_id
+    )
+    heard = sa.select(webhook_deliveries.c.event_id).where(its)
+    await connection.execute(webhook_events.delete().where(webhook_events.c.id.in_(heard), ~theirs))
+    await connection.execute(webhook_endpoints.delete().where(webhook_endpoints.c.id == endpoint_id))
+    return True
 
 
 def endpoint_of(row: sa.Row[Any]) -> WebhookEndpoint:

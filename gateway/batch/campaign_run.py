@@ -56,6 +56,14 @@ class CampaignRun:
 
     async def step(self, campaign: Campaign) -> float:
         """Do what is to be done now; seconds until the next look."""
+        try:
+            return await self._step(campaign)
+        except Exception:
+            # Calls may be committed to that are never made: they are looked for as after a crash.
+            self._leased_until = None
+            raise
+
+    async def _step(self, campaign: Campaign) -> float:
         now = datetime.now(UTC)
         if not await self._hold_lease(now):
             return CAMPAIGN_PAUSE_S
@@ -139,14 +147,19 @@ class CampaignRun:
                 self.services.metrics.observe_campaign_attempt(settlement.outcome)
 
     async def _take_back(self, campaign: Campaign, dialing: Sequence[CampaignContact]) -> None:
-        """Cancel calls that nobody has answered: the campaign is over."""
-        for contact in dialing:
-            if contact.call_id is None or contact.call_id in self._cancelled:
-                continue
-            self._cancelled.add(contact.call_id)
-            if self._is_live(contact):
-                with suppress(ConflictError, NotFoundError):  # answered, or over
-                    await self.services.calls.cancel(campaign.organization_id, contact.call_id)
+        """Cancel calls that nobody has answered: the campaign is over. All at once, since each may wait for
+        its far side to confirm.
+        """
+        fresh = [contact for contact in dialing if contact.call_id not in self._cancelled]
+        self._cancelled.update(contact.call_id for contact in fresh if contact.call_id is not None)
+        await asyncio.gather(
+            *(self._cancel(campaign, contact.call_id) for contact in fresh if self._is_live(contact))
+        )
+
+    async def _cancel(self, campaign: Campaign, call_id: str | None) -> None:
+        if call_id is not None:
+            with suppress(ConflictError, NotFoundError):  # answered, or over
+                await self.services.calls.cancel(campaign.organization_id, call_id)
 
     async def _stop_if_broken(self, campaign: Campaign) -> bool:
         """The circuit breaker: pause a campaign of which most calls fail for a reason of ours."""

@@ -97,9 +97,9 @@ class SourceReader:
         self, source: ContactSource, inline: tuple[InlineContact, ...]
     ) -> AsyncIterator[list[tuple[str, str | None, dict[str, str]]]]:
         if source.folder_id is not None:
-            after = ""
+            after: Contact | None = None
             while known := await self._store.contacts.in_folder(source.folder_id, after, BATCH):
-                after = known[-1].id
+                after = known[-1]
                 yield [(one.phone_number, one.id, variables_of(one)) for one in known]
         elif source.contact_ids is not None:
             for ids in _chunks(source.contact_ids):

@@ -18,7 +18,9 @@ from gateway.errors import InvalidRequestError
 
 MINUTES_OF_DAY = 24 * 60
 ALL_DAYS = frozenset(range(1, 8))
-SEARCH_DAYS = 9  # one working day a week, and a day more on either side for the zone
+# One working day a week, whose window daylight saving may leave out once, and a day more on either side for
+# the zone.
+SEARCH_DAYS = 16
 _DAY = timedelta(days=1)
 
 

@@ -46,7 +46,8 @@ class CampaignJournal:
         if status.terminal:
             # Calls that are still up end later: only what nobody was called for is over for good.
             figures = _without_pending(figures)
-            if not figures[ContactState.DIALING]:
+            # Completed by the dialer itself, which calls nobody meanwhile; whoever cancels cannot know that.
+            if status is CampaignStatus.COMPLETED and not figures[ContactState.DIALING]:
                 moved = replace(moved, statistics=dict(figures))
         names = [EventName.BATCH_STATUS_CHANGED]
         if status is CampaignStatus.COMPLETED:

@@ -28,6 +28,8 @@ from gateway.cluster.limits import Limit
 log = structlog.get_logger(__name__)
 
 CATCH_UP_S = 1.0  # between attempts to tell Redis of releases while it is away
+# Releases remembered until Redis is told; older ones end there by themselves, since nobody renews them.
+GIVEN_BACK_KEPT = 10_000
 
 
 class SharedLeasesAway(Exception):
@@ -76,7 +78,7 @@ class Leases(BackgroundTask):
         self._nodes = nodes
         self._held: dict[str, tuple[str, ...]] = {}
         self._counts: dict[str, int] = {}
-        self._given_back: deque[tuple[str, tuple[str, ...]]] = deque()
+        self._given_back: deque[tuple[str, tuple[str, ...]]] = deque(maxlen=GIVEN_BACK_KEPT)
         self._work = asyncio.Event()
         self._away = False
 
@@ -88,6 +90,11 @@ class Leases(BackgroundTask):
     def __len__(self) -> int:
         """Leases that this node holds."""
         return len(self._held)
+
+    @property
+    def untold(self) -> int:
+        """Releases of which the other nodes have not been told."""
+        return len(self._given_back)
 
     def held(self, limit: Limit) -> int:
         """How many of this node's leases count for it."""
@@ -182,7 +189,7 @@ class Leases(BackgroundTask):
         await self._shared.release(
             {lease_id: names for lease_id, names in batch.items() if lease_id not in self._held}
         )
-        for _ in range(number):
+        for _ in range(min(number, len(self._given_back))):
             self._given_back.popleft()
 
     async def _renew(self) -> None:

@@ -111,6 +111,11 @@ class RecordingArchive:
         """Recordings that are finished and not kept yet."""
         return len(self._jobs)
 
+    def call(self, call_id: str) -> Call | None:
+        """The call whose recording is being kept."""
+        job = self._jobs.get(call_id)
+        return job.call if job is not None else None
+
     # --- start and stop ---
 
     async def start(self) -> None:

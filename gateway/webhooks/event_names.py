@@ -24,6 +24,9 @@ class EventName(StrEnum):
     BATCH_COMPLETED = "batch.completed"
 
 
+CRM_EVENT = "crm.call"
+"""What an agent's CRM webhook is sent for every call that is over; nobody can subscribe to it."""
+
 TEST_EVENT = "webhook.test"
 """What the test of an endpoint sends; nobody can subscribe to it."""
 

@@ -66,7 +66,7 @@ def retry_after(header: str | None, now: datetime) -> float | None:
         return float(text[:9])
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # no date at all, or figures that no date can have
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

@@ -7,6 +7,7 @@ The schema is made by the migrations in `store/migrations`; a test holds the two
 from store.tables.accounts import api_keys, idempotency_keys, organizations
 from store.tables.agent_parts import knowledge_bases, tools, voices
 from store.tables.agents import agents
+from store.tables.analyses import call_analyses
 from store.tables.batch import batch_attempts, batch_calls, batch_contacts
 from store.tables.calls import UNFINISHED_STATUSES, call_timeline, calls
 from store.tables.cluster import leaderships, nodes, revisions
@@ -23,6 +24,7 @@ __all__ = [
     "batch_attempts",
     "batch_calls",
     "batch_contacts",
+    "call_analyses",
     "call_timeline",
     "calls",
     "contacts",

@@ -45,6 +45,8 @@ calls = sa.Table(
     sa.Column("recording_file", sa.Text),
     sa.Column("engine_billed_ms", sa.BigInteger),
     sa.Column("node_id", sa.String(64)),  # null: written before there were nodes
+    sa.Column("analysis", sa.Text),
+    time_column("analyzed_at", nullable=True),  # when the analysis was written, which then has the outcome
     sa.Index(None, "organization_id", "created_at", "id"),
     sa.Index(None, "organization_id", "status", "created_at", "id"),
     sa.Index(None, "organization_id", "agent_id", "created_at", "id"),

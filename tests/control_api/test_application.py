@@ -94,6 +94,7 @@ OPERATIONS = {
     ("POST", "/trunks/{trunk_id}/test"),
     ("GET", "/trunks"),
     ("GET", "/trunks/{trunk_id}"),
+    ("GET", "/rejections"),
     ("GET", "/routing/explain"),
     ("POST", "/webhooks"),
     ("GET", "/webhooks"),

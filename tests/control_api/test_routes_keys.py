@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
+from store.tables import idempotency_keys
 from tests.control_api.api import NOWHERE, Api, World
 
 LOOPBACK = "127.0.0.0/8"  # where the test client says it comes from
@@ -61,3 +63,17 @@ async def test_a_request_without_an_address_has_no_allowed_one(world: World) -> 
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
         headers = {"Authorization": f"Bearer {made['data']['key']}"}
         assert (await client.get("/api/public/v1/calls", headers=headers)).status_code == 403
+
+
+async def test_a_retry_makes_no_second_key_and_the_secret_is_kept_nowhere(world: World) -> None:
+    once = {"X-Idempotency-Key": "7f3d"}
+    made = await world.api.post("/api-keys", json={"name": "crm"}, headers=once)
+    assert made.status_code == 201
+    assert made.headers["Cache-Control"] == "no-store"
+    again = await world.api.post("/api-keys", json={"name": "crm"}, headers=once)
+    assert (again.status_code, again.json()["error"]["code"]) == (409, "secret_not_kept")
+    assert (await world.api.get("/api-keys")).json()["pagination"]["total"] == 2
+    async with world.gateway.store.database.reading() as connection:
+        kept = (await connection.execute(sa.select(idempotency_keys.c.body))).scalars().all()
+    assert len(kept) == 1
+    assert made.json()["data"]["key"].encode() not in bytes(kept[0])

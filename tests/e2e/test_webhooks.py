@@ -19,6 +19,7 @@ from tests.e2e.conftest import UNLIMITED, watched
 from tests.e2e.gateway_process import Gateway
 from tests.e2e.parties import Parties
 from tests.e2e.webhook_server import WebhookServer
+from tests.support.model_server import API_KEY, ModelServer
 from tests.support.webhook_receiver import Received
 
 PRIVATE = UNLIMITED | {"TRUNKLINE_WEBHOOKS_ALLOW_PRIVATE": "true"}
@@ -63,10 +64,10 @@ def test_a_receiver_that_fails_a_third_of_the_time_gets_everything_once_and_in_o
         for party in (*callers, refused.callee, unanswered.callee):
             party.sip.finish()
 
-        taken = receiver.wait_for(lambda requests: len(requests) >= 5 * 3 + 2 + 2, seconds=40)
+        taken = receiver.wait_for(lambda requests: len(requests) >= 5 * 4 + 2 + 2, seconds=40)
         assert all(request.signed_with(webhook["secret"]) for request in taken)
         ids = [request.event_id for request in taken]
-        assert len(ids) == len(set(ids)) == 19
+        assert len(ids) == len(set(ids)) == 24
         assert receiver.refused >= 5
         by_call: dict[str, list[str]] = defaultdict(list)
         for request in taken:
@@ -74,14 +75,13 @@ def test_a_receiver_that_fails_a_third_of_the_time_gets_everything_once_and_in_o
             by_call[request.json["data"]["id"]].append(request.json["event"])
         assert by_call.pop(failed_id) == ["call.ringing", "call.failed"]
         assert by_call.pop(cancelled_id) == ["call.ringing", "call.cancelled"]
-        assert list(by_call.values()) == [["call.ringing", "call.started", "call.ended"]] * 5
+        assert list(by_call.values()) == [["call.ringing", "call.started", "call.ended", "call.analyzed"]] * 5
         for request in taken:
             if request.json["event"] in ("call.ended", "call.failed", "call.cancelled"):
                 shown = customer.call(request.json["data"]["id"])
                 assert request.json["data"] == shown
         path = f"/webhooks/{webhook['id']}"
-        assert len(customer.get(f"{path}/deliveries", state="delivered", limit=100)) == 19
-        assert customer.post(f"{path}/test")["delivered"]
+        _until(lambda: len(customer.get(f"{path}/deliveries", state="delivered", limit=100)) == 24)
         customer.http.delete(path).raise_for_status()
 
 
@@ -100,6 +100,7 @@ def test_dead_events_are_replayed_when_the_receiver_is_well(customer: ApiClient,
         assert customer.post(f"{path}/replay-dead") == {"replayed": 1}
         (request,) = receiver.wait_for(lambda requests: len(requests) == 1)
         assert request.event_id == dead["event_id"]
+        assert customer.post(f"{path}/test")["delivered"]
         customer.http.delete(path).raise_for_status()
 
 
@@ -138,3 +139,55 @@ def _until(met: Callable[[], bool], seconds: float = 10) -> None:
     while not met():
         assert time.monotonic() < limit, f"not within {seconds} s"
         time.sleep(0.05)
+
+
+def test_a_transcript_is_read_and_the_crm_told(start_gateway: Callable[..., Gateway], tmp_path: Path) -> None:
+    answer = {
+        "summary": "The agent greeted the caller.",
+        "success": True,
+        "outcome": "interested",
+        "extracted": {"greeted": True},
+    }
+    schema = {"type": "object", "properties": {"greeted": {"type": "boolean"}}, "required": ["greeted"]}
+    with (
+        ModelServer(lambda request: answer) as model,
+        WebhookServer() as receiver,
+        WebhookServer() as crm,
+        contextlib.ExitStack() as stack,
+    ):
+        reading = {
+            "TRUNKLINE_ANALYSIS_BASE_URL": model.base_url,
+            "TRUNKLINE_ANALYSIS_MODEL": "small",
+            "TRUNKLINE_ANALYSIS_API_KEY": API_KEY,
+        }
+        gateway = start_gateway(environment=PRIVATE | reading)
+        api = stack.enter_context(contextlib.closing(ApiClient(gateway.http, gateway.demo_key)))
+        people = stack.enter_context(Parties(gateway, api, tmp_path))
+        api.post("/webhooks", {"url": receiver.url, "events": ["call.ended", "call.analyzed"]})
+        of_crm = {"crm_webhook_url": f"{crm.url}/crm", "crm_webhook_secret": "a secret of the CRM"}
+        wanted = {"success_criteria": "The caller was greeted.", "extraction_schema": schema}
+        number = people.inbound_number(**wanted, **of_crm)
+        caller = people.connected_caller(number=number, hold_ms=2500)
+        caller.audio.wait_for_audio()
+        caller.sip.finish()
+
+        ended, analyzed = receiver.wait_for(lambda requests: len(requests) == 2)
+        assert [ended.json["event"], analyzed.json["event"]] == ["call.ended", "call.analyzed"]
+        call = api.call(ended.json["data"]["id"])
+        assert (call["outcome"], call["analysis"]) == (
+            "interested",
+            {"success": True, "summary": "The agent greeted the caller.", "extracted": {"greeted": True}},
+        )
+        assert analyzed.json["data"] == call
+        assert ended.json["data"]["outcome"] is None
+        (told,) = crm.wait_for(lambda requests: len(requests) == 1)
+        assert (told.path, told.json["event"], told.json["data"]) == ("/crm", "crm.call", call)
+        assert told.signed_with("a secret of the CRM")
+        assert call["transcript"][0]["text"] in model.requests[0]["messages"][1]["content"]
+
+        route = people.outbound_route("callee_refuses", agent=wanted | of_crm)
+        failed_id = api.place_call(route.agent_id, CALLED)["id"]
+        route.callee.sip.finish()
+        told = crm.wait_for(lambda requests: len(requests) == 2)[1]
+        assert (told.json["data"]["id"], told.json["data"]["outcome"]) == (failed_id, "busy")
+        assert told.json["data"]["analysis"] is None

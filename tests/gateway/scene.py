@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gateway import application
+from gateway import gateway_parts
 from gateway.application import Gateway
 from gateway.config import Config
 from gateway.conversation import Conversation
@@ -161,8 +161,8 @@ async def open_scene(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sections: dict[str, Any], agent: dict[str, Any]
 ) -> Scene:
     plane, engine = RecordingPlane(), ScriptedEngine()
-    monkeypatch.setattr(application, "open_media_plane", lambda config: plane)
-    monkeypatch.setattr(application, "UltravoxClient", lambda *arguments, **options: engine)
+    monkeypatch.setattr(gateway_parts, "open_media_plane", lambda config: plane)
+    monkeypatch.setattr(gateway_parts, "UltravoxClient", lambda *arguments, **options: engine)
     gateway = await Gateway.open(config_for(tmp_path, **sections))
     phone = await SipPeer.open(user=CALLEE)
     directory = gateway.directory

@@ -4,13 +4,15 @@ import asyncio
 
 import pytest
 
+from gateway.new_call import NewCall
 from gateway.outbound import target_endpoint
 from media import messages as m
 from media.ultravox.errors import EngineUnreachableError
+from store.identifiers import uuid7
 from store.records import CallStatus, TrunkOutbound
 from tests.gateway.conftest import OpenScene
 from tests.gateway.doubles import until
-from tests.gateway.scene import NUMBER, SDP, Scene, kinds
+from tests.gateway.scene import CALLEE, NUMBER, SDP, Scene, kinds
 from tests.support.sip_message import response_to
 
 
@@ -277,3 +279,32 @@ async def test_a_stop_while_it_rings_cancels_without_saying_that_somebody_answer
 )
 def test_a_trunks_address_may_leave_the_port_out(address: str, endpoint: tuple[str, int]) -> None:
     assert target_endpoint(TrunkOutbound(address=address).address) == endpoint
+
+
+async def test_a_call_that_may_not_ring_any_more_is_cancelled_without_an_invite(scene: Scene) -> None:
+    asked: list[bool] = []
+
+    async def no() -> bool:
+        asked.append(len(scene.engine.requests) == 1)  # when all is ready, not before
+        return False
+
+    request = NewCall(scene.agent.id, CALLEE)
+    placed = await scene.gateway.calls.create(scene.organization_id, request, may_ring=no)
+    record = await scene.over()
+    assert (record.id, record.status, record.cancelled_from) == (placed.id, CallStatus.CANCELLED, "queued")
+    assert asked == [True]
+    assert "invite-sent" not in [step.kind for step in await scene.timeline(record)]
+
+
+async def test_a_call_that_may_ring_has_the_id_that_was_chosen_for_it(scene: Scene) -> None:
+    async def yes() -> bool:
+        return True
+
+    call_id = uuid7()
+    request = NewCall(scene.agent.id, CALLEE)
+    await scene.gateway.calls.create(scene.organization_id, request, call_id=call_id, may_ring=yes)
+    call = await scene.phone.incoming()
+    assert [session.call.id for session in scene.live] == [call_id]
+    call.reject(486, "Busy Here")
+    record = await scene.over()
+    assert (record.id, record.failure_reason) == (call_id, "busy")

@@ -17,6 +17,10 @@ from gateway.public_address import PrivateAddressError, PublicResolver, is_publi
         ("::ffff:8.8.8.8", True),
         ("64:ff9b::a00:1", False),  # 10.0.0.1 behind NAT64
         ("2002:a00:1::", False),  # 10.0.0.1 by 6to4
+        ("64:ff9b:1::a00:1", False),  # 10.0.0.1 behind a network's own NAT64
+        ("::ffff:0:a00:1", False),  # 10.0.0.1, translated
+        ("::7f00:1", False),  # 127.0.0.1 as it was written once
+        ("fec0::1", False),
         ("fd00::1", False),
         ("fe80::1%eth0", False),
         ("name", False),

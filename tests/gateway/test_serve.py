@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import application
+from gateway import gateway_parts
 from gateway import serve as module
 from gateway.application import Gateway
 from gateway.config import Config
@@ -45,8 +45,8 @@ class Http(HttpSide):
 @pytest.fixture
 def plane(monkeypatch: pytest.MonkeyPatch) -> RecordingPlane:
     plane = RecordingPlane()
-    monkeypatch.setattr(application, "open_media_plane", lambda config: plane)
-    monkeypatch.setattr(application, "UltravoxClient", lambda *arguments, **options: ScriptedEngine())
+    monkeypatch.setattr(gateway_parts, "open_media_plane", lambda config: plane)
+    monkeypatch.setattr(gateway_parts, "UltravoxClient", lambda *arguments, **options: ScriptedEngine())
     return plane
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from gateway.analysis.outcome import outcome_by_facts
 from gateway.directory import Directory
 from gateway.web_calls import WebCalls
 from media.ultravox.call_request import EngineCallback
@@ -38,6 +39,7 @@ def web_calls_of(
     given: dict[str, Any] = {
         "save": saved or SavedCalls(),
         "price": lambda record: 7,
+        "outcome": outcome_by_facts,
         "callback": EngineCallback("https://gateway.example/webhooks/ultravox", "secret-secret-secret"),
         "poll_interval_s": 3600,
         "max_duration_s": 3600,

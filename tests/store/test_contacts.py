@@ -6,9 +6,11 @@ import pytest
 
 from store import Store
 from store.contact_records import Contact, ContactFilter, Folder
+from store.contacts import in_folder_query
 from store.errors import ConstraintError, MissingRowError
 from store.identifiers import uuid7
 from store.records import Organization
+from tests.store.query_plan import query_plan
 from tests.store.samples import T0, later
 
 
@@ -105,5 +107,18 @@ async def test_the_contacts_of_a_folder_can_be_walked_through(
     for one in made:
         await store.contacts.create(one)
     await store.contacts.create(contact(organization.id, "+14155550100"))
-    first = await store.contacts.in_folder(folder.id, "", 3)
-    assert first + await store.contacts.in_folder(folder.id, first[-1].id, 3) == made
+    first = await store.contacts.in_folder(folder.id, None, 3)
+    assert first + await store.contacts.in_folder(folder.id, first[-1], 3) == made
+
+
+async def test_every_batch_of_a_large_folder_is_found_along_an_index(
+    store: Store, organization: Organization
+) -> None:
+    after = contact(organization.id, "+14155550100")
+    query = in_folder_query(uuid7(), after, 500)
+    sql = str(query.compile(dialect=store.database.dialect, compile_kwargs={"literal_binds": True}))
+    plan = await query_plan(store, sql)
+    assert "ix_contacts_folder_id_created_at_id" in plan
+    assert "TEMP B-TREE" not in plan
+    assert "Sort" not in plan
+    assert "created_at" in plan.partition("ix_contacts_folder_id_created_at_id")[2]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -8,6 +9,7 @@ import sqlalchemy as sa
 
 from store import Store
 from store.identifiers import uuid7
+from store.outbox import Outbox
 from store.records import Organization
 from store.tables import webhook_deliveries, webhook_events
 from store.webhook_records import OutboxEvent
@@ -130,3 +132,43 @@ async def test_what_is_meant_for_an_agents_crm_goes_there_and_nowhere_else(
     assert to_crm.endpoint_id != public.id
     await store.agents.update(replace(mine, crm_webhook_url=None))
     assert await append(store, outbox_event(organization.id, "crm.call", only_agent_id=mine.id)) == 0
+
+
+async def test_an_endpoint_that_goes_meanwhile_does_not_take_the_change_with_it(
+    store: Store, organization: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leaving, staying = endpoint(organization.id), endpoint(organization.id)
+    await store.webhook_endpoints.create(leaving)
+    await store.webhook_endpoints.create(staying)
+    insert_events = Outbox._insert_events
+    deletions: list[asyncio.Task[bool]] = []
+
+    async def while_one_is_deleted(self: Outbox, *arguments: Any) -> set[str]:
+        deletion = asyncio.create_task(store.webhook_endpoints.delete(organization.id, leaving.id))
+        deletions.append(deletion)
+        await asyncio.wait([deletion], timeout=0.3)
+        return await insert_events(self, *arguments)
+
+    monkeypatch.setattr(Outbox, "_insert_events", while_one_is_deleted)
+    await append(store, outbox_event(organization.id))
+    assert await asyncio.gather(*deletions) == [True]
+    assert [row.endpoint_id for row in await deliveries(store)] == [staying.id]
+
+
+async def test_events_go_with_the_last_endpoint_that_was_to_hear_of_them(
+    store: Store, organization: Organization
+) -> None:
+    first, second = endpoint(organization.id), endpoint(organization.id, events=("call.ended",))
+    crm = agent(organization.id, crm_webhook_url="https://crm.example/a")
+    await store.agents.create(crm)
+    for made in (first, second):
+        await store.webhook_endpoints.create(made)
+    both = outbox_event(organization.id, "call.ended")
+    await append(store, both, outbox_event(organization.id, "call.started"))
+    await append(store, outbox_event(organization.id, "crm.call", only_agent_id=crm.id))
+    assert await store.webhook_endpoints.delete(organization.id, first.id)
+    await store.agents.delete(organization.id, crm.id)
+    assert [row.event_id for row in await deliveries(store)] == [both.id]
+    assert await count(store, webhook_events) == 1
+    await store.webhook_endpoints.delete(organization.id, second.id)
+    assert await count(store, webhook_events) == 0

@@ -75,7 +75,8 @@ async def test_the_endpoint_of_a_crm_webhook_follows_its_agent(
     await store.agents.update(replace(made, crm_webhook_secret="two"))
     assert [(row.id, row.secret)] == [(row.id, "one")]
     (changed,) = await crm_rows(store)
-    assert (changed.id, changed.secret) == (row.id, "two")
+    assert (changed.id, changed.secret, changed.previous_secret) == (row.id, "two", "one")
+    assert changed.previous_secret_until == changed.updated_at + 86_400_000_000
     await store.agents.update(replace(made, crm_webhook_url=None))
     assert await crm_rows(store) == []
 

@@ -21,6 +21,7 @@ import asyncpg
 from store import Store
 from store.connection import Database
 from store.migrations import newest_revision
+from tests.support.last_will import last_will
 
 BINARIES = Path("/usr/lib/postgresql")
 SETTINGS = {
@@ -66,6 +67,8 @@ class PostgresServer:
             if self._as_user:
                 owner = pwd.getpwnam("postgres")
                 os.chown(self._folder, owner.pw_uid, owner.pw_gid)
+            stop = [str(self._binaries / "pg_ctl"), "stop", "-D", str(self._data), "-m", "immediate"]
+            last_will(self._folder, [*self._as_user, *stop])
             self._run("initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N")
         settings = " ".join(f"-c {name}={value or chr(39) * 2}" for name, value in SETTINGS.items())
         options = f"{settings} -k {self._folder}"

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from redis.asyncio import Redis
 
+from tests.support.last_will import last_will
+
 START_TIMEOUT_S = 10.0
 
 
@@ -22,6 +24,7 @@ class RedisServer:
         self._folder = Path(tempfile.mkdtemp(prefix="trunkline-redis-"))
         self._socket = self._folder / "socket"
         self._process: subprocess.Popen[bytes] | None = None
+        last_will(self._folder, ["redis-cli", "-s", str(self._socket), "shutdown", "nosave"])
 
     @property
     def url(self) -> str:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -19,13 +19,14 @@ from gateway.batch.status_change import CampaignJournal
 from gateway.config import BatchSection
 from gateway.contacts.new_contact import NewContact
 from gateway.directory import AssignmentType, Directory
-from gateway.errors import InvalidRequestError, LimitExceededError
+from gateway.errors import ConflictError, InvalidRequestError, LimitExceededError
 from gateway.live_calls import LiveCalls
 from gateway.metrics import GatewayMetrics
 from gateway.new_agent import NewAgent
 from gateway.new_number import NewNumber
 from store import Store
 from store.batch_records import Campaign, CampaignContact, CampaignStatus, ContactState
+from store.errors import StoreUnavailableError
 from store.records import AgentStatus
 from tests.gateway.batch.far_side import FarSide
 
@@ -78,8 +79,7 @@ class Scene:
 
 
 @pytest.fixture
-async def scene() -> AsyncIterator[Scene]:
-    store = await Store.open("sqlite:///:memory:")
+async def scene(store: Store) -> Scene:
     directory = Directory(store)
     await directory.load()
     organization = await directory.ensure_organization("ours")
@@ -89,8 +89,7 @@ async def scene() -> AsyncIterator[Scene]:
         number = await directory.import_number(organization.id, NewNumber(phone_number=phone_number))
         await directory.assign(organization.id, number.id, agent.id, AssignmentType.OUTBOUND)
     campaigns = Campaigns(store, lambda: directory.table, directory.agent, max_contacts=100)
-    yield Scene(store, directory, organization.id, agent.id, campaigns)
-    await store.close()
+    return Scene(store, directory, organization.id, agent.id, campaigns)
 
 
 async def test_contacts_are_called_as_room_allows_until_all_are_done(scene: Scene) -> None:
@@ -109,8 +108,9 @@ async def test_contacts_are_called_as_room_allows_until_all_are_done(scene: Scen
         CampaignStatus.COMPLETED,
         {"answered": 5},
     )
-    assert [call.phone_number for call in far.placed] == [f"+1415555{n:04}" for n in range(5)]
-    assert [call.from_number for call in far.placed] == [NUMBERS[n % 2] for n in range(5)]
+    assert sorted((call.phone_number, call.from_number or "") for call in far.placed) == [
+        (f"+1415555{n:04}", NUMBERS[n % 2]) for n in range(5)
+    ]
     assert far.placed[0].metadata["campaign_id"] == campaign.id
     assert far.placed[0].variables == {"offer": "x"}
     assert await scene.store.campaigns.to_dial() == []
@@ -354,3 +354,71 @@ async def test_a_scheduled_campaign_becomes_active_when_its_time_comes(scene: Sc
     await dialer.step()
     assert (await scene.read(campaign)).status is CampaignStatus.ACTIVE
     assert len(far.ringing) == 1
+
+
+async def test_what_a_failing_database_left_undone_is_taken_up_again(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = await scene.started(2)
+    dialer, far = scene.node()
+    far.refuse_with = LimitExceededError("full", code="queue_full")
+    with monkeypatch.context() as broken:
+        broken.setattr(scene.store.attempts, "settle", _unavailable)
+        await dialer.step()
+    assert await scene.states(campaign) == ["dialing", "dialing"]  # committed to, and nobody is called
+    far.refuse_with = None
+    await dialer.step()
+    await dialer.step()
+    assert len(far.ringing) == 2
+
+
+async def _unavailable(*_arguments: object) -> None:
+    raise StoreUnavailableError("away")
+
+
+async def test_a_far_side_that_does_not_confirm_holds_up_the_taking_back_of_no_other_call(
+    scene: Scene,
+) -> None:
+    campaign = await scene.started(3)
+    dialer, far = scene.node()
+    await dialer.step()
+    asked: set[str] = set()
+    all_asked = asyncio.Event()
+
+    async def unconfirmed(_organization_id: str, call_id: str, /) -> Any:
+        asked.add(call_id)
+        if len(asked) == 3:
+            all_asked.set()
+        async with asyncio.timeout(1):
+            await all_asked.wait()
+        raise ConflictError("over")
+
+    far.cancel = unconfirmed  # type: ignore[method-assign]
+    await scene.campaigns.cancel(scene.organization_id, campaign.id)
+    await dialer.step()
+    assert len(asked) == 3
+
+
+async def test_a_call_made_while_a_campaign_is_cancelled_is_in_its_last_figures(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = await scene.started(1)
+    dialer, far = scene.node()
+    figures = CampaignJournal.figures
+    counted: list[str] = []
+
+    async def called_just_then(self: CampaignJournal, of: Campaign) -> Any:
+        found = await figures(self, of)
+        if not counted:
+            counted.append(of.id)
+            await dialer.step()
+        return found
+
+    monkeypatch.setattr(CampaignJournal, "figures", called_just_then)
+    await scene.campaigns.cancel(scene.organization_id, campaign.id)
+    await far.answer(far.ringing[0])
+    await far.end(*far.calls.values())
+    await dialer.step()
+    cancelled = await scene.read(campaign)
+    shown = (await scene.campaigns.statistics((cancelled,)))[campaign.id]
+    assert (shown["completed"], shown["cancelled"], shown["outcomes"]) == (1, 0, {"answered": 1})

@@ -103,6 +103,12 @@ def test_an_hour_that_is_left_out_is_not_called_in() -> None:
     assert longer.next_open(night) == berlin("2026-03-29T03:00")
 
 
+def test_a_weekly_hour_that_is_left_out_once_comes_again_a_week_later() -> None:
+    sundays = Schedule("America/New_York", frozenset({7}), 120, 180)
+    monday = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    assert sundays.next_open(monday) == datetime(2026, 3, 15, 6, tzinfo=UTC)
+
+
 def test_of_an_hour_that_comes_twice_both_are_inside() -> None:
     schedule = Schedule("Europe/Berlin", start=2 * 60, end=2 * 60 + 30)
     first, second = berlin("2026-10-25T02:00"), berlin("2026-10-25T02:00", fold=1)

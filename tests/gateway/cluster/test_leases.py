@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 import pytest
 
-from gateway.cluster.leases import Leases, LimitReached, SharedLeasesAway
+from gateway.cluster.leases import GIVEN_BACK_KEPT, Leases, LimitReached, SharedLeasesAway
 from gateway.cluster.limits import Counted, Limit
 
 ORGANIZATION = Limit(Counted.ORGANIZATION, "o", 2)
@@ -169,3 +169,14 @@ async def test_a_lease_that_nobody_waits_for_any_more_is_given_back() -> None:
     await until(lambda: not shared.leases["trunk:t"])
     assert len(leases) == 0
     await leases.close()
+
+
+async def test_what_was_given_back_during_a_long_absence_is_remembered_up_to_a_bound() -> None:
+    shared = SharedInMemory()
+    leases = Leases(shared)
+    await leases.acquire("first", [ORGANIZATION])
+    shared.away = True
+    for number in range(2 * GIVEN_BACK_KEPT):
+        assert await leases.acquire(f"call-{number}", [ORGANIZATION]) is None
+        leases.release(f"call-{number}")
+    assert leases.untold == GIVEN_BACK_KEPT

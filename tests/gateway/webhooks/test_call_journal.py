@@ -73,9 +73,10 @@ async def test_every_state_of_a_call_is_told_with_the_call_as_it_was_then(scene:
         change()
         records.append(call.record)
     told = await scene.payloads()
-    assert [event["event"] for event in told] == ["call.ringing", "call.started", "call.ended"]
-    assert len({event["id"] for event in told}) == 3
-    for event, record in zip(told, records, strict=True):
+    names = [event["event"] for event in told]
+    assert names == ["call.ringing", "call.started", "call.ended", "call.analyzed"]
+    assert len({event["id"] for event in told}) == 4
+    for event, record in zip(told, [*records, records[-1]], strict=True):
         assert event.keys() == {"id", "event", "timestamp", "data"}
         assert event["data"] == render_call(record, f"https://files/{record.id}")
     assert scene.told == 1  # one transaction for all of it
@@ -87,7 +88,7 @@ async def test_what_the_store_refuses_is_not_told(scene: Scene) -> None:
     call.answer()
     await scene.writer.flush()
     gone = replace(call.record, status=CallStatus.FAILED, failure_reason="gateway-error")
-    await scene.store.calls.save_batch([gone], [], [scene.journal.news(gone, "call.failed")])
+    await scene.store.calls.save_batch([gone], [], scene.journal.end_news(gone))
     call.end(EndReason.CONTACT_HANGUP)
     assert [event["event"] for event in await scene.payloads()] == ["call.started", "call.failed"]
 
@@ -98,7 +99,7 @@ async def test_two_who_give_up_one_call_tell_of_it_once(scene: Scene) -> None:
     await scene.writer.flush()
     gone = replace(call.record, status=CallStatus.FAILED, failure_reason="gateway-error")
     for _ in range(2):
-        await scene.store.calls.save_batch([gone], [], [scene.journal.news(gone, "call.failed")])
+        await scene.store.calls.save_batch([gone], [], scene.journal.end_news(gone))
     call.fail(FailureReason.AGENT_ERROR)
     assert [event["event"] for event in await scene.payloads()] == ["call.started", "call.failed"]
 
@@ -110,5 +111,6 @@ async def test_a_recording_is_told_of_after_the_end(scene: Scene) -> None:
     call.publish("call.recording.ready")
     call.save()
     told = await scene.payloads()
-    assert [event["event"] for event in told] == ["call.started", "call.ended", "call.recording.ready"]
+    names = [event["event"] for event in told]
+    assert names == ["call.started", "call.ended", "call.analyzed", "call.recording.ready"]
     assert told[-1]["data"]["status"] == "ended"

@@ -55,6 +55,8 @@ def test_a_later_time_is_honoured_a_sooner_one_is_not(status: int) -> None:
         ("Wed, 06 May 2026 07:10:09 GMT", 120.0),
         ("Wed, 06 May 2026 07:00:00 GMT", 0.0),
         ("soon", None),
+        ("Wed, 06 May 2026 07:10:09 +99999999999999999999", None),
+        ("Wed, 06 May 99999999999999 07:10:09 GMT", None),
         ("-5", None),
         ("\u0661", None),
         ("", None),
