@@ -46,6 +46,7 @@ class Calls:
     def application(self) -> web.Application:
         app = web.Application()
         app.router.add_get("/api/accounts/me", self._account)
+        app.router.add_get("/api/voices/{id}", self._voice)
         app.router.add_post("/api/agents", self._new_agent)
         app.router.add_post("/api/calls", self._new_call)
         app.router.add_get("/api/calls/{id}", self._call)
@@ -53,6 +54,9 @@ class Calls:
 
     async def _account(self, request: web.Request) -> web.Response:
         return web.json_response({"name": "bench"})
+
+    async def _voice(self, request: web.Request) -> web.Response:
+        return web.json_response({"voiceId": request.match_info["id"], "name": "bench"})
 
     async def _new_agent(self, request: web.Request) -> web.Response:
         body = await request.json()
