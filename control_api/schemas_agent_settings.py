@@ -72,7 +72,7 @@ def _check_url(value: str) -> str:
     if parts.scheme not in ("http", "https") or not host or any(c.isspace() for c in value):
         raise ValueError("must be an http or https URL")
     if parts.username is not None or parts.password is not None:
-        raise ValueError("must not carry a user name or password; use crm_webhook_secret")
+        raise ValueError("must not carry a user name or password")
     return value
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from control_api.schemas_agent_settings import Url
 from control_api.schemas_shared import (
     DURATION_SCHEMA,
     DurationText,
@@ -152,9 +153,11 @@ class NumberImport(RequestModel):
 class PrecallWebhookIn(RequestModel):
     """Who is asked, while the caller hears it ring, before a call to this number is answered."""
 
-    url: Annotated[str, Field(min_length=8, max_length=2_048, examples=["https://example.com/precall"])]
+    url: Annotated[Url, Field(examples=["https://example.com/precall"])]
     secret: Annotated[Secret, Field(min_length=16)] | None = Field(
-        default=None, description="Signs the question, as webhooks are signed; write-only."
+        default=None,
+        description="Signs the question, as webhooks are signed; write-only. When absent the one for the "
+        "same URL stays; null: none.",
     )
     timeout: Annotated[int, BeforeValidator(duration_between(500, 8_000)), DURATION_SCHEMA] = Field(
         default=3_000, validate_default=False, description='How long one try may take, such as "3s".'
@@ -180,7 +183,8 @@ class NumberPatch(RequestModel):
             if isinstance(value, NumberType):
                 value = value.value
             elif isinstance(value, PrecallWebhookIn):
-                value = {"url": value.url, "secret": value.secret, "timeout_ms": value.timeout}
+                secret = {"secret": value.secret} if "secret" in value.model_fields_set else {}
+                value = {"url": value.url, "timeout_ms": value.timeout, **secret}
             elif name == "type":
                 continue  # null: as it was
             changes[name] = value

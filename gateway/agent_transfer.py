@@ -21,13 +21,13 @@ NOT_WARM = "A transfer with an announcement is not possible here. Tell the calle
 
 _SCHEMES = ("sip:", "sips:", "tel:")
 _SPACING = re.compile(r"[\s().\-/\u00a0\u2010-\u2015]+")
+_WITHIN = r"[ \t().\-/\u00a0\u2010-\u2015]"  # what may stand between two digits of one number
 
 
 def agent_transfer(begin: Callable[[str], None], instructions: str) -> Transfer:
     """`begin` starts a cold transfer to a number or SIP URI and raises `GatewayError` when it cannot;
     `instructions` is the agent's prompt as the engine has it.
     """
-    numbers = _SPACING.sub("", instructions)
 
     async def transfer(request: TransferRequest) -> str:
         if request.kind != "cold":
@@ -39,7 +39,7 @@ def agent_transfer(begin: Callable[[str], None], instructions: str) -> Transfer:
             named = re.search(rf"{re.escape(target)}(?![\w:@-]|\.\w)", instructions) is not None
         else:
             target = _SPACING.sub("", target)
-            named = target != "" and re.search(rf"(?<![\d+]){re.escape(target)}(?!\d)", numbers) is not None
+            named = target != "" and _is_named(target, instructions)
         if not named:
             raise TransferError(NOT_NAMED)
         try:
@@ -49,3 +49,11 @@ def agent_transfer(begin: Callable[[str], None], instructions: str) -> Transfer:
         return BEGUN
 
     return transfer
+
+
+def _is_named(number: str, instructions: str) -> bool:
+    """Whether the number stands there, however it is spaced, and not as a part of a longer one."""
+    digits = rf"{_WITHIN}{{0,3}}".join(re.escape(digit) for digit in number)
+    # A plus begins a number whatever is before it, such as that of a list.
+    begin = r"(?<!\+)" if number.startswith("+") else rf"(?<![\d+])(?<![\d+]{_WITHIN})"
+    return re.search(rf"{begin}{digits}(?!{_WITHIN}?\d)", instructions) is not None

@@ -112,6 +112,11 @@ class Call:
         return self._record.status
 
     @property
+    def transcribed(self) -> bool:
+        """Whether what is said may be kept and shown as text."""
+        return self._record.call_settings.get("transcription_enabled") is not False
+
+    @property
     def terminal(self) -> bool:
         return self._record.status.terminal
 
@@ -202,7 +207,7 @@ class Call:
             status,
             ended_at=self._clock.now(),
             duration_ms=duration,
-            transcript=self.transcript.entries(),
+            transcript=self.transcript.entries() if self.transcribed else None,
             **fields,
         )
 

@@ -65,6 +65,7 @@ class CallTransfer:
                 status=str(self._call.status),
             )
         self._target = uri
+        self._parted = False
         self._publish("transfer-started", EventName.TRANSFER_STARTED, mode="cold", method="refer", target=uri)
 
     def on_referral(self, call: SipCall, news: ReferralNews) -> None:

@@ -260,6 +260,8 @@ class Conversation:
             self.lose(FailureReason.AGENT_ERROR, f"engine socket closed with {event.code}")
 
     def _on_transcript(self, event: m.TranscriptReceived) -> None:
+        if not self._call.transcribed:
+            return
         text = event.text
         if text is not None and event.role == USER:
             text = self._digits.veiled(text)

@@ -234,6 +234,8 @@ class Directory(TrunkDirectory):
                     )
                 if changes["trunk_id"] is not None:
                     self._own_trunk(organization_id, changes["trunk_id"])
+            if "precall_webhook" in changes:
+                changes["precall_webhook"] = _with_secret(changes["precall_webhook"], number.precall_webhook)
             return await self._save_number(replace(number, **changes, updated_at=_now()))
 
         return await self._apply(change)
@@ -292,6 +294,14 @@ class Directory(TrunkDirectory):
 
 def _without(agent_id: str, slot: str | None) -> str | None:
     return None if slot == agent_id else slot
+
+
+def _with_secret(new: dict[str, Any] | None, old: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Secrets are never shown, so that whoever sends back what he read does not have them."""
+    if new is None or "secret" in new:
+        return new
+    same = old is not None and old["url"] == new["url"]
+    return new | {"secret": old.get("secret") if old is not None and same else None}
 
 
 def _now() -> datetime:

@@ -36,7 +36,8 @@ from gateway.engine_watch import EngineWatch
 from gateway.engine_webhooks import EngineWebhooks
 from gateway.event_bus import EventBus
 from gateway.event_stream import EventStreams
-from gateway.inbound import InboundCalls, InboundServices
+from gateway.inbound import InboundCalls
+from gateway.inbound_session import InboundServices
 from gateway.knowledge import KnowledgeService
 from gateway.live_calls import LiveCalls
 from gateway.loop_watch import LoopWatch

@@ -101,6 +101,10 @@ def _check_address(address: str, field: str) -> None:
     """host, host:port, IPv4, [IPv6] or [IPv6]:port."""
     match = _ADDRESS.match(address)
     good = match is not None
+    if match is not None and match["v6"] is None:
+        # As a name is looked up (RFC 1035 section 2.3.4).
+        labels = address.partition(":")[0].split(".")
+        good = all(1 <= len(label) <= 63 for label in labels)
     if match is not None and match["v6"] is not None:
         good = ":" in match["v6"] and parse_address(match["v6"]) is not None
     if match is not None and match["port"] is not None:

@@ -2,9 +2,9 @@
 the wire tells a caller no more than a status.
 
 Kept in memory, the newest of each organisation, so that a scanner pushes nobody else's refusals out. A
-refusal is an organisation's by the trunk that allows the source, or else by the number called; of several
-with the same carrier by the number alone, where it is one of theirs; what is
-nobody's is kept only where there is one organisation alone, and else only counted and logged.
+refusal is an organisation's by the trunk that allows the source, or else by the number called; where the
+number called is served over such a trunk, it is the number's owner's alone. What is nobody's is kept only
+where there is one organisation alone, and else only counted and logged.
 """
 
 from __future__ import annotations
@@ -61,9 +61,14 @@ class Rejections:
 
     def _owners(self, source_ip: str, called: str | None) -> set[str]:
         table = self._table()
-        owners = {match.trunk.organization_id for match in table.match_source(source_ip)}
+        trunks = [match.trunk for match in table.match_source(source_ip)]
+        owners = {trunk.organization_id for trunk in trunks}
         number = None if called is None else table.number(read_number(called).key)
-        if number is not None and (not owners or number.organization_id in owners):
+        if number is not None and (
+            not owners
+            or number.organization_id in owners
+            or number.trunk_id in {trunk.id for trunk in trunks}  # bought from the trunk's owner
+        ):
             # Several may have the same carrier: who calls one of them is no business of the others.
             owners = {number.organization_id}
         if not owners and table.sole_organization is not None:

@@ -74,7 +74,8 @@ class TrunkDirectory(AgentDirectory):
 
     async def update_trunk(self, organization_id: str, trunk_id: str, **changes: Any) -> Trunk:
         """Change some fields (names as in `NewTrunk`), from the next call on. A side is replaced as a whole;
-        an outbound side without a password keeps the one of the same user.
+        an outbound side without a password keeps the one of the same user, and without a private key the
+        one of the same certificate.
 
         Raises `NotFoundError`, `InvalidRequestError` that names the field.
         """
@@ -82,7 +83,7 @@ class TrunkDirectory(AgentDirectory):
         async def change() -> Trunk:
             old = await self.get_trunk(organization_id, trunk_id)
             if "outbound" in changes:
-                changes["outbound"] = _with_password(changes["outbound"], old.outbound)
+                changes["outbound"] = _with_secrets(changes["outbound"], old.outbound)
             settings = {item.name: getattr(old, item.name) for item in fields(NewTrunk)}
             new = checked_trunk(NewTrunk(**(settings | changes)))
             trunk = replace(
@@ -121,10 +122,19 @@ class TrunkDirectory(AgentDirectory):
             raise InvalidRequestError(f"There is no trunk {trunk_id}.", field="trunk_id")
 
 
-def _with_password(new: TrunkOutbound | None, old: TrunkOutbound | None) -> TrunkOutbound | None:
-    """Passwords are never shown, so that whoever sends back what he read does not have them."""
-    if new is None or old is None or new.auth_username is None or new.auth_password is not None:
+def _with_secrets(new: TrunkOutbound | None, old: TrunkOutbound | None) -> TrunkOutbound | None:
+    """Passwords and keys are never shown, so that whoever sends back what he read does not have them."""
+    if new is None or old is None:
         return new
-    if new.auth_username != old.auth_username:
-        return new
-    return replace(new, auth_password=old.auth_password)
+    if new.auth_username is not None and new.auth_password is None and new.auth_username == old.auth_username:
+        new = replace(new, auth_password=old.auth_password)
+    tls, before = new.tls, old.tls
+    if (
+        tls is not None
+        and before is not None
+        and tls.certificate is not None
+        and tls.private_key is None
+        and tls.certificate == before.certificate
+    ):
+        new = replace(new, tls=replace(tls, private_key=before.private_key))
+    return new

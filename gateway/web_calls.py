@@ -36,6 +36,7 @@ log = structlog.get_logger(__name__)
 MAX_LIVE = 200
 POLLS_AT_ONCE = 8
 JOIN_TIMEOUT_S = 120.0  # a person has to open the link first
+LONGEST_CALL_MS = 86_400_000
 MARGIN = timedelta(minutes=10)  # a call that the engine knows nothing of is given up so long after its time
 
 _ROLES = {"MESSAGE_ROLE_AGENT": "agent", "MESSAGE_ROLE_USER": "user"}
@@ -149,7 +150,7 @@ class WebCalls(BackgroundTask):
         call.step("created", by="test-call")
         call.step("engine-created", engine_call_id=made.call_id)
         await self._store.calls.insert(call.record)
-        self._follow(call, made.call_id, timedelta(seconds=join_s + longest_s))
+        self._follow(call, made.call_id, self._longest(agent.id))
         call.save()
         return StartedCall(call.record, made.join_url)
 
@@ -161,8 +162,18 @@ class WebCalls(BackgroundTask):
             call.step("followed-again")
             if record.started_at is not None:
                 call.measured((datetime.now(UTC) - record.started_at).total_seconds())
-            longest = timedelta(seconds=self._default_max_duration_s)
-            self._follow(call, record.engine_call_id or "", longest)
+            self._follow(call, record.engine_call_id or "", self._longest(record.agent_id))
+
+    def _longest(self, agent_id: str) -> timedelta:
+        """From making a test call to its end, as the agent now is; of one that is gone nobody knows more than
+        how long a call may last at all.
+        """
+        agent = self._directory.agent(agent_id)
+        if agent is None:
+            return timedelta(milliseconds=LONGEST_CALL_MS)
+        settings = CallSettings()
+        longest_s = longest_call_s(agent, settings, self._default_max_duration_s)
+        return timedelta(seconds=longest_s + longest_ring_s(agent, settings, JOIN_TIMEOUT_S))
 
     async def told(self, call_id: str, status: EngineCallStatus) -> None:
         """The engine says how a call stands; calls that are not followed here are none of ours."""

@@ -69,6 +69,7 @@ class InviteClient:
         "_context",
         "_credentials",
         "_done",
+        "_early",
         "_flow",
         "_moved_to_tcp",
         "_proceeding",
@@ -95,6 +96,7 @@ class InviteClient:
         self._cancel_reason: str | None = None
         self._cancel_timer: Timer | None = None
         self._done = False
+        self._early: dict[str, Dialog] = {}
 
     @property
     def pending(self) -> bool:
@@ -105,6 +107,12 @@ class InviteClient:
     def request(self) -> Request | None:
         """The INVITE last sent."""
         return self._request
+
+    def early_dialog(self, tag: str, dialog: Dialog) -> None:
+        """A provisional answer has made this dialog; requests in it go on counting (RFC 3261 section
+        12.2.1.1).
+        """
+        self._early[tag] = dialog
 
     def start(self, now: float) -> None:
         """Send the INVITE."""
@@ -218,7 +226,11 @@ class InviteClient:
         if self._request is None or self._flow is None:
             return
         try:
-            dialog = Dialog.from_response(self._request, response)
+            dialog = self._early.get(response.to_tag or "")
+            if dialog is None:
+                dialog = Dialog.from_response(self._request, response)
+            else:
+                dialog.confirm(response)
             self._acknowledge(dialog, response)
             bye = InDialogRequest(self._context, dialog, self._flow, self._credentials, _ignore_outcome)
             bye.send("BYE", now)

@@ -181,6 +181,7 @@ class OutgoingCall(Call):
             # The answer is what counts; a request inside this dialog will get 481.
             return
         self._early[tag] = dialog
+        self._invite.early_dialog(tag, dialog)
         self.context.dialog_created(dialog, self)
 
     def _drop_early_dialogs(self) -> None:

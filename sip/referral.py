@@ -62,6 +62,7 @@ class Referral:
         self._accepted = False
         self._last: ReferralNews | None = None
         self._timer: Timer | None = None
+        self._number = 0
 
     @property
     def running(self) -> bool:
@@ -82,10 +83,11 @@ class Referral:
             now,
             (("Refer-To", f"<{target}>"), ("Referred-By", referred_by), *call.dialog_headers, *headers),
         )
+        self._number = call.established_dialog.local_cseq
 
     def receive_notify(self, request: Request) -> None:
         """A NOTIFY of the subscription that the REFER has made."""
-        if not self.running:
+        if not self.running or self._is_of_an_earlier_one(request):
             return
         # It may overtake the 202.
         self._accept()
@@ -104,6 +106,18 @@ class Referral:
         if state is not None and state.state == "terminated":
             # Over without a final answer: nobody knows, so it has not succeeded.
             self._finish(ReferralNews(ReferralState.FAILED, None, state.reason or ""))
+
+    def _is_of_an_earlier_one(self, request: Request) -> bool:
+        """A REFER before ours in this dialog, which we have given up, may still have news: `id` is the CSeq
+        number of its REFER (RFC 3515 section 2.4.6).
+        """
+        _, *parameters = (request.get("Event") or "").split(";")
+        for parameter in parameters:
+            name, _, value = parameter.partition("=")
+            number = value.strip()
+            if name.strip().lower() == "id" and number.isascii() and number.isdigit():
+                return len(number) < 11 and int(number) < self._number
+        return False
 
     def close(self) -> None:
         """The call is over."""

@@ -33,6 +33,9 @@ RETRY_AFTER = 5.0
 MAXIMUM_RAISES = 3
 """How often a 422 makes us ask again, for a longer interval."""
 
+_PASSING = (408, 422, 480, 481, 491)
+"""Refusals of an UPDATE that are none of UPDATE itself."""
+
 Headers = Sequence[tuple[str, str]]
 
 
@@ -221,11 +224,12 @@ class SessionTimer:
         if response is not None and status < 300:
             call.established_dialog.refresh_target(response)
             self.agreed(response, now)
-        elif status in (405, 501):
-            self._update_refused = True
-            self._refresh_due(now)
         elif response is not None and self.raised(response):
             self._send_update(now)
+        elif status == 501 or (400 <= status < 500 and status not in _PASSING):
+            # Not only 405: a peer that does not want an UPDATE may still take a re-INVITE.
+            self._update_refused = True
+            self._refresh_due(now)
         elif status in (408, 481):
             # Section 10 and RFC 3261 section 12.2.1.2: the dialog is gone.
             call.lost("timeout" if response is None else "remote", now)

@@ -14,6 +14,7 @@ from store.agent_part_records import KnowledgeBase, KnowledgeSource, Tool, ToolK
 from store.columns import from_json, from_microseconds, to_json, to_microseconds
 from store.connection import Database
 from store.engine_removals import EngineObject, EngineRemoval, add_removal
+from store.paging import newest_first
 from store.records import Page
 from store.tables import knowledge_bases, tools, voices
 
@@ -58,12 +59,7 @@ class PartRepository(Generic[Part]):
         conditions = [table.c.organization_id == organization_id]
         if name is not None:
             conditions.append(table.c.name.icontains(name, autoescape=True))
-        count = sa.select(sa.func.count()).select_from(table).where(*conditions)
-        page = sa.select(table).where(*conditions).order_by(table.c.created_at.desc(), table.c.id.desc())
-        async with self._database.reading() as connection:
-            total = (await connection.execute(count)).scalar_one()
-            rows = (await connection.execute(page.limit(limit).offset(offset))).all()
-        return Page(tuple(self._record(row) for row in rows), total, limit, offset)
+        return await newest_first(self._database, table, conditions, self._record, limit, offset)
 
     async def all(self) -> builtins.list[Part]:
         """Every organisation's, oldest first."""

@@ -19,6 +19,7 @@ from store.columns import (
 from store.connection import Database
 from store.engine_removals import EngineObject, EngineRemoval, add_removal
 from store.errors import MissingRowError
+from store.paging import newest_first
 from store.records import Agent, AgentStatus, Page
 from store.tables import agents, phone_numbers, webhook_endpoints
 from store.webhook_endpoints import keep_endpoint_of, remove_endpoint
@@ -104,18 +105,7 @@ class AgentRepository:
             conditions.append(agents.c.status == status.value)
         if name is not None:
             conditions.append(agents.c.name.icontains(name, autoescape=True))
-        count = sa.select(sa.func.count()).select_from(agents).where(*conditions)
-        page = (
-            sa.select(agents)
-            .where(*conditions)
-            .order_by(agents.c.created_at.desc(), agents.c.id.desc())
-            .limit(limit)
-            .offset(offset)
-        )
-        async with self._database.reading() as connection:
-            total = (await connection.execute(count)).scalar_one()
-            rows = (await connection.execute(page)).all()
-        return Page(tuple(_record(row) for row in rows), total, limit, offset)
+        return await newest_first(self._database, agents, conditions, _record, limit, offset)
 
     async def all_agents(self) -> builtins.list[Agent]:
         """Every organisation's agents, oldest first."""

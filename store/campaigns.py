@@ -27,6 +27,7 @@ from store.columns import (
 )
 from store.connection import Database
 from store.outbox import Outbox
+from store.paging import newest_first
 from store.records import Page
 from store.tables import batch_calls, batch_contacts
 from store.webhook_records import OutboxEvent
@@ -121,18 +122,7 @@ class CampaignRepository:
             conditions.append(batch_calls.c.agent_id == wanted.agent_id)
         if wanted.name is not None:
             conditions.append(batch_calls.c.name.icontains(wanted.name, autoescape=True))
-        count = sa.select(sa.func.count()).select_from(batch_calls).where(*conditions)
-        page = (
-            sa.select(batch_calls)
-            .where(*conditions)
-            .order_by(batch_calls.c.created_at.desc(), batch_calls.c.id.desc())
-            .limit(limit)
-            .offset(offset)
-        )
-        async with self._database.reading() as connection:
-            total = (await connection.execute(count)).scalar_one()
-            rows = (await connection.execute(page)).all()
-        return Page(tuple(_record(row) for row in rows), total, limit, offset)
+        return await newest_first(self._database, batch_calls, conditions, _record, limit, offset)
 
     # --- dialling
 

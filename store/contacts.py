@@ -13,6 +13,7 @@ from store.columns import from_json, from_microseconds, to_json, to_microseconds
 from store.connection import Database
 from store.contact_records import Contact, ContactFilter
 from store.errors import MissingRowError
+from store.paging import newest_first
 from store.records import Page
 from store.tables import contacts
 
@@ -67,18 +68,7 @@ class ContactRepository:
     ) -> Page[Contact]:
         """The organisation's contacts, newest first."""
         conditions = _conditions(organization_id, filter or ContactFilter())
-        count = sa.select(sa.func.count()).select_from(contacts).where(*conditions)
-        page = (
-            sa.select(contacts)
-            .where(*conditions)
-            .order_by(contacts.c.created_at.desc(), contacts.c.id.desc())
-            .limit(limit)
-            .offset(offset)
-        )
-        async with self._database.reading() as connection:
-            total = (await connection.execute(count)).scalar_one()
-            rows = (await connection.execute(page)).all()
-        return Page(tuple(_record(row) for row in rows), total, limit, offset)
+        return await newest_first(self._database, contacts, conditions, _record, limit, offset)
 
     async def in_folder(self, folder_id: str, after: Contact | None, limit: int) -> builtins.list[Contact]:
         """Contacts of a folder in the order in which they were made, those behind the contact `after`. The

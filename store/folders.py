@@ -11,6 +11,7 @@ from store.columns import from_microseconds, to_microseconds
 from store.connection import Database
 from store.contact_records import Folder
 from store.errors import MissingRowError
+from store.paging import newest_first
 from store.records import Page
 from store.tables import contacts, folders
 
@@ -58,18 +59,7 @@ class FolderRepository:
         conditions = [folders.c.organization_id == organization_id]
         if name is not None:
             conditions.append(folders.c.name.icontains(name, autoescape=True))
-        count = sa.select(sa.func.count()).select_from(folders).where(*conditions)
-        page = (
-            sa.select(folders)
-            .where(*conditions)
-            .order_by(folders.c.created_at.desc(), folders.c.id.desc())
-            .limit(limit)
-            .offset(offset)
-        )
-        async with self._database.reading() as connection:
-            total = (await connection.execute(count)).scalar_one()
-            rows = (await connection.execute(page)).all()
-        return Page(tuple(_record(row) for row in rows), total, limit, offset)
+        return await newest_first(self._database, folders, conditions, _record, limit, offset)
 
     async def contact_counts(self, folder_ids: Sequence[str]) -> dict[str, int]:
         """How many contacts lie in each folder; one that is empty is missing."""

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from store.columns import from_json_or_none, from_microseconds, to_json_or_none, to_microseconds
 from store.connection import Database
 from store.errors import MissingRowError
+from store.paging import newest_first
 from store.records import Page, PhoneNumber
 from store.tables import phone_numbers
 
@@ -74,18 +75,7 @@ class NumberRepository:
     ) -> Page[PhoneNumber]:
         """The organisation's numbers, newest first."""
         conditions = _conditions(organization_id, wanted or NumberFilter())
-        count = sa.select(sa.func.count()).select_from(phone_numbers).where(*conditions)
-        page = (
-            sa.select(phone_numbers)
-            .where(*conditions)
-            .order_by(phone_numbers.c.created_at.desc(), phone_numbers.c.id.desc())
-            .limit(limit)
-            .offset(offset)
-        )
-        async with self._database.reading() as connection:
-            total = (await connection.execute(count)).scalar_one()
-            rows = (await connection.execute(page)).all()
-        return Page(tuple(_record(row) for row in rows), total, limit, offset)
+        return await newest_first(self._database, phone_numbers, conditions, _record, limit, offset)
 
     async def all_numbers(self) -> builtins.list[PhoneNumber]:
         """Every organisation's numbers, oldest first."""

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from store.columns import from_json, from_microseconds, to_json, to_microseconds
 from store.connection import Database
 from store.errors import MissingRowError
+from store.paging import newest_first
 from store.records import (
     DtmfMode,
     EarlyMedia,
@@ -67,18 +68,7 @@ class TrunkRepository:
     async def list(self, organization_id: str, limit: int = 50, offset: int = 0) -> Page[Trunk]:
         """The organisation's trunks, newest first."""
         mine = trunks.c.organization_id == organization_id
-        count = sa.select(sa.func.count()).select_from(trunks).where(mine)
-        page = (
-            sa.select(trunks)
-            .where(mine)
-            .order_by(trunks.c.created_at.desc(), trunks.c.id.desc())
-            .limit(limit)
-            .offset(offset)
-        )
-        async with self._database.reading() as connection:
-            total = (await connection.execute(count)).scalar_one()
-            rows = (await connection.execute(page)).all()
-        return Page(tuple(_record(row) for row in rows), total, limit, offset)
+        return await newest_first(self._database, trunks, [mine], _record, limit, offset)
 
     async def all_trunks(self) -> builtins.list[Trunk]:
         """Every organisation's trunks, oldest first."""

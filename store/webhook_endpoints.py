@@ -21,6 +21,7 @@ from store.columns import (
 from store.connection import Database
 from store.errors import MissingRowError
 from store.identifiers import uuid7
+from store.paging import newest_first
 from store.records import Agent, Page
 from store.tables import webhook_deliveries, webhook_endpoints, webhook_events
 from store.webhook_records import WebhookEndpoint
@@ -66,18 +67,7 @@ class WebhookEndpointRepository:
             webhook_endpoints.c.organization_id == organization_id,
             webhook_endpoints.c.agent_id.is_(None),
         )
-        count = sa.select(sa.func.count()).select_from(webhook_endpoints).where(*conditions)
-        page = (
-            sa.select(webhook_endpoints)
-            .where(*conditions)
-            .order_by(webhook_endpoints.c.created_at.desc(), webhook_endpoints.c.id.desc())
-            .limit(limit)
-            .offset(offset)
-        )
-        async with self._database.reading() as connection:
-            total = (await connection.execute(count)).scalar_one()
-            rows = (await connection.execute(page)).all()
-        return Page(tuple(endpoint_of(row) for row in rows), total, limit, offset)
+        return await newest_first(self._database, webhook_endpoints, conditions, endpoint_of, limit, offset)
 
 
 async def keep_endpoint_of(connection: AsyncConnection, agent: Agent) -> None:

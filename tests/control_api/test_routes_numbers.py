@@ -235,6 +235,34 @@ async def test_the_secret_of_a_precall_webhook_is_not_shown(world: World) -> Non
     assert error_of(response)["details"]["field"] == "precall_webhook.timeout"
 
 
+async def test_a_change_of_a_precall_webhook_keeps_the_secret_that_nobody_can_send_back(world: World) -> None:
+    number = await imported(world)
+    path = f"telephony/numbers/{number['id']}"
+
+    async def secret_after(webhook: dict[str, Any]) -> Any:
+        assert (await world.api("PATCH", path, json={"precall_webhook": webhook})).status_code == 200
+        kept = await world.gateway.directory.get_number(world.organization_id, number["id"])
+        assert kept.precall_webhook is not None
+        return kept.precall_webhook["secret"]
+
+    url, secret = "https://example.com/precall", "a-secret-of-16-ch"
+    assert await secret_after({"url": url, "secret": secret}) == secret
+    assert await secret_after({"url": url, "timeout": "1s"}) == secret
+    assert await secret_after({"url": "https://example.org/other"}) is None, "not for somebody else"
+    assert await secret_after({"url": url, "secret": secret}) == secret
+    assert await secret_after({"url": url, "secret": None}) is None
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://example.com/x", "precall", "https://user:pass@example.com/x", "https://"]
+)
+async def test_a_precall_webhook_needs_an_address_of_the_web(world: World, url: str) -> None:
+    number = await imported(world)
+    body = {"precall_webhook": {"url": url}}
+    response = await world.api("PATCH", f"telephony/numbers/{number['id']}", json=body)
+    assert (response.status_code, error_of(response)["details"]["field"]) == (422, "precall_webhook.url")
+
+
 async def test_the_list_is_filtered(world: World) -> None:
     agent = await world.agent()
     us, gb = await imported(world), await imported(world, phone_number="+442079460018", type="mobile")

@@ -9,6 +9,7 @@ from gateway.trunk_probe import ProbeOutcome, ProbeResult
 from gateway.trunk_registration import RegistrationState, RegistrationStatus
 from gateway.trunk_watch import ProbeStatus, TrunkStatus
 from tests.control_api.api import NOWHERE, World, error_of
+from tests.support.certificates import Authority
 
 pytestmark = pytest.mark.both_databases
 
@@ -251,3 +252,27 @@ async def test_a_trunk_is_tested(world: World) -> None:
     inbound_only = await made(world, outbound=None)
     refused = await world.api.post(f"trunks/{inbound_only['id']}/test")
     assert (refused.status_code, error_of(refused)["code"]) == (409, "trunk_without_outbound")
+
+
+async def test_a_change_of_the_outbound_side_keeps_the_key_of_the_same_certificate(world: World) -> None:
+    pair = Authority().sign("client.example.com")
+    certificate, key = pair.certificate, pair.private_key
+    outbound = {
+        "address": "sip.example.com",
+        "transport": "tls",
+        "tls": {"certificate": certificate, "private_key": key},
+    }
+    trunk = (await world.api.post("trunks", {"name": "Carrier", "outbound": outbound})).json()["data"]
+    path = f"trunks/{trunk['id']}"
+    change = {"outbound": outbound | {"address": "sip.example.org", "tls": {"certificate": certificate}}}
+    changed = await world.api("PATCH", path, json=change)
+    assert changed.status_code == 200
+    assert changed.json()["data"]["outbound"]["tls"]["private_key_set"] is True
+    kept = await world.gateway.directory.get_trunk(world.organization_id, trunk["id"])
+    assert kept.outbound is not None
+    assert kept.outbound.tls is not None
+    assert kept.outbound.tls.private_key == key
+    other = Authority().sign("client.example.com").certificate
+    change = {"outbound": outbound | {"tls": {"certificate": other}}}
+    response = await world.api("PATCH", path, json=change)
+    assert error_of(response)["details"]["field"] == "outbound.tls.private_key"

@@ -25,6 +25,36 @@ async def test_whom_the_instructions_name_is_called(to: str, target: str) -> Non
 
 
 @pytest.mark.parametrize(
+    "instructions",
+    [
+        "1. +14155550187\n2. +14155550188\n3. +14155550189",
+        "We are open from 9 to 5. +1 415 555 0188",
+        "+1.415.555.0188\n2 people work there",
+        "Extension 7 +1-415-555-0188, 24 hours",
+    ],
+)
+async def test_a_number_is_found_among_other_digits(instructions: str) -> None:
+    begun: list[str] = []
+    assert await agent_transfer(begun.append, instructions)(TransferRequest("cold", "+14155550188")) == BEGUN
+    assert begun == ["+14155550188"]
+
+
+@pytest.mark.parametrize(
+    ("instructions", "to"),
+    [
+        ("Call +49 30 12345 678.", "+493012345"),
+        ("Call 0900 123 4567 8.", "09001234567"),
+        ("Call 00 49 30 12345.", "493012345"),
+        ("Call +49 30 12345.", "493012345"),
+    ],
+)
+async def test_a_part_of_a_number_is_not_named(instructions: str, to: str) -> None:
+    begun: list[str] = []
+    with pytest.raises(TransferError):
+        await agent_transfer(begun.append, instructions)(TransferRequest("cold", to))
+
+
+@pytest.mark.parametrize(
     "request_",
     [
         TransferRequest("cold", "+19005550100"),

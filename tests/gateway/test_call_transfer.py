@@ -106,6 +106,18 @@ async def test_a_far_party_that_does_not_refer_never_notices(scene: Scene) -> No
     assert "603 Decline" in made.told()[0]["text"]
 
 
+async def test_a_second_transfer_that_is_refused_at_once_leaves_a_hold_as_it_is(scene: Scene) -> None:
+    made, refer = await Transferring.begin(scene)
+    made.answer(refer, 202, "Accepted")
+    await made.notify("SIP/2.0 486 Busy Here", "terminated;reason=noresource")
+    await until(lambda: made.holds() == [True, False])
+    made.session.set_hold(True)
+    made.session.transfer(DESK)
+    made.answer(await made.call.until_request("REFER", 2), 603, "Decline")
+    await until(lambda: made.steps().count("transfer-failed") == 2)
+    assert made.holds() == [True, False, True]
+
+
 async def test_no_news_in_time_is_a_failure(make_gateway: OpenScene) -> None:
     scene = await make_gateway(calls={"transfer_timeout": 0.2})
     made, refer = await Transferring.begin(scene)

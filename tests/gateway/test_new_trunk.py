@@ -63,6 +63,13 @@ def test_wideband_codecs_are_taken_in_the_order_given() -> None:
     assert checked_trunk(NewTrunk(name="t", inbound=GOOD)).codecs == ("PCMU", "PCMA")
 
 
+@pytest.mark.parametrize("address", ["sip..example.com", f"{'a' * 64}.example.com"])
+def test_a_name_that_no_resolver_takes_is_no_address(address: str) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        checked_trunk(NewTrunk(name="t", outbound=TrunkOutbound(address)))
+    assert caught.value.details["field"] == "outbound.address"
+
+
 def test_a_bad_network_is_quoted() -> None:
     with pytest.raises(InvalidRequestError, match=r"192\.0\.2\.0/33") as caught:
         checked_trunk(NewTrunk(name="t", inbound=TrunkInbound(("192.0.2.1", "192.0.2.0/33"))))

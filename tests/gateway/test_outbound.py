@@ -38,6 +38,27 @@ async def test_the_engine_is_ready_before_the_phone_rings_and_joins_at_the_answe
     assert dict(scene.engine.requests[0].variables) == {"first_name": "Ann"}
 
 
+@pytest.mark.parametrize("kept", [True, False])
+async def test_a_call_keeps_no_transcript_where_none_is_wanted(scene: Scene, kept: bool) -> None:
+    call, session = await scene.ringing(transcription_enabled=kept)
+    call.answer(SDP)
+    await until(lambda: session.call.status is CallStatus.IN_PROGRESS)
+    said = m.TranscriptReceived(
+        leg_id=session.call.id,
+        role="agent",
+        ordinal=0,
+        text="Hello.",
+        delta=None,
+        final=True,
+        media_ms=1200,
+    )
+    scene.tell(session, said)
+    assert len(session.call.transcript.entries()) == int(kept)
+    await call.bye()
+    record = await scene.over()
+    assert (record.transcript is not None) is kept
+
+
 async def test_the_number_called_from_is_shown(scene: Scene) -> None:
     call, _ = await scene.ringing()
     assert call.invite is not None

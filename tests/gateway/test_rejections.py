@@ -59,6 +59,17 @@ def test_of_two_with_the_same_carrier_only_the_one_that_was_called_sees_who_call
     assert [rejections.list(owner, 10, 0).total for owner in ("one", "two")] == [1, 2], "either's mistake"
 
 
+def test_whoever_has_bought_a_number_sees_what_its_callers_were_told() -> None:
+    table = RoutingTable.build(
+        [RoutedTrunk("t1", "operator", "carrier", allowed_addresses=("192.0.2.0/24",))],
+        [RoutedNumber("n2", "customer", "+14155550100", trunk_id="t1")],
+        [RoutedAgent("a", "customer", "Desk")],
+    )
+    rejections = Rejections(lambda: table)
+    rejections.add(REFUSED, "192.0.2.7")
+    assert [rejections.list(owner, 10, 0).total for owner in ("operator", "customer")] == [0, 1]
+
+
 def test_alone_in_the_house_everything_is_mine() -> None:
     table = RoutingTable.build([RoutedTrunk("t", "one", "carrier")])
     rejections = Rejections(lambda: table)

@@ -212,6 +212,18 @@ async def test_calls_of_an_earlier_run_are_followed_to_their_end(scene: Scene) -
     assert (later.records[-1].status, later.events) == (CallStatus.ENDED, ["call.ended"])
 
 
+async def test_a_call_of_an_earlier_run_has_the_time_that_its_agent_gives_it(scene: Scene) -> None:
+    await scene.directory.update_agent(
+        scene.agent.organization_id, scene.agent.id, max_duration_ms=20_000_000
+    )
+    call_id = await scene.start()
+    (record,) = await scene.store.calls.unfinished()
+    calls = web_calls_of(scene.store, scene.directory, scene.engine, SavedCalls())
+    await calls.resume([record])
+    left = calls._followed[call_id].give_up_at - datetime.now(UTC)
+    assert left > timedelta(milliseconds=20_000_000)
+
+
 async def test_a_call_that_the_engine_never_ends_is_given_up(scene: Scene) -> None:
     call_id = await scene.start()
     scene.calls._followed[call_id].give_up_at = datetime.now(UTC) - timedelta(seconds=1)

@@ -7,7 +7,7 @@ from local_engine.errors import InvalidRequest
 from local_engine.inactivity import EndBehavior
 from local_engine.requests import CallBody
 from local_engine.tools import ToolCatalogue
-from local_engine.validation import call_settings, convert, decode_body
+from local_engine.validation import WEB_RATE, call_settings, convert, decode_body
 
 SOCKET = {"serverWebSocket": {"inputSampleRate": 8000}}
 
@@ -79,11 +79,17 @@ def test_a_user_first_call_may_have_a_fallback() -> None:
     assert not settings(firstSpeaker="FIRST_SPEAKER_USER").first_speaker.agent_first
 
 
+@pytest.mark.parametrize("body", [{}, {"medium": {}}, {"medium": {"webRtc": {}}}])
+def test_a_call_without_a_medium_is_a_browsers(body: dict[str, Any]) -> None:
+    socket = call_settings(convert(body, CallBody), ToolCatalogue(), prior_call=False).socket
+    assert (socket.input_rate, socket.output_rate) == (WEB_RATE, WEB_RATE)
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
-        ({"medium": {}}, "medium"),
-        ({"medium": {"webRtc": {}}}, "medium"),
+        ({"medium": {"twilio": {}}}, "medium"),
+        ({"medium": {"sip": {"incoming": {}}}}, "medium"),
         ({"medium": {"serverWebSocket": {"inputSampleRate": 8000}, "webRtc": {}}}, "medium"),
         ({"medium": {"carrierPigeon": {}}}, "medium"),
         ({"medium": {"serverWebSocket": {}}}, "inputSampleRate"),

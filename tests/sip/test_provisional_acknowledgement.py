@@ -83,6 +83,35 @@ def test_ack_and_bye_follow_the_numbers_of_the_pracks() -> None:
     assert harness.flow.take_request("BYE").cseq.number == 3
 
 
+def test_the_bye_to_an_answer_that_crossed_the_cancel_follows_the_numbers_of_the_pracks() -> None:
+    harness = Harness()
+    call = harness.call()
+    invite = harness.flow.take_request("INVITE")
+    harness.receive(ringing(invite, 1))
+    prack = harness.flow.take_request("PRACK")
+    harness.receive(peer_response(prack, 200))
+    call.hang_up()
+    harness.flow.take_request("CANCEL")
+    harness.receive(peer_response(invite, 200, body=ANSWER))
+    _, bye = harness.flow.take()
+    assert isinstance(bye, Request)
+    assert (bye.method, bye.cseq.number) == ("BYE", prack.cseq.number + 1)
+    assert harness.listener.events[-1][0] == "failure"
+
+
+def test_the_bye_to_another_branch_that_answers_follows_the_numbers_of_its_pracks() -> None:
+    harness, invite = placed()
+    for tag in ("one", "two"):
+        harness.receive(ringing(invite, 1, tag=tag))
+        harness.flow.take_request("PRACK")
+    harness.receive(peer_response(invite, 200, body=ANSWER, to_tag="one"))
+    harness.flow.take_request("ACK")
+    harness.receive(peer_response(invite, 200, body=ANSWER, to_tag="two"))
+    _, bye = harness.flow.take()
+    assert isinstance(bye, Request)
+    assert (bye.method, bye.cseq.number) == ("BYE", invite.cseq.number + 2)
+
+
 def test_a_challenged_prack_is_made_again_with_credentials() -> None:
     harness, invite = placed()
     harness.receive(ringing(invite, 1))

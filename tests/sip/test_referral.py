@@ -159,6 +159,21 @@ def test_a_fragment_that_cannot_be_read_says_nothing(line: str) -> None:
     assert referred.states == ["accepted"]
 
 
+def test_late_news_of_an_earlier_refer_is_not_taken_for_the_newer_one() -> None:
+    referred = Referred()
+    referred.accept()
+    earlier = referred.refer.cseq.number
+    referred.harness.advance(60.1)
+    assert referred.states == ["accepted", "failed"]
+    assert referred.call.refer(TARGET, referred, timeout=60)
+    referred.refer = referred.flow.take_request("REFER")
+    referred.accept()
+    referred.notify("SIP/2.0 486 Busy Here", "terminated;reason=noresource", f"refer;id={earlier}")
+    assert referred.states[2:] == ["accepted"]
+    referred.notify("SIP/2.0 200 OK", "terminated", f"refer;id={referred.refer.cseq.number}")
+    assert referred.states[2:] == ["accepted", "completed"]
+
+
 def test_a_notify_about_something_else_gets_489() -> None:
     referred = Referred()
     referred.notify("SIP/2.0 200 OK", event="presence", answer=489)

@@ -85,7 +85,7 @@ def test_a_peer_without_update_is_asked_by_a_re_invite_of_the_owners() -> None:
     assert described(harness.flow) == []
 
 
-@pytest.mark.parametrize("status", [405, 501])
+@pytest.mark.parametrize("status", [403, 405, 420, 488, 501])
 def test_an_update_that_is_not_known_after_all_becomes_a_re_invite(status: int) -> None:
     harness, _, _ = called(None, TIMER, ("Session-Expires", "90"))
     call = harness.incoming[0]
