@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
@@ -39,11 +40,13 @@ class WebhookEndpointRepository:
         async with self._database.transaction() as connection:
             await connection.execute(webhook_endpoints.insert(), _row(endpoint))
 
-    async def update(self, endpoint: WebhookEndpoint) -> None:
-        """Write every field. Raises `MissingRowError`."""
+    async def update(self, endpoint: WebhookEndpoint, fields: Collection[str] | None = None) -> None:
+        """Write every field, or those alone that are named. Raises `MissingRowError`."""
+        row = _row(endpoint)
+        values = row if fields is None else {name: row[name] for name in fields}
         statement = webhook_endpoints.update().where(*_own(endpoint.organization_id, endpoint.id))
         async with self._database.transaction() as connection:
-            result = await connection.execute(statement.values(_row(endpoint)))
+            result = await connection.execute(statement.values(values))
             if result.rowcount == 0:
                 raise MissingRowError(f"webhook endpoint {endpoint.id}")
 

@@ -108,7 +108,7 @@ class WebhookService:
             self._check(changes["url"])
         if changes.get("enabled"):
             changes["disabled_reason"] = None
-        return await self._save(replace(old, **changes, updated_at=self._now()))
+        return await self._change(old, **changes)
 
     async def delete(self, organization_id: str, endpoint_id: str) -> None:
         """With everything that waits for it."""
@@ -121,14 +121,11 @@ class WebhookService:
         """A new secret; for `overlap` the one before it signs as well."""
         old = await self.get(organization_id, endpoint_id)
         now = self._now()
-        return await self._save(
-            replace(
-                old,
-                secret=new_secret(),
-                previous_secret=old.secret if overlap else None,
-                previous_secret_until=now + overlap if overlap else None,
-                updated_at=now,
-            )
+        return await self._change(
+            old,
+            secret=new_secret(),
+            previous_secret=old.secret if overlap else None,
+            previous_secret_until=now + overlap if overlap else None,
         )
 
     async def test(self, organization_id: str, endpoint_id: str) -> TestResult:
@@ -184,11 +181,13 @@ class WebhookService:
         if problem is not None:
             raise InvalidRequestError(problem, field="url")
 
-    async def _save(self, endpoint: WebhookEndpoint) -> WebhookEndpoint:
+    async def _change(self, old: WebhookEndpoint, **changes: Any) -> WebhookEndpoint:
+        """Write these fields and no others, which may have been changed meanwhile."""
+        endpoint = replace(old, **changes, updated_at=self._now())
         try:
-            await self._store.webhook_endpoints.update(endpoint)
+            await self._store.webhook_endpoints.update(endpoint, {*changes, "updated_at"})
         except MissingRowError as error:
-            raise _missing(endpoint.id) from error
+            raise _missing(old.id) from error
         self._wake()
         return endpoint
 
