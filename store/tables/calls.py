@@ -51,6 +51,8 @@ calls = sa.Table(
     sa.Index(None, "organization_id", "status", "created_at", "id"),
     sa.Index(None, "organization_id", "agent_id", "created_at", "id"),
     sa.Index(None, "organization_id", "phone_number", "created_at", "id"),
+    sa.Index(None, "organization_id", "from_number", "created_at", "id"),
+    sa.Index(None, "organization_id", "outcome", "created_at", "id"),
 )
 sa.Index(
     "ix_calls_unfinished",
