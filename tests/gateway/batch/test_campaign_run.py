@@ -437,7 +437,8 @@ async def test_a_node_that_gives_way_leaves_its_campaigns_to_another(scene: Scen
     other, far_other = scene.node("node-2")
     await other.step()
     assert [call.phone_number for call in far_other.placed] == ["+14155550002"]
-    assert await scene.states(campaign) == ["completed", "dialing", "dialing"]
+    # Which of the two rang first, and was the one that ended, is not said.
+    assert sorted(await scene.states(campaign)) == ["completed", "dialing", "dialing"]
 
 
 async def test_an_agent_that_cannot_call_yet_costs_no_contact(scene: Scene) -> None:
