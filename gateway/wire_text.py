@@ -21,5 +21,5 @@ def keepable(text: str) -> str:
 
 
 def keepable_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The same for each value that is a text."""
-    return {name: keepable(value) if isinstance(value, str) else value for name, value in fields.items()}
+    """The same for each value that is a text; a word of ours (an enum's) stays what it is."""
+    return {name: keepable(value) if type(value) is str else value for name, value in fields.items()}

@@ -18,10 +18,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 import structlog
-from sqlalchemy import exc
 
 from store.calls import CallNews, CallRepository
-from store.errors import StoreError, StoreUnavailableError, WriterClosedError, WriterFullError
+from store.errors import StoreUnavailableError, WriterClosedError, WriterFullError
 from store.records import CallRecord, TimelineEvent
 
 log = structlog.get_logger(__name__)
@@ -37,8 +36,6 @@ CLOSE_TIMEOUT = 10.0
 
 # The same batch may succeed later.
 _PASSING = StoreUnavailableError
-# This data cannot be written, now or later.
-_LASTING = (StoreError, exc.SQLAlchemyError, TypeError, ValueError, OverflowError)
 
 
 @dataclass(slots=True)
@@ -242,7 +239,7 @@ class CallWriter:
             await self._calls.save_batch([waiting.record for waiting in batch], events, news)
         except _PASSING:
             raise
-        except _LASTING as error:
+        except Exception as error:  # noqa: BLE001 - of whatever kind: all other calls wait for this task
             if len(batch) > 1:
                 for waiting in batch:
                     await self._save([waiting])

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.wire_text import keepable, keepable_fields
+from store.records import RecordingStatus
 
 
 @pytest.mark.parametrize(
@@ -24,3 +25,8 @@ def test_values_that_are_no_text_stay_as_they_are() -> None:
         "status": 486,
         "sdp": None,
     }
+
+
+def test_a_word_of_an_enum_stays_one() -> None:
+    fields = keepable_fields({"recording_status": RecordingStatus.READY})
+    assert fields["recording_status"] is RecordingStatus.READY
