@@ -145,13 +145,15 @@ async def test_one_bad_call_does_not_take_the_others_with_it(
 ) -> None:
     writer = started(writers, store.calls)
     good, stranger, unwritable = call(organization.id), call(uuid7()), call(organization.id)
+    broken = replace(call(organization.id), recording_status="ready")  # a fault of ours, not of the data
     writer.put(good, events(good.id, 1))
     writer.put(stranger)
     writer.put(replace(unwritable, variables={"x": object()}))
+    writer.put(broken)
     await writer.flush()
     assert await store.calls.get(organization.id, good.id) == good
     assert await store.calls.get(organization.id, unwritable.id) is None
-    assert (writer.rejected_records, writer.written_records) == (2, 1)
+    assert (writer.rejected_records, writer.written_records) == (3, 1)
 
 
 async def test_when_full_only_terminal_states_and_waiting_calls_are_taken(
