@@ -156,16 +156,17 @@ class GatewayParts:
             on_options=self._answer_options,
             on_refused=self._note_refused,
         )
+        probe = TrunkProbe(self._user_agent)
         self.numbers = NumberService(
             self.directory,
             Carriers(telnyx_url=config.numbers.telnyx_url, twilio_url=config.numbers.twilio_url),
             LocalInventory(store) if config.numbers.provider == "inventory" else NoProvider(),
-            TrunkProbe(self._user_agent),
+            probe,
         )
         self.trunk_watch = TrunkWatch(
             self.directory.trunks,
             self._user_agent,
-            TrunkProbe(self._user_agent),
+            probe,
             leading=lambda: self.cluster.duties.leading,
         )
         self.rejections = Rejections(lambda: self.directory.table)

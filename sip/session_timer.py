@@ -66,11 +66,6 @@ class SessionTimer:
         return self._interval
 
     @property
-    def is_refresher(self) -> bool:
-        """Whether it is for us to refresh."""
-        return self.active and self._ours
-
-    @property
     def _off(self) -> bool:
         return self.policy.session_timers is SessionTimers.OFF
 

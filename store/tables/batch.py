@@ -31,12 +31,6 @@ batch_calls = sa.Table(
 )
 
 
-def _campaign_column() -> sa.Column[str]:
-    """The campaign that a row goes with, and goes away with."""
-    target = sa.ForeignKey("batch_calls.id", ondelete="CASCADE")
-    return sa.Column("campaign_id", sa.String(36), target, nullable=False)
-
-
 batch_contacts = sa.Table(
     "batch_contacts",
     metadata,
