@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Installs what the tests drive and pip cannot bring: SIPp, the baresip softphone, curl, Node, the openssl command, the PostgreSQL
+# Installs what the tests drive and pip cannot bring: SIPp, the baresip softphone, the Chromium browser, the coturn relay, the Kamailio proxy, curl, Node, the openssl command, the PostgreSQL
 # and Redis servers (the tests start their own, the system's are not touched), and a C compiler with OpenSSL's headers for the benchmark's
 # load generator.
 # Does nothing when they are there. Needs Debian's apt and root (or a sudo that asks for no password) otherwise.
 set -euo pipefail
 
 # Program on the PATH -> Debian package that brings it.
-programs=(sipp:sip-tester baresip:baresip-core openssl:openssl cc:gcc redis-server:redis-server curl:curl node:nodejs)
+programs=(sipp:sip-tester baresip:baresip-core openssl:openssl cc:gcc redis-server:redis-server curl:curl node:nodejs
+    chromium:chromium turnserver:coturn kamailio:kamailio)
 
 missing=()
 for entry in "${programs[@]}"; do
