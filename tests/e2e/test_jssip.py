@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import queue
 import ssl
 import threading
 import time
@@ -142,7 +143,8 @@ def tls_in_front_of(gateway: Gateway, directory: Path) -> Iterator[int]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     host, _, port = gateway.http.removeprefix("http://").rpartition(":")
-    loop = asyncio.new_event_loop()
+    listening: queue.Queue[int] = queue.Queue()
+    ended = threading.Event()
 
     async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65_536):
@@ -163,16 +165,15 @@ def tls_in_front_of(gateway: Gateway, directory: Path) -> Iterator[int]:
         inner_writer.close()
         writer.close()
 
-    server = loop.run_until_complete(asyncio.start_server(relay, "127.0.0.1", 0, ssl=context))
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    async def serve() -> None:
+        server = await asyncio.start_server(relay, "127.0.0.1", 0, ssl=context)
+        listening.put(server.sockets[0].getsockname()[1])
+        await asyncio.to_thread(ended.wait)
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
     thread.start()
     try:
-        yield server.sockets[0].getsockname()[1]
+        yield listening.get(timeout=5)
     finally:
-        loop.call_soon_threadsafe(server.close)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        for task in asyncio.all_tasks(loop):
-            task.cancel()
-        loop.run_until_complete(asyncio.sleep(0.05))
-        loop.close()
+        ended.set()
+        thread.join(5)
