@@ -391,7 +391,9 @@ class DeferredFlow:
 
 def tls_of(flow: Flow) -> TlsClientSettings | None:
     """How connections to the peer of `flow` are made: in-dialog requests go by what their trunk trusts."""
-    return flow.tls if isinstance(flow, TcpConnection | DeferredFlow) else None
+    if isinstance(flow, TcpConnection):
+        return flow.tls or flow.onward
+    return flow.tls if isinstance(flow, DeferredFlow) else None
 
 
 def _answer_flow(request: Request, source: tuple[str, int], transport: UdpTransport) -> Flow:
