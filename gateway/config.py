@@ -21,6 +21,7 @@ from sip.tls_settings import TlsServerSettings
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+_ORIGIN = re.compile(r"https?://[^/\s]+")
 _ENDPOINT = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<host>[^:\[\]\s]+)):(?P<port>\d{1,5})")
 
 
@@ -75,6 +76,16 @@ class SipSection(Section):
     tls_private_key: Path | None = None
     tls_client_ca: Path | None = None
     tls_min_version: Literal["1.2", "1.3"] = "1.2"
+    websocket: bool = False  # SIP over WebSocket (RFC 7118) at /sip of the HTTP port
+    websocket_origins: tuple[str, ...] = ()  # pages of these origins may connect beside our own; * = any
+
+    @field_validator("websocket_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if origin != "*" and _ORIGIN.fullmatch(origin) is None:
+                raise ValueError(f"expected an origin such as https://example.com, not {origin!r}")
+        return tuple(origin.lower() for origin in value)
 
     @model_validator(mode="after")
     def _certificate_for_tls(self) -> SipSection:

@@ -55,6 +55,7 @@ from gateway.recordings.service import RecordingService
 from gateway.recordings.setup import open_archive, open_links
 from gateway.rejections import Rejections
 from gateway.session import SessionServices
+from gateway.sip_sockets import SipSockets
 from gateway.sweep import fail_calls_of_the_dead
 from gateway.trunk_probe import TrunkProbe
 from gateway.trunk_registration import RegistrationState
@@ -156,6 +157,7 @@ class GatewayParts:
             on_options=self._answer_options,
             on_refused=self._note_refused,
         )
+        self.sip_sockets = SipSockets(self._user_agent, config.sip)
         probe = TrunkProbe(self._user_agent)
         self.numbers = NumberService(
             self.directory,
