@@ -32,6 +32,7 @@ from control_api import (
     routes_trunks,
     routes_voices,
     routes_webhooks,
+    routes_widgets,
 )
 from control_api.api_route import Admission
 from control_api.documentation import document
@@ -58,6 +59,7 @@ TAGS = [
     {"name": routes_contacts.TAG, "description": "People to call."},
     {"name": routes_folders.TAG, "description": "Groups of contacts."},
     {"name": routes_numbers.TAG, "description": "Telephone numbers and the agents they belong to."},
+    {"name": routes_widgets.TAG, "description": "Calls that visitors of your pages start."},
     {"name": routes_webhooks.TAG, "description": "Being told what happens."},
     {"name": routes_trunks.TAG, "description": "SIP trunks to carriers and PBXs."},
     {"name": routes_routing.TAG, "description": "Why a call goes where it goes."},
@@ -99,6 +101,7 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         routes_contacts.contacts_router(API_PREFIX, gateway.contacts),
         routes_folders.folders_router(API_PREFIX, gateway.contacts),
         routes_webhooks.webhooks_router(API_PREFIX, gateway.webhooks),
+        routes_widgets.widgets_router(API_PREFIX, gateway.widgets),
         routes_trunks.trunks_router(API_PREFIX, gateway.directory, gateway.trunk_watch, gateway.numbers),
         routes_routing.routing_router(API_PREFIX, gateway),
         routes_rejections.rejections_router(API_PREFIX, gateway.rejections),
