@@ -220,7 +220,7 @@ class IncomingCall(Call):
         the ACK."""
 
     def _refuse_early_offer(self, request: Request, transaction: ServerTransaction, now: float) -> None:
-        """500: we owe an answer to its INVITE; 491: it owes one to the offer in our reliable answer; 504: both
+        """500: we owe an answer to its INVITE; 491: it owes one to the offer in our reliable 18x; 504: both
         are settled, and the session stays until it begins."""
         if self.offer is None and self._server.described:
             status = 491
