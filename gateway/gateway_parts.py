@@ -151,7 +151,10 @@ class GatewayParts:
         self.events = EventBus()
         self._user_agent = UserAgent(
             UserAgentConfig(
-                listen=tuple(Listen(*endpoint) for endpoint in config.sip.endpoints()),
+                listen=tuple(
+                    Listen(*endpoint, *public)
+                    for endpoint, public in zip(config.sip.endpoints(), config.sip.publics(), strict=True)
+                ),
                 public_host=config.sip.public_host,
                 tls=config.sip.tls_server(),
             ),
