@@ -17,6 +17,7 @@ from control_api import (
     routes_call_export,
     routes_calls,
     routes_contacts,
+    routes_dashboard,
     routes_engine_webhooks,
     routes_folders,
     routes_keys,
@@ -104,6 +105,7 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         routes_routing.routing_router(API_PREFIX, gateway),
         routes_rejections.rejections_router(API_PREFIX, gateway.rejections),
         routes_keys.keys_router(API_PREFIX, gateway.directory),
+        routes_dashboard.dashboard_router(),
         routes_operations.operations_router(API_PREFIX, gateway),
     )
     _add_routes(app, routers)
