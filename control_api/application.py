@@ -32,6 +32,7 @@ from control_api import (
     routes_trunks,
     routes_voices,
     routes_webhooks,
+    routes_widget_files,
     routes_widgets,
 )
 from control_api.api_route import Admission
@@ -101,6 +102,7 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         routes_contacts.contacts_router(API_PREFIX, gateway.contacts),
         routes_folders.folders_router(API_PREFIX, gateway.contacts),
         routes_webhooks.webhooks_router(API_PREFIX, gateway.webhooks),
+        routes_widget_files.widget_files_router(),
         routes_widgets.widgets_router(API_PREFIX, gateway.widgets),
         routes_trunks.trunks_router(API_PREFIX, gateway.directory, gateway.trunk_watch, gateway.numbers),
         routes_routing.routing_router(API_PREFIX, gateway),
