@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from control_api.forwarding import CallOwners, NodeClient
 from control_api.idempotency import IdempotencyStore
+from control_api.sip_socket import SipSocketService
 from gateway.batch.campaigns import Campaigns
 from gateway.call_actions import Side
 from gateway.call_control import ListenTicket, RecordingVerb
@@ -30,6 +31,7 @@ from gateway.trunk_watch import TrunkStatus
 from gateway.voices import VoiceService
 from gateway.web_calls import WebCalls
 from gateway.webhooks.service import WebhookService
+from gateway.widgets.widget_book import WidgetBook
 from store.records import CallFilter, CallRecord, Page, TimelineEvent
 
 
@@ -190,6 +192,9 @@ class GatewayServices(Protocol):
     def webhooks(self) -> WebhookService: ...
 
     @property
+    def widgets(self) -> WidgetBook: ...
+
+    @property
     def call_owners(self) -> CallOwners: ...
 
     @property
@@ -200,6 +205,9 @@ class GatewayServices(Protocol):
 
     @property
     def trunk_watch(self) -> TrunkStatuses: ...
+
+    @property
+    def sip_sockets(self) -> SipSocketService: ...
 
     @property
     def registry(self) -> CollectorRegistry: ...
