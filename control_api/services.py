@@ -22,6 +22,7 @@ from gateway.event_stream import StreamItem
 from gateway.health import Health
 from gateway.knowledge import KnowledgeService
 from gateway.listening import CallListeners
+from gateway.live_board import Snapshot
 from gateway.new_call import NewCall
 from gateway.numbers.service import NumberService
 from gateway.recordings.service import RecordingService
@@ -111,6 +112,12 @@ class StreamService(Protocol):
     ) -> AsyncGenerator[StreamItem]: ...
 
 
+class LiveBoard(Protocol):
+    """Watching everything at once. Raises `gateway.errors` before a stream begins."""
+
+    def watch(self, organization_id: str, /) -> AsyncGenerator[Snapshot]: ...
+
+
 class HttpSettings(Protocol):
     @property
     def rate_limit_per_minute(self) -> int: ...
@@ -172,6 +179,9 @@ class GatewayServices(Protocol):
 
     @property
     def streams(self) -> StreamService: ...
+
+    @property
+    def live_board(self) -> LiveBoard: ...
 
     @property
     def recordings(self) -> RecordingService: ...
