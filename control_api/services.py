@@ -120,6 +120,9 @@ class LiveBoard(Protocol):
 
 class HttpSettings(Protocol):
     @property
+    def public_url(self) -> str | None: ...
+
+    @property
     def rate_limit_per_minute(self) -> int: ...
 
 
