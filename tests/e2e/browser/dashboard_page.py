@@ -24,6 +24,7 @@ class Dashboard:
         self.tab = tab
         self.page = tab.page
         self.base = base
+        self.name = ""  # of the screen, for pictures
         tab.context.add_init_script(_LOUDSPEAKER)
 
     def open(self, path: str = "") -> None:
