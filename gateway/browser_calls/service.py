@@ -28,7 +28,7 @@ from store.records import AgentStatus, CallDirection, CallRecord, CallStatus
 
 # A page whose connection broke just before the end still learns how the call ended.
 REMEMBERED_S = 60.0
-MAX_REMEMBERED = 10_000
+MAX_REMEMBERED = 1_000
 RETRY_S = 10
 
 BRIDGED = "bridged"

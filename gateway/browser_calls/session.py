@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
@@ -22,7 +21,7 @@ from gateway.call import Call
 from gateway.config import BrowserSection
 from gateway.conversation import Conversation
 from gateway.engine_request import conversation_options, engine_request, longest_call_s
-from gateway.errors import ConflictError, ForbiddenError, UnavailableError
+from gateway.errors import ConflictError, EngineError, ForbiddenError, GatewayError, UnavailableError
 from gateway.failure_reasons import EndReason, FailureReason
 from gateway.media_address import MediaAddress
 from gateway.new_call import CallSettings
@@ -90,7 +89,6 @@ class BrowserSession(Session):
         self._description: BrowserDescription | None = None
         self._secret: Credential | None = None
         self._media_lost: asyncio.TimerHandle | None = None
-        self._page_attached = False
         self._after(join_timeout_s, self._nobody_joined)
 
     # --- credentials ---
@@ -117,7 +115,8 @@ class BrowserSession(Session):
         """Answer the browser's offer; the token is used up by an answer, and by nothing else.
 
         Raises `DescriptionError`, `DescriptionNotAcceptableError`, `TokenUsedError`, `TokenExpiredError`,
-        `ForbiddenError` for a page of another origin, and `UnavailableError`.
+        `ForbiddenError` for a page of another origin, `UnavailableError`, and `EngineError` and `OSError`,
+        with which the call fails.
         """
         if self.over:
             raise TokenExpiredError("The call is over.")
@@ -134,31 +133,43 @@ class BrowserSession(Session):
     async def _join(self, offer: bytes, peer_host: str) -> Joined:
         check_offer(offer)
         await self._take_place()
-        conversation = self._conversation = self._new_conversation()
         try:
-            hosts = await candidate_hosts(
-                self._browser.config.media_addresses, self._browser.media_address, peer_host
-            )
-            leg = await conversation.open_leg(browser_timeout_s=self._browser.config.closed_timeout)
+            conversation = self._conversation = self._new_conversation()
+        except (AgentSettingsError, CallRequestError) as error:
+            self._fail(FailureReason.AGENT_ERROR, str(error))
+            raise EngineError(f"The agent's settings are none that the engine takes: {error}") from error
+        config = self._browser.config
+        try:
+            hosts = await candidate_hosts(config.media_addresses, self._browser.media_address, peer_host)
+            leg = await conversation.open_leg(browser_timeout_s=config.closed_timeout)
         except MediaCapacityError as error:
             self._conversation = None
             raise self._no_room(str(error)) from error
-        except OSError as error:
-            self._conversation = None
-            raise UnavailableError(f"Our own address for media is unknown: {error}") from error
+        except BaseException as error:
+            self._fail(FailureReason.GATEWAY_ERROR, f"no leg: {error!r}")
+            raise
         if self.over:
             raise TokenExpiredError("The call is over.")
-        self._description = BrowserDescription(offer, leg, hosts)
+        try:
+            self._description = BrowserDescription(offer, leg, hosts)
+        except GatewayError as error:
+            self._fail(FailureReason.MEDIA_NEGOTIATION_FAILED, error.message)
+            raise
+        return self._answered(conversation, self._description, len(hosts))
+
+    def _answered(
+        self, conversation: Conversation, description: BrowserDescription, candidates: int
+    ) -> Joined:
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
         secret, self._secret = Credential.issue(self.call.id)
-        self.call.step("joined", candidates=len(hosts))
+        self.call.step("joined", candidates=candidates)
         conversation.run_at(WIDE_BAND_HZ)
-        self._apply(self._description.parameters)
+        self._apply(description.parameters)
         self._occupy()
         self._setup = asyncio.create_task(self._attach(conversation))
-        return Joined(self.call.id, self._description.answer, secret, self._description.etag)
+        return Joined(self.call.id, description.answer, secret, description.etag)
 
     async def _take_place(self) -> None:
         """Raises `UnavailableError`."""
@@ -299,10 +310,6 @@ class BrowserSession(Session):
 
     def on_released(self) -> None:
         self._tell_over(self)
-
-    @property
-    def age_s(self) -> float:
-        return (datetime.now(UTC) - self.call.record.created_at).total_seconds()
 
 
 def _without_transfer(agent: Agent) -> Agent:
