@@ -75,15 +75,20 @@ class BrowserDescription:
         """Names the ICE session; another one has another."""
         return f'"{self._tag}-{self._generation}"'
 
-    def take_fragment(self, fragment: bytes) -> IceRestart | None:
-        """Candidates of the browser, or a restart of ICE with its answer. Raises `DescriptionError` and
-        `DescriptionNotAcceptableError`.
+    def take_fragment(self, fragment: bytes, *, restarts: bool) -> IceRestart | None:
+        """Candidates of the browser, or (`restarts`) new credentials, with which ICE begins anew; what it is
+        answered with then. Raises `DescriptionError` and `DescriptionNotAcceptableError`.
 
-        Its candidates are not looked at: a lite agent waits for the checks, which come from all of them.
+        Candidates are not looked at: a lite agent waits for the checks, which come from all of them.
         """
         theirs = _fragment_credentials(fragment)
-        if theirs is None or self.parameters.ice is None or theirs == self.parameters.ice.remote:
+        known = self.parameters.ice is not None and theirs == self.parameters.ice.remote
+        if not restarts:
+            if theirs is not None and not known:
+                raise DescriptionNotAcceptableError("New credentials of ICE come with If-Match: *.")
             return None
+        if theirs is None or known:
+            raise DescriptionNotAcceptableError("A restart of ICE has new credentials (ice-ufrag, ice-pwd).")
         self._remote = _with_credentials(self._remote, theirs)
         answer, self.parameters = _answer(self._session, self._remote.serialise())
         self._generation += 1
@@ -120,7 +125,9 @@ def _fragment_credentials(fragment: bytes) -> IceCredentials | None:
             named.append((name, value))
     if not named:
         return None
-    theirs = ice_credentials(SessionDescription(attributes=tuple(named)), MediaDescription("audio", 9, "", ()))
+    theirs = ice_credentials(
+        SessionDescription(attributes=tuple(named)), MediaDescription("audio", 9, "", ())
+    )
     if theirs is None:
         raise DescriptionError("ice-ufrag and ice-pwd go together, and have their lengths (RFC 8839).")
     return theirs

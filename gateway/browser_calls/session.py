@@ -123,7 +123,9 @@ class BrowserSession(Session):
         if not self.waiting:
             raise TokenUsedError("Somebody has joined the call by this token already.")
         if self._origin is not None and origin != self._origin:
-            raise ForbiddenError("The token was made for a page of another origin.", code="origin_not_allowed")
+            raise ForbiddenError(
+                "The token was made for a page of another origin.", code="origin_not_allowed"
+            )
         self._joining = True
         try:
             return await self._join(offer, peer_host)
@@ -227,10 +229,10 @@ class BrowserSession(Session):
 
     # --- media ---
 
-    def take_fragment(self, fragment: bytes) -> IceRestart | None:
+    def take_fragment(self, fragment: bytes, *, restarts: bool) -> IceRestart | None:
         """Candidates, or a restart of ICE. Raises `DescriptionError` and `DescriptionNotAcceptableError`."""
         assert self._description is not None
-        restart = self._description.take_fragment(fragment)
+        restart = self._description.take_fragment(fragment, restarts=restarts)
         if restart is not None:
             self.call.step("ice-restarted")
             self._apply(restart.parameters)
@@ -302,9 +304,7 @@ class BrowserSession(Session):
         self.call.step("failed", reason=str(reason), detail=detail)
         self.finish(lambda: self.call.fail(reason), reason)
 
-    def finish(
-        self, settle: Callable[[], bool], why: EndReason | FailureReason | None = None
-    ) -> None:
+    def finish(self, settle: Callable[[], bool], why: EndReason | FailureReason | None = None) -> None:
         self.on_media_returned()
         super().finish(settle, why)
 
