@@ -50,6 +50,16 @@ def parse_endpoint(value: str) -> tuple[str, int]:
     return match["v6"] or match["host"], int(match["port"])
 
 
+def parse_public(value: str) -> tuple[str, int | None]:
+    """Host and, where it is given, port from `203.0.113.5`, `203.0.113.5:5070`, `[2001:db8::5]:5070` or
+    `sip.example.com`. Raises `ValueError`.
+    """
+    bare = re.fullmatch(r"\[?([^\s\[\]@]+?)\]?", value.strip())
+    if bare is not None and (":" not in value or value.count(":") > 1):
+        return bare[1], None
+    return parse_endpoint(value)
+
+
 def parse_port_range(value: str) -> tuple[int, int]:
     """Lowest and highest port from `20000-29999`. Raises `ValueError`."""
     low_text, separator, high_text = value.strip().partition("-")
@@ -107,15 +117,23 @@ class SipSection(Section):
             transport, _, endpoint = entry.partition(":")
             if transport not in ("udp", "tcp", "tls"):
                 raise ValueError(f"{entry!r} must start with udp:, tcp: or tls:")
+            endpoint, at, public = endpoint.partition("@")
             parse_endpoint(endpoint)
+            if at:
+                parse_public(public)
         return value
 
     def endpoints(self) -> tuple[tuple[str, str, int], ...]:
         """Transport, host and port of each listener."""
         return tuple(
-            (transport, *parse_endpoint(endpoint))
+            (transport, *parse_endpoint(endpoint.partition("@")[0]))
             for transport, _, endpoint in (entry.partition(":") for entry in self.listen)
         )
+
+    def publics(self) -> tuple[tuple[str | None, int | None], ...]:
+        """What peers are told instead of each listener's address, and of its port."""
+        publics = (entry.partition("@")[2] for entry in self.listen)
+        return tuple(parse_public(public) if public else (None, None) for public in publics)
 
     def tls_server(self) -> TlsServerSettings | None:
         """What TLS listeners show; None when there can be none."""

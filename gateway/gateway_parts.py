@@ -70,6 +70,7 @@ from gateway.webhooks.deliverer import WebhookDeliverer, delivery_settings
 from gateway.webhooks.retention import DeliverySweeper
 from gateway.webhooks.sender import WebhookSender
 from gateway.webhooks.service import WebhookService
+from gateway.widgets.widget_book import WidgetBook
 from media.ultravox.library import EngineLibrary
 from media.ultravox.rest import UltravoxClient
 from media.worker.supervisor import WorkerPool
@@ -94,6 +95,7 @@ class GatewayParts:
         )
         self.directory.on_changed = self.cluster.notices.tell
         self.leases = self.cluster.leases
+        self.widgets = WidgetBook(store, self.directory)
         self.contacts = ContactBook(store, import_max_rows=config.contacts.import_max_rows)
         self._rate_card = RateCard(config.rates)
         self._draining = False
@@ -156,7 +158,10 @@ class GatewayParts:
         self.events = EventBus()
         self._user_agent = UserAgent(
             UserAgentConfig(
-                listen=tuple(Listen(*endpoint) for endpoint in config.sip.endpoints()),
+                listen=tuple(
+                    Listen(*endpoint, *public)
+                    for endpoint, public in zip(config.sip.endpoints(), config.sip.publics(), strict=True)
+                ),
                 public_host=config.sip.public_host,
                 tls=config.sip.tls_server(),
             ),

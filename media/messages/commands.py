@@ -19,6 +19,9 @@ class CreateLeg(Message, frozen=True):
     symmetric: Symmetric = Symmetric.AUTO
     # A browser: handshakes are timed from its negotiation on, and its checks of ICE are signs of life.
     browser: bool = False
+    ipv6: bool | None = (
+        None  # the family of the ports, where all addresses are bound; None: the configured one
+    )
 
 
 class LegCreated(msgspec.Struct, frozen=True, kw_only=True):
