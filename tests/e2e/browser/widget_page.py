@@ -1,4 +1,4 @@
-"""A page of somebody else's with the widget in it, under a strict policy; its gateway is where a test says."""
+"""A page of somebody else's with the widget in it, under a strict policy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from tests.e2e.browser.tab import Tab
 
 SHOP = "http://127.0.0.1:9"  # answered by the test, nothing is listening
 POLICY = "default-src 'none'; script-src {gateway}; style-src 'none'; connect-src {gateway} {socket}"
-PAGE = """<!doctype html><html lang="en"><title>Shop</title><meta name="viewport" content="width=device-width">
+PAGE = """<!doctype html><html lang="en"><title>Shop</title>
+<meta name="viewport" content="width=device-width">
 <main><h1>Shop</h1>{element}</main><script type="module" src="{gateway}/widget.js"></script></html>"""
 
 Answer = Callable[[Request], tuple[int, str]]  # a status and JSON
