@@ -113,6 +113,9 @@ class StreamService(Protocol):
 
 class HttpSettings(Protocol):
     @property
+    def public_url(self) -> str | None: ...
+
+    @property
     def rate_limit_per_minute(self) -> int: ...
 
 

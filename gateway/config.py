@@ -21,6 +21,9 @@ from sip.tls_settings import TlsServerSettings
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+_ICE_URL = re.compile(  # RFC 7064, RFC 7065
+    r"(stun|turn)s?:([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(\?transport=(udp|tcp))?"
+)
 _ENDPOINT = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<host>[^:\[\]\s]+)):(?P<port>\d{1,5})")
 
 
@@ -114,8 +117,16 @@ class SipSection(Section):
 
 class HttpSection(Section):
     listen: str = "127.0.0.1:8080"
+    public_url: str | None = None  # what links to pages begin with; none: the address that was asked
     rate_limit_per_minute: int = Field(default=600, ge=0)
     trusted_proxies: tuple[str, ...] = ()  # whose X-Forwarded-For and X-Forwarded-Proto are believed
+
+    @field_validator("public_url")
+    @classmethod
+    def _url(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return None if value is None else value.rstrip("/")
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -414,6 +425,41 @@ class ClusterSection(Section):
         return self.node_id or socket.gethostname()[:64]
 
 
+class TurnSection(Section):
+    """Which servers browsers are told to find a way by."""
+
+    stun_urls: tuple[str, ...] = ()
+    urls: tuple[str, ...] = ()
+    secret: str | None = Field(default=None, repr=False)  # shared with the TURN servers
+    secret_file: Path | None = None
+    credential_life: Duration = Field(default=43_200.0, ge=60)
+
+    @field_validator("stun_urls")
+    @classmethod
+    def _stun(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _ice_urls(value, "stun", "stuns")
+
+    @field_validator("urls")
+    @classmethod
+    def _turn(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _ice_urls(value, "turn", "turns")
+
+    @model_validator(mode="after")
+    def _whole(self) -> TurnSection:
+        if self.secret is not None and self.secret_file is not None:
+            raise ValueError("secret and secret_file: give one of the two")
+        if self.urls and self.secret is None and self.secret_file is None:
+            raise ValueError("urls need the secret that the TURN servers know, or its secret_file")
+        return self
+
+
+def _ice_urls(urls: tuple[str, ...], *schemes: str) -> tuple[str, ...]:
+    for url in urls:
+        if _ICE_URL.fullmatch(url) is None or url.partition(":")[0] not in schemes:
+            raise ValueError(f"{url!r} is not like {schemes[0]}:host.example:3478")
+    return urls
+
+
 class LoggingSection(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["text", "json"] = "text"
@@ -441,6 +487,7 @@ class Config(Section):
     analysis: AnalysisSection = AnalysisSection()
     webhooks: WebhooksSection = WebhooksSection()
     cluster: ClusterSection = ClusterSection()
+    turn: TurnSection = TurnSection()
     logging: LoggingSection = LoggingSection()
 
     @model_validator(mode="after")

@@ -36,6 +36,7 @@ from gateway.engine_watch import EngineWatch
 from gateway.engine_webhooks import EngineWebhooks
 from gateway.event_bus import EventBus
 from gateway.event_stream import EventStreams
+from gateway.ice_servers import IceServers
 from gateway.inbound import InboundCalls
 from gateway.inbound_session import InboundServices
 from gateway.knowledge import KnowledgeService
@@ -275,6 +276,7 @@ class GatewayParts:
             draining=lambda: self._draining,
         )
         self.calls.web_calls = self.web_calls
+        self.ice_servers = IceServers(config.turn)
         self.engine_webhooks = EngineWebhooks(
             config.engine.webhook_secret, store.calls, self.web_calls, self._writer.catch_up
         )
