@@ -86,6 +86,7 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         gateway.config.http.rate_limit_per_minute,
         Forwarding(gateway.call_owners, gateway.node_client),
     )
+    public_url = gateway.config.http.public_url
     routers = (
         routes_call_export.call_export_router(API_PREFIX, gateway.calls, gateway.recordings),
         routes_calls.calls_router(API_PREFIX, gateway.calls, gateway.recordings),
@@ -103,8 +104,8 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         routes_contacts.contacts_router(API_PREFIX, gateway.contacts),
         routes_folders.folders_router(API_PREFIX, gateway.contacts),
         routes_webhooks.webhooks_router(API_PREFIX, gateway.webhooks),
-        routes_browser_access.browser_call_router(API_PREFIX, gateway.visits),
-        *routes_browser_access.visitor_routers(API_PREFIX, gateway.doors, gateway.visits),
+        routes_browser_access.browser_call_router(API_PREFIX, gateway.visits, public_url),
+        *routes_browser_access.visitor_routers(API_PREFIX, gateway.doors, gateway.visits, public_url),
         routes_widget_files.widget_files_router(),
         routes_widgets.widgets_router(API_PREFIX, gateway.widgets),
         routes_trunks.trunks_router(API_PREFIX, gateway.directory, gateway.trunk_watch, gateway.numbers),
