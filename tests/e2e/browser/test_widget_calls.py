@@ -1,4 +1,4 @@
-"""Calls by the widget on somebody else's page, in Chromium, with the demonstration's gateway and its engine."""
+"""Calls by the widget on somebody else's page, in Chromium, with the demonstration's gateway and engine."""
 
 from __future__ import annotations
 
@@ -249,7 +249,8 @@ def test_a_token_joins_once(open_tab: OpenTab, gateway: Gateway, widget_id: str,
     expect(state_of(widget)).to_have_text(SPEAKING, timeout=PATIENCE_MS)
     thief = open_shop(second, element, gateway=gateway.http)
     second.page.evaluate(
-        "document.querySelector('trunkline-call').addEventListener('call-error', e => window.why = e.detail.code)"
+        """() => document.querySelector("trunkline-call")
+            .addEventListener("call-error", ({ detail }) => { window.why = detail.code; })"""
     )
     thief.get_by_role("button").first.click()
     expect(thief.get_by_role("alert")).not_to_be_empty()
