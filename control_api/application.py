@@ -45,6 +45,7 @@ from control_api.errors import install_error_handlers
 from control_api.forwarding import Forwarding
 from control_api.middleware import EdgeMiddleware, HttpMetrics
 from control_api.services import GatewayServices
+from control_api.sip_socket import sip_route
 
 API_PREFIX = "/api/public/v1"
 VERSION = "1.0.0"
@@ -126,6 +127,7 @@ def create_app(gateway: GatewayServices) -> FastAPI:
     )
     _add_routes(app, routers)
     app.router.routes.append(routes_streams.listen_route(API_PREFIX, gateway.control))
+    app.router.routes.append(sip_route(gateway.sip_sockets))
     _serve_document(app)
     install_error_handlers(app, lambda scope: allowed_methods(app, scope))
     app.add_middleware(

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from control_api.forwarding import CallOwners, NodeClient
 from control_api.idempotency import IdempotencyStore
+from control_api.sip_socket import SipSocketService
 from gateway.batch.campaigns import Campaigns
 from gateway.call_actions import Side
 from gateway.call_control import ListenTicket, RecordingVerb
@@ -215,6 +216,9 @@ class GatewayServices(Protocol):
 
     @property
     def trunk_watch(self) -> TrunkStatuses: ...
+
+    @property
+    def sip_sockets(self) -> SipSocketService: ...
 
     @property
     def registry(self) -> CollectorRegistry: ...

@@ -24,6 +24,7 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 _ICE_URL = re.compile(  # RFC 7064, RFC 7065
     r"(stun|turn)s?:([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(\?transport=(udp|tcp))?"
 )
+_ORIGIN = re.compile(r"https?://[^/\s]+")
 _ENDPOINT = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<host>[^:\[\]\s]+)):(?P<port>\d{1,5})")
 
 
@@ -47,6 +48,16 @@ def parse_endpoint(value: str) -> tuple[str, int]:
     if match is None or int(match["port"]) > 65535:
         raise ValueError(f"expected HOST:PORT, not {value!r}")
     return match["v6"] or match["host"], int(match["port"])
+
+
+def parse_public(value: str) -> tuple[str, int | None]:
+    """Host and, where it is given, port from `203.0.113.5`, `203.0.113.5:5070`, `[2001:db8::5]:5070` or
+    `sip.example.com`. Raises `ValueError`.
+    """
+    bare = re.fullmatch(r"\[?([^\s\[\]@]+?)\]?", value.strip())
+    if bare is not None and (":" not in value or value.count(":") > 1):
+        return bare[1], None
+    return parse_endpoint(value)
 
 
 def parse_port_range(value: str) -> tuple[int, int]:
@@ -78,6 +89,16 @@ class SipSection(Section):
     tls_private_key: Path | None = None
     tls_client_ca: Path | None = None
     tls_min_version: Literal["1.2", "1.3"] = "1.2"
+    websocket: bool = False  # SIP over WebSocket (RFC 7118) at /sip of the HTTP port
+    websocket_origins: tuple[str, ...] = ()  # pages of these origins may connect beside our own; * = any
+
+    @field_validator("websocket_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if origin != "*" and _ORIGIN.fullmatch(origin) is None:
+                raise ValueError(f"expected an origin such as https://example.com, not {origin!r}")
+        return tuple(origin.lower() for origin in value)
 
     @model_validator(mode="after")
     def _certificate_for_tls(self) -> SipSection:
@@ -96,15 +117,23 @@ class SipSection(Section):
             transport, _, endpoint = entry.partition(":")
             if transport not in ("udp", "tcp", "tls"):
                 raise ValueError(f"{entry!r} must start with udp:, tcp: or tls:")
+            endpoint, at, public = endpoint.partition("@")
             parse_endpoint(endpoint)
+            if at:
+                parse_public(public)
         return value
 
     def endpoints(self) -> tuple[tuple[str, str, int], ...]:
         """Transport, host and port of each listener."""
         return tuple(
-            (transport, *parse_endpoint(endpoint))
+            (transport, *parse_endpoint(endpoint.partition("@")[0]))
             for transport, _, endpoint in (entry.partition(":") for entry in self.listen)
         )
+
+    def publics(self) -> tuple[tuple[str | None, int | None], ...]:
+        """What peers are told instead of each listener's address, and of its port."""
+        publics = (entry.partition("@")[2] for entry in self.listen)
+        return tuple(parse_public(public) if public else (None, None) for public in publics)
 
     def tls_server(self) -> TlsServerSettings | None:
         """What TLS listeners show; None when there can be none."""

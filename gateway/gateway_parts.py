@@ -57,6 +57,7 @@ from gateway.recordings.setup import open_archive, open_links
 from gateway.rejections import Rejections
 from gateway.session import SessionServices
 from gateway.sign_in.setup import open_sign_in
+from gateway.sip_sockets import SipSockets
 from gateway.sweep import fail_calls_of_the_dead
 from gateway.trunk_probe import TrunkProbe
 from gateway.trunk_registration import RegistrationState
@@ -153,7 +154,10 @@ class GatewayParts:
         self.events = EventBus()
         self._user_agent = UserAgent(
             UserAgentConfig(
-                listen=tuple(Listen(*endpoint) for endpoint in config.sip.endpoints()),
+                listen=tuple(
+                    Listen(*endpoint, *public)
+                    for endpoint, public in zip(config.sip.endpoints(), config.sip.publics(), strict=True)
+                ),
                 public_host=config.sip.public_host,
                 tls=config.sip.tls_server(),
             ),
@@ -161,6 +165,7 @@ class GatewayParts:
             on_options=self._answer_options,
             on_refused=self._note_refused,
         )
+        self.sip_sockets = SipSockets(self._user_agent, config.sip)
         probe = TrunkProbe(self._user_agent)
         self.numbers = NumberService(
             self.directory,
