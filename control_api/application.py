@@ -35,6 +35,7 @@ from control_api import (
     routes_users,
     routes_voices,
     routes_webhooks,
+    routes_webrtc,
     routes_widget_files,
     routes_widgets,
 )
@@ -53,6 +54,7 @@ VERSION = "1.0.0"
 TAGS = [
     {"name": routes_calls.TAG, "description": "Telephone calls: placing, following, stopping."},
     {"name": routes_call_control.TAG, "description": "Acting on a call in progress."},
+    {"name": routes_webrtc.TAG, "description": "How a browser joins its call."},
     {"name": routes_streams.TAG, "description": "Watching and hearing calls while they last."},
     {"name": routes_recordings.TAG, "description": "What was said, to be heard again."},
     {"name": routes_agents.TAG, "description": "AI voice agents."},
@@ -124,6 +126,7 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         routes_users.sessions_router(API_PREFIX, gateway.sign_in.sessions),
         routes_dashboard.dashboard_router(),
         routes_operations.operations_router(API_PREFIX, gateway),
+        routes_webrtc.webrtc_router(API_PREFIX, gateway.browser_calls, gateway.ice_servers),
     )
     _add_routes(app, routers)
     app.router.routes.append(routes_streams.listen_route(API_PREFIX, gateway.control))
