@@ -28,10 +28,13 @@ from gateway.new_call import NewCall
 from gateway.numbers.service import NumberService
 from gateway.recordings.service import RecordingService
 from gateway.rejections import Rejections
+from gateway.sign_in.sign_in import SignIn
 from gateway.trunk_watch import TrunkStatus
 from gateway.voices import VoiceService
 from gateway.web_calls import WebCalls
 from gateway.webhooks.service import WebhookService
+from gateway.widgets.doors import Doors
+from gateway.widgets.visits import Visits
 from gateway.widgets.widget_book import WidgetBook
 from store.records import CallFilter, CallRecord, Page, TimelineEvent
 
@@ -157,6 +160,9 @@ class GatewayServices(Protocol):
     def directory(self) -> Directory: ...
 
     @property
+    def sign_in(self) -> SignIn: ...
+
+    @property
     def numbers(self) -> NumberService: ...
 
     @property
@@ -200,6 +206,12 @@ class GatewayServices(Protocol):
 
     @property
     def widgets(self) -> WidgetBook: ...
+
+    @property
+    def doors(self) -> Doors: ...
+
+    @property
+    def visits(self) -> Visits: ...
 
     @property
     def call_owners(self) -> CallOwners: ...

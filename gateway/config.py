@@ -21,10 +21,10 @@ from sip.tls_settings import TlsServerSettings
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
-_ORIGIN = re.compile(r"https?://[^/\s]+")
 _ICE_URL = re.compile(  # RFC 7064, RFC 7065
     r"(stun|turn)s?:([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(\?transport=(udp|tcp))?"
 )
+_ORIGIN = re.compile(r"https?://[^/\s]+")
 _ENDPOINT = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<host>[^:\[\]\s]+)):(?P<port>\d{1,5})")
 
 
@@ -169,6 +169,13 @@ class HttpSection(Section):
     def _endpoint(cls, value: str) -> str:
         parse_endpoint(value)
         return value
+
+
+class DashboardSection(Section):
+    """Who is signed in to the dashboard, and for how long."""
+
+    session_idle: Duration = Field(default=12 * 3_600.0, ge=60)  # without a request
+    session_lifetime: Duration = Field(default=7 * 86_400.0, ge=60)  # in all
 
 
 class MediaSection(Section):
@@ -516,6 +523,7 @@ class Config(Section):
     data_dir: Path = Path("data")
     sip: SipSection = SipSection()
     http: HttpSection = HttpSection()
+    dashboard: DashboardSection = DashboardSection()
     media: MediaSection = MediaSection()
     engine: EngineSection = EngineSection()
     store: StoreSection = StoreSection()

@@ -121,8 +121,8 @@ class Conversation:
                     first_packet_timeout_ms=int(self._services.first_packet_timeout_s * 1000),
                     media_timeout_ms=int(silence_s * 1000),
                     symmetric=m.Symmetric(symmetric),
-                    browser=browser_timeout_s is not None,
                     ipv6=ipv6,
+                    browser=browser_timeout_s is not None,
                 ),
                 self._on_event,
             )

@@ -58,6 +58,7 @@ from gateway.recordings.service import RecordingService
 from gateway.recordings.setup import open_archive, open_links
 from gateway.rejections import Rejections
 from gateway.session import SessionServices
+from gateway.sign_in.setup import open_sign_in
 from gateway.sip_sockets import SipSockets
 from gateway.sweep import fail_calls_of_the_dead
 from gateway.trunk_probe import TrunkProbe
@@ -70,6 +71,8 @@ from gateway.webhooks.deliverer import WebhookDeliverer, delivery_settings
 from gateway.webhooks.retention import DeliverySweeper
 from gateway.webhooks.sender import WebhookSender
 from gateway.webhooks.service import WebhookService
+from gateway.widgets.doors import Doors
+from gateway.widgets.visits import Visits
 from gateway.widgets.widget_book import WidgetBook
 from media.ultravox.library import EngineLibrary
 from media.ultravox.rest import UltravoxClient
@@ -90,12 +93,14 @@ class GatewayParts:
         self.registry = CollectorRegistry()
         self.metrics = GatewayMetrics(self.registry)
         self.directory = Directory(store)
+        self.sign_in = open_sign_in(store, self.directory, config.dashboard)
         self.cluster = Cluster(
             config.cluster, store, on_living=self._sweep_after_the_dead, refresh=self.directory.refresh
         )
         self.directory.on_changed = self.cluster.notices.tell
         self.leases = self.cluster.leases
         self.widgets = WidgetBook(store, self.directory)
+        self.doors = Doors(store, self.directory.agent)
         self.contacts = ContactBook(store, import_max_rows=config.contacts.import_max_rows)
         self._rate_card = RateCard(config.rates)
         self._draining = False
@@ -302,6 +307,7 @@ class GatewayParts:
             price=self._price,
             outcome=self._journal.outcome,
         )
+        self.visits = Visits(self.browser_calls, self.directory)
         self.ice_servers = IceServers(config.turn)
         self.engine_webhooks = EngineWebhooks(
             config.engine.webhook_secret, store.calls, self.web_calls, self._writer.catch_up
