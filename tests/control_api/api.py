@@ -110,7 +110,7 @@ class Gateway:
     widgets: WidgetBook = field(init=False)
     doors: Doors = field(init=False)
     visits: Visits = field(init=False)
-    browser_calls: InMemoryBrowserCalls = field(default_factory=InMemoryBrowserCalls)
+    made_calls: InMemoryBrowserCalls = field(default_factory=InMemoryBrowserCalls)
 
     def __post_init__(self) -> None:
         alone = Heartbeat(self.store.nodes, NodeRecord("test", "run"), timeout_s=20, on_living=_nobody_cares)
@@ -149,7 +149,7 @@ class Gateway:
         self.rejections = Rejections(lambda: self.directory.table)
         self.widgets = WidgetBook(self.store, self.directory)
         self.doors = Doors(self.store, self.directory.agent)
-        self.visits = Visits(self.browser_calls, self.directory)
+        self.visits = Visits(self.made_calls, self.directory)
         self.contacts = ContactBook(self.store, import_max_rows=IMPORT_MAX_ROWS)
 
     @property

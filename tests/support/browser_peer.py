@@ -1,5 +1,5 @@
-"""A browser of sorts for tests: aiortc, which has its own ICE, DTLS-SRTP, Opus and RTP, with a microphone that
-says what a test wants and ears that keep everything.
+"""A browser of sorts for tests: aiortc, which has its own ICE, DTLS-SRTP, Opus and RTP, with a microphone
+that says what a test wants and ears that keep everything.
 """
 
 from __future__ import annotations
