@@ -102,7 +102,9 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         routes_recordings.recordings_router(API_PREFIX, gateway.calls, gateway.recordings),
         routes_recordings.recording_files_router(gateway.recordings),
         routes_call_control.call_control_router(API_PREFIX, gateway.control),
-        routes_streams.streams_router(API_PREFIX, gateway.streams, gateway.control),
+        routes_streams.streams_router(
+            API_PREFIX, gateway.streams, gateway.control, gateway.live_board, gateway.sign_in.sessions
+        ),
         routes_agents.agents_router(API_PREFIX, gateway.directory, gateway.voices, gateway.web_calls),
         routes_engine_webhooks.engine_webhooks_router(gateway.engine_webhooks),
         routes_voices.voices_router(API_PREFIX, gateway.voices),

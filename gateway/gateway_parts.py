@@ -42,6 +42,7 @@ from gateway.ice_servers import IceServers
 from gateway.inbound import InboundCalls
 from gateway.inbound_session import InboundServices
 from gateway.knowledge import KnowledgeService
+from gateway.live_board import open_live_board
 from gateway.live_calls import LiveCalls
 from gateway.loop_watch import LoopWatch
 from gateway.media_address import MediaAddress
@@ -339,6 +340,14 @@ class GatewayParts:
             self.calls, config.control, recordings=recordings, fetched=config.data_dir / "fetched"
         )
         self.streams = EventStreams(self.events, self.calls)
+        self.live_board = open_live_board(
+            store,
+            self._live,
+            self.directory.trunks,
+            self.trunk_watch,
+            config.calls,
+            closed=lambda: self.events.closed,
+        )
         self.call_owners = CallOwners(self._live, store.calls, self.cluster.heartbeat)
         self.node_client = self.cluster.client
         self._declare_gauges()

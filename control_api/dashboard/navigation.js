@@ -4,6 +4,7 @@ export const GROUPS = [
   {
     title: "Watch",
     pages: [
+      { name: "live", title: "Live", icon: "activity", load: () => import("./pages/live.js") },
       { name: "calls", title: "Calls", icon: "phone", load: () => import("./pages/calls.js") },
     ],
   },
