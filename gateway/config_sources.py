@@ -117,7 +117,7 @@ def _from_text(key: str, text: str) -> Any:
     """Lists are written with commas in the environment, tables as JSON; numbers and durations stay text for
     the model to read.
     """
-    if key in ("sip.listen", "http.trusted_proxies"):
+    if key in ("sip.listen", "sip.digest_algorithms", "http.trusted_proxies"):
         return tuple(part.strip() for part in text.split(",") if part.strip())
     if key == "rates.carrier":
         with suppress(ValueError):
