@@ -17,6 +17,7 @@ from control_api import (
     routes_call_export,
     routes_calls,
     routes_contacts,
+    routes_dashboard,
     routes_engine_webhooks,
     routes_folders,
     routes_keys,
@@ -26,11 +27,16 @@ from control_api import (
     routes_recordings,
     routes_rejections,
     routes_routing,
+    routes_session,
     routes_streams,
     routes_tools,
+    routes_trunk_presets,
     routes_trunks,
+    routes_users,
     routes_voices,
     routes_webhooks,
+    routes_widget_files,
+    routes_widgets,
 )
 from control_api.api_route import Admission
 from control_api.documentation import document
@@ -39,6 +45,7 @@ from control_api.errors import install_error_handlers
 from control_api.forwarding import Forwarding
 from control_api.middleware import EdgeMiddleware, HttpMetrics
 from control_api.services import GatewayServices
+from control_api.sip_socket import sip_route
 
 API_PREFIX = "/api/public/v1"
 VERSION = "1.0.0"
@@ -56,10 +63,13 @@ TAGS = [
     {"name": routes_contacts.TAG, "description": "People to call."},
     {"name": routes_folders.TAG, "description": "Groups of contacts."},
     {"name": routes_numbers.TAG, "description": "Telephone numbers and the agents they belong to."},
+    {"name": routes_widgets.TAG, "description": "Calls that visitors of your pages start."},
     {"name": routes_webhooks.TAG, "description": "Being told what happens."},
     {"name": routes_trunks.TAG, "description": "SIP trunks to carriers and PBXs."},
     {"name": routes_routing.TAG, "description": "Why a call goes where it goes."},
     {"name": routes_keys.TAG, "description": "Who may use this API."},
+    {"name": routes_session.TAG, "description": "Signing in to the dashboard."},
+    {"name": routes_users.TAG, "description": "Who may sign in, and who is."},
     {"name": routes_operations.TAG, "description": "Health and metrics."},
 ]
 
@@ -79,6 +89,7 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         gateway.store.idempotency,
         gateway.config.http.rate_limit_per_minute,
         Forwarding(gateway.call_owners, gateway.node_client),
+        gateway.sign_in.sessions,
     )
     routers = (
         routes_call_export.call_export_router(API_PREFIX, gateway.calls, gateway.recordings),
@@ -97,14 +108,23 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         routes_contacts.contacts_router(API_PREFIX, gateway.contacts),
         routes_folders.folders_router(API_PREFIX, gateway.contacts),
         routes_webhooks.webhooks_router(API_PREFIX, gateway.webhooks),
+        routes_widget_files.widget_files_router(),
+        routes_widgets.widgets_router(API_PREFIX, gateway.widgets),
         routes_trunks.trunks_router(API_PREFIX, gateway.directory, gateway.trunk_watch, gateway.numbers),
+        routes_trunk_presets.trunk_presets_router(API_PREFIX),
         routes_routing.routing_router(API_PREFIX, gateway),
         routes_rejections.rejections_router(API_PREFIX, gateway.rejections),
         routes_keys.keys_router(API_PREFIX, gateway.directory),
+        routes_session.session_router(API_PREFIX, gateway.sign_in, gateway.directory),
+        routes_session.own_session_router(API_PREFIX, gateway.sign_in, gateway.directory),
+        routes_users.users_router(API_PREFIX, gateway.sign_in.users),
+        routes_users.sessions_router(API_PREFIX, gateway.sign_in.sessions),
+        routes_dashboard.dashboard_router(),
         routes_operations.operations_router(API_PREFIX, gateway),
     )
     _add_routes(app, routers)
     app.router.routes.append(routes_streams.listen_route(API_PREFIX, gateway.control))
+    app.router.routes.append(sip_route(gateway.sip_sockets))
     _serve_document(app)
     install_error_handlers(app, lambda scope: allowed_methods(app, scope))
     app.add_middleware(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from store.agent_parts import AgentPartRepositories
 from store.agents import AgentRepository
+from store.browser_access import BrowserAccessRepository
 from store.call_analyses import CallAnalysisRepository
 from store.calls import CallRepository
 from store.campaign_attempts import AttemptRepository
@@ -22,10 +23,13 @@ from store.numbers import NumberRepository
 from store.organizations import OrganizationRepository
 from store.outbox import Outbox
 from store.revisions import RevisionRepository
+from store.sessions import SessionRepository
 from store.trunks import TrunkRepository
+from store.users import UserRepository
 from store.webhook_deliveries import WebhookDeliveryRepository
 from store.webhook_endpoints import WebhookEndpointRepository
 from store.webhook_queue import WebhookQueue
+from store.widgets import WidgetRepository
 
 
 class Store:
@@ -35,6 +39,8 @@ class Store:
         self.database = database
         self.organizations = OrganizationRepository(database)
         self.keys = KeyRepository(database)
+        self.users = UserRepository(database)
+        self.sessions = SessionRepository(database)
         self.agents = AgentRepository(database)
         self.agent_parts = AgentPartRepositories(database)
         self.numbers = NumberRepository(database)
@@ -56,6 +62,8 @@ class Store:
         self.webhook_deliveries = WebhookDeliveryRepository(database)
         self.engine_removals = EngineRemovalRepository(database)
         self.webhook_queue = WebhookQueue(database)
+        self.widgets = WidgetRepository(database)
+        self.browser_access = BrowserAccessRepository(database)
 
     @classmethod
     async def open(cls, url: str) -> Store:

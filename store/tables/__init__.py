@@ -15,15 +15,19 @@ from store.tables.contacts import contacts, folders
 from store.tables.engine_removals import engine_removals
 from store.tables.schema import metadata
 from store.tables.telephony import number_inventory, phone_numbers, trunks
+from store.tables.users import sessions, users
 from store.tables.webhooks import webhook_deliveries, webhook_endpoints, webhook_events
+from store.tables.widgets import allowed_origins, browser_access, widgets
 
 __all__ = [
     "UNFINISHED_STATUSES",
     "agents",
+    "allowed_origins",
     "api_keys",
     "batch_attempts",
     "batch_calls",
     "batch_contacts",
+    "browser_access",
     "call_analyses",
     "call_timeline",
     "calls",
@@ -39,10 +43,13 @@ __all__ = [
     "organizations",
     "phone_numbers",
     "revisions",
+    "sessions",
     "tools",
     "trunks",
+    "users",
     "voices",
     "webhook_deliveries",
     "webhook_endpoints",
     "webhook_events",
+    "widgets",
 ]

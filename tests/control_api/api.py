@@ -31,12 +31,16 @@ from gateway.numbers.service import NumberService
 from gateway.numbers.stock import LocalInventory
 from gateway.recordings.service import RecordingService
 from gateway.rejections import Rejections
+from gateway.sign_in.passwords import Passwords
+from gateway.sign_in.sign_in import SignIn
+from gateway.sip_sockets import SocketRefusal, WebSocketConnection, WebSocketWriter
 from gateway.trunk_probe import ProbeOutcome, ProbeResult
 from gateway.trunk_watch import TrunkStatus
 from gateway.voices import VoiceService
 from gateway.web_calls import WebCalls
 from gateway.webhooks.sender import WebhookSender
 from gateway.webhooks.service import WebhookService
+from gateway.widgets.widget_book import WidgetBook
 from media.ultravox.library import EngineVoice
 from store import Store
 from store.cluster_records import NodeRecord
@@ -90,15 +94,24 @@ class Gateway:
     call_owners: CallOwners = field(init=False)
     node_client: NodeClient = field(default_factory=NodeClient)
     numbers: NumberService = field(init=False)
+    sign_in: SignIn = field(init=False)
     rejections: Rejections = field(init=False)
     trunk_statuses: dict[str, TrunkStatus] = field(default_factory=dict)
     contacts: ContactBook = field(init=False)
     campaigns: Campaigns = field(init=False)
+    widgets: WidgetBook = field(init=False)
 
     def __post_init__(self) -> None:
         alone = Heartbeat(self.store.nodes, NodeRecord("test", "run"), timeout_s=20, on_living=_nobody_cares)
         self.call_owners = CallOwners(LiveCalls(max_inbound=0, max_outbound=0), self.store.calls, alone)
         self.control = InMemoryControl(self.calls)
+        self.sign_in = SignIn(
+            self.store,
+            self.directory,
+            session_idle_s=self.config.dashboard.session_idle,
+            session_lifetime_s=self.config.dashboard.session_lifetime,
+            passwords=Passwords(memory_kib=64, passes=1),
+        )
         self.streams = InMemoryStreams(self.calls)
         self.recordings = recordings_of(self.store)
         self.voices = VoiceService(self.directory, self.store.agent_parts, self.library)
@@ -121,7 +134,12 @@ class Gateway:
             self._probe,
         )
         self.rejections = Rejections(lambda: self.directory.table)
+        self.widgets = WidgetBook(self.store, self.directory)
         self.contacts = ContactBook(self.store, import_max_rows=IMPORT_MAX_ROWS)
+
+    @property
+    def sip_sockets(self) -> ClosedSockets:
+        return ClosedSockets()
 
     @property
     def trunk_watch(self) -> Gateway:
@@ -152,6 +170,20 @@ class Gateway:
             {"organization_id": organization_id, "agent_id": agent_id, "to": to, "from_number": from_number}
         )
         return {"routed": True, "steps": []}
+
+
+class ClosedSockets:
+    """Nobody may speak SIP here."""
+
+    def refusal(
+        self, *, origin: str | None, host: str, secure: bool, subprotocols: list[str]
+    ) -> SocketRefusal | None:
+        return SocketRefusal.OFF
+
+    def accept(
+        self, writer: WebSocketWriter, *, peer: tuple[str, int], local: tuple[str, int], secure: bool
+    ) -> WebSocketConnection | None:
+        return None
 
 
 def webhooks_of(store: Store, *, allow_private: bool = False) -> WebhookService:
