@@ -7,6 +7,7 @@ Starting and stopping them is `gateway.application`.
 from __future__ import annotations
 
 from functools import partial
+from time import monotonic
 
 from prometheus_client import CollectorRegistry
 
@@ -30,6 +31,7 @@ from gateway.cluster.cluster import Cluster
 from gateway.config import Config
 from gateway.contacts.contact_book import ContactBook
 from gateway.conversation_services import ConversationServices
+from gateway.defence.gate import InboundGate
 from gateway.dial_queue import DialQueue
 from gateway.directory import Directory
 from gateway.engine_callback import engine_callback
@@ -57,6 +59,7 @@ from gateway.rate_card import BilledCall, RateCard
 from gateway.recordings.retention import RecordingSweeper
 from gateway.recordings.service import RecordingService
 from gateway.recordings.setup import open_archive, open_links
+from gateway.refused_invites import RefusedInvites
 from gateway.rejections import Rejections
 from gateway.session import SessionServices
 from gateway.sign_in.setup import open_sign_in
@@ -78,6 +81,7 @@ from gateway.widgets.widget_book import WidgetBook
 from media.ultravox.library import EngineLibrary
 from media.ultravox.rest import UltravoxClient
 from media.worker.supervisor import WorkerPool
+from sip.digest_server import DigestServer
 from sip.message import Request
 from sip.user_agent import IncomingCall, Listen, OptionsReply, UserAgent, UserAgentConfig
 from store.database import Store
@@ -162,6 +166,14 @@ class GatewayParts:
         )
         self.recordings = RecordingService(self._archive, open_links(config), config.recordings.public_url)
         self.events = EventBus()
+        self.rejections = Rejections(lambda: self.directory.table)
+        refused = RefusedInvites(self.metrics, self.rejections)
+        self._gate = InboundGate(
+            table=lambda: self.directory.table,
+            trunk=self.directory.trunk,
+            digest=DigestServer(clock=monotonic, algorithms=config.sip.digest_algorithms),
+            refused=refused,
+        )
         self._user_agent = UserAgent(
             UserAgentConfig(
                 listen=tuple(
@@ -174,6 +186,7 @@ class GatewayParts:
             on_invite=self._take_invite,
             on_options=self._answer_options,
             on_refused=self._note_refused,
+            gate=self._gate.judge,
         )
         self.sip_sockets = SipSockets(self._user_agent, config.sip)
         probe = TrunkProbe(self._user_agent)
@@ -189,7 +202,6 @@ class GatewayParts:
             probe,
             leading=lambda: self.cluster.duties.leading,
         )
-        self.rejections = Rejections(lambda: self.directory.table)
         self._precall = PrecallClient(allow_private=config.webhooks.allow_private)
         self._engine_watch = EngineWatch(self._engine)
         self._agent_sync = AgentSync(
@@ -255,7 +267,7 @@ class GatewayParts:
                 retry_after_s=config.calls.retry_after,
                 number=self.directory.number_on,
                 precall=self._precall,
-                rejections=self.rejections,
+                refused=refused,
             )
         )
         self._queue = DialQueue(

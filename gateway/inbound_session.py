@@ -23,7 +23,7 @@ from gateway.media_address import MediaAddress, family_of, media_peer
 from gateway.negotiated_media import DEFAULT_CODECS, local_audio
 from gateway.new_call import CallSettings
 from gateway.precall import PrecallClient, PrecallError
-from gateway.rejections import Rejections
+from gateway.refused_invites import RefusedInvites
 from gateway.session import Session, SessionServices, new_session_id
 from media.messages import LegCreated
 from media.plane import MediaCapacityError
@@ -71,7 +71,7 @@ class InboundServices:
     retry_after_s: float
     number: Callable[[str], PhoneNumber | None]
     precall: PrecallClient
-    rejections: Rejections
+    refused: RefusedInvites
 
 
 class InboundSession(Session):

@@ -250,11 +250,31 @@ class TrunkRegistration:
     domain: str | None = None
 
 
+class SourceMatch(StrEnum):
+    """Of a trunk with networks and a digest user: whether a call needs both, or one of the two will do."""
+
+    ALL = "all"
+    ANY = "any"
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkDigest:
+    """Whom we challenge. Of his password only the HA1 for each algorithm is kept."""
+
+    username: str
+    ha1_sha256: str = field(default="", repr=False)
+    ha1_md5: str = field(default="", repr=False)
+
+
 @dataclass(frozen=True, slots=True)
 class TrunkInbound:
-    """Who may send calls: source networks in CIDR form. Empty means that the trunk takes no calls."""
+    """Who may send calls: source networks in CIDR form, a digest user, or both. Neither means that the trunk
+    takes no calls.
+    """
 
     allowed_addresses: tuple[str, ...] = ()
+    digest: TrunkDigest | None = None
+    match: SourceMatch = SourceMatch.ALL
 
 
 @dataclass(frozen=True, slots=True)
