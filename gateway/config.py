@@ -131,6 +131,13 @@ class HttpSection(Section):
         return value
 
 
+class DashboardSection(Section):
+    """Who is signed in to the dashboard, and for how long."""
+
+    session_idle: Duration = Field(default=12 * 3_600.0, ge=60)  # without a request
+    session_lifetime: Duration = Field(default=7 * 86_400.0, ge=60)  # in all
+
+
 class MediaSection(Section):
     bind_host: str = "0.0.0.0"
     public_host: str | None = None
@@ -425,6 +432,7 @@ class Config(Section):
     data_dir: Path = Path("data")
     sip: SipSection = SipSection()
     http: HttpSection = HttpSection()
+    dashboard: DashboardSection = DashboardSection()
     media: MediaSection = MediaSection()
     engine: EngineSection = EngineSection()
     store: StoreSection = StoreSection()

@@ -55,6 +55,7 @@ from gateway.recordings.service import RecordingService
 from gateway.recordings.setup import open_archive, open_links
 from gateway.rejections import Rejections
 from gateway.session import SessionServices
+from gateway.sign_in.setup import open_sign_in
 from gateway.sweep import fail_calls_of_the_dead
 from gateway.trunk_probe import TrunkProbe
 from gateway.trunk_registration import RegistrationState
@@ -85,6 +86,7 @@ class GatewayParts:
         self.registry = CollectorRegistry()
         self.metrics = GatewayMetrics(self.registry)
         self.directory = Directory(store)
+        self.sign_in = open_sign_in(store, self.directory, config.dashboard)
         self.cluster = Cluster(
             config.cluster, store, on_living=self._sweep_after_the_dead, refresh=self.directory.refresh
         )
