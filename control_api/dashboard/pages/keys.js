@@ -3,13 +3,15 @@ import { html, useState } from "../vendor/preact-htm.js";
 import { PageFrame } from "../components/page.js";
 import { DataTable, usePage } from "../components/table.js";
 import { Empty } from "../components/states.js";
-import { Form, TextField, useForm } from "../components/form.js";
+import { Form, SelectField, TextField, useForm } from "../components/form.js";
 import { Confirm, Dialog } from "../components/dialog.js";
 import { StatusBadge } from "../components/badge.js";
 import { Time } from "../components/time.js";
 import { Icon } from "../components/icon.js";
 import { LinesField, linesOf } from "../components/fields.js";
 import { SecretOnce } from "../components/secret.js";
+
+const ROLES = [{ value: "admin", label: "read and change everything" }, { value: "read", label: "read everything, change nothing" }];
 
 export default function Keys({ api, session, notify }) {
   const admin = session.role === "admin";
@@ -26,6 +28,7 @@ export default function Keys({ api, session, notify }) {
     { key: "name", title: "Name", main: true },
     { key: "prefix", title: "Begins with", wide: true, render: (key) => html`<code>${key.prefix}…</code>` },
     { key: "state", title: "State", render: (key) => html`<${StatusBadge} status=${key.revoked_at ? "revoked" : "active"} tone=${key.revoked_at ? "calm" : "good"} />` },
+    { key: "role", title: "May", render: (key) => (key.role === "read" ? "read" : "read and change") },
     { key: "from", title: "Good from", wide: true, render: (key) => key.allowed_addresses.join(", ") || "anywhere" },
     { key: "created_at", title: "Made", wide: true, render: (key) => html`<${Time} value=${key.created_at} />` },
     { key: "act", title: html`<span class="unseen">Actions</span>`, align: "end", render: (key) => admin && !key.revoked_at && html`
@@ -41,10 +44,11 @@ export default function Keys({ api, session, notify }) {
 }
 
 function NewKey({ api, onClose, onMade }) {
-  const form = useForm({ name: "", allowed_addresses: "" }, async (values) => {
-    onMade(await api.post("/api-keys", { name: values.name, allowed_addresses: linesOf(values.allowed_addresses) }));
+  const form = useForm({ name: "", role: "admin", allowed_addresses: "" }, async (values) => {
+    onMade(await api.post("/api-keys", { name: values.name, role: values.role, allowed_addresses: linesOf(values.allowed_addresses) }));
   });
   return html`<${Dialog} title="New key" onClose=${onClose}><${Form} form=${form} label="Make the key">
     <${TextField} label="Name" required placeholder="What uses it" ...${form.bind("name")} />
+    <${SelectField} label="It may" options=${ROLES} ...${form.bind("role")} />
     <${LinesField} label="Good from these addresses and networks alone" rows=${3} placeholder="203.0.113.0/24" ...${form.bind("allowed_addresses")} hint="One a line; empty: from anywhere." /><//><//>`;
 }
