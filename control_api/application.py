@@ -35,6 +35,8 @@ from control_api import (
     routes_users,
     routes_voices,
     routes_webhooks,
+    routes_widget_files,
+    routes_widgets,
 )
 from control_api.api_route import Admission
 from control_api.documentation import document
@@ -43,6 +45,7 @@ from control_api.errors import install_error_handlers
 from control_api.forwarding import Forwarding
 from control_api.middleware import EdgeMiddleware, HttpMetrics
 from control_api.services import GatewayServices
+from control_api.sip_socket import sip_route
 
 API_PREFIX = "/api/public/v1"
 VERSION = "1.0.0"
@@ -60,6 +63,7 @@ TAGS = [
     {"name": routes_contacts.TAG, "description": "People to call."},
     {"name": routes_folders.TAG, "description": "Groups of contacts."},
     {"name": routes_numbers.TAG, "description": "Telephone numbers and the agents they belong to."},
+    {"name": routes_widgets.TAG, "description": "Calls that visitors of your pages start."},
     {"name": routes_webhooks.TAG, "description": "Being told what happens."},
     {"name": routes_trunks.TAG, "description": "SIP trunks to carriers and PBXs."},
     {"name": routes_routing.TAG, "description": "Why a call goes where it goes."},
@@ -104,6 +108,8 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         routes_contacts.contacts_router(API_PREFIX, gateway.contacts),
         routes_folders.folders_router(API_PREFIX, gateway.contacts),
         routes_webhooks.webhooks_router(API_PREFIX, gateway.webhooks),
+        routes_widget_files.widget_files_router(),
+        routes_widgets.widgets_router(API_PREFIX, gateway.widgets),
         routes_trunks.trunks_router(API_PREFIX, gateway.directory, gateway.trunk_watch, gateway.numbers),
         routes_trunk_presets.trunk_presets_router(API_PREFIX),
         routes_routing.routing_router(API_PREFIX, gateway),
@@ -118,6 +124,7 @@ def create_app(gateway: GatewayServices) -> FastAPI:
     )
     _add_routes(app, routers)
     app.router.routes.append(routes_streams.listen_route(API_PREFIX, gateway.control))
+    app.router.routes.append(sip_route(gateway.sip_sockets))
     _serve_document(app)
     install_error_handlers(app, lambda scope: allowed_methods(app, scope))
     app.add_middleware(

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from control_api.forwarding import CallOwners, NodeClient
 from control_api.idempotency import IdempotencyStore
+from control_api.sip_socket import SipSocketService
 from gateway.batch.campaigns import Campaigns
 from gateway.call_actions import Side
 from gateway.call_control import ListenTicket, RecordingVerb
@@ -30,6 +31,7 @@ from gateway.trunk_watch import TrunkStatus
 from gateway.voices import VoiceService
 from gateway.web_calls import WebCalls
 from gateway.webhooks.service import WebhookService
+from gateway.widgets.widget_book import WidgetBook
 from store.records import CallFilter, CallRecord, Page, TimelineEvent
 
 
@@ -111,6 +113,9 @@ class StreamService(Protocol):
 
 class HttpSettings(Protocol):
     @property
+    def public_url(self) -> str | None: ...
+
+    @property
     def rate_limit_per_minute(self) -> int: ...
 
 
@@ -190,6 +195,9 @@ class GatewayServices(Protocol):
     def webhooks(self) -> WebhookService: ...
 
     @property
+    def widgets(self) -> WidgetBook: ...
+
+    @property
     def call_owners(self) -> CallOwners: ...
 
     @property
@@ -200,6 +208,9 @@ class GatewayServices(Protocol):
 
     @property
     def trunk_watch(self) -> TrunkStatuses: ...
+
+    @property
+    def sip_sockets(self) -> SipSocketService: ...
 
     @property
     def registry(self) -> CollectorRegistry: ...

@@ -306,5 +306,5 @@ def _overrides(options: argparse.Namespace) -> dict[str, Any]:
     if options.media_workers is not None:
         overrides["media.workers"] = options.media_workers
     if demo:
-        overrides["media.bind_host"] = "127.0.0.1"
+        overrides["media.bind_host"] = "::1" if sip is not None and sip.startswith("[") else "127.0.0.1"
     return overrides

@@ -21,6 +21,10 @@ from sip.tls_settings import TlsServerSettings
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+_ORIGIN = re.compile(r"https?://[^/\s]+")
+_ICE_URL = re.compile(  # RFC 7064, RFC 7065
+    r"(stun|turn)s?:([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(\?transport=(udp|tcp))?"
+)
 _ENDPOINT = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<host>[^:\[\]\s]+)):(?P<port>\d{1,5})")
 
 
@@ -44,6 +48,16 @@ def parse_endpoint(value: str) -> tuple[str, int]:
     if match is None or int(match["port"]) > 65535:
         raise ValueError(f"expected HOST:PORT, not {value!r}")
     return match["v6"] or match["host"], int(match["port"])
+
+
+def parse_public(value: str) -> tuple[str, int | None]:
+    """Host and, where it is given, port from `203.0.113.5`, `203.0.113.5:5070`, `[2001:db8::5]:5070` or
+    `sip.example.com`. Raises `ValueError`.
+    """
+    bare = re.fullmatch(r"\[?([^\s\[\]@]+?)\]?", value.strip())
+    if bare is not None and (":" not in value or value.count(":") > 1):
+        return bare[1], None
+    return parse_endpoint(value)
 
 
 def parse_port_range(value: str) -> tuple[int, int]:
@@ -75,6 +89,16 @@ class SipSection(Section):
     tls_private_key: Path | None = None
     tls_client_ca: Path | None = None
     tls_min_version: Literal["1.2", "1.3"] = "1.2"
+    websocket: bool = False  # SIP over WebSocket (RFC 7118) at /sip of the HTTP port
+    websocket_origins: tuple[str, ...] = ()  # pages of these origins may connect beside our own; * = any
+
+    @field_validator("websocket_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if origin != "*" and _ORIGIN.fullmatch(origin) is None:
+                raise ValueError(f"expected an origin such as https://example.com, not {origin!r}")
+        return tuple(origin.lower() for origin in value)
 
     @model_validator(mode="after")
     def _certificate_for_tls(self) -> SipSection:
@@ -93,15 +117,23 @@ class SipSection(Section):
             transport, _, endpoint = entry.partition(":")
             if transport not in ("udp", "tcp", "tls"):
                 raise ValueError(f"{entry!r} must start with udp:, tcp: or tls:")
+            endpoint, at, public = endpoint.partition("@")
             parse_endpoint(endpoint)
+            if at:
+                parse_public(public)
         return value
 
     def endpoints(self) -> tuple[tuple[str, str, int], ...]:
         """Transport, host and port of each listener."""
         return tuple(
-            (transport, *parse_endpoint(endpoint))
+            (transport, *parse_endpoint(endpoint.partition("@")[0]))
             for transport, _, endpoint in (entry.partition(":") for entry in self.listen)
         )
+
+    def publics(self) -> tuple[tuple[str | None, int | None], ...]:
+        """What peers are told instead of each listener's address, and of its port."""
+        publics = (entry.partition("@")[2] for entry in self.listen)
+        return tuple(parse_public(public) if public else (None, None) for public in publics)
 
     def tls_server(self) -> TlsServerSettings | None:
         """What TLS listeners show; None when there can be none."""
@@ -114,8 +146,16 @@ class SipSection(Section):
 
 class HttpSection(Section):
     listen: str = "127.0.0.1:8080"
+    public_url: str | None = None  # what links to pages begin with; none: the address that was asked
     rate_limit_per_minute: int = Field(default=600, ge=0)
     trusted_proxies: tuple[str, ...] = ()  # whose X-Forwarded-For and X-Forwarded-Proto are believed
+
+    @field_validator("public_url")
+    @classmethod
+    def _url(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return None if value is None else value.rstrip("/")
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -421,6 +461,41 @@ class ClusterSection(Section):
         return self.node_id or socket.gethostname()[:64]
 
 
+class TurnSection(Section):
+    """Which servers browsers are told to find a way by."""
+
+    stun_urls: tuple[str, ...] = ()
+    urls: tuple[str, ...] = ()
+    secret: str | None = Field(default=None, repr=False)  # shared with the TURN servers
+    secret_file: Path | None = None
+    credential_life: Duration = Field(default=43_200.0, ge=60)
+
+    @field_validator("stun_urls")
+    @classmethod
+    def _stun(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _ice_urls(value, "stun", "stuns")
+
+    @field_validator("urls")
+    @classmethod
+    def _turn(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _ice_urls(value, "turn", "turns")
+
+    @model_validator(mode="after")
+    def _whole(self) -> TurnSection:
+        if self.secret is not None and self.secret_file is not None:
+            raise ValueError("secret and secret_file: give one of the two")
+        if self.urls and self.secret is None and self.secret_file is None:
+            raise ValueError("urls need the secret that the TURN servers know, or its secret_file")
+        return self
+
+
+def _ice_urls(urls: tuple[str, ...], *schemes: str) -> tuple[str, ...]:
+    for url in urls:
+        if _ICE_URL.fullmatch(url) is None or url.partition(":")[0] not in schemes:
+            raise ValueError(f"{url!r} is not like {schemes[0]}:host.example:3478")
+    return urls
+
+
 class LoggingSection(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["text", "json"] = "text"
@@ -449,6 +524,7 @@ class Config(Section):
     analysis: AnalysisSection = AnalysisSection()
     webhooks: WebhooksSection = WebhooksSection()
     cluster: ClusterSection = ClusterSection()
+    turn: TurnSection = TurnSection()
     logging: LoggingSection = LoggingSection()
 
     @model_validator(mode="after")

@@ -32,6 +32,7 @@ from media.plane import MediaCapacityError, UnknownLegError
 from media.ultravox.call_request import EngineCallRequest, render_template
 from media.ultravox.errors import EngineApiError
 from media.ultravox.rest import EngineCall
+from sip.addresses import authority
 from sip.audio_parameters import AudioParameters
 from store.records import DtmfMode
 
@@ -99,8 +100,9 @@ class Conversation:
 
     # --- what the session asks for ----------------------------------------------------------------
 
-    async def open_leg(self, symmetric: str = "auto") -> m.LegCreated:
-        """`symmetric` as of the trunk. Reserve the leg's ports. Raises `MediaCapacityError`."""
+    async def open_leg(self, symmetric: str = "auto", ipv6: bool | None = None) -> m.LegCreated:
+        """`symmetric` as of the trunk; `ipv6`: which family the far side's audio is of, None: the one that is
+        bound. Reserve the leg's ports. Raises `MediaCapacityError`."""
         self._has_leg = True  # from the request on: the call may end while we wait for the leg
         try:
             created = await self._services.plane.create_leg(
@@ -110,6 +112,7 @@ class Conversation:
                     first_packet_timeout_ms=int(self._services.first_packet_timeout_s * 1000),
                     media_timeout_ms=int(self._services.silence_timeout_s * 1000),
                     symmetric=m.Symmetric(symmetric),
+                    ipv6=ipv6,
                 ),
                 self._on_event,
             )
@@ -124,7 +127,7 @@ class Conversation:
         self._call.step(
             "media-negotiated",
             codec=audio.codec,
-            remote=f"{audio.remote_host}:{audio.remote_port}",
+            remote=authority(audio.remote_host, audio.remote_port),
             direction=str(audio.direction),
             ptime_ms=audio.ptime_ms,
             srtp=encryption_of(audio),

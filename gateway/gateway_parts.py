@@ -36,6 +36,7 @@ from gateway.engine_watch import EngineWatch
 from gateway.engine_webhooks import EngineWebhooks
 from gateway.event_bus import EventBus
 from gateway.event_stream import EventStreams
+from gateway.ice_servers import IceServers
 from gateway.inbound import InboundCalls
 from gateway.inbound_session import InboundServices
 from gateway.knowledge import KnowledgeService
@@ -56,6 +57,7 @@ from gateway.recordings.setup import open_archive, open_links
 from gateway.rejections import Rejections
 from gateway.session import SessionServices
 from gateway.sign_in.setup import open_sign_in
+from gateway.sip_sockets import SipSockets
 from gateway.sweep import fail_calls_of_the_dead
 from gateway.trunk_probe import TrunkProbe
 from gateway.trunk_registration import RegistrationState
@@ -67,6 +69,7 @@ from gateway.webhooks.deliverer import WebhookDeliverer, delivery_settings
 from gateway.webhooks.retention import DeliverySweeper
 from gateway.webhooks.sender import WebhookSender
 from gateway.webhooks.service import WebhookService
+from gateway.widgets.widget_book import WidgetBook
 from media.ultravox.library import EngineLibrary
 from media.ultravox.rest import UltravoxClient
 from media.worker.supervisor import WorkerPool
@@ -92,6 +95,7 @@ class GatewayParts:
         )
         self.directory.on_changed = self.cluster.notices.tell
         self.leases = self.cluster.leases
+        self.widgets = WidgetBook(store, self.directory)
         self.contacts = ContactBook(store, import_max_rows=config.contacts.import_max_rows)
         self._rate_card = RateCard(config.rates)
         self._draining = False
@@ -150,7 +154,10 @@ class GatewayParts:
         self.events = EventBus()
         self._user_agent = UserAgent(
             UserAgentConfig(
-                listen=tuple(Listen(*endpoint) for endpoint in config.sip.endpoints()),
+                listen=tuple(
+                    Listen(*endpoint, *public)
+                    for endpoint, public in zip(config.sip.endpoints(), config.sip.publics(), strict=True)
+                ),
                 public_host=config.sip.public_host,
                 tls=config.sip.tls_server(),
             ),
@@ -158,6 +165,7 @@ class GatewayParts:
             on_options=self._answer_options,
             on_refused=self._note_refused,
         )
+        self.sip_sockets = SipSockets(self._user_agent, config.sip)
         probe = TrunkProbe(self._user_agent)
         self.numbers = NumberService(
             self.directory,
@@ -275,6 +283,7 @@ class GatewayParts:
             draining=lambda: self._draining,
         )
         self.calls.web_calls = self.web_calls
+        self.ice_servers = IceServers(config.turn)
         self.engine_webhooks = EngineWebhooks(
             config.engine.webhook_secret, store.calls, self.web_calls, self._writer.catch_up
         )

@@ -19,6 +19,7 @@ from sip.audio_codecs import (
 )
 from sip.audio_parameters import AudioParameters, LocalAudio
 from sip.errors import NotAcceptableError, SdpError
+from sip.media_grouping import bundle_group, identification
 from sip.media_security import (
     NOT_ENCRYPTED,
     IcePair,
@@ -79,6 +80,7 @@ class AudioSession:
         self._audio_index = 0
         self._current: AudioParameters | None = None
         self._holding = False
+        self._group: tuple[Attribute, ...] = ()
 
     def hold(self, held: bool) -> None:
         """Whether we hold the peer: from now on we neither offer nor answer to hear it."""
@@ -101,6 +103,7 @@ class AudioSession:
         self._security.settle(choice.security, remote.media[index].protocol)
         answered = self._answer_section(remote.media[index], choice, parameters)
         sections = [answered if at == index else _refused(section) for at, section in enumerate(remote.media)]
+        self._group = bundle_group(remote, remote.media[index])
         body = self._send(tuple(sections), remote.times)
         self._audio_index = index
         self._offered = None
@@ -299,6 +302,7 @@ class AudioSession:
                 *((("rtcp-xr", _VOIP_METRICS),) if parameters.rtcp_xr else ()),
                 *choice.security.attributes,
                 *_ice_attributes(parameters.ice, parameters.rtcp_mux, self._local),
+                *identification(offered),
             ),
         )
 
@@ -331,7 +335,8 @@ class AudioSession:
         profile, security = self._security.offer()
         if current is None and any(name == "fingerprint" for name, _ in security):
             mux = self._local.rtcp_mux  # one handshake for both, instead of one for each port
-        security = (*security, *_ice_attributes(self._security.ice, mux, self._local))
+        named = () if self._last_sent is None else identification(self._last_sent.media[self._audio_index])
+        security = (*security, *_ice_attributes(self._security.ice, mux, self._local), *named)
         return self._section("audio", profile, payloads, ptime_ms, direction, mux, security)
 
     def _section(
@@ -365,7 +370,8 @@ class AudioSession:
         connection = Connection.of(self._local.host)
         version = max(self._version, 1)
         origin = Origin("-", str(self._session_id), str(version), connection.address_type, connection.address)
-        session: tuple[Attribute, ...] = (("ice-lite", None),) if self._security.uses_ice else ()
+        lite: tuple[Attribute, ...] = (("ice-lite", None),) if self._security.uses_ice else ()
+        session = (*lite, *self._group)
         description = SessionDescription(origin, "-", connection, times, session, media)
         if self._last_sent is not None and description != self._last_sent:
             version += 1
@@ -418,4 +424,5 @@ def _free(number: int, taken: set[int]) -> int:
 
 def _refused(section: MediaDescription) -> MediaDescription:
     """A stream that we do not take: its place in the order, port 0, the formats that the grammar wants."""
-    return MediaDescription(section.kind, 0, section.protocol, section.formats)
+    named = tuple(attribute for attribute in identification(section) if attribute[0] == "mid")
+    return MediaDescription(section.kind, 0, section.protocol, section.formats, None, named)

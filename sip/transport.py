@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import structlog
@@ -22,6 +22,7 @@ from sip.parser import parse_message
 from sip.tls_settings import ServerCertificate, TlsClientSettings, TlsServerSettings
 from sip.transport_tcp import TcpConnection, TcpTransport
 from sip.transport_udp import UdpTransport
+from sip.transport_websocket import WebSocketConnection, WebSocketTransport
 
 log = structlog.get_logger(__name__)
 
@@ -35,14 +36,20 @@ WITHOUT_TCP_SECONDS = 600.0
 _MAXIMUM_NAMES = 1024
 _MAXIMUM_WAITING = 16
 
+_Connection = TcpConnection | WebSocketConnection
+
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """An address to listen on; port 0 takes any free one."""
+    """An address to listen on; port 0 takes any free one. `public_host` and `public_port` are what its peers
+    are told, where a NAT stands before it.
+    """
 
     transport: str
     host: str
     port: int
+    public_host: str | None = None
+    public_port: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +98,7 @@ class TransportLayer:
         self._udp: list[UdpTransport] = []
         self._tcp: TcpTransport | None = None
         self._tls: TcpTransport | None = None
+        self.web_sockets = WebSocketTransport(self)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._names: dict[str, tuple[float, str]] = {}
         self._without_tcp: dict[tuple[str, int], float] = {}
@@ -111,18 +119,19 @@ class TransportLayer:
         try:
             for address in listen:
                 if address.transport == "udp":
-                    udp = UdpTransport(self, address.host, address.port)
+                    udp = UdpTransport(
+                        self, address.host, address.port, (address.public_host, address.public_port)
+                    )
                     self._udp.append(udp)
                     udp.start(loop)
-                    bound.append(Listen("udp", udp.host, udp.port))
-                elif address.transport == "tcp":
-                    host, port = await self._tcp.listen(address.host, address.port)
-                    bound.append(Listen("tcp", host, port))
-                elif address.transport == "tls" and certificate is not None:
-                    host, port = await self._tls.listen(address.host, address.port)
-                    bound.append(Listen("tls", host, port))
-                else:
+                    bound.append(replace(address, host=udp.host, port=udp.port))
+                    continue
+                streams = self._tls if address.transport == "tls" else self._tcp
+                if address.transport not in ("tcp", "tls") or (streams is self._tls and certificate is None):
                     raise ValueError(f"no such transport: {address.transport!r}")
+                public = (address.public_host, address.public_port)
+                host, port = await streams.listen(address.host, address.port, public)
+                bound.append(replace(address, host=host, port=port))
         except BaseException:
             await self.close()
             raise
@@ -138,6 +147,7 @@ class TransportLayer:
         self._udp.clear()
         for streams in self._streams:
             await streams.close()
+        self.web_sockets.close()
 
     @property
     def datagrams_received(self) -> int:
@@ -149,12 +159,13 @@ class TransportLayer:
         """Datagrams and connections given up for lack of room, and messages that could not even be
         refused."""
         streams = sum(streams.dropped for streams in self._streams)
+        streams += self.web_sockets.dropped
         return sum(udp.dropped for udp in self._udp) + streams + self.unanswerable
 
     @property
     def connections(self) -> int:
-        """Open TCP and TLS connections."""
-        return sum(streams.connections for streams in self._streams)
+        """Open TCP, TLS and WebSocket connections."""
+        return sum(streams.connections for streams in self._streams) + self.web_sockets.connections
 
     @property
     def _streams(self) -> tuple[TcpTransport, ...]:
@@ -279,7 +290,7 @@ class TransportLayer:
             self._trace("received", "udp", source, message)
         self._receiver.receive(message, flow, source, self._clock())
 
-    def message_received(self, message: Request | Response, connection: TcpConnection) -> None:
+    def message_received(self, message: Request | Response, connection: _Connection) -> None:
         """A message of a connection; its answer goes back on it."""
         source = (connection.host, connection.port)
         if isinstance(message, Request):
@@ -288,7 +299,7 @@ class TransportLayer:
             self._trace("received", connection.transport, source, message)
         self._receiver.receive(message, connection, source, self._clock())
 
-    def invalid_received(self, error: ParseError, connection: TcpConnection) -> None:
+    def invalid_received(self, error: ParseError, connection: _Connection) -> None:
         """An unreadable message of a connection."""
         self.parse_errors += 1
         if not self._receiver.receive_invalid(error, connection):
@@ -298,9 +309,9 @@ class TransportLayer:
         """Tell the observer; a repetition is read back from its bytes."""
         self._trace("sent", flow.transport, (flow.host, flow.port), message or parse_message(data))
 
-    def connection_lost(self, connection: TcpConnection) -> None:
+    def connection_lost(self, connection: _Connection) -> None:
         """Requests on the connection fail."""
-        if connection.never_opened and connection.transport == "tcp":
+        if connection.transport == "tcp" and connection.never_opened:
             if len(self._without_tcp) >= _MAXIMUM_NAMES:
                 self._without_tcp.clear()
             self._without_tcp[(connection.host, connection.port)] = self._clock() + WITHOUT_TCP_SECONDS
@@ -385,7 +396,9 @@ class DeferredFlow:
 
 def tls_of(flow: Flow) -> TlsClientSettings | None:
     """How connections to the peer of `flow` are made: in-dialog requests go by what their trunk trusts."""
-    return flow.tls if isinstance(flow, TcpConnection | DeferredFlow) else None
+    if isinstance(flow, TcpConnection):
+        return flow.tls or flow.onward
+    return flow.tls if isinstance(flow, DeferredFlow) else None
 
 
 def _answer_flow(request: Request, source: tuple[str, int], transport: UdpTransport) -> Flow:

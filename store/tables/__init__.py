@@ -17,14 +17,17 @@ from store.tables.schema import metadata
 from store.tables.telephony import number_inventory, phone_numbers, trunks
 from store.tables.users import sessions, users
 from store.tables.webhooks import webhook_deliveries, webhook_endpoints, webhook_events
+from store.tables.widgets import allowed_origins, browser_access, widgets
 
 __all__ = [
     "UNFINISHED_STATUSES",
     "agents",
+    "allowed_origins",
     "api_keys",
     "batch_attempts",
     "batch_calls",
     "batch_contacts",
+    "browser_access",
     "call_analyses",
     "call_timeline",
     "calls",
@@ -48,4 +51,5 @@ __all__ = [
     "webhook_deliveries",
     "webhook_endpoints",
     "webhook_events",
+    "widgets",
 ]

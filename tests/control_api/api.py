@@ -33,12 +33,14 @@ from gateway.recordings.service import RecordingService
 from gateway.rejections import Rejections
 from gateway.sign_in.passwords import Passwords
 from gateway.sign_in.sign_in import SignIn
+from gateway.sip_sockets import SocketRefusal, WebSocketConnection, WebSocketWriter
 from gateway.trunk_probe import ProbeOutcome, ProbeResult
 from gateway.trunk_watch import TrunkStatus
 from gateway.voices import VoiceService
 from gateway.web_calls import WebCalls
 from gateway.webhooks.sender import WebhookSender
 from gateway.webhooks.service import WebhookService
+from gateway.widgets.widget_book import WidgetBook
 from media.ultravox.library import EngineVoice
 from store import Store
 from store.cluster_records import NodeRecord
@@ -97,6 +99,7 @@ class Gateway:
     trunk_statuses: dict[str, TrunkStatus] = field(default_factory=dict)
     contacts: ContactBook = field(init=False)
     campaigns: Campaigns = field(init=False)
+    widgets: WidgetBook = field(init=False)
 
     def __post_init__(self) -> None:
         alone = Heartbeat(self.store.nodes, NodeRecord("test", "run"), timeout_s=20, on_living=_nobody_cares)
@@ -131,7 +134,12 @@ class Gateway:
             self._probe,
         )
         self.rejections = Rejections(lambda: self.directory.table)
+        self.widgets = WidgetBook(self.store, self.directory)
         self.contacts = ContactBook(self.store, import_max_rows=IMPORT_MAX_ROWS)
+
+    @property
+    def sip_sockets(self) -> ClosedSockets:
+        return ClosedSockets()
 
     @property
     def trunk_watch(self) -> Gateway:
@@ -162,6 +170,20 @@ class Gateway:
             {"organization_id": organization_id, "agent_id": agent_id, "to": to, "from_number": from_number}
         )
         return {"routed": True, "steps": []}
+
+
+class ClosedSockets:
+    """Nobody may speak SIP here."""
+
+    def refusal(
+        self, *, origin: str | None, host: str, secure: bool, subprotocols: list[str]
+    ) -> SocketRefusal | None:
+        return SocketRefusal.OFF
+
+    def accept(
+        self, writer: WebSocketWriter, *, peer: tuple[str, int], local: tuple[str, int], secure: bool
+    ) -> WebSocketConnection | None:
+        return None
 
 
 def webhooks_of(store: Store, *, allow_private: bool = False) -> WebhookService:
