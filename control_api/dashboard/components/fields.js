@@ -40,11 +40,11 @@ export function jsonOf(text, field) {
   }
 }
 
-/** Several of some options [{ value, label, note? }]; its value is the list of the chosen values. */
-export function ChoicesField({ label, hint, error, value = [], onInput, options, empty }) {
+/** Several of some options [{ value, label, note? }]; its value is the list of the chosen values. `inline`: beside one another. */
+export function ChoicesField({ label, hint, error, value = [], onInput, options, empty, inline = false }) {
   const id = useId();
   const toggle = (one, on) => onInput(on ? [...value, one] : value.filter((other) => other !== one));
-  return html`<fieldset class="choices" aria-describedby=${[hint && `${id}-hint`, error && `${id}-error`].filter(Boolean).join(" ") || undefined}>
+  return html`<fieldset class="choices ${inline ? "choices-row" : ""}" aria-describedby=${[hint && `${id}-hint`, error && `${id}-error`].filter(Boolean).join(" ") || undefined}>
     <legend>${label}</legend>
     ${options.length === 0 && empty && html`<p class="muted small">${empty}</p>`}
     ${options.map((option) => html`<label key=${option.value} class="choice"><input type="checkbox" checked=${value.includes(option.value)}

@@ -54,7 +54,7 @@ function Campaign({ campaign, route, api, session, notify, onChanged }) {
     ${campaign.status_reason && html`<p class="notice ${status === "paused" || status === "failed" ? "notice-bad" : ""}" role="status">${campaign.status_reason}</p>`}
     <${Card} title="Progress"><${Progress} campaign=${campaign} />
       <div class="figures"><${Figure} label="Waiting" value=${statistics.pending.toLocaleString()} /><${Figure} label="Being called" value=${statistics.dialing.toLocaleString()} />
-        <${Figure} label="Answered" value=${statistics.completed.toLocaleString()} tone="good" /><${Figure} label="Not reached" value=${statistics.failed.toLocaleString()} tone=${statistics.failed ? "bad" : undefined} />
+        <${Figure} label="Answered" value=${statistics.completed.toLocaleString()} tone=${statistics.completed ? "good" : undefined} /><${Figure} label="Not reached" value=${statistics.failed.toLocaleString()} tone=${statistics.failed ? "bad" : undefined} />
         <${Figure} label="Cancelled" value=${statistics.cancelled.toLocaleString()} /><${Figure} label="Calls made" value=${statistics.attempts.toLocaleString()} note=${outcomesOf(statistics.outcomes)} /></div><//>
     <div class="columns"><${Contacts} path=${path} route=${route} api=${api} campaign=${campaign} />
       <${Settings} campaign=${campaign} api=${api} /></div>

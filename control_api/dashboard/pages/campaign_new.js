@@ -39,7 +39,7 @@ export default function NewCampaign({ api, notify }) {
         <${TextField} label="Country of numbers without one" maxlength="2" placeholder="US" ...${form.bind("default_country")} />`}
       ${values.source === "numbers" && html`<${TextArea} label="Numbers" required rows=${4} placeholder="+14155550123" ...${form.bind("numbers")} error=${errors.numbers ?? contactError(errors)} hint="One a line, with the country code." />`}
       <fieldset class="side-fields"><legend>When</legend><${CheckField} label="Only at these times" ...${form.bind("scheduled")} error=${errors.schedule} />
-        ${values.scheduled && html`<${ChoicesField} label="Days" options=${DAYS} ...${form.bind("schedule.working_days")} />
+        ${values.scheduled && html`<${ChoicesField} label="Days" inline options=${DAYS} ...${form.bind("schedule.working_days")} />
           <div class="form-grid"><${TextField} label="From" type="time" ...${form.bind("schedule.start_time")} /><${TextField} label="Until" type="time" ...${form.bind("schedule.end_time")} />
             <${TextField} label="Time zone" ...${form.bind("schedule.timezone")} /><${NumberField} label="Calls a day" min="1" ...${form.bind("schedule.max_calls_per_day")} hint="Empty: no limit." /></div>`}</fieldset>
       <${Folded} title="Speed and numbers" note="${values.max_concurrent_calls || 10} calls at once" errors=${errors} fields=${["max_concurrent_calls", "calls_per_minute", "number_rotation"]}>
@@ -49,7 +49,7 @@ export default function NewCampaign({ api, notify }) {
       <${Folded} title="Calling again" note=${values.retries.max_attempts > 1 ? `${values.retries.max_attempts} tries` : "never"} errors=${errors} fields=${["retries"]}>
         <div class="form-grid"><${NumberField} label="Tries, the first included" min="1" max="10" ...${form.bind("retries.max_attempts")} />
           <${SecondsField} label="After, in seconds" ...${form.bind("retries.delay")} /></div>
-        <${ChoicesField} label="When it was" options=${OUTCOMES} ...${form.bind("retries.outcomes")} /><//><//><//><//>`;
+        <${ChoicesField} label="When it was" inline options=${OUTCOMES} ...${form.bind("retries.outcomes")} /><//><//><//><//>`;
 }
 
 async function bodyOf(values) {

@@ -27,7 +27,7 @@ export default function Explain({ route, api }) {
     <div class="columns"><div class="stack">
       ${answer.data && html`<${Decision} decision=${answer.data} />`}
       ${!answer.data && (answer.error ? html`<${ErrorState} error=${answer.error} onRetry=${answer.reload} />` : answer.busy && route.query.to ? html`<${Loading} lines=${6} />`
-        : html`<${Card}><p class="muted">Say which call, and every check that it meets appears here in its order.</p><//>`)}</div>
+        : html`<div class="wide-only"><${Card}><p class="muted">Say which call, and every check that it meets appears here in its order.</p><//></div>`)}</div>
       <${Card} title="The call"><${Form} form=${form} label="Explain">
         <${SelectField} label="Which" options=${DIRECTIONS} ...${form.bind("direction")} />
         ${inbound ? html`

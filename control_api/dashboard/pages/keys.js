@@ -28,7 +28,7 @@ export default function Keys({ api, session, notify }) {
     { key: "name", title: "Name", main: true },
     { key: "prefix", title: "Begins with", wide: true, render: (key) => html`<code>${key.prefix}…</code>` },
     { key: "state", title: "State", render: (key) => html`<${StatusBadge} status=${key.revoked_at ? "revoked" : "active"} tone=${key.revoked_at ? "calm" : "good"} />` },
-    { key: "role", title: "May", render: (key) => (key.role === "read" ? "read" : "read and change") },
+    { key: "role", title: "May", wide: true, render: (key) => (key.role === "read" ? "read" : "read and change") },
     { key: "from", title: "Good from", wide: true, render: (key) => key.allowed_addresses.join(", ") || "anywhere" },
     { key: "created_at", title: "Made", wide: true, render: (key) => html`<${Time} value=${key.created_at} />` },
     { key: "act", title: html`<span class="unseen">Actions</span>`, align: "end", render: (key) => admin && !key.revoked_at && html`

@@ -74,9 +74,9 @@ function Board({ numbers, agents, onGive }) {
     const number = numbers.find((each) => each.id === id);
     if (number && (number.inbound_agent_id ?? number.outbound_agent_id ?? "") !== agentId) onGive(number, agentId);
   };
-  return html`<${Card} title="Drag a number to its agent"><div class="board">${places.map((place) => html`
+  return html`<div class="wide-only"><${Card} title="Drag a number to its agent"><div class="board">${places.map((place) => html`
     <${Place} key=${place.id} place=${place} onDrop=${(id) => drop(id, place.id)}
-      numbers=${numbers.filter((number) => (number.inbound_agent_id ?? number.outbound_agent_id ?? "") === place.id)} />`)}</div><//>`;
+      numbers=${numbers.filter((number) => (number.inbound_agent_id ?? number.outbound_agent_id ?? "") === place.id)} />`)}</div><//></div>`;
 }
 
 function Place({ place, numbers, onDrop }) {

@@ -77,11 +77,11 @@ function ConnectionTest({ trunk, api, atOnce, onTested }) {
   useEffect(() => { if (atOnce) test(); }, []);
   const { result, error, busy } = state;
   return html`<p class="muted">Asks ${trunk.outbound.address} whether it is there and takes the credentials.</p>
+    <p class="row"><button type="button" class="button" disabled=${busy} onClick=${test}><${Icon} name="activity" />Test the connection</button></p>
     <div class="test-result" aria-live="polite" aria-busy=${busy ? "true" : "false"}>
       ${busy && html`<span class="muted">Asking, up to half a minute …</span>`}
       ${result && html`<${StatusBadge} ...${OUTCOMES[result.outcome]} /><p>${result.text}${result.sip_status ? html` <span class="muted">(SIP ${result.sip_status})</span>` : ""}</p>`}
-      ${error && html`<p class="notice notice-bad" role="alert">${error.message}</p>`}</div>
-    <p class="row"><button type="button" class="button" disabled=${busy} onClick=${test}><${Icon} name="activity" />Test the connection</button></p>`;
+      ${error && html`<p class="notice notice-bad" role="alert">${error.message}</p>`}</div>`;
 }
 
 function ReadOnly({ trunk }) {

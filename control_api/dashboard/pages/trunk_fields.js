@@ -55,7 +55,7 @@ export function MoreFields({ form }) {
         <${NumberField} label="Calls at once" min="1" ...${form.bind("max_concurrent_calls")} hint="Empty: no limit." /></div>
       <${CheckField} label="Switched on" ...${form.bind("enabled")} /><//>
     <${Folded} title="Audio" note=${values.codecs.join(", ")} errors=${errors} fields=${["codecs", "dtmf", "media_encryption", "srtp_keying", "symmetric"]}>
-      <${ChoicesField} label="Codecs, the first chosen first" options=${CODECS.map((value) => ({ value, label: value }))} ...${form.bind("codecs")}
+      <${ChoicesField} label="Codecs, the first chosen first" inline options=${CODECS.map((value) => ({ value, label: value }))} ...${form.bind("codecs")}
         hint=${values.codecs.length ? `In order: ${values.codecs.join(", ")}.` : "Choose one at least."} />
       <div class="form-grid"><${SelectField} label="Encryption (SRTP)" options=${ENCRYPTION} ...${form.bind("media_encryption")} />
         <${SelectField} label="Keys of calls we place" options=${KEYING} ...${form.bind("srtp_keying")} />

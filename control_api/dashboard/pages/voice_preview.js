@@ -3,7 +3,7 @@ import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { Icon } from "../components/icon.js";
 
 /** A button that plays how the voice sounds. `voice` may be undefined: none is chosen. */
-export function VoicePreview({ api, voice }) {
+export function VoicePreview({ api, voice, short = false }) {
   const [state, setState] = useState({ busy: false, error: null, source: null });
   const player = useRef(null);
   const clear = () => setState((before) => {
@@ -23,7 +23,7 @@ export function VoicePreview({ api, voice }) {
     }
   };
   return html`<div class="row"><button type="button" class="button button-small" disabled=${state.busy} onClick=${hear}>
-      <${Icon} name="play" />Hear ${voice.name}</button>
+      <${Icon} name="play" />${short ? html`Hear<span class="unseen"> ${voice.name}</span>` : `Hear ${voice.name}`}</button>
     ${state.source && html`<audio class="voice-player" ref=${player} src=${state.source} controls aria-label="How ${voice.name} sounds"></audio>`}
     ${state.error && html`<span class="muted small" role="status">${state.error.message}</span>`}</div>`;
 }

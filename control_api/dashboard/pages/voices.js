@@ -21,7 +21,7 @@ export default function Voices({ api, session, notify }) {
     { key: "language", title: "Language", wide: true },
     { key: "provider", title: "From", wide: true, render: (voice) => `${voice.provider}${voice.imported ? ", imported" : ""}` },
     { key: "description", title: "Sounds", wide: true },
-    { key: "act", title: html`<span class="unseen">Actions</span>`, align: "end", render: (voice) => html`<span class="cell-actions"><${VoicePreview} api=${api} voice=${voice} />
+    { key: "act", title: html`<span class="unseen">Actions</span>`, align: "end", render: (voice) => html`<span class="cell-actions"><${VoicePreview} api=${api} voice=${voice} short />
       ${admin && voice.imported && html`<button type="button" class="button button-icon" aria-label="Forget ${voice.name}" onClick=${() => setOpen({ voice })}><${Icon} name="trash" /></button>`}</span>` },
   ];
   return html`<${PageFrame} title="Voices" actions=${admin && html`<button type="button" class="button button-main" onClick=${() => setOpen({})}><${Icon} name="plus" />Import a voice</button>`}>

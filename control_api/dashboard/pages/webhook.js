@@ -69,11 +69,11 @@ function TestEvent({ path, api }) {
   };
   const { busy, result, error } = state;
   return html`<p class="muted">Sends the event <code>webhook.test</code> now.</p>
+    <p class="row"><button type="button" class="button" disabled=${busy} onClick=${send}>Send a test event</button></p>
     <div class="test-result" aria-live="polite">${busy && html`<span class="muted">Sending …</span>`}
       ${result && html`<${StatusBadge} tone=${result.delivered ? "good" : "bad"} label=${result.delivered ? "taken" : "not taken"} />
         <p>${result.status ? `It answered ${result.status}` : result.error ?? "It did not answer"} after ${result.duration_ms} ms.</p>`}
-      ${error && html`<p class="notice notice-bad" role="alert">${error.message}</p>`}</div>
-    <p class="row"><button type="button" class="button" disabled=${busy} onClick=${send}>Send a test event</button></p>`;
+      ${error && html`<p class="notice notice-bad" role="alert">${error.message}</p>`}</div>`;
 }
 
 function Settings({ endpoint, api, notify, onChanged }) {
