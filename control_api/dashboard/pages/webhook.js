@@ -16,6 +16,7 @@ import { EVENTS, EndpointFields, EndpointState, endpointBody } from "./webhooks.
 const BACK = { href: hrefTo("/webhooks"), label: "Webhooks" };
 const STATES = [{ value: "pending", label: "pending" }, { value: "delivered", label: "delivered" }, { value: "dead", label: "given up" }];
 const LOOK_AGAIN_MS = 2_000;
+const IDLE_LOOK_MS = 10_000;
 
 export default function WebhookPage(properties) {
   const { route, api } = properties;
@@ -95,8 +96,7 @@ function Deliveries({ path, route, api, admin, notify }) {
   const page = usePage((place, signal) => api.list(`${path}/deliveries`, { state, event, ...place }, { signal }), [path, state, event]);
   const waiting = page.data?.items.some((delivery) => delivery.state === "pending");
   useEffect(() => {
-    if (!waiting) return undefined;
-    const timer = setTimeout(page.reload, LOOK_AGAIN_MS);
+    const timer = setTimeout(page.reload, waiting ? LOOK_AGAIN_MS : IDLE_LOOK_MS);
     return () => clearTimeout(timer);
   }, [page.data]);
   const replay = (delivery) => act(async () => { await api.post(`${path}/deliveries/${delivery.id}/replay`); page.reload(); }, "It is sent again.");
@@ -114,8 +114,9 @@ function Deliveries({ path, route, api, admin, notify }) {
     { key: "act", title: html`<span class="unseen">Actions</span>`, align: "end", render: (delivery) => admin && delivery.state !== "pending" && html`
       <button type="button" class="button button-small" disabled=${busy} aria-label="Send ${delivery.event} again" onClick=${() => replay(delivery)}>Send again</button>` },
   ];
-  return html`<${Card} title="Deliveries" actions=${admin && html`<button type="button" class="button button-small" disabled=${busy} onClick=${replayDead}>
-      <${Icon} name="refresh" />Send again what was given up</button>`}>
+  return html`<${Card} title="Deliveries" actions=${html`<span class="row">
+      <button type="button" class="button button-small" onClick=${page.reload}><${Icon} name="refresh" />Refresh</button>
+      ${admin && html`<button type="button" class="button button-small" disabled=${busy} onClick=${replayDead}>Send again what was given up</button>`}</span>`}>
     <form class="filters" role="search" aria-label="Filter deliveries" onSubmit=${(submitted) => submitted.preventDefault()}>
       <${SelectField} label="State" placeholder="any" options=${STATES} value=${state} onInput=${(value) => set({ state: value })} />
       <${SelectField} label="Event" placeholder="any" options=${EVENTS} value=${event} onInput=${(value) => set({ event: value })} /></form>
