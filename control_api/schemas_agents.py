@@ -52,7 +52,7 @@ from control_api.schemas_shared import (
 from gateway.new_agent import NewAgent
 from gateway.timestamps import timestamp
 from gateway.web_calls import StartedCall
-from store.records import Agent, AgentStatus, PhoneNumber
+from store.records import Agent, AgentStatus, BrowserMode, PhoneNumber
 
 
 class AgentCreate(RequestModel):
@@ -79,6 +79,10 @@ class AgentCreate(RequestModel):
     extraction_schema: ExtractionSchema | None = None
     crm_webhook_url: Url | None = None
     crm_webhook_secret: Secret | None = None
+    browser_mode: BrowserMode = Field(
+        default=BrowserMode.BRIDGED,
+        description="Who carries a browser's sound: the gateway, or the engine itself.",
+    )
 
     def to_new(self) -> NewAgent:
         """The request as the gateway understands it."""
@@ -164,6 +168,7 @@ class AgentOut(ResponseModel):
     success_criteria: str | None
     extraction_schema: dict[str, Any] | None
     crm_webhook_url: str | None
+    browser_mode: BrowserMode
     inbound_phone_numbers: list[AgentNumberOut]
     outbound_phone_numbers: list[AgentNumberOut]
     created_at: Timestamp
@@ -198,6 +203,7 @@ def render_agent(
         "success_criteria": agent.success_criteria,
         "extraction_schema": agent.extraction_schema,
         "crm_webhook_url": agent.crm_webhook_url,
+        "browser_mode": agent.browser_mode.value,
         "inbound_phone_numbers": [_render_number(number) for number in numbers[0]],
         "outbound_phone_numbers": [_render_number(number) for number in numbers[1]],
         "created_at": timestamp(agent.created_at),
