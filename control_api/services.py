@@ -29,6 +29,9 @@ from gateway.trunk_watch import TrunkStatus
 from gateway.voices import VoiceService
 from gateway.web_calls import WebCalls
 from gateway.webhooks.service import WebhookService
+from gateway.widgets.doors import Doors
+from gateway.widgets.visits import Visits
+from gateway.widgets.widget_book import WidgetBook
 from store.records import CallFilter, CallRecord, Page, TimelineEvent
 
 
@@ -187,6 +190,15 @@ class GatewayServices(Protocol):
 
     @property
     def webhooks(self) -> WebhookService: ...
+
+    @property
+    def widgets(self) -> WidgetBook: ...
+
+    @property
+    def doors(self) -> Doors: ...
+
+    @property
+    def visits(self) -> Visits: ...
 
     @property
     def call_owners(self) -> CallOwners: ...

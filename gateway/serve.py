@@ -19,7 +19,7 @@ import structlog
 
 from gateway.application import Addresses, Gateway
 from gateway.config import Config, parse_endpoint
-from gateway.demo import DemoSetup, LocalEngine, seed_demo
+from gateway.demo import DemoSetup, LocalEngine, open_receptionist, seed_demo
 from gateway.errors import ConfigurationError
 from media.plane import MediaStartError
 from sip.tls_settings import TlsSettingsError
@@ -102,6 +102,8 @@ async def _start(running: AsyncExitStack, config: Config, open_http: OpenHttp, *
         http_host, http_port = await http.start()
     except OSError as error:
         raise _cannot_listen("HTTP", config.http.listen, error) from error
+    if demo:
+        await open_receptionist(gateway.widgets, gateway.directory, http_host, http_port)
     await gateway.wait_settled(SETTLE_TIMEOUT_S)
     _announce(addresses, http_host, http_port, setup)
     return gateway
@@ -185,6 +187,7 @@ def _banner(sip: str, http: str, setup: DemoSetup) -> str:
         "",
         "  Try next:",
         f"    dial sip:{number}@{sip} with any SIP phone, no account needed",
+        f"    talk to it in a browser: http://{http}/widget/demo.html",
         f"    curl -H 'Authorization: Bearer {setup.api_key}' http://{http}/api/public/v1/calls",
         "",
     ]

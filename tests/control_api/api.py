@@ -37,10 +37,14 @@ from gateway.voices import VoiceService
 from gateway.web_calls import WebCalls
 from gateway.webhooks.sender import WebhookSender
 from gateway.webhooks.service import WebhookService
+from gateway.widgets.doors import Doors
+from gateway.widgets.visits import Visits
+from gateway.widgets.widget_book import WidgetBook
 from media.ultravox.library import EngineVoice
 from store import Store
 from store.cluster_records import NodeRecord
 from store.records import Agent, AgentStatus, TrunkOutbound
+from tests.control_api.in_memory_browser_calls import InMemoryBrowserCalls
 from tests.control_api.in_memory_calls import InMemoryCalls
 from tests.control_api.in_memory_control import InMemoryControl, InMemoryStreams
 from tests.control_api.recordings import recordings_of
@@ -94,6 +98,10 @@ class Gateway:
     trunk_statuses: dict[str, TrunkStatus] = field(default_factory=dict)
     contacts: ContactBook = field(init=False)
     campaigns: Campaigns = field(init=False)
+    widgets: WidgetBook = field(init=False)
+    doors: Doors = field(init=False)
+    visits: Visits = field(init=False)
+    browser_calls: InMemoryBrowserCalls = field(default_factory=InMemoryBrowserCalls)
 
     def __post_init__(self) -> None:
         alone = Heartbeat(self.store.nodes, NodeRecord("test", "run"), timeout_s=20, on_living=_nobody_cares)
@@ -121,6 +129,9 @@ class Gateway:
             self._probe,
         )
         self.rejections = Rejections(lambda: self.directory.table)
+        self.widgets = WidgetBook(self.store, self.directory)
+        self.doors = Doors(self.store, self.directory.agent)
+        self.visits = Visits(self.browser_calls, self.directory)
         self.contacts = ContactBook(self.store, import_max_rows=IMPORT_MAX_ROWS)
 
     @property
