@@ -34,6 +34,7 @@ from control_api import (
     routes_trunks,
     routes_voices,
     routes_webhooks,
+    routes_webrtc,
     routes_widget_files,
     routes_widgets,
 )
@@ -44,6 +45,7 @@ from control_api.errors import install_error_handlers
 from control_api.forwarding import Forwarding
 from control_api.middleware import EdgeMiddleware, HttpMetrics
 from control_api.services import GatewayServices
+from control_api.sip_socket import sip_route
 
 API_PREFIX = "/api/public/v1"
 VERSION = "1.0.0"
@@ -51,6 +53,7 @@ VERSION = "1.0.0"
 TAGS = [
     {"name": routes_calls.TAG, "description": "Telephone calls: placing, following, stopping."},
     {"name": routes_call_control.TAG, "description": "Acting on a call in progress."},
+    {"name": routes_webrtc.TAG, "description": "How a browser joins its call."},
     {"name": routes_streams.TAG, "description": "Watching and hearing calls while they last."},
     {"name": routes_recordings.TAG, "description": "What was said, to be heard again."},
     {"name": routes_agents.TAG, "description": "AI voice agents."},
@@ -115,9 +118,11 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         routes_keys.keys_router(API_PREFIX, gateway.directory),
         routes_dashboard.dashboard_router(),
         routes_operations.operations_router(API_PREFIX, gateway),
+        routes_webrtc.webrtc_router(API_PREFIX, gateway.browser_calls, gateway.ice_servers),
     )
     _add_routes(app, routers)
     app.router.routes.append(routes_streams.listen_route(API_PREFIX, gateway.control))
+    app.router.routes.append(sip_route(gateway.sip_sockets))
     _serve_document(app)
     install_error_handlers(app, lambda scope: allowed_methods(app, scope))
     app.add_middleware(

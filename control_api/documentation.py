@@ -25,9 +25,13 @@ _MEANINGS = {
     403: "Not from your address, or not from this page's origin; a link was changed or has expired.",
     404: "There is no such object in your organisation.",
     409: "The object's state forbids it, or the first request with this idempotency key is still running.",
+    410: "The call is over, or nobody joined it in time.",
+    412: "The ICE session that `If-Match` names has been replaced.",
     413: "The body is larger than it may be: 1 MiB, for files what the operator has set.",
+    415: "The body is of another kind than this operation takes.",
     416: "There are no such bytes; `Content-Range` tells how many there are.",
     422: "A field is missing or wrong; `details.field` names it.",
+    428: "`If-Match` is missing.",
     429: "Too many requests; wait `Retry-After` seconds.",
     500: "Our mistake.",
     502: "The voice engine, or a carrier's API, refused or did not answer.",
@@ -117,7 +121,7 @@ def document(app: FastAPI, prefix: str) -> dict[str, Any]:
         if not path.startswith(prefix):
             continue
         for method, operation in operations.items():
-            if operation.get("security") == []:
+            if operation.get("security") == []:  # a page's own script asks, which has no key
                 continue
             operation["security"] = [{name: [] for name in SECURITY_SCHEMES}]
             if method == "post":

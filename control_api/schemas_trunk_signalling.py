@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from control_api.schemas_shared import RequestModel, ResponseModel
 from store.records import (
@@ -73,9 +73,16 @@ class TrunkTlsIn(RequestModel):
     min_version: Literal["1.2", "1.3"] = "1.2"
     certificate: Pem | None = Field(default=None, description="Our certificate, PEM, with its chain.")
     private_key: Annotated[Pem, Field(json_schema_extra={"writeOnly": True})] | None = None
+    wildcard: StrictBool = Field(
+        default=False,
+        description="Whether a certificate for `*.example.com` will do, which RFC 5922 forbids and some "
+        "carriers show.",
+    )
 
     def to_record(self) -> TrunkTls:
-        return TrunkTls(self.ca, self.server_name, self.min_version, self.certificate, self.private_key)
+        return TrunkTls(
+            self.ca, self.server_name, self.min_version, self.certificate, self.private_key, self.wildcard
+        )
 
 
 class TrunkTlsOut(ResponseModel):
@@ -84,6 +91,7 @@ class TrunkTlsOut(ResponseModel):
     min_version: str
     certificate: str | None
     private_key_set: bool = Field(description="Whether there is a key; it is never shown.")
+    wildcard: bool
 
 
 class TrunkRegistrationIn(RequestModel):
@@ -125,6 +133,7 @@ def render_tls(tls: TrunkTls | None) -> dict[str, Any] | None:
         "min_version": tls.min_version,
         "certificate": tls.certificate,
         "private_key_set": tls.private_key is not None,
+        "wildcard": tls.wildcard,
     }
 
 

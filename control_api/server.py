@@ -21,8 +21,8 @@ KEEP_ALIVE_SECONDS = 30
 
 BACKLOG = 1024
 
-MAX_SOCKET_MESSAGE = 4096
-"""Bytes that a WebSocket client may send in one message: listeners have nothing to say."""
+MAX_SOCKET_MESSAGE = 64 * 1024
+"""Bytes that a WebSocket client may send in one message: an INVITE of a browser has some 5,000."""
 
 
 class HttpServerError(Exception):

@@ -10,7 +10,9 @@ from prometheus_client import CollectorRegistry
 
 from control_api.forwarding import CallOwners, NodeClient
 from control_api.idempotency import IdempotencyStore
+from control_api.sip_socket import SipSocketService
 from gateway.batch.campaigns import Campaigns
+from gateway.browser_calls.service import BrowserCalls
 from gateway.call_actions import Side
 from gateway.call_control import ListenTicket, RecordingVerb
 from gateway.call_quality import CallQuality
@@ -19,6 +21,7 @@ from gateway.directory import Directory
 from gateway.engine_webhooks import EngineWebhooks
 from gateway.event_stream import StreamItem
 from gateway.health import Health
+from gateway.ice_servers import IceServers
 from gateway.knowledge import KnowledgeService
 from gateway.listening import CallListeners
 from gateway.new_call import NewCall
@@ -183,6 +186,12 @@ class GatewayServices(Protocol):
     def web_calls(self) -> WebCalls: ...
 
     @property
+    def browser_calls(self) -> BrowserCalls: ...
+
+    @property
+    def ice_servers(self) -> IceServers: ...
+
+    @property
     def engine_webhooks(self) -> EngineWebhooks: ...
 
     @property
@@ -211,6 +220,9 @@ class GatewayServices(Protocol):
 
     @property
     def trunk_watch(self) -> TrunkStatuses: ...
+
+    @property
+    def sip_sockets(self) -> SipSocketService: ...
 
     @property
     def registry(self) -> CollectorRegistry: ...

@@ -21,6 +21,7 @@ from sip.tls_settings import TlsServerSettings
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+_ORIGIN = re.compile(r"https?://[^/\s]+")
 _ICE_URL = re.compile(  # RFC 7064, RFC 7065
     r"(stun|turn)s?:([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(\?transport=(udp|tcp))?"
 )
@@ -78,6 +79,16 @@ class SipSection(Section):
     tls_private_key: Path | None = None
     tls_client_ca: Path | None = None
     tls_min_version: Literal["1.2", "1.3"] = "1.2"
+    websocket: bool = False  # SIP over WebSocket (RFC 7118) at /sip of the HTTP port
+    websocket_origins: tuple[str, ...] = ()  # pages of these origins may connect beside our own; * = any
+
+    @field_validator("websocket_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if origin != "*" and _ORIGIN.fullmatch(origin) is None:
+                raise ValueError(f"expected an origin such as https://example.com, not {origin!r}")
+        return tuple(origin.lower() for origin in value)
 
     @model_validator(mode="after")
     def _certificate_for_tls(self) -> SipSection:
@@ -234,6 +245,22 @@ class CallsSection(Section):
     drain_timeout: Duration = 30.0
     transfer_timeout: Duration = 60.0
     show_digits: bool = False  # whether event streams and transcripts tell which keys were pressed
+
+
+class BrowserSection(Section):
+    """Calls of browsers that our own media stack carries."""
+
+    max_calls: int = Field(default=200, ge=0)  # joined ones at once, on this node
+    max_waiting: int = Field(default=1_000, ge=1)  # that nobody has joined yet
+    join_timeout: Duration = Field(default=120.0, gt=0)
+    media_timeout: Annotated[Duration, Field(gt=0)] = 15.0
+    closed_timeout: Annotated[Duration, Field(ge=1)] = 6.0  # instead, when the page's socket is gone too
+    media_addresses: tuple[str, ...] = ()  # the candidates; none: as for calls over SIP
+
+    @field_validator("media_addresses")
+    @classmethod
+    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(ipaddress.ip_address(text)) for text in value)
 
 
 class ControlSection(Section):
@@ -475,6 +502,7 @@ class Config(Section):
     engine: EngineSection = EngineSection()
     store: StoreSection = StoreSection()
     calls: CallsSection = CallsSection()
+    browser: BrowserSection = BrowserSection()
     control: ControlSection = ControlSection()
     tools: ToolsSection = ToolsSection()
     amd: AmdSection = AmdSection()

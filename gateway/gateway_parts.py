@@ -18,6 +18,8 @@ from gateway.batch.campaigns import Campaigns
 from gateway.batch.dial_services import DialServices, FreePlaces
 from gateway.batch.dialer import Dialer
 from gateway.batch.status_change import CampaignJournal
+from gateway.browser_calls.service import BrowserCalls
+from gateway.browser_calls.session import BrowserServices
 from gateway.call import Call
 from gateway.call_control import CallControl
 from gateway.calls import CallService
@@ -56,6 +58,7 @@ from gateway.recordings.service import RecordingService
 from gateway.recordings.setup import open_archive, open_links
 from gateway.rejections import Rejections
 from gateway.session import SessionServices
+from gateway.sip_sockets import SipSockets
 from gateway.sweep import fail_calls_of_the_dead
 from gateway.trunk_probe import TrunkProbe
 from gateway.trunk_registration import RegistrationState
@@ -118,7 +121,11 @@ class GatewayParts:
             timeout_s=analysis.timeout,
             concurrency=analysis.concurrency,
         )
-        self._live = LiveCalls(max_inbound=config.calls.max_inbound, max_outbound=config.calls.max_outbound)
+        self._live = LiveCalls(
+            max_inbound=config.calls.max_inbound,
+            max_outbound=config.calls.max_outbound,
+            max_browser=config.browser.max_calls,
+        )
         self._engine = UltravoxClient(
             config.engine.base_url, config.engine.api_key or "", timeout_s=config.engine.create_timeout
         )
@@ -159,6 +166,7 @@ class GatewayParts:
             on_options=self._answer_options,
             on_refused=self._note_refused,
         )
+        self.sip_sockets = SipSockets(self._user_agent, config.sip)
         probe = TrunkProbe(self._user_agent)
         self.numbers = NumberService(
             self.directory,
@@ -276,6 +284,21 @@ class GatewayParts:
             draining=lambda: self._draining,
         )
         self.calls.web_calls = self.web_calls
+        self.browser_calls = BrowserCalls(
+            BrowserServices(
+                session=session,
+                config=config.browser,
+                media_address=media_address,
+                recordings=recordings,
+                draining=lambda: self._draining,
+                retry_after_s=config.calls.retry_after,
+            ),
+            directory=self.directory,
+            store=store,
+            save=self._journal.save,
+            price=self._price,
+            outcome=self._journal.outcome,
+        )
         self.ice_servers = IceServers(config.turn)
         self.engine_webhooks = EngineWebhooks(
             config.engine.webhook_secret, store.calls, self.web_calls, self._writer.catch_up
@@ -359,6 +382,14 @@ class GatewayParts:
         gauge("calls_inbound_active", "Inbound calls now.", lambda: self._live.count(CallDirection.INBOUND))
         gauge(
             "calls_outbound_active", "Outbound calls now.", lambda: self._live.count(CallDirection.OUTBOUND)
+        )
+        gauge(
+            "calls_browser_active", "Calls of browsers now.", lambda: self._live.count(CallDirection.WEBRTC)
+        )
+        gauge(
+            "calls_browser_waiting",
+            "Calls that no browser has joined yet.",
+            lambda: self.browser_calls.waiting,
         )
         gauge("calls_live", "Calls that are not over, queued ones included.", lambda: len(self._live))
         gauge("event_watchers", "Event streams that are open.", lambda: self.events.subscribers)

@@ -14,6 +14,7 @@ import structlog
 
 from gateway.call_policy import call_policy, trunk_credentials
 from gateway.inbound_session import InboundServices, InboundSession, reason_header
+from gateway.new_trunk_outbound import tls_towards
 from gateway.rejections import Rejection, short
 from routing.decisions import Refusal
 from routing.explain import explain_text
@@ -98,6 +99,8 @@ class InboundCalls:
             self._refused(_not_fitting(invite, trunk), invite)
             return
         invite.credentials = trunk_credentials(trunk)
+        if trunk is not None and trunk.outbound is not None:
+            invite.trust_onward(tls_towards(trunk.outbound))
         InboundSession(invite, decision, agent, services).start()
 
     def refused_by_stack(self, request: Request, source: tuple[str, int], status: int, reason: str) -> None:

@@ -58,7 +58,9 @@ def tls_settings(tls: TrunkTls | None) -> TlsClientSettings:
     """A trunk's TLS as the transport takes it."""
     if tls is None:
         return TlsClientSettings()
-    return TlsClientSettings(tls.ca, tls.server_name, tls.min_version, tls.certificate, tls.private_key)
+    return TlsClientSettings(
+        tls.ca, tls.server_name, tls.min_version, tls.certificate, tls.private_key, tls.wildcard
+    )
 
 
 def tls_towards(outbound: TrunkOutbound) -> TlsClientSettings | None:

@@ -29,6 +29,7 @@ log = structlog.get_logger(__name__)
 
 FIRST_RETRY_S = 2.0
 LONGEST_RETRY_S = 300.0
+LONGEST_ASKED_S = 3_600  # the longest Retry-After that is followed
 ANSWER_TIMEOUT_S = 35.0  # a little more than SIP's own
 FAREWELL_TIMEOUT_S = 1.0
 SHORTEST_GRANT_S = 10
@@ -120,7 +121,8 @@ class TrunkRegistrar:
         if status == 423 and minimum is not None and self._asked < minimum <= 86_400:
             self._asked = minimum
             return 0.0
-        return self._failed(status, f"{status} {response.reason}")
+        wait = self._failed(status, f"{status} {response.reason}")
+        return max(wait, float(min(_retry_after_of(response), LONGEST_ASKED_S)))
 
     def _granted(self, response: Response) -> float:
         seconds = max(granted_seconds(response, self._username, self._asked), SHORTEST_GRANT_S)
@@ -202,6 +204,12 @@ def retry_after(failures: int) -> float:
     """
     delay = min(LONGEST_RETRY_S, FIRST_RETRY_S * 2.0 ** min(failures - 1, 20))
     return delay * random.uniform(0.8, 1.2)
+
+
+def _retry_after_of(response: Response) -> int:
+    """Seconds of a Retry-After, which may have a comment and parameters behind them; 0 without one."""
+    text = (response.get("Retry-After") or "").partition(";")[0].partition("(")[0]
+    return _number(text) or 0
 
 
 def _number(text: str | None) -> int | None:

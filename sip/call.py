@@ -24,6 +24,8 @@ from sip.referral import Referral, ReferralListener, is_of_referral
 from sip.renegotiation import Offer, Renegotiation, ResultHandler
 from sip.server_transaction import ServerTransaction
 from sip.session_timer import SessionTimer
+from sip.tls_settings import TlsClientSettings
+from sip.transport_tcp import TcpConnection
 
 if TYPE_CHECKING:
     from sip.renegotiation import OfferedRequest
@@ -153,6 +155,12 @@ class Call(ABC):
     def local_tag_for_answers(self) -> str | None:
         """The To tag for an answer to a request that has none yet: to the INVITE of an incoming call."""
 
+    def trust_onward(self, tls: TlsClientSettings | None) -> None:
+        """How a connection to the peer is made when the one that it opened is gone: by what its trunk trusts,
+        not by what the system does."""
+        if isinstance(self.flow, TcpConnection) and self.flow.accepted and self.flow.transport == "tls":
+            self.flow.onward = tls
+
     def session_expired(self, now: float) -> None:
         """Nobody refreshed the session (RFC 4028 section 10): end it with a BYE."""
         if self.state is CallState.ESTABLISHED:
@@ -228,10 +236,13 @@ class Call(ABC):
 
     def _receive_offer(self, request: Request, transaction: ServerTransaction, now: float) -> None:
         if self.state is CallState.EARLY:
-            # RFC 3311 section 5.2: the INVITE's own offer is still open.
-            transaction.respond(response_to(request, 500, headers=(("Retry-After", "1"),)), now)
+            self._refuse_early_offer(request, transaction, now)
         else:
             self._renegotiate().receive(request, transaction, now)
+
+    @abstractmethod
+    def _refuse_early_offer(self, request: Request, transaction: ServerTransaction, now: float) -> None:
+        """An UPDATE that offers before the INVITE has its final answer (RFC 3311 section 5.2)."""
 
     def _receive_refresh(self, request: Request, transaction: ServerTransaction, now: float) -> None:
         """An UPDATE without a session description: of the target, and of the session."""

@@ -57,7 +57,9 @@ def via_value(flow: Flow, branch: str) -> str:
 
 def contact_value(flow: Flow, user: str) -> str:
     """Our Contact as the peer on `flow` should use it; `user` is written as it is and may be empty."""
-    transport = "" if flow.transport == "udp" else f";transport={flow.transport}"
+    # RFC 7118 section 5.2: `transport=ws` stands for both kinds of WebSocket.
+    name = "ws" if flow.transport == "wss" else flow.transport
+    transport = "" if name == "udp" else f";transport={name}"
     return (
         f"<sip:{user}@{flow.local_authority}{transport}>"
         if user

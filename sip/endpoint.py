@@ -259,6 +259,9 @@ class Endpoint:
         if not dialog.accepts_cseq(request.cseq.number):
             transaction.respond(response_to(request, 500, "CSeq Out Of Order"), now)
             return
+        if not call.flow.alive:
+            # The peer has connected anew, and may be reachable in no other way.
+            call.flow = transaction.flow
         refused = refusal(request, None)
         if refused is not None:
             transaction.respond(refused, now)

@@ -21,7 +21,7 @@ class Flow(Protocol):
 
     @property
     def transport(self) -> str:
-        """ "udp", "tcp" or "tls"."""
+        """ "udp", "tcp", "tls", "ws" or "wss"."""
         ...
 
     @property

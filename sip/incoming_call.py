@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 
 from sip.body import session_description
@@ -217,6 +218,16 @@ class IncomingCall(Call):
     def _released(self, now: float) -> None:
         """A 200 that waits for its ACK goes on being repeated when it was us who hung up: the BYE follows
         the ACK."""
+
+    def _refuse_early_offer(self, request: Request, transaction: ServerTransaction, now: float) -> None:
+        """500: we owe an answer to its INVITE; 491: it owes one to the offer in our reliable 18x; 504: both
+        are settled, and the session stays until it begins."""
+        if self.offer is None and self._server.described:
+            status = 491
+        else:
+            status = 504 if self._server.described else 500
+        headers = (("Retry-After", str(random.randint(0, 10))),) if status == 500 else ()
+        transaction.respond(response_to(request, status, headers=headers), now)
 
     def _receive_bye(self, request: Request, transaction: ServerTransaction, now: float) -> None:
         self._server.close()

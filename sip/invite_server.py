@@ -35,6 +35,7 @@ class InviteServer:
         "_timing",
         "_transaction",
         "cseq_number",
+        "described",
         "final_status",
         "local_tag",
         "provisional_status",
@@ -66,6 +67,7 @@ class InviteServer:
         self.cseq_number = request.cseq.number
         self.final_status: int | None = None
         self.provisional_status: int | None = None
+        self.described = False  # whether a reliable answer had a session description
         self.local_tag = local_tag
 
     @property
@@ -102,6 +104,7 @@ class InviteServer:
         self.provisional_status = status
         response = self._dialog_response(self._request, status, sdp)
         if self._reliable is not None:
+            self.described = self.described or sdp is not None
             self._reliable.send(response, now)
             return
         self._last_provisional = response

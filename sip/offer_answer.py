@@ -19,6 +19,7 @@ from sip.audio_codecs import (
 )
 from sip.audio_parameters import AudioParameters, LocalAudio
 from sip.errors import NotAcceptableError, SdpError
+from sip.media_grouping import bundle_group, identification
 from sip.media_security import (
     NOT_ENCRYPTED,
     IcePair,
@@ -37,6 +38,8 @@ _TELEPHONE_EVENT_PAYLOAD_TYPE = 101
 # The port beside the address 0.0.0.0 of an ICE agent whose own address is not (yet) to be told (RFC 8840,
 # section 4.1.1); browsers write so.
 _NO_DEFAULT_CANDIDATE = 9
+
+_HOST_PRIORITY = (126 << 24) + (65535 << 8) + 255  # of the first address, component 1
 
 _REVERSED = {"sendrecv": "sendrecv", "sendonly": "recvonly", "recvonly": "sendonly", "inactive": "inactive"}
 
@@ -79,6 +82,7 @@ class AudioSession:
         self._audio_index = 0
         self._current: AudioParameters | None = None
         self._holding = False
+        self._group: tuple[Attribute, ...] = ()
 
     def hold(self, held: bool) -> None:
         """Whether we hold the peer: from now on we neither offer nor answer to hear it."""
@@ -101,6 +105,7 @@ class AudioSession:
         self._security.settle(choice.security, remote.media[index].protocol)
         answered = self._answer_section(remote.media[index], choice, parameters)
         sections = [answered if at == index else _refused(section) for at, section in enumerate(remote.media)]
+        self._group = bundle_group(remote, remote.media[index])
         body = self._send(tuple(sections), remote.times)
         self._audio_index = index
         self._offered = None
@@ -299,6 +304,7 @@ class AudioSession:
                 *((("rtcp-xr", _VOIP_METRICS),) if parameters.rtcp_xr else ()),
                 *choice.security.attributes,
                 *_ice_attributes(parameters.ice, parameters.rtcp_mux, self._local),
+                *identification(offered),
             ),
         )
 
@@ -331,7 +337,8 @@ class AudioSession:
         profile, security = self._security.offer()
         if current is None and any(name == "fingerprint" for name, _ in security):
             mux = self._local.rtcp_mux  # one handshake for both, instead of one for each port
-        security = (*security, *_ice_attributes(self._security.ice, mux, self._local))
+        named = () if self._last_sent is None else identification(self._last_sent.media[self._audio_index])
+        security = (*security, *_ice_attributes(self._security.ice, mux, self._local), *named)
         return self._section("audio", profile, payloads, ptime_ms, direction, mux, security)
 
     def _section(
@@ -365,7 +372,8 @@ class AudioSession:
         connection = Connection.of(self._local.host)
         version = max(self._version, 1)
         origin = Origin("-", str(self._session_id), str(version), connection.address_type, connection.address)
-        session: tuple[Attribute, ...] = (("ice-lite", None),) if self._security.uses_ice else ()
+        lite: tuple[Attribute, ...] = (("ice-lite", None),) if self._security.uses_ice else ()
+        session = (*lite, *self._group)
         description = SessionDescription(origin, "-", connection, times, session, media)
         if self._last_sent is not None and description != self._last_sent:
             version += 1
@@ -395,12 +403,19 @@ def _wants_metrics(remote: SessionDescription, section: MediaDescription) -> boo
 
 
 def _ice_attributes(ice: IcePair | None, rtcp_mux: bool, local: LocalAudio) -> tuple[Attribute, ...]:
-    """Our half of ICE (RFC 8839): the one candidate that a lite agent has, for each port in use."""
+    """Our half of ICE (RFC 8839): a lite agent has host candidates only, one of each address for each port in
+    use.
+    """
     if ice is None:
         return ()
-    candidates = [("candidate", f"1 1 UDP 2130706431 {local.host} {local.port} typ host")]
-    if not rtcp_mux:
-        candidates.append(("candidate", f"1 2 UDP 2130706430 {local.host} {local.rtcp_port} typ host"))
+    candidates = []
+    # The local preference falls from one address to the next (RFC 8445, section 5.1.2.1).
+    for at, host in enumerate((local.host, *local.more_hosts)):
+        priority = _HOST_PRIORITY - (at << 8)
+        candidates.append(("candidate", f"{at + 1} 1 UDP {priority} {host} {local.port} typ host"))
+        if not rtcp_mux:
+            line = f"{at + 1} 2 UDP {priority - 1} {host} {local.rtcp_port} typ host"
+            candidates.append(("candidate", line))
     return (("ice-ufrag", ice.local.ufrag), ("ice-pwd", ice.local.password), *candidates)
 
 
@@ -418,4 +433,5 @@ def _free(number: int, taken: set[int]) -> int:
 
 def _refused(section: MediaDescription) -> MediaDescription:
     """A stream that we do not take: its place in the order, port 0, the formats that the grammar wants."""
-    return MediaDescription(section.kind, 0, section.protocol, section.formats)
+    named = tuple(attribute for attribute in identification(section) if attribute[0] == "mid")
+    return MediaDescription(section.kind, 0, section.protocol, section.formats, None, named)

@@ -41,6 +41,7 @@ class OutgoingCall(Call):
         self._own_headers = self._headers_of_target()
         self._cseq = 0
         self._early: dict[str, Dialog] = {}
+        self._described: set[str] = set()
         self._invite = InviteClient(context, self, target.credentials)
         self._acknowledger = ProvisionalAcknowledger(context, target.credentials)
 
@@ -128,6 +129,8 @@ class OutgoingCall(Call):
         if tag is not None and response.status > 100 and tag not in self._early:
             self._add_early_dialog(tag, response)
         dialog = self._early.get(tag or "")
+        if due and response.body:
+            self._described.add(tag or "")
         if due and dialog is not None:
             self._acknowledger.acknowledge(response, dialog, self.flow, now)
         self._notify(self.listener.on_progress, self, response)
@@ -152,6 +155,12 @@ class OutgoingCall(Call):
             transaction.respond(response_to(request, 481), now)
         else:
             super().receive_request(request, transaction, now)
+
+    def _refuse_early_offer(self, request: Request, transaction: ServerTransaction, now: float) -> None:
+        """491: our own offer waits for its answer; 504: it has one, by a reliable 1xx, and the session is not
+        changed before it begins."""
+        status = 504 if request.from_tag in self._described else 491
+        transaction.respond(response_to(request, status), now)
 
     def _headers_of_target(self) -> list[tuple[str, str]]:
         """What every attempt says alike, looked over once: a fault has to show before anything is sent."""

@@ -18,6 +18,7 @@ log = structlog.get_logger(__name__)
 
 _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 MINIMUM_VERSIONS = tuple(_VERSIONS)
+_NO_WILDCARDS = 0x2  # OpenSSL's X509_CHECK_FLAG_NO_WILDCARDS
 
 
 class TlsSettingsError(Exception):
@@ -31,7 +32,8 @@ class TlsSettingsError(Exception):
 @dataclass(frozen=True, slots=True)
 class TlsClientSettings:
     """How we connect. Without `ca` (PEM) the system's authorities are believed; `server_name` is what is
-    asked for by SNI and has to be in the peer's certificate, by default the host that is connected to.
+    asked for by SNI and has to be in the peer's certificate, by default the host that is connected to. There
+    it has to be written out (RFC 5922 section 7.2), unless `wildcard` lets `*.example.com` stand for it.
     """
 
     ca: str | None = None
@@ -39,6 +41,7 @@ class TlsClientSettings:
     min_version: str = "1.2"
     certificate: str | None = None
     private_key: str | None = field(default=None, repr=False)
+    wildcard: bool = False
 
     def context(self) -> ssl.SSLContext:
         """A fresh context. Raises TlsSettingsError."""
@@ -48,6 +51,9 @@ class TlsClientSettings:
         except (ssl.SSLError, ValueError, TypeError) as error:
             raise TlsSettingsError("ca", f"not a certificate in PEM form: {error}") from error
         context.minimum_version = _VERSIONS[self.min_version]
+        if not self.wildcard:
+            # The library has no public name for it.
+            context._host_flags |= _NO_WILDCARDS  # type: ignore[attr-defined]
         if self.certificate is not None and self.private_key is not None:
             _load_pair(context, self.certificate, self.private_key)
         return context

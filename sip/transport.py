@@ -22,6 +22,7 @@ from sip.parser import parse_message
 from sip.tls_settings import ServerCertificate, TlsClientSettings, TlsServerSettings
 from sip.transport_tcp import TcpConnection, TcpTransport
 from sip.transport_udp import UdpTransport
+from sip.transport_websocket import WebSocketConnection, WebSocketTransport
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +35,8 @@ WITHOUT_TCP_SECONDS = 600.0
 """How long a peer that did not accept a connection is taken to offer UDP only."""
 _MAXIMUM_NAMES = 1024
 _MAXIMUM_WAITING = 16
+
+_Connection = TcpConnection | WebSocketConnection
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,7 @@ class TransportLayer:
         self._udp: list[UdpTransport] = []
         self._tcp: TcpTransport | None = None
         self._tls: TcpTransport | None = None
+        self.web_sockets = WebSocketTransport(self)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._names: dict[str, tuple[float, str]] = {}
         self._without_tcp: dict[tuple[str, int], float] = {}
@@ -138,6 +142,7 @@ class TransportLayer:
         self._udp.clear()
         for streams in self._streams:
             await streams.close()
+        self.web_sockets.close()
 
     @property
     def datagrams_received(self) -> int:
@@ -149,12 +154,13 @@ class TransportLayer:
         """Datagrams and connections given up for lack of room, and messages that could not even be
         refused."""
         streams = sum(streams.dropped for streams in self._streams)
+        streams += self.web_sockets.dropped
         return sum(udp.dropped for udp in self._udp) + streams + self.unanswerable
 
     @property
     def connections(self) -> int:
-        """Open TCP and TLS connections."""
-        return sum(streams.connections for streams in self._streams)
+        """Open TCP, TLS and WebSocket connections."""
+        return sum(streams.connections for streams in self._streams) + self.web_sockets.connections
 
     @property
     def _streams(self) -> tuple[TcpTransport, ...]:
@@ -279,7 +285,7 @@ class TransportLayer:
             self._trace("received", "udp", source, message)
         self._receiver.receive(message, flow, source, self._clock())
 
-    def message_received(self, message: Request | Response, connection: TcpConnection) -> None:
+    def message_received(self, message: Request | Response, connection: _Connection) -> None:
         """A message of a connection; its answer goes back on it."""
         source = (connection.host, connection.port)
         if isinstance(message, Request):
@@ -288,7 +294,7 @@ class TransportLayer:
             self._trace("received", connection.transport, source, message)
         self._receiver.receive(message, connection, source, self._clock())
 
-    def invalid_received(self, error: ParseError, connection: TcpConnection) -> None:
+    def invalid_received(self, error: ParseError, connection: _Connection) -> None:
         """An unreadable message of a connection."""
         self.parse_errors += 1
         if not self._receiver.receive_invalid(error, connection):
@@ -298,9 +304,9 @@ class TransportLayer:
         """Tell the observer; a repetition is read back from its bytes."""
         self._trace("sent", flow.transport, (flow.host, flow.port), message or parse_message(data))
 
-    def connection_lost(self, connection: TcpConnection) -> None:
+    def connection_lost(self, connection: _Connection) -> None:
         """Requests on the connection fail."""
-        if connection.never_opened and connection.transport == "tcp":
+        if connection.transport == "tcp" and connection.never_opened:
             if len(self._without_tcp) >= _MAXIMUM_NAMES:
                 self._without_tcp.clear()
             self._without_tcp[(connection.host, connection.port)] = self._clock() + WITHOUT_TCP_SECONDS
@@ -385,7 +391,9 @@ class DeferredFlow:
 
 def tls_of(flow: Flow) -> TlsClientSettings | None:
     """How connections to the peer of `flow` are made: in-dialog requests go by what their trunk trusts."""
-    return flow.tls if isinstance(flow, TcpConnection | DeferredFlow) else None
+    if isinstance(flow, TcpConnection):
+        return flow.tls or flow.onward
+    return flow.tls if isinstance(flow, DeferredFlow) else None
 
 
 def _answer_flow(request: Request, source: tuple[str, int], transport: UdpTransport) -> Flow:

@@ -98,6 +98,7 @@ class TcpConnection(asyncio.Protocol):
         self.never_opened = peer is not None
         self.host, self.port = peer or ("", 0)
         self.alive = True
+        self.onward: TlsClientSettings | None = None  # see `Call.trust_onward`
         self.local_authority = "" if peer is None else layer.authority_towards(peer[0])
 
     @property
@@ -331,7 +332,7 @@ class TcpTransport:
         via = response.top_via
         target = (via.received or closed.host, via.port or DEFAULT_PORTS[self.transport])
         try:
-            connection = self.flow_to(*target)
+            connection = self.flow_to(*target, tls=closed.onward)
         except TransportError:
             return False
         if connection is closed or not connection.alive:

@@ -29,6 +29,7 @@ from sip.renegotiation import OfferedRequest
 from sip.timers import Timing
 from sip.tls_settings import TlsServerSettings
 from sip.transport import Listen, TraceEvent, TransportLayer
+from sip.transport_websocket import WebSocketConnection, WebSocketWriter
 
 __all__ = [
     "Call",
@@ -195,6 +196,13 @@ class UserAgent:
         except asyncio.CancelledError:
             request.abandon()
             raise
+
+    def accept_web_socket(
+        self, writer: WebSocketWriter, *, peer: tuple[str, int], local: tuple[str, int], secure: bool
+    ) -> WebSocketConnection | None:
+        """A WebSocket that `peer` has opened (RFC 7118); None when there are too many. Whoever holds the
+        socket hands its messages over and says when it is lost."""
+        return self._transports.web_sockets.accept(writer, peer=peer, local=local, secure=secure)
 
     def local_host_for(self, peer_host: str) -> str:
         """Our address as `peer_host` should use it, for SDP: the public host, or the local one that reaches

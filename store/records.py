@@ -232,7 +232,8 @@ class TrunkSignalling:
 @dataclass(frozen=True, slots=True)
 class TrunkTls:
     """TLS towards a trunk. `ca`, `certificate` and `private_key` are PEM text; without a `ca` the system's
-    authorities are believed. `server_name` is for SNI and must be in the far side's certificate.
+    authorities are believed. `server_name` is for SNI and must be in the far side's certificate, written out
+    unless `wildcard` lets `*.example.com` stand for it.
     """
 
     ca: str | None = None
@@ -240,6 +241,7 @@ class TrunkTls:
     min_version: str = "1.2"
     certificate: str | None = None
     private_key: str | None = field(default=None, repr=False)
+    wildcard: bool = False
 
 
 @dataclass(frozen=True, slots=True)

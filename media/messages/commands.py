@@ -17,6 +17,8 @@ class CreateLeg(Message, frozen=True):
     first_packet_timeout_ms: int = 10_000  # after negotiation; 0 = never
     media_timeout_ms: int = 30_000  # no packet in mid-call; paused on hold; 0 = never
     symmetric: Symmetric = Symmetric.AUTO
+    # A browser: handshakes are timed from its negotiation on, and its checks of ICE are signs of life.
+    browser: bool = False
 
 
 class LegCreated(msgspec.Struct, frozen=True, kw_only=True):

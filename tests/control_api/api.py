@@ -31,6 +31,7 @@ from gateway.numbers.service import NumberService
 from gateway.numbers.stock import LocalInventory
 from gateway.recordings.service import RecordingService
 from gateway.rejections import Rejections
+from gateway.sip_sockets import SocketRefusal, WebSocketConnection, WebSocketWriter
 from gateway.trunk_probe import ProbeOutcome, ProbeResult
 from gateway.trunk_watch import TrunkStatus
 from gateway.voices import VoiceService
@@ -135,6 +136,10 @@ class Gateway:
         self.contacts = ContactBook(self.store, import_max_rows=IMPORT_MAX_ROWS)
 
     @property
+    def sip_sockets(self) -> ClosedSockets:
+        return ClosedSockets()
+
+    @property
     def trunk_watch(self) -> Gateway:
         return self
 
@@ -163,6 +168,20 @@ class Gateway:
             {"organization_id": organization_id, "agent_id": agent_id, "to": to, "from_number": from_number}
         )
         return {"routed": True, "steps": []}
+
+
+class ClosedSockets:
+    """Nobody may speak SIP here."""
+
+    def refusal(
+        self, *, origin: str | None, host: str, secure: bool, subprotocols: list[str]
+    ) -> SocketRefusal | None:
+        return SocketRefusal.OFF
+
+    def accept(
+        self, writer: WebSocketWriter, *, peer: tuple[str, int], local: tuple[str, int], secure: bool
+    ) -> WebSocketConnection | None:
+        return None
 
 
 def webhooks_of(store: Store, *, allow_private: bool = False) -> WebhookService:

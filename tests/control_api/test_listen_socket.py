@@ -72,7 +72,7 @@ async def test_what_a_listener_says_is_not_looked_at_and_too_much_ends_it(line: 
         await client.send("hello?")
         line.say()
         assert json.loads(await client.recv())["type"] == "hello"
-        await client.send(b"x" * 5_000)
+        await client.send(b"x" * 70_000)
         with contextlib.suppress(websockets.ConnectionClosed):
             while True:
                 await asyncio.wait_for(client.recv(), 5)

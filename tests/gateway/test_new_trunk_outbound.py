@@ -65,3 +65,4 @@ def test_a_trunk_without_settings_has_the_defaults() -> None:
     assert tls_settings(TrunkTls(server_name="a", min_version="1.3")) == TlsClientSettings(
         server_name="a", min_version="1.3"
     )
+    assert tls_settings(TrunkTls(wildcard=True)).wildcard

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import monotonic
 
 import pytest
 
@@ -132,6 +133,23 @@ async def test_a_registration_whose_answer_was_awaited_or_whose_refresh_failed_i
     await until(lambda: state(status()) == "failed")
     await scene.gateway.trunk_watch.close()
     assert registrar.of("REGISTER")[-1]["Expires"] == "0", "the first one still held"
+
+
+async def test_a_registrar_that_asks_for_patience_gets_it(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trunk_registration, "LONGEST_ASKED_S", 1)
+    times: list[float] = []
+
+    def answer(request: SipMessage) -> tuple[int, str, tuple[tuple[str, str], ...]]:
+        times.append(monotonic())
+        if len(times) < 2:
+            return 503, "Busy", (("Retry-After", "7200 (night);duration=60"),)
+        return 200, "OK", (("Expires", "60"),)
+
+    _, status, _ = await registering(scene, answer)
+    await until(lambda: state(status()) == "registered")
+    assert times[1] - times[0] >= 0.9
 
 
 async def test_a_registration_that_was_refused_is_not_taken_back(scene: Scene) -> None:

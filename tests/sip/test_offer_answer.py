@@ -10,6 +10,7 @@ from sip.audio_parameters import AudioParameters, LocalAudio
 from sip.errors import NotAcceptableError, SdpError
 from sip.offer_answer import AudioSession
 from sip.sdp import MediaDescription, RtpMap, SessionDescription
+from sip.sdp_security import MediaEncryption
 
 LOCAL = LocalAudio(host="203.0.113.1", port=40000, rtcp_port=40001)
 TIME = b"t=0 0\r\n"
@@ -624,3 +625,87 @@ def test_who_does_not_ask_for_metrics_is_not_bothered_with_them() -> None:
     body, parameters = session().answer(sdp(AUDIO, "a=rtcp-xr:rcvr-rtt=all"))
     assert not parameters.rtcp_xr
     assert audio_of(body).attribute("rtcp-xr") is None
+
+
+BROWSER = (
+    b"""v=0
+o=- 4611731400430051336 2 IN IP4 127.0.0.1
+s=-
+t=0 0
+a=group:BUNDLE 0 1
+a=extmap-allow-mixed
+a=msid-semantic: WMS s1
+m=audio 9 UDP/TLS/RTP/SAVPF 111 63 9 0 8 13 110 126
+c=IN IP4 0.0.0.0
+a=rtcp:9 IN IP4 0.0.0.0
+a=candidate:1 1 udp 2122260223 192.0.2.7 51000 typ host generation 0
+a=ice-ufrag:Ab3d
+a=ice-pwd:0123456789abcdefghijklmn
+a=ice-options:trickle
+a=fingerprint:sha-256 """
+    + b":".join([b"AB"] * 32)
+    + b"""
+a=setup:actpass
+a=mid:0
+a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level
+a=sendrecv
+a=msid:s1 t1
+a=rtcp-mux
+a=rtcp-rsize
+a=rtpmap:111 opus/48000/2
+a=fmtp:111 minptime=10;useinbandfec=1
+a=rtpmap:63 red/48000/2
+a=rtpmap:110 telephone-event/48000
+a=rtpmap:126 telephone-event/8000
+a=ssrc:12 cname:x
+m=video 9 UDP/TLS/RTP/SAVPF 96
+c=IN IP4 0.0.0.0
+a=mid:1
+a=rtpmap:96 VP8/90000
+"""
+)
+
+
+def browser_session() -> AudioSession:
+    local = LocalAudio(
+        host="192.0.2.1",
+        port=20000,
+        rtcp_port=20001,
+        codecs=("OPUS", "PCMU"),
+        encryption=MediaEncryption.ALLOW,
+        dtls_fingerprint="12:34",
+        ice=True,
+    )
+    return AudioSession(local, 7)
+
+
+def test_a_browser_finds_its_sections_again_and_the_refused_one_leaves_the_bundle() -> None:
+    answer, parameters = browser_session().answer(BROWSER)
+    session, audio, video = answer.decode().split("m=")
+    assert "a=group:BUNDLE 0\r\n" in session
+    assert "a=ice-lite\r\n" in session
+    assert "a=mid:0\r\n" in audio
+    assert "a=msid:trunkline trunkline-audio\r\n" in audio
+    assert "a=rtcp-mux\r\n" in audio
+    assert video.startswith("video 0 ")
+    assert "a=mid:1\r\n" in video
+    assert parameters.codec == "OPUS"
+    assert parameters.telephone_event_payload_type == 110
+
+
+def test_a_later_offer_to_a_browser_keeps_the_names_of_its_sections() -> None:
+    session = browser_session()
+    session.answer(BROWSER)
+    offer = session.offer().decode()
+    assert "a=group:BUNDLE 0\r\n" in offer
+    assert "a=mid:0\r\n" in offer
+    assert "a=mid:1\r\n" in offer
+    assert offer.count("a=msid:") == 1
+
+
+def test_an_offer_without_names_is_answered_without_names() -> None:
+    session = browser_session()
+    plain = b"\n".join(line for line in BROWSER.split(b"\n") if not line.startswith((b"a=mid", b"a=group")))
+    answer, _ = session.answer(plain)
+    assert b"mid" not in answer
+    assert b"BUNDLE" not in answer

@@ -334,4 +334,38 @@ def test_update_before_the_answer_is_put_off() -> None:
     response = harness.flow.take()[0]
     assert isinstance(response, Response)
     assert response.status == 500
-    assert response.get("Retry-After")
+    assert 0 <= int(response.get("Retry-After") or -1) <= 10
+
+
+@pytest.mark.parametrize(("offer", "status"), [(OFFER, 504), (b"", 491)])
+def test_update_before_the_answer_when_a_reliable_one_has_told_the_session(offer: bytes, status: int) -> None:
+    harness = Harness()
+    harness.at_invite = lambda call: call.ring(183, ANSWER)
+    harness.receive(peer_request("INVITE", body=offer, headers=(("Supported", "100rel"),)))
+    tag = harness.flow.take_response(183).to_tag
+    harness.receive(peer_request("UPDATE", to_tag=tag, cseq=2, branch="z9hG4bK-2", body=NEW_OFFER))
+    assert harness.flow.take_response(status).get("Retry-After") is None
+    harness.incoming[0].reject(486)
+    assert harness.flow.take_response(486)
+
+
+@pytest.mark.parametrize(("reliable", "status"), [(False, 491), (True, 504)])
+def test_update_of_the_callee_before_its_answer(reliable: bool, status: int) -> None:
+    harness = Harness()
+    call = harness.call()
+    invite = harness.flow.take_request("INVITE")
+    headers = (("Require", "100rel"), ("RSeq", "1")) if reliable else ()
+    harness.receive(peer_response(invite, 183, body=ANSWER, headers=headers))
+    assert described(harness.flow) == (["PRACK"] if reliable else [])
+    update = peer_request(
+        "UPDATE",
+        to_tag=invite.from_tag,
+        from_tag="callee-tag",
+        call_id=call.call_id,
+        branch="z9hG4bK-2",
+        body=NEW_OFFER,
+    )
+    harness.receive(update)
+    assert described(harness.flow) == [str(status)]
+    harness.receive(peer_response(invite, 200, body=ANSWER))
+    assert described(harness.flow) == ["ACK"]

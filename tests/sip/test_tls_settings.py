@@ -138,6 +138,42 @@ async def test_who_is_not_trusted_gets_no_call(authority: Authority, pair: Pair,
             assert await options(client, server, wrong) == 503, "a connection of others is not used"
 
 
+async def test_a_wildcard_stands_for_a_name_only_where_that_is_allowed(
+    authority: Authority, tmp_path: Path
+) -> None:
+    settings = server_settings(authority.sign("*.example.com"), tmp_path)
+    async with agent(Owner(), settings) as server, agent(Owner()) as client:
+        strict = TlsClientSettings(ca=authority.pem, server_name=NAME)
+        assert await options(client, server, strict) == 503
+        assert await options(client, server, replace(strict, wildcard=True)) == 200
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+async def test_a_caller_whose_connection_is_gone_is_reached_by_what_its_trunk_trusts(
+    authority: Authority, pair: Pair, tmp_path: Path, trusted: bool
+) -> None:
+    ours, theirs = Owner(), Owner()
+    settings = server_settings(pair, tmp_path)
+    onward = TlsClientSettings(ca=authority.pem, server_name=NAME)
+    async with agent(theirs, settings) as server, agent(ours, settings) as client:
+        client.call(target(server, onward), ours)
+        await theirs.wait_for("established")
+        (incoming,) = server._endpoint.calls
+        if trusted:
+            incoming.trust_onward(onward)
+        assert server._transports._tls is not None
+        for connection in list(server._transports._tls._connections.values()):
+            connection.abort()
+        incoming.hang_up()
+        if trusted:
+            await ours.wait_for("terminated")
+        else:
+            async with asyncio.timeout(5):
+                while server.statistics.dialogs:
+                    await asyncio.sleep(0.01)
+            assert "terminated" not in ours.names
+
+
 async def test_a_server_may_ask_for_a_certificate(authority: Authority, pair: Pair, tmp_path: Path) -> None:
     ca = tmp_path / "ca.pem"
     ca.write_text(authority.pem)
