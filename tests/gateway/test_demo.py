@@ -101,6 +101,8 @@ async def test_pages_of_the_gateway_itself_may_call_the_receptionist(directory: 
         assert door.require_origin(origin) == origin
     with pytest.raises(ForbiddenError):
         door.require_origin("http://127.0.0.1:9090")
+    await open_receptionist(book, directory, "127.0.0.1", 9090)  # the next start, at another port
+    (await doors.of_agent("receptionist")).require_origin("http://127.0.0.1:9090")
 
 
 async def test_who_closed_the_receptionist_finds_it_closed_after_a_start(directory: Directory) -> None:
