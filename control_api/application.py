@@ -90,6 +90,7 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         gateway.config.http.rate_limit_per_minute,
         Forwarding(gateway.call_owners, gateway.node_client),
     )
+    public_url = gateway.config.http.public_url
     routers = (
         routes_call_export.call_export_router(API_PREFIX, gateway.calls, gateway.recordings),
         routes_calls.calls_router(API_PREFIX, gateway.calls, gateway.recordings),
@@ -97,7 +98,12 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         routes_recordings.recording_files_router(gateway.recordings),
         routes_call_control.call_control_router(API_PREFIX, gateway.control),
         routes_streams.streams_router(API_PREFIX, gateway.streams, gateway.control),
-        routes_agents.agents_router(API_PREFIX, gateway.directory, gateway.voices, gateway.web_calls),
+        routes_agents.agents_router(
+            API_PREFIX,
+            gateway.directory,
+            gateway.voices,
+            routes_agents.TestCalls(gateway.browser_calls, gateway.web_calls, public_url),
+        ),
         routes_engine_webhooks.engine_webhooks_router(gateway.engine_webhooks),
         routes_voices.voices_router(API_PREFIX, gateway.voices),
         routes_tools.tools_router(API_PREFIX, gateway.directory),
@@ -107,8 +113,8 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         routes_contacts.contacts_router(API_PREFIX, gateway.contacts),
         routes_folders.folders_router(API_PREFIX, gateway.contacts),
         routes_webhooks.webhooks_router(API_PREFIX, gateway.webhooks),
-        routes_browser_access.browser_call_router(API_PREFIX, gateway.visits),
-        *routes_browser_access.visitor_routers(API_PREFIX, gateway.doors, gateway.visits),
+        routes_browser_access.browser_call_router(API_PREFIX, gateway.visits, public_url),
+        *routes_browser_access.visitor_routers(API_PREFIX, gateway.doors, gateway.visits, public_url),
         routes_call_page.call_page_router(),
         routes_widget_files.widget_files_router(),
         routes_widgets.widgets_router(API_PREFIX, gateway.widgets),

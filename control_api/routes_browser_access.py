@@ -25,8 +25,8 @@ from gateway.widgets.visits import Visits
 TAG = "browser calls"
 
 
-def browser_call_router(prefix: str, visits: Visits) -> APIRouter:
-    """`{prefix}/webrtc/call`."""
+def browser_call_router(prefix: str, visits: Visits, public_url: str | None) -> APIRouter:
+    """`{prefix}/webrtc/call`. `public_url`: what links begin with; None: the address that was asked."""
     router = APIRouter(prefix=f"{prefix}/webrtc", tags=[TAG], route_class=ApiRoute)
 
     @router.post(
@@ -40,7 +40,7 @@ def browser_call_router(prefix: str, visits: Visits) -> APIRouter:
         """Make a call for a browser. Give its `joinUrl` to the page of your visitor; it joins once."""
         made, agent = await visits.of_owner(organization_of(request), body.agent_id, body.variables)
         content = {
-            "joinUrl": f"{request.base_url}join/{made.token}",
+            "joinUrl": f"{_base(request, public_url)}/join#{made.token}",  # a fragment is never logged
             "callId": made.record.id,
             "agentName": agent.name,
         }
@@ -49,7 +49,9 @@ def browser_call_router(prefix: str, visits: Visits) -> APIRouter:
     return router
 
 
-def visitor_routers(prefix: str, doors: Doors, visits: Visits) -> tuple[APIRouter, ...]:
+def visitor_routers(
+    prefix: str, doors: Doors, visits: Visits, public_url: str | None
+) -> tuple[APIRouter, ...]:
     """`{prefix}/webrtc/widgets/{door}/token` and `{prefix}/webrtc/agents/{door}/token`."""
     rates = VisitorRates()
     found = []
@@ -57,12 +59,14 @@ def visitor_routers(prefix: str, doors: Doors, visits: Visits) -> tuple[APIRoute
         router = APIRouter(
             prefix=f"{prefix}/webrtc/{kind}s", tags=[TAG], route_class=visitor_route(find, rates)
         )
-        _add_token_routes(router, prefix, kind, visits)
+        _add_token_routes(router, prefix, kind, visits, public_url)
         found.append(router)
     return tuple(found)
 
 
-def _add_token_routes(router: APIRouter, prefix: str, kind: str, visits: Visits) -> None:
+def _add_token_routes(
+    router: APIRouter, prefix: str, kind: str, visits: Visits, public_url: str | None
+) -> None:
     @router.post(
         "/{door}/token",
         status_code=201,
@@ -80,7 +84,7 @@ def _add_token_routes(router: APIRouter, prefix: str, kind: str, visits: Visits)
             address=address_of(request),
             variables={} if body is None else body.variables,
         )
-        base = f"{str(request.base_url).rstrip('/')}{prefix}/webrtc"
+        base = f"{_base(request, public_url)}{prefix}/webrtc"
         data = {
             "token": made.token,
             "call_id": made.record.id,
@@ -97,3 +101,7 @@ def _add_token_routes(router: APIRouter, prefix: str, kind: str, visits: Visits)
     async def may_start_call(request: Request, door: str) -> Response:
         """Answered by the route's class."""
         return Response(status_code=204)
+
+
+def _base(request: Request, public_url: str | None) -> str:
+    return (public_url or str(request.base_url)).rstrip("/")

@@ -135,7 +135,7 @@ def webrtc_router(prefix: str, calls: BrowserCalls, ice_servers: IceServers) -> 
         """
         holder = calls.holder(_token(request))
         servers = [ice_server_json(server) for server in ice_servers.for_call(holder.call.id)]
-        response = single(request, {"ice_servers": servers})
+        response = single(request, {"agent_name": holder.agent_name, "ice_servers": servers})
         response.headers["Cache-Control"] = "no-store"
         return response
 

@@ -51,8 +51,7 @@ from control_api.schemas_shared import (
 )
 from gateway.new_agent import NewAgent
 from gateway.timestamps import timestamp
-from gateway.web_calls import StartedCall
-from store.records import Agent, AgentStatus, BrowserMode, PhoneNumber
+from store.records import Agent, AgentStatus, BrowserMode, CallRecord, PhoneNumber
 
 
 class AgentCreate(RequestModel):
@@ -224,11 +223,11 @@ class TestCallOut(ResponseModel):
     created_at: Timestamp
 
 
-def render_test_call(started: StartedCall) -> dict[str, Any]:
+def render_test_call(record: CallRecord, join_url: str) -> dict[str, Any]:
     """As `TestCallOut`."""
     return {
-        "call_id": started.record.id,
-        "join_url": started.join_url,
-        "agent_id": started.record.agent_id,
-        "created_at": timestamp(started.record.created_at),
+        "call_id": record.id,
+        "join_url": join_url,
+        "agent_id": record.agent_id,
+        "created_at": timestamp(record.created_at),
     }

@@ -70,6 +70,8 @@ from gateway.webhooks.deliverer import WebhookDeliverer, delivery_settings
 from gateway.webhooks.retention import DeliverySweeper
 from gateway.webhooks.sender import WebhookSender
 from gateway.webhooks.service import WebhookService
+from gateway.widgets.doors import Doors
+from gateway.widgets.visits import Visits
 from gateway.widgets.widget_book import WidgetBook
 from media.ultravox.library import EngineLibrary
 from media.ultravox.rest import UltravoxClient
@@ -300,6 +302,8 @@ class GatewayParts:
             outcome=self._journal.outcome,
         )
         self.ice_servers = IceServers(config.turn)
+        self.doors = Doors(store, self.directory.agent)
+        self.visits = Visits(self.browser_calls, self.directory)
         self.engine_webhooks = EngineWebhooks(
             config.engine.webhook_secret, store.calls, self.web_calls, self._writer.catch_up
         )

@@ -101,6 +101,10 @@ class BrowserSession(Session):
         return self._secret is not None and self._secret.matches(secret)
 
     @property
+    def agent_name(self) -> str:
+        return self._agent.name
+
+    @property
     def joined(self) -> bool:
         return self._description is not None
 

@@ -23,6 +23,7 @@ from gateway.contacts.contact_book import ContactBook
 from gateway.directory import Directory
 from gateway.engine_webhooks import EngineWebhooks
 from gateway.health import Health
+from gateway.ice_servers import IceServers
 from gateway.knowledge import KnowledgeService
 from gateway.live_calls import LiveCalls
 from gateway.new_agent import NewAgent
@@ -103,6 +104,7 @@ class Gateway:
     doors: Doors = field(init=False)
     visits: Visits = field(init=False)
     browser_calls: InMemoryBrowserCalls = field(default_factory=InMemoryBrowserCalls)
+    ice_servers: IceServers = field(init=False)
 
     def __post_init__(self) -> None:
         alone = Heartbeat(self.store.nodes, NodeRecord("test", "run"), timeout_s=20, on_living=_nobody_cares)
@@ -132,6 +134,7 @@ class Gateway:
         self.rejections = Rejections(lambda: self.directory.table)
         self.widgets = WidgetBook(self.store, self.directory)
         self.doors = Doors(self.store, self.directory.agent)
+        self.ice_servers = IceServers(self.config.turn)
         self.visits = Visits(self.browser_calls, self.directory)
         self.contacts = ContactBook(self.store, import_max_rows=IMPORT_MAX_ROWS)
 

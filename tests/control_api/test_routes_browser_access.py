@@ -5,7 +5,9 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.config import Config, HttpSection
 from gateway.errors import EngineError
+from store import Store
 from tests.control_api.api import NOWHERE, World, error_of
 
 PAGE = "https://shop.example"
@@ -52,7 +54,7 @@ async def test_a_call_for_a_browser_is_answered_in_the_products_shape(world: Wor
     assert response.status_code == 201
     [made] = world.gateway.browser_calls.made
     assert response.json() == {
-        "joinUrl": f"http://gateway/join/{made.token}",
+        "joinUrl": f"http://gateway/join#{made.token}",
         "callId": made.record.id,
         "agentName": "Receptionist",
     }
@@ -223,3 +225,13 @@ async def test_guessing_is_limited_for_all_doors_together(world: World) -> None:
         (await visit(world, f"webrtc/widgets/wgt_{number}/token")).status_code for number in range(130)
     }
     assert statuses == {404, 429}
+
+
+async def test_links_begin_with_the_public_address(store: Store) -> None:
+    http = HttpSection(rate_limit_per_minute=0, public_url="https://voice.example")
+    world = await World.make(store, Config(http=http))
+    widget = await widget_of(world)
+    made = await world.api.post("webrtc/call", {"agent_id": widget["agent_id"]})
+    assert made.json()["joinUrl"].startswith("https://voice.example/join#")
+    data = (await visit(world, token_path(widget))).json()["data"]
+    assert data["sessions_url"] == "https://voice.example/api/public/v1/webrtc/sessions"
