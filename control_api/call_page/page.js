@@ -41,22 +41,20 @@ async function examine(token) {
   return null;
 }
 
-function failed({ code }) {
-  if (Object.hasOwn(NOTICES, code)) tell(code);
-}
-
 async function open() {
   const token = tokenOfThePage();
   if (!/^[\w.~-]+$/.test(token)) return tell("missing");
   const fault = await examine(token);
   if (fault) return tell(fault);
   call.setAttribute("token", token);
-  call.addEventListener("call-error", (event) => failed(event.detail));
-  call.addEventListener("call-state", ({ detail }) => {
-    if (detail.state === "listening" || detail.state === "speaking") call.dataset.joined = "";
+  let failed = false; // the widget tells why, and its button may be pressed again
+  call.addEventListener("call-error", ({ detail }) => {
+    if (Object.hasOwn(NOTICES, detail.code)) tell(detail.code);
+    failed ||= detail.fatal !== false;
   });
   call.addEventListener("call-ended", () => {
-    if ("joined" in call.dataset) tell("ended");
+    if (!failed) tell("ended");
+    failed = false;
   });
   call.hidden = false;
 }
