@@ -28,6 +28,7 @@ from gateway.new_call import NewCall
 from gateway.numbers.service import NumberService
 from gateway.recordings.service import RecordingService
 from gateway.rejections import Rejections
+from gateway.sign_in.sign_in import SignIn
 from gateway.trunk_watch import TrunkStatus
 from gateway.voices import VoiceService
 from gateway.web_calls import WebCalls
@@ -157,6 +158,9 @@ class GatewayServices(Protocol):
 
     @property
     def directory(self) -> Directory: ...
+
+    @property
+    def sign_in(self) -> SignIn: ...
 
     @property
     def numbers(self) -> NumberService: ...

@@ -21,10 +21,10 @@ from sip.tls_settings import TlsServerSettings
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
-_ORIGIN = re.compile(r"https?://[^/\s]+")
 _ICE_URL = re.compile(  # RFC 7064, RFC 7065
     r"(stun|turn)s?:([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(\?transport=(udp|tcp))?"
 )
+_ORIGIN = re.compile(r"https?://[^/\s]+")
 _ENDPOINT = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<host>[^:\[\]\s]+)):(?P<port>\d{1,5})")
 
 
@@ -48,6 +48,16 @@ def parse_endpoint(value: str) -> tuple[str, int]:
     if match is None or int(match["port"]) > 65535:
         raise ValueError(f"expected HOST:PORT, not {value!r}")
     return match["v6"] or match["host"], int(match["port"])
+
+
+def parse_public(value: str) -> tuple[str, int | None]:
+    """Host and, where it is given, port from `203.0.113.5`, `203.0.113.5:5070`, `[2001:db8::5]:5070` or
+    `sip.example.com`. Raises `ValueError`.
+    """
+    bare = re.fullmatch(r"\[?([^\s\[\]@]+?)\]?", value.strip())
+    if bare is not None and (":" not in value or value.count(":") > 1):
+        return bare[1], None
+    return parse_endpoint(value)
 
 
 def parse_port_range(value: str) -> tuple[int, int]:
@@ -107,15 +117,23 @@ class SipSection(Section):
             transport, _, endpoint = entry.partition(":")
             if transport not in ("udp", "tcp", "tls"):
                 raise ValueError(f"{entry!r} must start with udp:, tcp: or tls:")
+            endpoint, at, public = endpoint.partition("@")
             parse_endpoint(endpoint)
+            if at:
+                parse_public(public)
         return value
 
     def endpoints(self) -> tuple[tuple[str, str, int], ...]:
         """Transport, host and port of each listener."""
         return tuple(
-            (transport, *parse_endpoint(endpoint))
+            (transport, *parse_endpoint(endpoint.partition("@")[0]))
             for transport, _, endpoint in (entry.partition(":") for entry in self.listen)
         )
+
+    def publics(self) -> tuple[tuple[str | None, int | None], ...]:
+        """What peers are told instead of each listener's address, and of its port."""
+        publics = (entry.partition("@")[2] for entry in self.listen)
+        return tuple(parse_public(public) if public else (None, None) for public in publics)
 
     def tls_server(self) -> TlsServerSettings | None:
         """What TLS listeners show; None when there can be none."""
@@ -151,6 +169,13 @@ class HttpSection(Section):
     def _endpoint(cls, value: str) -> str:
         parse_endpoint(value)
         return value
+
+
+class DashboardSection(Section):
+    """Who is signed in to the dashboard, and for how long."""
+
+    session_idle: Duration = Field(default=12 * 3_600.0, ge=60)  # without a request
+    session_lifetime: Duration = Field(default=7 * 86_400.0, ge=60)  # in all
 
 
 class MediaSection(Section):
@@ -498,6 +523,7 @@ class Config(Section):
     data_dir: Path = Path("data")
     sip: SipSection = SipSection()
     http: HttpSection = HttpSection()
+    dashboard: DashboardSection = DashboardSection()
     media: MediaSection = MediaSection()
     engine: EngineSection = EngineSection()
     store: StoreSection = StoreSection()

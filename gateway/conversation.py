@@ -32,6 +32,7 @@ from media.plane import MediaCapacityError, UnknownLegError
 from media.ultravox.call_request import EngineCallRequest, render_template
 from media.ultravox.errors import EngineApiError
 from media.ultravox.rest import EngineCall
+from sip.addresses import authority
 from sip.audio_parameters import AudioParameters
 from store.records import DtmfMode
 
@@ -100,10 +101,15 @@ class Conversation:
     # --- what the session asks for ----------------------------------------------------------------
 
     async def open_leg(
-        self, symmetric: str = "auto", *, browser_timeout_s: float | None = None
+        self,
+        symmetric: str = "auto",
+        ipv6: bool | None = None,
+        *,
+        browser_timeout_s: float | None = None,
     ) -> m.LegCreated:
-        """Reserve the leg's ports. `symmetric` as of the trunk; with `browser_timeout_s` the far party is a
-        browser, which is missed after so many seconds of silence. Raises `MediaCapacityError`.
+        """Reserve the leg's ports. `symmetric` as of the trunk; `ipv6`: which family the far side's audio is
+        of, None: the one that is bound; with `browser_timeout_s` the far party is a browser, which is missed
+        after so many seconds of silence. Raises `MediaCapacityError`.
         """
         silence_s = self._services.silence_timeout_s if browser_timeout_s is None else browser_timeout_s
         self._has_leg = True  # from the request on: the call may end while we wait for the leg
@@ -115,6 +121,7 @@ class Conversation:
                     first_packet_timeout_ms=int(self._services.first_packet_timeout_s * 1000),
                     media_timeout_ms=int(silence_s * 1000),
                     symmetric=m.Symmetric(symmetric),
+                    ipv6=ipv6,
                     browser=browser_timeout_s is not None,
                 ),
                 self._on_event,
@@ -130,7 +137,7 @@ class Conversation:
         self._call.step(
             "media-negotiated",
             codec=audio.codec,
-            remote=f"{audio.remote_host}:{audio.remote_port}",
+            remote=authority(audio.remote_host, audio.remote_port),
             direction=str(audio.direction),
             ptime_ms=audio.ptime_ms,
             srtp=encryption_of(audio),

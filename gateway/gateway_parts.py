@@ -58,6 +58,7 @@ from gateway.recordings.service import RecordingService
 from gateway.recordings.setup import open_archive, open_links
 from gateway.rejections import Rejections
 from gateway.session import SessionServices
+from gateway.sign_in.setup import open_sign_in
 from gateway.sip_sockets import SipSockets
 from gateway.sweep import fail_calls_of_the_dead
 from gateway.trunk_probe import TrunkProbe
@@ -92,12 +93,14 @@ class GatewayParts:
         self.registry = CollectorRegistry()
         self.metrics = GatewayMetrics(self.registry)
         self.directory = Directory(store)
+        self.sign_in = open_sign_in(store, self.directory, config.dashboard)
         self.cluster = Cluster(
             config.cluster, store, on_living=self._sweep_after_the_dead, refresh=self.directory.refresh
         )
         self.directory.on_changed = self.cluster.notices.tell
         self.leases = self.cluster.leases
         self.widgets = WidgetBook(store, self.directory)
+        self.doors = Doors(store, self.directory.agent)
         self.contacts = ContactBook(store, import_max_rows=config.contacts.import_max_rows)
         self._rate_card = RateCard(config.rates)
         self._draining = False
@@ -160,7 +163,10 @@ class GatewayParts:
         self.events = EventBus()
         self._user_agent = UserAgent(
             UserAgentConfig(
-                listen=tuple(Listen(*endpoint) for endpoint in config.sip.endpoints()),
+                listen=tuple(
+                    Listen(*endpoint, *public)
+                    for endpoint, public in zip(config.sip.endpoints(), config.sip.publics(), strict=True)
+                ),
                 public_host=config.sip.public_host,
                 tls=config.sip.tls_server(),
             ),
@@ -301,6 +307,7 @@ class GatewayParts:
             price=self._price,
             outcome=self._journal.outcome,
         )
+        self.visits = Visits(self.browser_calls, self.directory)
         self.ice_servers = IceServers(config.turn)
         self.doors = Doors(store, self.directory.agent)
         self.visits = Visits(self.browser_calls, self.directory)

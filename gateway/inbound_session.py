@@ -19,7 +19,7 @@ from gateway.call import Call, ChangeSink
 from gateway.conversation import Conversation
 from gateway.engine_request import conversation_options, engine_request, longest_call_s
 from gateway.failure_reasons import FailureReason
-from gateway.media_address import MediaAddress
+from gateway.media_address import MediaAddress, family_of, media_peer
 from gateway.negotiated_media import DEFAULT_CODECS, local_audio
 from gateway.new_call import CallSettings
 from gateway.precall import PrecallClient, PrecallError
@@ -138,7 +138,8 @@ class InboundSession(Session):
             if self._precall_webhook is not None and not await self._consult(self._precall_webhook):
                 return
             conversation = self._conversation = self._new_conversation()
-            created = await conversation.open_leg(self._trunk.symmetric if self._trunk else "auto")
+            symmetric = self._trunk.symmetric if self._trunk else "auto"
+            created = await conversation.open_leg(symmetric, family_of(self._media_host))
             self._negotiate_offer(created)
             await conversation.create_engine_call()
             conversation.attach_engine()
@@ -212,10 +213,17 @@ class InboundSession(Session):
             self._dtmf,
         )
 
+    @property
+    def _media_host(self) -> str:
+        """What our description will name."""
+        invite = self._invite
+        peer = media_peer(invite.source_host, invite.offer)
+        return self._inbound.media_address.for_peer(peer, invite.local_host)
+
     def _negotiate_offer(self, leg: LegCreated) -> None:
         assert self._conversation is not None
-        host = self._inbound.media_address.for_peer(self._invite.source_host)
-        self._audio = AudioSession(local_audio(host, leg, self._trunk), session_id=new_session_id())
+        local = local_audio(self._media_host, leg, self._trunk)
+        self._audio = AudioSession(local, session_id=new_session_id())
         if self._invite.offer is None:
             self._answer = self._audio.offer()  # the INVITE had no offer: ours goes into the 200
             self._conversation.run_at(best_sample_rate(self._codecs))

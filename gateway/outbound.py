@@ -21,7 +21,7 @@ from gateway.conversation import Conversation
 from gateway.dial_queue import DialQueue
 from gateway.engine_request import conversation_options, engine_request, longest_call_s, longest_ring_s
 from gateway.failure_reasons import FailureReason, failure_of_status
-from gateway.media_address import MediaAddress
+from gateway.media_address import MediaAddress, family_of
 from gateway.negotiated_media import local_audio
 from gateway.new_call import CallSettings
 from gateway.new_trunk_outbound import tls_towards
@@ -149,14 +149,15 @@ class OutboundSession(Session):
                 conversation_options(self._agent, self._parts, self._settings, CallDirection.OUTBOUND),
                 DtmfMode(self._route.trunk.dtmf),
             )
-            created = await self._conversation.open_leg(self._route.trunk.symmetric)
-            await self._conversation.create_engine_call()
             peer_host = await _resolve(target_endpoint(self._route.target.address)[0])
+            media_host = self._outbound.media_address.for_peer(peer_host)
+            created = await self._conversation.open_leg(self._route.trunk.symmetric, family_of(media_host))
+            await self._conversation.create_engine_call()
             if self._may_ring is not None and not await self._may_ring():
                 self.call.step("not-let-out")
                 self.finish(lambda: self.call.cancel())
                 return
-            self._invite(peer_host, created)
+            self._invite(peer_host, media_host, created)
         except MediaCapacityError as error:
             self._fail(FailureReason.CAPACITY, str(error))
         except (EngineApiError, AgentSettingsError, CallRequestError) as error:
@@ -167,10 +168,9 @@ class OutboundSession(Session):
             log.exception("outbound_call_crashed", call_id=self.call.id)
             self._fail(FailureReason.GATEWAY_ERROR, "internal error")
 
-    def _invite(self, peer_host: str, leg: LegCreated) -> None:
+    def _invite(self, peer_host: str, media_host: str, leg: LegCreated) -> None:
         route = self._route
         host, target_port = target_endpoint(route.target.address, route.target.transport)
-        media_host = self._outbound.media_address.for_peer(peer_host)
         self._audio = AudioSession(local_audio(media_host, leg, route.trunk), session_id=new_session_id())
         credentials = None
         if route.target.auth_username is not None and route.target.auth_password is not None:

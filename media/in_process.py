@@ -32,7 +32,7 @@ from media.plane import EventListener, MediaCapacityError, MediaPlane, UnknownLe
 from media.playback import Player
 from media.ports import PortPool
 from media.recorder import Recorder
-from media.sockets import SocketPoller, bind_pair
+from media.sockets import SocketPoller, bind_host_for, bind_pair
 from media.ultravox.socket import prepare_tls
 
 log = structlog.get_logger(__name__)
@@ -124,7 +124,7 @@ class InProcessMediaPlane(MediaPlane):
         if command.leg_id in self._legs:
             raise ValueError(f"leg {command.leg_id} exists")
         now = time.monotonic()
-        port, sockets = self._bind(now)
+        port, sockets = self._bind(now, command.ipv6)
         clock = self._clock
         clock.stay_awake(now)
         leg = Leg(
@@ -149,13 +149,13 @@ class InProcessMediaPlane(MediaPlane):
             dtls_fingerprint=self._handshakes.fingerprint if self._handshakes is not None else "",
         )
 
-    def _bind(self, now: float) -> tuple[int, tuple[socket.socket, socket.socket]]:
+    def _bind(self, now: float, ipv6: bool | None) -> tuple[int, tuple[socket.socket, socket.socket]]:
         for _ in range(MAX_BIND_ATTEMPTS):
             port = self._ports.take(now)
             if port is None:
                 break
             try:
-                return port, bind_pair(self._config.bind_host, port)
+                return port, bind_pair(bind_host_for(self._config.bind_host, ipv6), port)
             except OSError as error:
                 log.warning("rtp_port_not_bound", port=port, error=error.strerror)
                 self._ports.reject(port, now)

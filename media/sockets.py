@@ -20,6 +20,15 @@ RECEIVE_BUFFER_BYTES = 64 * 1024
 Reader: TypeAlias = Callable[[float], None]
 
 
+def bind_host_for(host: str, ipv6: bool | None) -> str:
+    """Where to bind for a peer of one family: the wildcard of its own, where a wildcard is configured. A
+    peer of IPv4 would be an address in IPv6's clothes on the other one.
+    """
+    if ipv6 is None or host not in ("", "0.0.0.0", "::"):
+        return host
+    return "::" if ipv6 else "0.0.0.0"
+
+
 def bind_pair(host: str, port: int) -> tuple[socket.socket, socket.socket]:
     """Non-blocking RTP and RTCP sockets on `port` and `port + 1`. Raises `OSError` when either is taken."""
     rtp = _bind(host, port)

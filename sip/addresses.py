@@ -26,6 +26,11 @@ def is_address(host: str) -> bool:
     return True
 
 
+def same_family(host: str, other: str) -> bool:
+    """Whether two hosts can reach each other as far as IPv4 and IPv6 tell; a name may be of either."""
+    return (":" in host) == (":" in other) or not (is_address(host) and is_address(other))
+
+
 class LocalAddresses:
     """Finds the local address that the kernel would use towards a peer, so that 0.0.0.0 is never written
     anywhere."""
@@ -46,10 +51,10 @@ class LocalAddresses:
 
     def advertised(self, peer_host: str, bound_host: str) -> str:
         """What to write into Via and Contact for that peer: the public host, the bound one, or the one that
-        fits."""
-        if self._public_host is not None:
+        fits. None of them is of the other family: an IPv4 address means nothing to a peer of IPv6."""
+        if self._public_host is not None and same_family(self._public_host, peer_host):
             return self._public_host
-        if bound_host not in _UNSPECIFIED:
+        if bound_host not in _UNSPECIFIED and same_family(bound_host, peer_host):
             return bound_host
         return self.towards(peer_host)
 

@@ -85,6 +85,13 @@ class Call(ABC):
         return Peer(self.flow.transport, self.flow.host, self.flow.port)
 
     @property
+    def local_host(self) -> str | None:
+        """Our address as the peer knows it, without brackets; None behind a proxy of the HTTP port."""
+        if self.flow.transport in ("ws", "wss"):
+            return None
+        return self.flow.local_authority.rpartition(":")[0].strip("[]") or None
+
+    @property
     def contact(self) -> str:
         """Our Contact value in this call."""
         return self.dialog_headers[0][1]

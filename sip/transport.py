@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import structlog
@@ -41,11 +41,15 @@ _Connection = TcpConnection | WebSocketConnection
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """An address to listen on; port 0 takes any free one."""
+    """An address to listen on; port 0 takes any free one. `public_host` and `public_port` are what its peers
+    are told, where a NAT stands before it.
+    """
 
     transport: str
     host: str
     port: int
+    public_host: str | None = None
+    public_port: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,18 +119,19 @@ class TransportLayer:
         try:
             for address in listen:
                 if address.transport == "udp":
-                    udp = UdpTransport(self, address.host, address.port)
+                    udp = UdpTransport(
+                        self, address.host, address.port, (address.public_host, address.public_port)
+                    )
                     self._udp.append(udp)
                     udp.start(loop)
-                    bound.append(Listen("udp", udp.host, udp.port))
-                elif address.transport == "tcp":
-                    host, port = await self._tcp.listen(address.host, address.port)
-                    bound.append(Listen("tcp", host, port))
-                elif address.transport == "tls" and certificate is not None:
-                    host, port = await self._tls.listen(address.host, address.port)
-                    bound.append(Listen("tls", host, port))
-                else:
+                    bound.append(replace(address, host=udp.host, port=udp.port))
+                    continue
+                streams = self._tls if address.transport == "tls" else self._tcp
+                if address.transport not in ("tcp", "tls") or (streams is self._tls and certificate is None):
                     raise ValueError(f"no such transport: {address.transport!r}")
+                public = (address.public_host, address.public_port)
+                host, port = await streams.listen(address.host, address.port, public)
+                bound.append(replace(address, host=host, port=port))
         except BaseException:
             await self.close()
             raise

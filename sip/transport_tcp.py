@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Sequence
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 import structlog
 
@@ -161,7 +161,8 @@ class TcpConnection(asyncio.Protocol):
         self.never_opened = False
         if self.accepted:
             name = stream.get_extra_info("peername")
-            if name is None or not self._layer.admit(self, (name[0], name[1])):
+            local = stream.get_extra_info("sockname")
+            if name is None or not self._layer.admit(self, (name[0], name[1]), local[1]):
                 self.alive = False
                 stream.abort()
                 return
@@ -210,6 +211,15 @@ _Key = tuple[str, int, TlsClientSettings | None]
 """The peer's address, and how the connection was made: what one trunk trusts is not for another's calls."""
 
 
+class _Listener(NamedTuple):
+    """Where we accept, and what peers are told of it."""
+
+    host: str
+    port: int
+    public_host: str | None
+    public_port: int | None
+
+
 class TcpTransport:
     """The listening sockets and all connections, of TCP or, with `transport` "tls", of TLS."""
 
@@ -228,7 +238,7 @@ class TcpTransport:
         self.bytes_received = 0
         self.dropped = 0
         self._servers: list[asyncio.Server] = []
-        self._listening: list[tuple[str, int]] = []
+        self._listening: list[_Listener] = []
         self._connections: dict[_Key, TcpConnection] = {}
         self._connecting: set[asyncio.Task[None]] = set()
         self._sweep: asyncio.TimerHandle | None = None
@@ -238,8 +248,10 @@ class TcpTransport:
         """How many connections there are."""
         return len(self._connections)
 
-    async def listen(self, host: str, port: int) -> tuple[str, int]:
-        """Start to accept; returns the address bound. Raises OSError."""
+    async def listen(
+        self, host: str, port: int, public: tuple[str | None, int | None] = (None, None)
+    ) -> tuple[str, int]:
+        """Start to accept; returns the address bound. `public` is what peers are told. Raises OSError."""
         context = None if self._certificate is None else self._certificate.context
         server = await self.loop.create_server(
             lambda: TcpConnection(self, None),
@@ -251,7 +263,7 @@ class TcpTransport:
         )
         self._servers.append(server)
         name = server.sockets[0].getsockname()
-        self._listening.append((name[0], name[1]))
+        self._listening.append(_Listener(name[0], name[1], *public))
         if self._sweep is None:
             self._sweep = self.loop.call_later(SWEEP_INTERVAL, self._close_overdue)
         return name[0], name[1]
@@ -300,21 +312,25 @@ class TcpTransport:
         task.add_done_callback(self._connecting.discard)
         return connection
 
-    def authority_towards(self, peer_host: str) -> str:
-        """Our `host:port` for that peer: where we listen, not where the connection happens to come from."""
-        for host, port in self._listening:
-            if (":" in host) == (":" in peer_host):
-                return authority(self.owner.advertised_host(peer_host, host), port)
-        host, port = self._listening[0] if self._listening else ("", DEFAULT_PORTS[self.transport])
-        return authority(self.owner.advertised_host(peer_host, host), port)
+    def authority_towards(self, peer_host: str, local_port: int | None = None) -> str:
+        """Our `host:port` for that peer: where we listen, not where the connection happens to come from; the
+        listener at `local_port`, where it came in."""
+        fitting = [one for one in self._listening if (":" in one.host) == (":" in peer_host)]
+        here = [one for one in fitting if one.port == local_port]
+        listener = next(iter(here or fitting or self._listening), None)
+        if listener is None:
+            host = self.owner.advertised_host(peer_host, "")
+            return authority(host, DEFAULT_PORTS[self.transport])
+        host = listener.public_host or self.owner.advertised_host(peer_host, listener.host)
+        return authority(host, listener.public_port or listener.port)
 
-    def admit(self, connection: TcpConnection, peer: tuple[str, int]) -> bool:
+    def admit(self, connection: TcpConnection, peer: tuple[str, int], local_port: int) -> bool:
         """Note a connection of a peer; False when there are too many."""
         if len(self._connections) >= MAXIMUM_CONNECTIONS:
             self.dropped += 1
             return False
         connection.host, connection.port = peer
-        connection.local_authority = self.authority_towards(peer[0])
+        connection.local_authority = self.authority_towards(peer[0], local_port)
         self._connections[(*peer, None)] = connection
         return True
 

@@ -78,9 +78,16 @@ class UdpFlow:
 class UdpTransport:
     """One bound UDP socket."""
 
-    def __init__(self, owner: UdpOwner, host: str, port: int) -> None:
-        """Bind. Raises OSError."""
+    def __init__(
+        self,
+        owner: UdpOwner,
+        host: str,
+        port: int,
+        public: tuple[str | None, int | None] = (None, None),
+    ) -> None:
+        """Bind. `public` is what peers are told instead. Raises OSError."""
         self.owner = owner
+        self._public_host, self._public_port = public
         self.datagrams_received = 0
         self.datagrams_sent = 0
         self.dropped = 0
@@ -123,8 +130,8 @@ class UdpTransport:
             if len(self._flows) >= _MAXIMUM_FLOWS:
                 # Flows in use stay alive with their users; this only bounds what we remember.
                 self._flows.clear()
-            local_host = self.owner.advertised_host(host, self.host)
-            flow = UdpFlow(self, host, port, authority(local_host, self.port))
+            local_host = self._public_host or self.owner.advertised_host(host, self.host)
+            flow = UdpFlow(self, host, port, authority(local_host, self._public_port or self.port))
             self._flows[(host, port)] = flow
         return flow
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import structlog
@@ -55,7 +55,7 @@ class Joined:
 
     call_id: str
     answer: bytes
-    secret: str
+    secret: str = field(repr=False)
     etag: str
 
 
@@ -102,6 +102,7 @@ class BrowserSession(Session):
 
     @property
     def agent_name(self) -> str:
+        """What the page may show."""
         return self._agent.name
 
     @property

@@ -17,6 +17,9 @@ class CreateLeg(Message, frozen=True):
     first_packet_timeout_ms: int = 10_000  # after negotiation; 0 = never
     media_timeout_ms: int = 30_000  # no packet in mid-call; paused on hold; 0 = never
     symmetric: Symmetric = Symmetric.AUTO
+    ipv6: bool | None = (
+        None  # the family of the ports, where all addresses are bound; None: the configured one
+    )
     # A browser: handshakes are timed from its negotiation on, and its checks of ICE are signs of life.
     browser: bool = False
 

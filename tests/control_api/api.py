@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from control_api.application import API_PREFIX, create_app
 from control_api.schemas_shared import ErrorEnvelope
 from gateway.batch.campaigns import Campaigns
+from gateway.browser_calls.service import BrowserCalls
 from gateway.cluster.call_owners import CallOwners
 from gateway.cluster.node import Heartbeat
 from gateway.cluster.node_client import NodeClient
@@ -32,6 +33,8 @@ from gateway.numbers.service import NumberService
 from gateway.numbers.stock import LocalInventory
 from gateway.recordings.service import RecordingService
 from gateway.rejections import Rejections
+from gateway.sign_in.passwords import Passwords
+from gateway.sign_in.sign_in import SignIn
 from gateway.sip_sockets import SocketRefusal, WebSocketConnection, WebSocketWriter
 from gateway.trunk_probe import ProbeOutcome, ProbeResult
 from gateway.trunk_watch import TrunkStatus
@@ -50,6 +53,7 @@ from tests.control_api.in_memory_browser_calls import InMemoryBrowserCalls
 from tests.control_api.in_memory_calls import InMemoryCalls
 from tests.control_api.in_memory_control import InMemoryControl, InMemoryStreams
 from tests.control_api.recordings import recordings_of
+from tests.gateway.browser_calls.scene import BrowserScene
 from tests.gateway.doubles import ScriptedEngine
 from tests.gateway.web_call_scene import web_calls_of
 from tests.support.engine_library import InMemoryLibrary
@@ -91,11 +95,14 @@ class Gateway:
     knowledge: KnowledgeService = field(init=False)
     engine: ScriptedEngine = field(default_factory=ScriptedEngine)
     web_calls: WebCalls = field(init=False)
+    browser: BrowserScene = field(init=False)
+    ice_servers: IceServers = field(init=False)
     engine_webhooks: EngineWebhooks = field(init=False)
     webhooks: WebhookService = field(init=False)
     call_owners: CallOwners = field(init=False)
     node_client: NodeClient = field(default_factory=NodeClient)
     numbers: NumberService = field(init=False)
+    sign_in: SignIn = field(init=False)
     rejections: Rejections = field(init=False)
     trunk_statuses: dict[str, TrunkStatus] = field(default_factory=dict)
     contacts: ContactBook = field(init=False)
@@ -103,18 +110,26 @@ class Gateway:
     widgets: WidgetBook = field(init=False)
     doors: Doors = field(init=False)
     visits: Visits = field(init=False)
-    browser_calls: InMemoryBrowserCalls = field(default_factory=InMemoryBrowserCalls)
-    ice_servers: IceServers = field(init=False)
+    made_calls: InMemoryBrowserCalls = field(default_factory=InMemoryBrowserCalls)
 
     def __post_init__(self) -> None:
         alone = Heartbeat(self.store.nodes, NodeRecord("test", "run"), timeout_s=20, on_living=_nobody_cares)
         self.call_owners = CallOwners(LiveCalls(max_inbound=0, max_outbound=0), self.store.calls, alone)
         self.control = InMemoryControl(self.calls)
+        self.sign_in = SignIn(
+            self.store,
+            self.directory,
+            session_idle_s=self.config.dashboard.session_idle,
+            session_lifetime_s=self.config.dashboard.session_lifetime,
+            passwords=Passwords(memory_kib=64, passes=1),
+        )
         self.streams = InMemoryStreams(self.calls)
         self.recordings = recordings_of(self.store)
         self.voices = VoiceService(self.directory, self.store.agent_parts, self.library)
         self.knowledge = KnowledgeService(self.directory, self.library, self.store.engine_removals)
         self.web_calls = web_calls_of(self.store, self.directory, self.engine)
+        self.browser = BrowserScene(self.store, self.directory, engine=self.engine, node_id="test")
+        self.ice_servers = IceServers(self.config.turn)
         self.engine_webhooks = EngineWebhooks(
             ENGINE_SECRET, self.store.calls, self.web_calls, catch_up=self._nothing_to_write
         )
@@ -134,9 +149,12 @@ class Gateway:
         self.rejections = Rejections(lambda: self.directory.table)
         self.widgets = WidgetBook(self.store, self.directory)
         self.doors = Doors(self.store, self.directory.agent)
-        self.ice_servers = IceServers(self.config.turn)
-        self.visits = Visits(self.browser_calls, self.directory)
+        self.visits = Visits(self.made_calls, self.directory)
         self.contacts = ContactBook(self.store, import_max_rows=IMPORT_MAX_ROWS)
+
+    @property
+    def browser_calls(self) -> BrowserCalls:
+        return self.browser.calls
 
     @property
     def sip_sockets(self) -> ClosedSockets:

@@ -20,7 +20,7 @@ MODULE_PATHS = ("/usr/lib/baresip/modules", "/usr/lib64/baresip/modules", "/usr/
 
 CONFIGURATION = """\
 poll_method epoll
-sip_listen 127.0.0.1:{sip_port}
+sip_listen {host}:{sip_port}
 call_local_timeout 30
 call_max_calls 2
 audio_player aubridge,phone
@@ -33,7 +33,7 @@ auplay_channels 1
 rtp_ports {rtp_low}-{rtp_high}
 rtcp_mux {rtcp_mux}
 jitter_buffer_delay 1-5
-net_interface 127.0.0.1
+net_interface {address}
 module_path {module_path}
 module g711.so
 module aufile.so
@@ -61,6 +61,7 @@ class BaresipPhone:
         account: str = "",
         rtcp_mux: bool = False,
         settings: str = "",
+        address: str = "127.0.0.1",
     ) -> None:
         """`play` is a WAV file of 8 kHz, mono, 16 bit; `directory` must be this phone's alone. `modules` are
         loaded beside the usual ones, `account` holds parameters such as `;mediaenc=srtp`, and `settings` more
@@ -71,12 +72,15 @@ class BaresipPhone:
         assert module_path, "baresip's modules were not found"
         self._directory = directory
         directory.mkdir(parents=True, exist_ok=True)
-        self.port = free_udp_port()
+        self._host = f"[{address}]" if ":" in address else address
+        self.port = free_udp_port(host=address)
         control_port = free_udp_port()
-        rtp_low = free_udp_port(12)
+        rtp_low = free_udp_port(12, address)
         (directory / "config").write_text(
             CONFIGURATION.format(
                 sip_port=self.port,
+                host=self._host,
+                address=address,
                 control_port=control_port,
                 rtp_low=rtp_low,
                 rtcp_mux="yes" if rtcp_mux else "no",
@@ -89,12 +93,12 @@ class BaresipPhone:
         )
         mode = "auto" if auto_answer else "manual"
         (directory / "accounts").write_text(
-            f"<sip:{user}@127.0.0.1:{self.port}>;regint=0;answermode={mode}{account}\n"
+            f"<sip:{user}@{self._host}:{self.port}>;regint=0;answermode={mode}{account}\n"
         )
         (directory / "contacts").write_text("")
         self._log = (directory / "baresip.log").open("wb")
         self._process = subprocess.Popen(
-            ["baresip", "-4", "-v", "-s", "-f", str(directory)],
+            ["baresip", "-6" if ":" in address else "-4", "-v", "-s", "-f", str(directory)],
             cwd=directory,
             stdin=subprocess.DEVNULL,
             stdout=self._log,
@@ -111,7 +115,7 @@ class BaresipPhone:
     @property
     def address(self) -> str:
         """Where it receives SIP, as host:port."""
-        return f"127.0.0.1:{self.port}"
+        return f"{self._host}:{self.port}"
 
     @property
     def heard(self) -> Path:

@@ -59,16 +59,10 @@ class EngineView:
         body: Json = answer.json()
         return body
 
-    def input(self, engine_call_id: str) -> Samples:
-        """The caller's audio as the engine received it, at 8 kHz."""
-        samples, rate = self._audio(engine_call_id, "input")
-        assert rate == RATE
-        return samples
-
-    def wide_input(self, engine_call_id: str) -> Samples:
-        """The same of a call whose audio comes at 16 kHz."""
-        samples, rate = self._audio(engine_call_id, "input")
-        assert rate == 2 * RATE
+    def input(self, engine_call_id: str, rate: int = RATE) -> Samples:
+        """The caller's audio as the engine received it, at the rate that its call was made for."""
+        samples, found = self._audio(engine_call_id, "input")
+        assert found == rate
         return samples
 
     def output(self, engine_call_id: str) -> tuple[Samples, int]:

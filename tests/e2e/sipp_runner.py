@@ -32,7 +32,8 @@ def free_udp_port(span: int = 1, host: str = "127.0.0.1") -> int:
         with contextlib.ExitStack() as stack:
             try:
                 for offset in range(span):
-                    probe = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+                    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+                    probe = stack.enter_context(socket.socket(family, socket.SOCK_DGRAM))
                     probe.bind((host, port + offset))
             except OSError:
                 continue
@@ -65,6 +66,7 @@ class SippRun:
         port: int | None = None,
         trace: bool = True,
         replace: tuple[str, str] | None = None,
+        host: str = "127.0.0.1",
     ) -> None:
         """`remote` is host:port for a scenario that calls, None for one that is called; `hold_ms` is the
         `<pause>`.
@@ -73,7 +75,8 @@ class SippRun:
         """
         assert shutil.which("sipp"), "sipp is not installed: run tests/install_system_packages.sh"
         self.scenario = scenario
-        self.port = port or free_udp_port()
+        self.host = host
+        self.port = port or free_udp_port(host=host)
         self.seconds = seconds
         self._directory = directory / f"{scenario}-{self.port}"
         self._directory.mkdir(parents=True, exist_ok=True)
@@ -87,7 +90,7 @@ class SippRun:
             assert replace[0] in text, f"{scenario} does not hold {replace[0]!r}"
             source = self._directory / source.name
             source.write_text(text.replace(*replace))
-        command = ["sipp", "-sf", str(source), "-i", "127.0.0.1", "-mi", "127.0.0.1"]
+        command = ["sipp", "-sf", str(source), "-i", host, "-mi", host]
         command += ["-p", str(self.port), "-bind_local", "-ci", "127.0.0.1", "-cp", str(free_udp_port())]
         command += ["-mp", str(free_udp_port(4))]  # audio and video, each with its RTCP
         command += [
@@ -135,7 +138,7 @@ class SippRun:
     @property
     def address(self) -> str:
         """Where this SIPp receives SIP, as host:port."""
-        return f"127.0.0.1:{self.port}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
     def events(self) -> list[str]:
@@ -214,9 +217,9 @@ class SippRun:
         """Return once the port is taken, so that a call placed now finds somebody."""
         limit = time.monotonic() + 5
         while time.monotonic() < limit and self._process.poll() is None:
-            with socket.socket(socket.AF_INET, kind) as probe:
+            with socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET, kind) as probe:
                 try:
-                    probe.bind(("127.0.0.1", self.port))
+                    probe.bind((self.host, self.port))
                 except OSError:
                     return
             time.sleep(0.005)

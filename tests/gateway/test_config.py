@@ -109,3 +109,31 @@ def test_a_tls_listener_needs_a_certificate() -> None:
     assert sip.endpoints() == (("tls", "0.0.0.0", 5061),)
     assert sip.tls_server() == TlsServerSettings(Path("a.pem"), Path("a.key"))
     assert Config().sip.tls_server() is None
+
+
+def test_a_listener_behind_a_nat_says_what_peers_are_told() -> None:
+    section = SipSection(
+        listen=(
+            "udp:10.0.0.5:5060@203.0.113.5",
+            "tcp:10.0.0.5:5060@203.0.113.5:15060",
+            "udp:[::]:5060@[2001:db8::5]:15060",
+            "tcp:[::]:5060@2001:db8::5",
+            "udp:10.0.0.6:5060@sip.example.com",
+            "udp:10.0.0.7:5060",
+        )
+    )
+    assert section.endpoints()[1] == ("tcp", "10.0.0.5", 5060)
+    assert section.publics() == (
+        ("203.0.113.5", None),
+        ("203.0.113.5", 15060),
+        ("2001:db8::5", 15060),
+        ("2001:db8::5", None),
+        ("sip.example.com", None),
+        (None, None),
+    )
+
+
+@pytest.mark.parametrize("public", ["", "a b", "203.0.113.5:port", "203.0.113.5:70000", "x@y"])
+def test_what_peers_are_told_is_a_host(public: str) -> None:
+    with pytest.raises(ValidationError, match="HOST:PORT"):
+        SipSection(listen=(f"udp:10.0.0.5:5060@{public}",))

@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from media.sockets import SocketPoller, bind_pair
+from media.sockets import SocketPoller, bind_host_for, bind_pair
 
 
 def free_pair() -> tuple[socket.socket, socket.socket]:
@@ -67,3 +67,11 @@ def test_a_removed_socket_is_not_read() -> None:
     assert read == []
     poller.close()
     close(first, second)
+
+
+def test_all_addresses_are_bound_in_the_family_of_the_far_side() -> None:
+    for wildcard in ("", "0.0.0.0", "::"):
+        assert bind_host_for(wildcard, True) == "::"
+        assert bind_host_for(wildcard, False) == "0.0.0.0"
+        assert bind_host_for(wildcard, None) == wildcard
+    assert bind_host_for("192.0.2.1", True) == "192.0.2.1"

@@ -29,6 +29,12 @@ def test_public_host_wins_over_everything() -> None:
     assert addresses.towards("127.0.0.1") == "127.0.0.1"
 
 
+def test_public_and_bound_addresses_are_told_to_peers_of_their_family_alone() -> None:
+    assert LocalAddresses("203.0.113.5").advertised("::1", "::") == "::1"
+    assert LocalAddresses("2001:db8::5").advertised("127.0.0.1", "0.0.0.0") == "127.0.0.1"
+    assert LocalAddresses(None).advertised("::1", "192.0.2.1") == "::1"
+
+
 def test_name_of_a_peer_needs_no_look_up_to_find_an_address() -> None:
     assert LocalAddresses(None).towards("localhost") == "127.0.0.1"
     assert LocalAddresses(None).towards("pbx_1") not in ("", "0.0.0.0", "::")

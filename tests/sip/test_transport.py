@@ -329,3 +329,48 @@ class NowhereTransport:
 
     def flow_to(self, host: str, port: int) -> RecordingFlow:
         return self._harness.flow
+
+
+async def test_both_families_are_listened_to_and_each_peer_is_told_its_own() -> None:
+    receiver = Receiver()
+    layer = TransportLayer(receiver, clock=time.monotonic, public_host="203.0.113.5", observer=None)
+    bound = await layer.start((Listen("udp", "0.0.0.0", 0), Listen("udp", "::", 0), Listen("tcp", "::", 0)))
+    try:
+        for family, host, own, port in (
+            (socket.AF_INET, "127.0.0.1", "203.0.113.5", bound[0].port),
+            (socket.AF_INET6, "::1", "[::1]", bound[1].port),
+        ):
+            with socket.socket(family, socket.SOCK_DGRAM) as peer:
+                peer.bind((host, 0))
+                peer.sendto(options("SIP/2.0/UDP x;rport;branch=z9hG4bK-1").serialise(), (host, port))
+                _, flow, source = await receiver.next()
+                assert source[0] == host
+                assert flow.local_authority == f"{own}:{port}"
+        assert layer.flow_to("::1", 5060, "tcp").local_authority == f"[::1]:{bound[2].port}"
+    finally:
+        await layer.close()
+
+
+async def test_a_listener_behind_a_nat_is_told_as_the_nat_shows_it() -> None:
+    receiver = Receiver()
+    layer = TransportLayer(receiver, clock=time.monotonic, public_host=None, observer=None)
+    bound = await layer.start(
+        (
+            Listen("udp", "127.0.0.1", 0, "203.0.113.5", 15060),
+            Listen("tcp", "127.0.0.1", 0, "203.0.113.6"),
+            Listen("tcp", "127.0.0.1", 0, "203.0.113.7", 17060),
+        )
+    )
+    assert bound[0].public_host == "203.0.113.5"
+    try:
+        async with UdpPeer() as peer:
+            peer.send(options("SIP/2.0/UDP x;rport;branch=z9hG4bK-1"), bound[0].port)
+            _, flow, _ = await receiver.next()
+            assert flow.local_authority == "203.0.113.5:15060"
+        for listener, told in ((bound[1], f"203.0.113.6:{bound[1].port}"), (bound[2], "203.0.113.7:17060")):
+            async with await TcpPeer.connect(listener.port) as stream:
+                await stream.send(options("SIP/2.0/TCP x;branch=z9hG4bK-1"))
+                _, flow, _ = await receiver.next()
+                assert flow.local_authority == told
+    finally:
+        await layer.close()

@@ -66,7 +66,7 @@ def test_a_test_call_is_spoken_on_our_page(
     (engine_call_id,) = set(engine_call_ids(timeline))
     # The engine heard the words of the microphone, the page the words of the engine.
     words = microphone_says[1500 * 8 : 3500 * 8]
-    to_engine = resampled(engine.wide_input(engine_call_id), 2 * TEST_RATE, TEST_RATE)
+    to_engine = resampled(engine.input(engine_call_id, 2 * TEST_RATE), 2 * TEST_RATE, TEST_RATE)
     assert np.median([piece.likeness for piece in pieces(words, to_engine, TEST_RATE)]) > 0.6
     said = resampled(*engine.output(engine_call_id), TEST_RATE)[: 2 * TEST_RATE]
     found = pieces(said, tab.heard().at_rate(), TEST_RATE)
@@ -155,6 +155,6 @@ def test_who_mutes_is_not_heard(tab: Tab, api: ApiClient, engine: EngineView, ag
     tab.page.get_by_role("button", name="Mute").click()
     tab.page.wait_for_timeout(7500)  # the whole file once
     (engine_call_id,) = set(engine_call_ids(api.get(f"/calls/{started['call_id']}/timeline")))
-    heard = engine.wide_input(engine_call_id)[-6 * 2 * TEST_RATE :]
+    heard = engine.input(engine_call_id, 2 * TEST_RATE)[-6 * 2 * TEST_RATE :]
     assert level_dbfs(heard) < -60
     hang_up(tab)
