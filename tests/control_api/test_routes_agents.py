@@ -119,6 +119,7 @@ async def test_only_three_fields_are_required_and_the_others_have_their_defaults
         "success_criteria": None,
         "extraction_schema": None,
         "crm_webhook_url": None,
+        "browser_mode": "bridged",
         "inbound_phone_numbers": [],
         "outbound_phone_numbers": [],
     }

@@ -31,7 +31,7 @@ async def test_the_page_is_served_under_a_strict_policy(world: World, address: s
     assert answer.headers["referrer-policy"] == "no-referrer"
     policy = answer.headers["content-security-policy"]
     assert "default-src 'none'" in policy
-    assert "frame-ancestors 'none'" in policy
+    assert "frame-ancestors 'self' https:" in policy
     assert "unsafe" not in policy
     assert "some.token" not in answer.text
 
