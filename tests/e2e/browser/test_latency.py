@@ -154,7 +154,6 @@ def test_both_sides_are_heard_within_120_ms_and_again_after_a_burst_of_loss(
     )
     api = ApiClient(gateway.http, key)
     agent = next(each for each in api.get("/agents") if each["status"] == "active")
-    tab.allow_errors("WebSocket")
     path = MediaPath(tab)
     tab.open(api.post(f"/agents/{agent['id']}/test-call")["join_url"])
     tab.page.get_by_role("button", name="Start a call").click()
