@@ -71,6 +71,13 @@ class ApiKey:
     role: Role = Role.ADMIN
 
 
+class BrowserMode(StrEnum):
+    """Who carries the sound of a call that a browser joins."""
+
+    BRIDGED = "bridged"  # the gateway: recorded, measured, the same path as a telephone call
+    DIRECT = "direct"  # the engine, and the gateway hears by webhook what becomes of it
+
+
 @dataclass(frozen=True, slots=True)
 class Agent:
     """An AI voice agent. `None` means "not set": the engine's or the gateway's default applies."""
@@ -110,6 +117,7 @@ class Agent:
     engine_agent_id: str | None = None
     sync_pending: bool = True  # the engine does not have these settings yet
     sync_attempts: int = 0  # refusals of these settings so far
+    browser_mode: BrowserMode = BrowserMode.BRIDGED
 
 
 @dataclass(frozen=True, slots=True)
