@@ -17,6 +17,7 @@ from control_api import (
     routes_call_export,
     routes_calls,
     routes_contacts,
+    routes_dashboard,
     routes_engine_webhooks,
     routes_folders,
     routes_keys,
@@ -31,6 +32,8 @@ from control_api import (
     routes_trunks,
     routes_voices,
     routes_webhooks,
+    routes_widget_files,
+    routes_widgets,
 )
 from control_api.api_route import Admission
 from control_api.documentation import document
@@ -57,6 +60,7 @@ TAGS = [
     {"name": routes_contacts.TAG, "description": "People to call."},
     {"name": routes_folders.TAG, "description": "Groups of contacts."},
     {"name": routes_numbers.TAG, "description": "Telephone numbers and the agents they belong to."},
+    {"name": routes_widgets.TAG, "description": "Calls that visitors of your pages start."},
     {"name": routes_webhooks.TAG, "description": "Being told what happens."},
     {"name": routes_trunks.TAG, "description": "SIP trunks to carriers and PBXs."},
     {"name": routes_routing.TAG, "description": "Why a call goes where it goes."},
@@ -98,10 +102,13 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         routes_contacts.contacts_router(API_PREFIX, gateway.contacts),
         routes_folders.folders_router(API_PREFIX, gateway.contacts),
         routes_webhooks.webhooks_router(API_PREFIX, gateway.webhooks),
+        routes_widget_files.widget_files_router(),
+        routes_widgets.widgets_router(API_PREFIX, gateway.widgets),
         routes_trunks.trunks_router(API_PREFIX, gateway.directory, gateway.trunk_watch, gateway.numbers),
         routes_routing.routing_router(API_PREFIX, gateway),
         routes_rejections.rejections_router(API_PREFIX, gateway.rejections),
         routes_keys.keys_router(API_PREFIX, gateway.directory),
+        routes_dashboard.dashboard_router(),
         routes_operations.operations_router(API_PREFIX, gateway),
     )
     _add_routes(app, routers)

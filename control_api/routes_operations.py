@@ -8,7 +8,7 @@ from typing import Literal
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from control_api.envelope import json_response, meta
 from control_api.schemas_shared import Meta, ResponseModel
@@ -35,6 +35,7 @@ class Pointer(ResponseModel):
     name: str
     openapi: str
     api: str
+    dashboard: str
     documentation: str
 
 
@@ -42,16 +43,25 @@ def operations_router(prefix: str, gateway: GatewayServices) -> APIRouter:
     """`/`, `/healthz`, `/readyz` and `/metrics`."""
     router = APIRouter(tags=[TAG])
 
-    @router.get("/", operation_id="get_root", response_model=Pointer)
+    @router.get(
+        "/",
+        operation_id="get_root",
+        response_model=Pointer,
+        responses={303: {"description": "To the dashboard, when `Accept` names text/html."}},
+    )
     async def get_root(request: Request) -> Response:
-        """Where things are."""
+        """Where things are; a browser is led to the dashboard."""
+        if "text/html" in request.headers.get("accept", ""):
+            return RedirectResponse("/dashboard/", 303, {"Vary": "Accept"})
         return json_response(
             {
                 "name": "Trunkline",
                 "openapi": "/openapi.json",
                 "api": prefix,
+                "dashboard": "/dashboard/",
                 "documentation": "docs/api.md in the source tree",
-            }
+            },
+            headers={"Vary": "Accept"},
         )
 
     @router.head("/healthz", include_in_schema=False)

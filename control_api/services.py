@@ -30,6 +30,7 @@ from gateway.trunk_watch import TrunkStatus
 from gateway.voices import VoiceService
 from gateway.web_calls import WebCalls
 from gateway.webhooks.service import WebhookService
+from gateway.widgets.widget_book import WidgetBook
 from store.records import CallFilter, CallRecord, Page, TimelineEvent
 
 
@@ -185,6 +186,9 @@ class GatewayServices(Protocol):
 
     @property
     def webhooks(self) -> WebhookService: ...
+
+    @property
+    def widgets(self) -> WidgetBook: ...
 
     @property
     def call_owners(self) -> CallOwners: ...

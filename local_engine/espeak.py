@@ -1,12 +1,14 @@
 """The speech synthesiser: a thin binding of libespeak-ng through `ctypes`.
 
-The library keeps global state and is not thread-safe: one thread at a time may use an `Espeak`, and a process
-makes one. The wheel `espeakng-loader` brings the shared library and its language data.
+The library keeps global state and is not thread-safe: it is started once for the process, and whoever uses it
+takes turns. The wheel `espeakng-loader` brings the shared library and its language data.
 """
 
 from __future__ import annotations
 
 import ctypes
+import functools
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,25 +80,36 @@ class Synthesis:
     words: tuple[WordMark, ...]
 
 
+_turn = threading.Lock()
+
+
+@functools.cache
+def _started() -> tuple[Any, int]:
+    """The library, and the sample rate in Hz at which it speaks. Another start would take its memory from
+    under whoever is speaking.
+    """
+    try:
+        library: Any = ctypes.CDLL(espeakng_loader.get_library_path())
+        data_path = espeakng_loader.get_data_path()
+    except (OSError, RuntimeError) as error:
+        raise SpeechUnavailable(f"libespeak-ng cannot be loaded: {error}") from error
+    rate = int(library.espeak_Initialize(_OUTPUT_SYNCHRONOUS, 0, data_path.encode(), 0))
+    if rate <= 0:
+        raise SpeechUnavailable(f"libespeak-ng did not start with data in {data_path}")
+    library.espeak_SetParameter(_PARAMETER_RATE, WORDS_PER_MINUTE, 0)
+    return library, rate
+
+
 class Espeak:
     """The loaded library. Raises `SpeechUnavailable` when it cannot be loaded."""
 
     def __init__(self) -> None:
-        try:
-            self._library: Any = ctypes.CDLL(espeakng_loader.get_library_path())
-            data_path = espeakng_loader.get_data_path()
-        except (OSError, RuntimeError) as error:
-            raise SpeechUnavailable(f"libespeak-ng cannot be loaded: {error}") from error
-        self._rate = int(self._library.espeak_Initialize(_OUTPUT_SYNCHRONOUS, 0, data_path.encode(), 0))
-        if self._rate <= 0:
-            raise SpeechUnavailable(f"libespeak-ng did not start with data in {data_path}")
         self._audio = bytearray()
         self._words: list[WordMark] = []
-        # The library keeps the pointer only: the callback object must live as long as this one.
         self._callback = _SynthCallback(self._collect)
-        self._library.espeak_SetSynthCallback(self._callback)
-        self._library.espeak_SetParameter(_PARAMETER_RATE, WORDS_PER_MINUTE, 0)
-        self._voices = self._list_voices()
+        with _turn:
+            self._library, self._rate = _started()
+            self._voices = self._list_voices()
 
     @property
     def rate(self) -> int:
@@ -114,7 +127,12 @@ class Espeak:
         The library carries the phase of its voice along from text to text, so that the same text spoken twice
         sounds alike but differs in its samples. Raises `SpeechUnavailable` when it refuses the voice or text.
         """
-        name = f"{self._voices.get(language, language)}+{variant}"
+        with _turn:
+            return self._synthesize(text, f"{self._voices.get(language, language)}+{variant}")
+
+    def _synthesize(self, text: str, name: str) -> Synthesis:
+        # The library keeps the pointer only, and the one it has may be of an object that is gone.
+        self._library.espeak_SetSynthCallback(self._callback)
         if self._library.espeak_SetVoiceByName(name.encode()) != 0:
             raise SpeechUnavailable(f"no voice {name!r}")
         self._audio.clear()

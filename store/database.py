@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from store.agent_parts import AgentPartRepositories
 from store.agents import AgentRepository
+from store.browser_access import BrowserAccessRepository
 from store.call_analyses import CallAnalysisRepository
 from store.calls import CallRepository
 from store.campaign_attempts import AttemptRepository
@@ -26,6 +27,7 @@ from store.trunks import TrunkRepository
 from store.webhook_deliveries import WebhookDeliveryRepository
 from store.webhook_endpoints import WebhookEndpointRepository
 from store.webhook_queue import WebhookQueue
+from store.widgets import WidgetRepository
 
 
 class Store:
@@ -56,6 +58,8 @@ class Store:
         self.webhook_deliveries = WebhookDeliveryRepository(database)
         self.engine_removals = EngineRemovalRepository(database)
         self.webhook_queue = WebhookQueue(database)
+        self.widgets = WidgetRepository(database)
+        self.browser_access = BrowserAccessRepository(database)
 
     @classmethod
     async def open(cls, url: str) -> Store:

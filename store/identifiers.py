@@ -9,7 +9,7 @@ import uuid
 PREFIXES = (
     *("call_", "agent_", "agt_", "num_", "trunk_", "key_", "org_"),
     *("contact_", "cnt_", "ctc_", "folder_", "batch_", "camp_"),
-    *("voice_", "tool_", "kb_"),
+    *("voice_", "tool_", "kb_", "widget_"),
 )
 
 _COUNTER_BITS = 12

@@ -14,6 +14,8 @@ class Counted(StrEnum):
     TRUNK = "trunk"
     NUMBER = "number"
     CAMPAIGN = "campaign"
+    AGENT_BROWSER = "agent-browser"  # calls that visitors of a page began with an agent
+    WIDGET = "widget"
 
 
 @dataclass(frozen=True, slots=True)

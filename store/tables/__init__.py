@@ -16,14 +16,17 @@ from store.tables.engine_removals import engine_removals
 from store.tables.schema import metadata
 from store.tables.telephony import number_inventory, phone_numbers, trunks
 from store.tables.webhooks import webhook_deliveries, webhook_endpoints, webhook_events
+from store.tables.widgets import allowed_origins, browser_access, widgets
 
 __all__ = [
     "UNFINISHED_STATUSES",
     "agents",
+    "allowed_origins",
     "api_keys",
     "batch_attempts",
     "batch_calls",
     "batch_contacts",
+    "browser_access",
     "call_analyses",
     "call_timeline",
     "calls",
@@ -45,4 +48,5 @@ __all__ = [
     "webhook_deliveries",
     "webhook_endpoints",
     "webhook_events",
+    "widgets",
 ]

@@ -107,6 +107,15 @@ OPERATIONS = {
     ("GET", "/webhooks/{webhook_id}/deliveries/{delivery_id}"),
     ("POST", "/webhooks/{webhook_id}/deliveries/{delivery_id}/replay"),
     ("POST", "/webhooks/{webhook_id}/replay-dead"),
+    ("POST", "/widgets"),
+    ("GET", "/widgets"),
+    ("GET", "/widgets/{widget_id}"),
+    ("PATCH", "/widgets/{widget_id}"),
+    ("DELETE", "/widgets/{widget_id}"),
+    ("GET", "/agents/{agent_id}/browser-access"),
+    ("PUT", "/agents/{agent_id}/browser-access"),
+    ("GET", "/webrtc/allowed-origins"),
+    ("PUT", "/webrtc/allowed-origins"),
 }
 
 

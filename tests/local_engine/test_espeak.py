@@ -1,3 +1,5 @@
+import gc
+
 import numpy as np
 import pytest
 
@@ -67,3 +69,11 @@ def test_text_outside_ascii_is_spoken(espeak: Espeak) -> None:
 def test_an_unknown_language_is_refused(espeak: Espeak) -> None:
     with pytest.raises(SpeechUnavailable):
         espeak.synthesize(TEXT, "tlh", "m3")
+
+
+def test_one_goes_on_when_another_was_made_and_dropped() -> None:
+    first = Espeak()
+    first.synthesize("Hello there.", "en-us", "f3")
+    Espeak().synthesize("Guten Tag.", "de", "m3")
+    gc.collect()
+    assert len(first.synthesize("Hello there.", "en-us", "f3").words) == 2
