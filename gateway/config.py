@@ -21,6 +21,7 @@ from sip.tls_settings import TlsServerSettings
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+_CERTIFICATE_URL = re.compile(r"https://[^\s<>\"]{1,2000}")
 _ORIGIN = re.compile(r"https?://[^/\s]+")
 _ENDPOINT = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<host>[^:\[\]\s]+)):(?P<port>\d{1,5})")
 
@@ -443,6 +444,26 @@ class ClusterSection(Section):
         return self.node_id or socket.gethostname()[:64]
 
 
+class StirSection(Section):
+    """STIR/SHAKEN: signed caller identity (RFC 8224); trunks say what they want of it."""
+
+    trust_anchors: Path | None = None  # PEM file with authorities; none: nothing is checked
+    max_age: Duration = 60.0
+    timeout: Annotated[Duration, Field(gt=0, le=10)] = 2.0  # for one call's certificate
+    private_urls: bool = False
+    private_key: Path | None = None  # PEM, P-256; none: nothing is signed
+    certificate_url: str | None = None
+    attestation: Literal["A", "B", "C"] = "B"
+
+    @model_validator(mode="after")
+    def _whole(self) -> StirSection:
+        if (self.private_key is None) != (self.certificate_url is None):
+            raise ValueError("private_key and certificate_url go together")
+        if self.certificate_url is not None and not _CERTIFICATE_URL.fullmatch(self.certificate_url):
+            raise ValueError("certificate_url must begin with https://")
+        return self
+
+
 class LoggingSection(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["text", "json"] = "text"
@@ -470,6 +491,7 @@ class Config(Section):
     analysis: AnalysisSection = AnalysisSection()
     webhooks: WebhooksSection = WebhooksSection()
     cluster: ClusterSection = ClusterSection()
+    stir: StirSection = StirSection()
     logging: LoggingSection = LoggingSection()
 
     @model_validator(mode="after")

@@ -56,6 +56,7 @@ from gateway.recordings.setup import open_archive, open_links
 from gateway.rejections import Rejections
 from gateway.session import SessionServices
 from gateway.sip_sockets import SipSockets
+from gateway.stir.service import CallerIdentity
 from gateway.sweep import fail_calls_of_the_dead
 from gateway.trunk_probe import TrunkProbe
 from gateway.trunk_registration import RegistrationState
@@ -177,6 +178,7 @@ class GatewayParts:
             leading=lambda: self.cluster.duties.leading,
         )
         self.rejections = Rejections(lambda: self.directory.table)
+        self._identity = CallerIdentity(config.stir)
         self._precall = PrecallClient(allow_private=config.webhooks.allow_private)
         self._engine_watch = EngineWatch(self._engine)
         self._agent_sync = AgentSync(
@@ -242,6 +244,7 @@ class GatewayParts:
                 retry_after_s=config.calls.retry_after,
                 number=self.directory.number_on,
                 precall=self._precall,
+                identity=self._identity,
                 rejections=self.rejections,
             )
         )
@@ -262,6 +265,7 @@ class GatewayParts:
                 media_address=media_address,
                 recordings=recordings,
                 trunk=self.directory.trunk,
+                identity=self._identity,
             ),
             table=lambda: self.directory.table,
             agent=self.directory.agent,

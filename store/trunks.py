@@ -20,12 +20,14 @@ from store.records import (
     ReliableProvisionals,
     SessionTimerUse,
     SrtpKeying,
+    StirCheck,
     SymmetricRtp,
     Trunk,
     TrunkInbound,
     TrunkOutbound,
     TrunkRegistration,
     TrunkSignalling,
+    TrunkStir,
     TrunkTls,
     TrunkTransport,
 )
@@ -105,6 +107,7 @@ def _row(trunk: Trunk) -> dict[str, Any]:
         "dtmf": trunk.dtmf.value,
         "media_encryption": trunk.media_encryption.value,
         "srtp_keying": trunk.srtp_keying.value,
+        "stir": to_json({"verify": trunk.stir.verify.value, "sign": trunk.stir.sign}),
         "symmetric": trunk.symmetric.value,
         "session_timer": signalling.session_timer.value,
         "session_expires": signalling.session_expires,
@@ -113,6 +116,13 @@ def _row(trunk: Trunk) -> dict[str, Any]:
         "early_media": signalling.early_media.value,
         "max_concurrent_calls": trunk.max_concurrent_calls,
     }
+
+
+def _stir(text: str | None) -> TrunkStir:
+    if text is None:
+        return TrunkStir()
+    kept = from_json(text)
+    return TrunkStir(StirCheck(kept["verify"]), kept["sign"])
 
 
 def _record(row: sa.Row[Any]) -> Trunk:
@@ -148,6 +158,7 @@ def _record(row: sa.Row[Any]) -> Trunk:
         dtmf=DtmfMode(row.dtmf),
         media_encryption=MediaEncryption(row.media_encryption),
         srtp_keying=SrtpKeying(row.srtp_keying),
+        stir=_stir(row.stir),
         symmetric=SymmetricRtp(row.symmetric),
         signalling=TrunkSignalling(
             session_timer=SessionTimerUse(row.session_timer),
