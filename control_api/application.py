@@ -27,9 +27,12 @@ from control_api import (
     routes_recordings,
     routes_rejections,
     routes_routing,
+    routes_session,
     routes_streams,
     routes_tools,
+    routes_trunk_presets,
     routes_trunks,
+    routes_users,
     routes_voices,
     routes_webhooks,
     routes_widget_files,
@@ -65,6 +68,8 @@ TAGS = [
     {"name": routes_trunks.TAG, "description": "SIP trunks to carriers and PBXs."},
     {"name": routes_routing.TAG, "description": "Why a call goes where it goes."},
     {"name": routes_keys.TAG, "description": "Who may use this API."},
+    {"name": routes_session.TAG, "description": "Signing in to the dashboard."},
+    {"name": routes_users.TAG, "description": "Who may sign in, and who is."},
     {"name": routes_operations.TAG, "description": "Health and metrics."},
 ]
 
@@ -84,6 +89,7 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         gateway.store.idempotency,
         gateway.config.http.rate_limit_per_minute,
         Forwarding(gateway.call_owners, gateway.node_client),
+        gateway.sign_in.sessions,
     )
     routers = (
         routes_call_export.call_export_router(API_PREFIX, gateway.calls, gateway.recordings),
@@ -105,9 +111,14 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         routes_widget_files.widget_files_router(),
         routes_widgets.widgets_router(API_PREFIX, gateway.widgets),
         routes_trunks.trunks_router(API_PREFIX, gateway.directory, gateway.trunk_watch, gateway.numbers),
+        routes_trunk_presets.trunk_presets_router(API_PREFIX),
         routes_routing.routing_router(API_PREFIX, gateway),
         routes_rejections.rejections_router(API_PREFIX, gateway.rejections),
         routes_keys.keys_router(API_PREFIX, gateway.directory),
+        routes_session.session_router(API_PREFIX, gateway.sign_in, gateway.directory),
+        routes_session.own_session_router(API_PREFIX, gateway.sign_in, gateway.directory),
+        routes_users.users_router(API_PREFIX, gateway.sign_in.users),
+        routes_users.sessions_router(API_PREFIX, gateway.sign_in.sessions),
         routes_dashboard.dashboard_router(),
         routes_operations.operations_router(API_PREFIX, gateway),
     )

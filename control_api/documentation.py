@@ -110,7 +110,8 @@ def document(app: FastAPI, prefix: str) -> dict[str, Any]:
         if not path.startswith(prefix):
             continue
         for method, operation in operations.items():
-            operation["security"] = [{name: [] for name in SECURITY_SCHEMES}]
-            if method == "post":
+            # What needs no key says so itself.
+            operation.setdefault("security", [{name: []} for name in SECURITY_SCHEMES])
+            if method == "post" and operation["security"]:
                 operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
     return described

@@ -1,5 +1,6 @@
-"""A request about a call on another node is given to that node, with the key it came with, and the answer
-given back. It is admitted, limited and made idempotent there as here: both use the same keys and database.
+"""A request about a call on another node is given to that node, with the key or session it came with, and
+the answer given back. It is admitted, limited and made idempotent there as here: both use the same keys,
+sessions and database.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ FORWARDED_BY = "X-Trunkline-Forwarded-By"
 
 _GIVEN_ON = (
     "authorization",
+    "cookie",
+    "x-trunkline-dashboard",
     "content-type",
     "accept",
     "x-idempotency-key",

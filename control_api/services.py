@@ -26,6 +26,7 @@ from gateway.new_call import NewCall
 from gateway.numbers.service import NumberService
 from gateway.recordings.service import RecordingService
 from gateway.rejections import Rejections
+from gateway.sign_in.sign_in import SignIn
 from gateway.trunk_watch import TrunkStatus
 from gateway.voices import VoiceService
 from gateway.web_calls import WebCalls
@@ -112,6 +113,9 @@ class StreamService(Protocol):
 
 class HttpSettings(Protocol):
     @property
+    def public_url(self) -> str | None: ...
+
+    @property
     def rate_limit_per_minute(self) -> int: ...
 
 
@@ -150,6 +154,9 @@ class GatewayServices(Protocol):
 
     @property
     def directory(self) -> Directory: ...
+
+    @property
+    def sign_in(self) -> SignIn: ...
 
     @property
     def numbers(self) -> NumberService: ...

@@ -141,6 +141,7 @@ class Gateway(GatewayParts):
             self._delivery_sweeper,
             self._deliverer,
             self._webhook_sender,
+            self.sign_in,
             self.cluster,
             self.store,
         ):

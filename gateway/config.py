@@ -23,6 +23,9 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 _CERTIFICATE_URL = re.compile(r"https://[^\s<>\"]{1,2000}")
 _ORIGIN = re.compile(r"https?://[^/\s]+")
+_ICE_URL = re.compile(  # RFC 7064, RFC 7065
+    r"(stun|turn)s?:([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(\?transport=(udp|tcp))?"
+)
 _ENDPOINT = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<host>[^:\[\]\s]+)):(?P<port>\d{1,5})")
 
 
@@ -144,8 +147,16 @@ class SipSection(Section):
 
 class HttpSection(Section):
     listen: str = "127.0.0.1:8080"
+    public_url: str | None = None  # what links to pages begin with; none: the address that was asked
     rate_limit_per_minute: int = Field(default=600, ge=0)
     trusted_proxies: tuple[str, ...] = ()  # whose X-Forwarded-For and X-Forwarded-Proto are believed
+
+    @field_validator("public_url")
+    @classmethod
+    def _url(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return None if value is None else value.rstrip("/")
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -159,6 +170,13 @@ class HttpSection(Section):
     def _endpoint(cls, value: str) -> str:
         parse_endpoint(value)
         return value
+
+
+class DashboardSection(Section):
+    """Who is signed in to the dashboard, and for how long."""
+
+    session_idle: Duration = Field(default=12 * 3_600.0, ge=60)  # without a request
+    session_lifetime: Duration = Field(default=7 * 86_400.0, ge=60)  # in all
 
 
 class MediaSection(Section):
@@ -464,6 +482,41 @@ class StirSection(Section):
         return self
 
 
+class TurnSection(Section):
+    """Which servers browsers are told to find a way by."""
+
+    stun_urls: tuple[str, ...] = ()
+    urls: tuple[str, ...] = ()
+    secret: str | None = Field(default=None, repr=False)  # shared with the TURN servers
+    secret_file: Path | None = None
+    credential_life: Duration = Field(default=43_200.0, ge=60)
+
+    @field_validator("stun_urls")
+    @classmethod
+    def _stun(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _ice_urls(value, "stun", "stuns")
+
+    @field_validator("urls")
+    @classmethod
+    def _turn(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _ice_urls(value, "turn", "turns")
+
+    @model_validator(mode="after")
+    def _whole(self) -> TurnSection:
+        if self.secret is not None and self.secret_file is not None:
+            raise ValueError("secret and secret_file: give one of the two")
+        if self.urls and self.secret is None and self.secret_file is None:
+            raise ValueError("urls need the secret that the TURN servers know, or its secret_file")
+        return self
+
+
+def _ice_urls(urls: tuple[str, ...], *schemes: str) -> tuple[str, ...]:
+    for url in urls:
+        if _ICE_URL.fullmatch(url) is None or url.partition(":")[0] not in schemes:
+            raise ValueError(f"{url!r} is not like {schemes[0]}:host.example:3478")
+    return urls
+
+
 class LoggingSection(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["text", "json"] = "text"
@@ -475,6 +528,7 @@ class Config(Section):
     data_dir: Path = Path("data")
     sip: SipSection = SipSection()
     http: HttpSection = HttpSection()
+    dashboard: DashboardSection = DashboardSection()
     media: MediaSection = MediaSection()
     engine: EngineSection = EngineSection()
     store: StoreSection = StoreSection()
@@ -492,6 +546,7 @@ class Config(Section):
     webhooks: WebhooksSection = WebhooksSection()
     cluster: ClusterSection = ClusterSection()
     stir: StirSection = StirSection()
+    turn: TurnSection = TurnSection()
     logging: LoggingSection = LoggingSection()
 
     @model_validator(mode="after")

@@ -117,7 +117,13 @@ def _from_text(key: str, text: str) -> Any:
     """Lists are written with commas in the environment, tables as JSON; numbers and durations stay text for
     the model to read.
     """
-    if key in ("sip.listen", "sip.websocket_origins", "http.trusted_proxies"):
+    if key in (
+        "sip.listen",
+        "sip.websocket_origins",
+        "http.trusted_proxies",
+        "turn.stun_urls",
+        "turn.urls",
+    ):
         return tuple(part.strip() for part in text.split(",") if part.strip())
     if key == "rates.carrier":
         with suppress(ValueError):
@@ -154,8 +160,17 @@ def _with_secrets(config: Config) -> Config:
     if analysis.api_key_file is not None:
         key = _read_secret("analysis.api_key_file", analysis.api_key_file)
         analysis = analysis.model_copy(update={"api_key": key})
+    turn = config.turn
+    if turn.secret_file is not None:
+        turn = turn.model_copy(update={"secret": _read_secret("turn.secret_file", turn.secret_file)})
     return config.model_copy(
-        update={"analysis": analysis, "engine": engine, "store": store, "recordings": recordings}
+        update={
+            "analysis": analysis,
+            "engine": engine,
+            "store": store,
+            "recordings": recordings,
+            "turn": turn,
+        }
     )
 
 

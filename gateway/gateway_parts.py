@@ -36,6 +36,7 @@ from gateway.engine_watch import EngineWatch
 from gateway.engine_webhooks import EngineWebhooks
 from gateway.event_bus import EventBus
 from gateway.event_stream import EventStreams
+from gateway.ice_servers import IceServers
 from gateway.inbound import InboundCalls
 from gateway.inbound_session import InboundServices
 from gateway.knowledge import KnowledgeService
@@ -55,6 +56,7 @@ from gateway.recordings.service import RecordingService
 from gateway.recordings.setup import open_archive, open_links
 from gateway.rejections import Rejections
 from gateway.session import SessionServices
+from gateway.sign_in.setup import open_sign_in
 from gateway.sip_sockets import SipSockets
 from gateway.stir.service import CallerIdentity
 from gateway.sweep import fail_calls_of_the_dead
@@ -88,6 +90,7 @@ class GatewayParts:
         self.registry = CollectorRegistry()
         self.metrics = GatewayMetrics(self.registry)
         self.directory = Directory(store)
+        self.sign_in = open_sign_in(store, self.directory, config.dashboard)
         self.cluster = Cluster(
             config.cluster, store, on_living=self._sweep_after_the_dead, refresh=self.directory.refresh
         )
@@ -284,6 +287,7 @@ class GatewayParts:
             draining=lambda: self._draining,
         )
         self.calls.web_calls = self.web_calls
+        self.ice_servers = IceServers(config.turn)
         self.engine_webhooks = EngineWebhooks(
             config.engine.webhook_secret, store.calls, self.web_calls, self._writer.catch_up
         )

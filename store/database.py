@@ -23,7 +23,9 @@ from store.numbers import NumberRepository
 from store.organizations import OrganizationRepository
 from store.outbox import Outbox
 from store.revisions import RevisionRepository
+from store.sessions import SessionRepository
 from store.trunks import TrunkRepository
+from store.users import UserRepository
 from store.webhook_deliveries import WebhookDeliveryRepository
 from store.webhook_endpoints import WebhookEndpointRepository
 from store.webhook_queue import WebhookQueue
@@ -37,6 +39,8 @@ class Store:
         self.database = database
         self.organizations = OrganizationRepository(database)
         self.keys = KeyRepository(database)
+        self.users = UserRepository(database)
+        self.sessions = SessionRepository(database)
         self.agents = AgentRepository(database)
         self.agent_parts = AgentPartRepositories(database)
         self.numbers = NumberRepository(database)

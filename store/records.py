@@ -12,6 +12,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
+from store.user_records import Role
+
 T = TypeVar("T")
 
 
@@ -66,6 +68,7 @@ class ApiKey:
     created_at: datetime
     revoked_at: datetime | None = None
     allowed_addresses: tuple[str, ...] = ()
+    role: Role = Role.ADMIN
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,9 @@ export const GROUPS = [
   },
   {
     title: "Settings",
-    pages: [],
+    pages: [
+      { name: "users", title: "Users", icon: "users", load: () => import("./pages/users.js") },
+    ],
   },
 ];
 

@@ -31,6 +31,8 @@ from gateway.numbers.service import NumberService
 from gateway.numbers.stock import LocalInventory
 from gateway.recordings.service import RecordingService
 from gateway.rejections import Rejections
+from gateway.sign_in.passwords import Passwords
+from gateway.sign_in.sign_in import SignIn
 from gateway.sip_sockets import SocketRefusal, WebSocketConnection, WebSocketWriter
 from gateway.trunk_probe import ProbeOutcome, ProbeResult
 from gateway.trunk_watch import TrunkStatus
@@ -92,6 +94,7 @@ class Gateway:
     call_owners: CallOwners = field(init=False)
     node_client: NodeClient = field(default_factory=NodeClient)
     numbers: NumberService = field(init=False)
+    sign_in: SignIn = field(init=False)
     rejections: Rejections = field(init=False)
     trunk_statuses: dict[str, TrunkStatus] = field(default_factory=dict)
     contacts: ContactBook = field(init=False)
@@ -102,6 +105,13 @@ class Gateway:
         alone = Heartbeat(self.store.nodes, NodeRecord("test", "run"), timeout_s=20, on_living=_nobody_cares)
         self.call_owners = CallOwners(LiveCalls(max_inbound=0, max_outbound=0), self.store.calls, alone)
         self.control = InMemoryControl(self.calls)
+        self.sign_in = SignIn(
+            self.store,
+            self.directory,
+            session_idle_s=self.config.dashboard.session_idle,
+            session_lifetime_s=self.config.dashboard.session_lifetime,
+            passwords=Passwords(memory_kib=64, passes=1),
+        )
         self.streams = InMemoryStreams(self.calls)
         self.recordings = recordings_of(self.store)
         self.voices = VoiceService(self.directory, self.store.agent_parts, self.library)

@@ -77,6 +77,16 @@ OPERATIONS = {
     ("POST", "/api-keys"),
     ("GET", "/api-keys"),
     ("DELETE", "/api-keys/{key_id}"),
+    ("POST", "/session"),
+    ("GET", "/session"),
+    ("PUT", "/session/password"),
+    ("DELETE", "/session"),
+    ("POST", "/users"),
+    ("GET", "/users"),
+    ("PATCH", "/users/{user_id}"),
+    ("DELETE", "/users/{user_id}"),
+    ("GET", "/sessions"),
+    ("DELETE", "/sessions/{session_id}"),
     ("POST", "/contacts"),
     ("GET", "/contacts"),
     ("POST", "/contacts/import"),
@@ -95,6 +105,7 @@ OPERATIONS = {
     ("GET", "/trunks"),
     ("GET", "/trunks/{trunk_id}"),
     ("GET", "/rejections"),
+    ("GET", "/trunk-presets"),
     ("GET", "/routing/explain"),
     ("POST", "/webhooks"),
     ("GET", "/webhooks"),
@@ -118,6 +129,9 @@ OPERATIONS = {
     ("PUT", "/webrtc/allowed-origins"),
 }
 
+WITHOUT_KEY = {("POST", "/session")}
+"""Ways in, and what needs none."""
+
 
 def url(path: str) -> str:
     return "http://gateway" + path.replace("{call_id}", NOWHERE).replace("{agent_id}", NOWHERE).replace(
@@ -128,7 +142,7 @@ def url(path: str) -> str:
 # --- keys
 
 
-@pytest.mark.parametrize(("method", "path"), sorted(OPERATIONS))
+@pytest.mark.parametrize(("method", "path"), sorted(OPERATIONS - WITHOUT_KEY))
 async def test_nothing_works_without_a_key(world: World, method: str, path: str) -> None:
     for api in (world.anonymous, Api(world.app, "truedy_wrong"), Api(world.app, world.secret + "x")):
         response = await api(method, url(API_PREFIX + path), content=b"{" if method == "POST" else None)
@@ -260,7 +274,10 @@ async def test_what_needs_a_key_says_so_and_documents_the_refusals(world: World)
         if not path.startswith(API_PREFIX):
             assert "security" not in operation
             continue
-        assert operation["security"] == [{"bearer": []}]
+        if (method.upper(), path.removeprefix(API_PREFIX)) in WITHOUT_KEY:
+            assert operation["security"] == []
+            continue
+        assert operation["security"] == [{"bearer": []}, {"session": []}]
         assert {"401", "429", "500", "503"} <= set(operation["responses"])
         schema = operation["responses"]["401"]["content"]["application/json"]["schema"]
         assert schema == {"$ref": "#/components/schemas/ErrorEnvelope"}
