@@ -232,6 +232,22 @@ class TrunkSignalling:
     early_media: EarlyMedia = EarlyMedia.IGNORE
 
 
+class StirCheck(StrEnum):
+    """What is done with the signed identity of callers: nothing, telling the agent, or insisting on it."""
+
+    OFF = "off"
+    RECORD = "record"
+    REQUIRE = "require"
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkStir:
+    """STIR/SHAKEN on a trunk: `verify` is about calls to us, `sign` about calls from us."""
+
+    verify: StirCheck = StirCheck.RECORD
+    sign: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class TrunkTls:
     """TLS towards a trunk. `ca`, `certificate` and `private_key` are PEM text; without a `ca` the system's
@@ -315,6 +331,7 @@ class Trunk:
     dtmf: DtmfMode = DtmfMode.AUTO
     media_encryption: MediaEncryption = MediaEncryption.ALLOW
     srtp_keying: SrtpKeying = SrtpKeying.SDES
+    stir: TrunkStir = TrunkStir()
     symmetric: SymmetricRtp = SymmetricRtp.AUTO
     signalling: TrunkSignalling = TrunkSignalling()
     max_concurrent_calls: int | None = None  # both directions, all nodes; None: no limit
