@@ -130,12 +130,12 @@ def webrtc_router(prefix: str, calls: BrowserCalls, ice_servers: IceServers) -> 
         openapi_extra={"security": _ANONYMOUS},
     )
     async def browser_ice_servers(request: Request) -> Response:
-        """The STUN and TURN servers for a call, with credentials of its own. Takes the call's token, which is
-        not used up.
+        """The STUN and TURN servers for a call, with credentials of its own, and whom the page will talk to.
+        Takes the call's token, which is not used up.
         """
         holder = calls.holder(_token(request))
         servers = [ice_server_json(server) for server in ice_servers.for_call(holder.call.id)]
-        response = single(request, {"ice_servers": servers})
+        response = single(request, {"ice_servers": servers, "agent_name": holder.agent_name})
         response.headers["Cache-Control"] = "no-store"
         return response
 

@@ -19,3 +19,4 @@ class IceServersOut(ResponseModel):
     """For `RTCPeerConnection`'s configuration."""
 
     ice_servers: list[IceServerOut]
+    agent_name: str = Field(examples=["Receptionist"])

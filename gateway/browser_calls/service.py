@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any
@@ -45,7 +45,7 @@ class BrowserTicket:
     """A call that waits to be joined. Whoever has the token can join, once."""
 
     record: CallRecord
-    token: str
+    token: str = field(repr=False)
     expires_at: datetime
     agent_name: str
 

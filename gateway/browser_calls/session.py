@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import structlog
@@ -55,7 +55,7 @@ class Joined:
 
     call_id: str
     answer: bytes
-    secret: str
+    secret: str = field(repr=False)
     etag: str
 
 
@@ -99,6 +99,11 @@ class BrowserSession(Session):
     def takes_secret(self, secret: str) -> bool:
         """Whether this is the secret in the address of our session."""
         return self._secret is not None and self._secret.matches(secret)
+
+    @property
+    def agent_name(self) -> str:
+        """What the page may show."""
+        return self._agent.name
 
     @property
     def joined(self) -> bool:

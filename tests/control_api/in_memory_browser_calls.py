@@ -26,7 +26,7 @@ class Asked:
 
 @dataclass
 class InMemoryBrowserCalls:
-    """Stands for `gateway.browser_calls`."""
+    """Stands for `gateway.made_calls`."""
 
     made: list[Asked] = field(default_factory=list)
     fails_with: GatewayError | None = None

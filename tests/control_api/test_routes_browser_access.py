@@ -52,7 +52,7 @@ async def test_a_call_for_a_browser_is_answered_in_the_products_shape(world: Wor
     agent = await world.agent(name="Receptionist")
     response = await world.api.post("webrtc/call", {"agent_id": agent.id, "variables": {"plan": "gold"}})
     assert response.status_code == 201
-    [made] = world.gateway.browser_calls.made
+    [made] = world.gateway.made_calls.made
     assert response.json() == {
         "joinUrl": f"http://gateway/join#{made.token}",
         "callId": made.record.id,
@@ -69,7 +69,7 @@ async def test_a_call_for_a_browser_is_refused_as_the_product_does(world: World)
     assert (await world.other.post("webrtc/call", body)).status_code == 404
     assert (await world.api.post("webrtc/call", {"agent_id": NOWHERE})).status_code == 404
     assert (await world.api.post("webrtc/call", {})).status_code == 422
-    world.gateway.browser_calls.fails_with = EngineError("The voice engine did not answer.")
+    world.gateway.made_calls.fails_with = EngineError("The voice engine did not answer.")
     assert (await world.api.post("webrtc/call", body)).status_code == 502
 
 
@@ -80,7 +80,7 @@ async def test_a_page_of_an_allowed_origin_gets_a_token_for_one_call(world: Worl
     widget = await widget_of(world, variables={"shop": "north"}, visitor_variables=["visitor_name"])
     response = await visit(world, token_path(widget), {"variables": {"visitor_name": "Ann"}})
     assert response.status_code == 201
-    [made] = world.gateway.browser_calls.made
+    [made] = world.gateway.made_calls.made
     data = response.json()["data"]
     assert (data["token"], data["call_id"], data["agent_name"]) == (
         made.token,
@@ -108,7 +108,7 @@ async def test_a_page_of_another_origin_gets_nothing_and_may_read_nothing(
     response = await visit(world, token_path(widget), origin=origin)
     assert (response.status_code, error_of(response)["code"]) == (403, "origin_not_allowed")
     assert CORS not in response.headers
-    assert world.gateway.browser_calls.made == []
+    assert world.gateway.made_calls.made == []
 
 
 async def test_a_preflight_is_answered_for_allowed_origins_alone(world: World) -> None:
@@ -156,7 +156,7 @@ async def test_a_page_sets_only_the_variables_that_the_owner_allows(world: World
     assert refused.headers[CORS] == PAGE
     allowed = await visit(world, token_path(widget), {"variables": {"plan": "gold", "page": "/a"}})
     assert allowed.status_code == 201
-    assert world.gateway.browser_calls.made[0].record.variables == {"plan": "free", "page": "/a"}
+    assert world.gateway.made_calls.made[0].record.variables == {"plan": "free", "page": "/a"}
     for body in ({"variables": {"page": 1}}, {"variables": {"page": "a" * 501}}, {"agent_id": NOWHERE}):
         assert (await visit(world, token_path(widget), body)).status_code == 422
 
@@ -199,7 +199,7 @@ async def test_a_widget_has_so_many_calls_at_once_until_one_ends(world: World) -
         assert (await visit(world, path, address=f"203.0.113.{number}")).status_code == 201
     full = await visit(world, path, address="203.0.113.9")
     assert (full.status_code, full.headers["retry-after"]) == (429, "5")
-    world.gateway.browser_calls.end(world.gateway.browser_calls.made[0])
+    world.gateway.made_calls.end(world.gateway.made_calls.made[0])
     assert (await visit(world, path, address="203.0.113.9")).status_code == 201
 
 
