@@ -104,7 +104,7 @@ export interface CallEvents {
   /** About fifteen times a second, each from 0 to 1. */
   level: CustomEvent<{ input: number; output: number }>;
   /** The visitor's own mute; `byServer`: somebody muted a side of the call by the API. */
-  muted: CustomEvent<{ muted: boolean; side: "contact" | "agent"; byServer: boolean }>;
+  muted: CustomEvent<{ muted: boolean; side: "caller" | "agent"; byServer: boolean }>;
   devices: CustomEvent<Devices>;
   error: CustomEvent<CallError>;
   ended: CustomEvent<{ reason: string }>;

@@ -100,7 +100,7 @@ export class Call extends EventTarget {
   mute(muted = true) {
     this.#muted = Boolean(muted);
     for (const track of this.#microphone?.getAudioTracks() ?? []) track.enabled = !this.#muted;
-    this.#emit("muted", { muted: this.#muted, side: "contact", byServer: false });
+    this.#emit("muted", { muted: this.#muted, side: "caller", byServer: false });
   }
 
   unmute() {
