@@ -7,6 +7,7 @@ Starting and stopping them is `gateway.application`.
 from __future__ import annotations
 
 from functools import partial
+from time import monotonic
 
 from prometheus_client import CollectorRegistry
 
@@ -18,6 +19,8 @@ from gateway.batch.campaigns import Campaigns
 from gateway.batch.dial_services import DialServices, FreePlaces
 from gateway.batch.dialer import Dialer
 from gateway.batch.status_change import CampaignJournal
+from gateway.browser_calls.service import BrowserCalls
+from gateway.browser_calls.session import BrowserServices
 from gateway.call import Call
 from gateway.call_control import CallControl
 from gateway.calls import CallService
@@ -28,6 +31,7 @@ from gateway.cluster.cluster import Cluster
 from gateway.config import Config
 from gateway.contacts.contact_book import ContactBook
 from gateway.conversation_services import ConversationServices
+from gateway.defence.gate import InboundGate
 from gateway.dial_queue import DialQueue
 from gateway.directory import Directory
 from gateway.engine_callback import engine_callback
@@ -55,10 +59,12 @@ from gateway.rate_card import BilledCall, RateCard
 from gateway.recordings.retention import RecordingSweeper
 from gateway.recordings.service import RecordingService
 from gateway.recordings.setup import open_archive, open_links
+from gateway.refused_invites import RefusedInvites
 from gateway.rejections import Rejections
 from gateway.session import SessionServices
 from gateway.sign_in.setup import open_sign_in
 from gateway.sip_sockets import SipSockets
+from gateway.stir.service import CallerIdentity
 from gateway.sweep import fail_calls_of_the_dead
 from gateway.trunk_probe import TrunkProbe
 from gateway.trunk_registration import RegistrationState
@@ -70,10 +76,13 @@ from gateway.webhooks.deliverer import WebhookDeliverer, delivery_settings
 from gateway.webhooks.retention import DeliverySweeper
 from gateway.webhooks.sender import WebhookSender
 from gateway.webhooks.service import WebhookService
+from gateway.widgets.doors import Doors
+from gateway.widgets.visits import Visits
 from gateway.widgets.widget_book import WidgetBook
 from media.ultravox.library import EngineLibrary
 from media.ultravox.rest import UltravoxClient
 from media.worker.supervisor import WorkerPool
+from sip.digest_server import DigestServer
 from sip.message import Request
 from sip.user_agent import IncomingCall, Listen, OptionsReply, UserAgent, UserAgentConfig
 from store.database import Store
@@ -97,6 +106,7 @@ class GatewayParts:
         self.directory.on_changed = self.cluster.notices.tell
         self.leases = self.cluster.leases
         self.widgets = WidgetBook(store, self.directory)
+        self.doors = Doors(store, self.directory.agent)
         self.contacts = ContactBook(store, import_max_rows=config.contacts.import_max_rows)
         self._rate_card = RateCard(config.rates)
         self._draining = False
@@ -122,7 +132,11 @@ class GatewayParts:
             timeout_s=analysis.timeout,
             concurrency=analysis.concurrency,
         )
-        self._live = LiveCalls(max_inbound=config.calls.max_inbound, max_outbound=config.calls.max_outbound)
+        self._live = LiveCalls(
+            max_inbound=config.calls.max_inbound,
+            max_outbound=config.calls.max_outbound,
+            max_browser=config.browser.max_calls,
+        )
         self._engine = UltravoxClient(
             config.engine.base_url, config.engine.api_key or "", timeout_s=config.engine.create_timeout
         )
@@ -153,6 +167,14 @@ class GatewayParts:
         )
         self.recordings = RecordingService(self._archive, open_links(config), config.recordings.public_url)
         self.events = EventBus()
+        self.rejections = Rejections(lambda: self.directory.table)
+        refused = RefusedInvites(self.metrics, self.rejections)
+        self._gate = InboundGate(
+            table=lambda: self.directory.table,
+            trunk=self.directory.trunk,
+            digest=DigestServer(clock=monotonic, algorithms=config.sip.digest_algorithms),
+            refused=refused,
+        )
         self._user_agent = UserAgent(
             UserAgentConfig(
                 listen=tuple(
@@ -165,6 +187,7 @@ class GatewayParts:
             on_invite=self._take_invite,
             on_options=self._answer_options,
             on_refused=self._note_refused,
+            gate=self._gate.judge,
         )
         self.sip_sockets = SipSockets(self._user_agent, config.sip)
         probe = TrunkProbe(self._user_agent)
@@ -180,7 +203,7 @@ class GatewayParts:
             probe,
             leading=lambda: self.cluster.duties.leading,
         )
-        self.rejections = Rejections(lambda: self.directory.table)
+        self._identity = CallerIdentity(config.stir)
         self._precall = PrecallClient(allow_private=config.webhooks.allow_private)
         self._engine_watch = EngineWatch(self._engine)
         self._agent_sync = AgentSync(
@@ -246,7 +269,8 @@ class GatewayParts:
                 retry_after_s=config.calls.retry_after,
                 number=self.directory.number_on,
                 precall=self._precall,
-                rejections=self.rejections,
+                identity=self._identity,
+                refused=refused,
             )
         )
         self._queue = DialQueue(
@@ -266,6 +290,7 @@ class GatewayParts:
                 media_address=media_address,
                 recordings=recordings,
                 trunk=self.directory.trunk,
+                identity=self._identity,
             ),
             table=lambda: self.directory.table,
             agent=self.directory.agent,
@@ -284,7 +309,25 @@ class GatewayParts:
             draining=lambda: self._draining,
         )
         self.calls.web_calls = self.web_calls
+        self.browser_calls = BrowserCalls(
+            BrowserServices(
+                session=session,
+                config=config.browser,
+                media_address=media_address,
+                recordings=recordings,
+                draining=lambda: self._draining,
+                retry_after_s=config.calls.retry_after,
+            ),
+            directory=self.directory,
+            store=store,
+            save=self._journal.save,
+            price=self._price,
+            outcome=self._journal.outcome,
+        )
+        self.visits = Visits(self.browser_calls, self.directory)
         self.ice_servers = IceServers(config.turn)
+        self.doors = Doors(store, self.directory.agent)
+        self.visits = Visits(self.browser_calls, self.directory)
         self.engine_webhooks = EngineWebhooks(
             config.engine.webhook_secret, store.calls, self.web_calls, self._writer.catch_up
         )
@@ -375,6 +418,14 @@ class GatewayParts:
         gauge("calls_inbound_active", "Inbound calls now.", lambda: self._live.count(CallDirection.INBOUND))
         gauge(
             "calls_outbound_active", "Outbound calls now.", lambda: self._live.count(CallDirection.OUTBOUND)
+        )
+        gauge(
+            "calls_browser_active", "Calls of browsers now.", lambda: self._live.count(CallDirection.WEBRTC)
+        )
+        gauge(
+            "calls_browser_waiting",
+            "Calls that no browser has joined yet.",
+            lambda: self.browser_calls.waiting,
         )
         gauge("calls_live", "Calls that are not over, queued ones included.", lambda: len(self._live))
         gauge("event_watchers", "Event streams that are open.", lambda: self.events.subscribers)
