@@ -31,10 +31,10 @@ export function DataTable({ columns, page, rowKey = (item) => item.id, hrefOf, e
   if (page.data === undefined) {
     return page.error ? html`<${ErrorState} error=${page.error} onRetry=${page.reload} />` : html`<${Loading} lines=${8} />`;
   }
-  const { items, total } = page.data;
+  const { items, total, offset = page.offset } = page.data; // of the rows that are shown, while others may be on their way
   const failed = page.error && html`<p class="notice notice-bad" role="alert">${page.error.message}
     <button type="button" class="button" onClick=${page.reload}>Try again</button></p>`;
-  if (!items.length && page.offset === 0) return html`${failed}${empty ?? html`<p class="muted">Nothing here.</p>`}`;
+  if (!items.length && offset === 0) return html`${failed}${empty ?? html`<p class="muted">Nothing here.</p>`}`;
   const main = columns.find((column) => column.main) ?? columns[0];
   return html`${failed}
     <div class="table-frame" tabindex="0" role="region" aria-label=${caption} aria-busy=${page.busy}>
@@ -46,7 +46,7 @@ export function DataTable({ columns, page, rowKey = (item) => item.id, hrefOf, e
         </tr>`)}</tbody>
       </table>
     </div>
-    <${Pager} total=${total} limit=${page.limit} offset=${page.offset} onGo=${page.go} />`;
+    <${Pager} total=${total} limit=${page.limit} offset=${offset} onGo=${page.go} />`;
 }
 
 /** "51 to 100 of 10,000" and the way to the other pages. */

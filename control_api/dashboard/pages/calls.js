@@ -32,6 +32,8 @@ function CallList({ route, api }) {
   const filters = Object.fromEntries(FILTERS.map((name) => [name, route.query[name] ?? ""]));
   const offset = Math.max(0, Math.trunc(Number(route.query.offset)) || 0);
   const show = (query, options) => navigate("/calls", query, options);
+  // A choice is a step of the history; what is typed changes the step where it is.
+  const choose = (name, value) => show({ ...filters, [name]: value });
   const set = (name, value) => show({ ...filters, [name]: value }, { replace: true });
   const agents = useLoad((signal) => api.list("/agents", { limit: AGENTS_SHOWN }, { signal }));
   const agentName = (id) => agents.data?.items.find((agent) => agent.id === id)?.name;
@@ -58,9 +60,9 @@ function CallList({ route, api }) {
     ${["csv", "jsonl"].map((format) => html`<a class="button" href=${api.url("/calls/export", { ...filters, format })} download="calls.${format}">
       <${Icon} name="download" />${format.toUpperCase()}</a>`)}`}>
     <form class="filters" role="search" aria-label="Filter calls" onSubmit=${(event) => event.preventDefault()}>
-      <${SelectField} label="State" value=${filters.status} options=${STATUSES} placeholder="any" onInput=${(value) => set("status", value)} />
-      <${SelectField} label="Direction" value=${filters.direction} options=${DIRECTIONS} placeholder="any" onInput=${(value) => set("direction", value)} />
-      <${SelectField} label="Agent" value=${filters.agent_id} placeholder="any" onInput=${(value) => set("agent_id", value)}
+      <${SelectField} label="State" value=${filters.status} options=${STATUSES} placeholder="any" onInput=${(value) => choose("status", value)} />
+      <${SelectField} label="Direction" value=${filters.direction} options=${DIRECTIONS} placeholder="any" onInput=${(value) => choose("direction", value)} />
+      <${SelectField} label="Agent" value=${filters.agent_id} placeholder="any" onInput=${(value) => choose("agent_id", value)}
         options=${(agents.data?.items ?? []).map((agent) => ({ value: agent.id, label: agent.name }))} />
       <${Typed} label="Far number" type="tel" placeholder="+15550100" value=${filters.phone_number} error=${page.error?.fields?.phone_number} onTyped=${(value) => set("phone_number", value)} />
       <${Typed} label="Outcome" value=${filters.outcome} onTyped=${(value) => set("outcome", value)} />

@@ -77,7 +77,7 @@ def test_on_a_narrow_screen_the_navigation_is_behind_a_button(
     dashboard = Dashboard(open_tab(width=360, height=740), gateway.http)
     dashboard.sign_in_with_key(gateway.demo_key)
     page = dashboard.page
-    link = page.get_by_role("navigation", name="Pages").get_by_role("link", name="Calls")
+    link = page.get_by_role("navigation", name="Pages").get_by_role("link", name="Calls", exact=True)
     expect(link).to_have_count(0)
     page.get_by_role("button", name="Menu").click()
     expect(link).to_be_visible()
