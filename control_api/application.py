@@ -14,6 +14,7 @@ from control_api import (
     routes_agents,
     routes_bans,
     routes_batch_calls,
+    routes_browser_access,
     routes_call_control,
     routes_call_export,
     routes_calls,
@@ -36,6 +37,7 @@ from control_api import (
     routes_users,
     routes_voices,
     routes_webhooks,
+    routes_webrtc,
     routes_widget_files,
     routes_widgets,
 )
@@ -54,6 +56,7 @@ VERSION = "1.0.0"
 TAGS = [
     {"name": routes_calls.TAG, "description": "Telephone calls: placing, following, stopping."},
     {"name": routes_call_control.TAG, "description": "Acting on a call in progress."},
+    {"name": routes_webrtc.TAG, "description": "How a browser joins its call."},
     {"name": routes_streams.TAG, "description": "Watching and hearing calls while they last."},
     {"name": routes_recordings.TAG, "description": "What was said, to be heard again."},
     {"name": routes_agents.TAG, "description": "AI voice agents."},
@@ -64,6 +67,7 @@ TAGS = [
     {"name": routes_contacts.TAG, "description": "People to call."},
     {"name": routes_folders.TAG, "description": "Groups of contacts."},
     {"name": routes_numbers.TAG, "description": "Telephone numbers and the agents they belong to."},
+    {"name": routes_browser_access.TAG, "description": "Calls that a browser joins."},
     {"name": routes_widgets.TAG, "description": "Calls that visitors of your pages start."},
     {"name": routes_webhooks.TAG, "description": "Being told what happens."},
     {"name": routes_trunks.TAG, "description": "SIP trunks to carriers and PBXs."},
@@ -92,6 +96,7 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         Forwarding(gateway.call_owners, gateway.node_client),
         gateway.sign_in.sessions,
     )
+    public_url = gateway.config.http.public_url
     routers = (
         routes_call_export.call_export_router(API_PREFIX, gateway.calls, gateway.recordings),
         routes_calls.calls_router(API_PREFIX, gateway.calls, gateway.recordings),
@@ -109,6 +114,8 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         routes_contacts.contacts_router(API_PREFIX, gateway.contacts),
         routes_folders.folders_router(API_PREFIX, gateway.contacts),
         routes_webhooks.webhooks_router(API_PREFIX, gateway.webhooks),
+        routes_browser_access.browser_call_router(API_PREFIX, gateway.visits, public_url),
+        *routes_browser_access.visitor_routers(API_PREFIX, gateway.doors, gateway.visits, public_url),
         routes_widget_files.widget_files_router(),
         routes_widgets.widgets_router(API_PREFIX, gateway.widgets),
         routes_trunks.trunks_router(API_PREFIX, gateway.directory, gateway.trunk_watch, gateway.numbers),
@@ -123,6 +130,7 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         routes_users.sessions_router(API_PREFIX, gateway.sign_in.sessions),
         routes_dashboard.dashboard_router(),
         routes_operations.operations_router(API_PREFIX, gateway),
+        routes_webrtc.webrtc_router(API_PREFIX, gateway.browser_calls, gateway.ice_servers),
     )
     _add_routes(app, routers)
     app.router.routes.append(routes_streams.listen_route(API_PREFIX, gateway.control))

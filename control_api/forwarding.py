@@ -31,8 +31,19 @@ _GIVEN_ON = (
     "x-idempotency-key",
     "idempotency-key",
     "last-event-id",
+    "origin",
+    "if-match",
 )
-_GIVEN_BACK = ("content-type", "retry-after", "idempotent-replayed", "cache-control", "x-accel-buffering")
+_GIVEN_BACK = (
+    "content-type",
+    "retry-after",
+    "idempotent-replayed",
+    "cache-control",
+    "x-accel-buffering",
+    "location",
+    "etag",
+    "link",
+)
 
 
 class CallOwners(Protocol):
@@ -42,6 +53,8 @@ class CallOwners(Protocol):
     def node_id(self) -> str: ...
 
     async def elsewhere(self, organization_id: str, call_id: str, /) -> NodeRecord | None: ...
+
+    async def elsewhere_by_id(self, call_id: str, /) -> NodeRecord | None: ...
 
 
 class NodeClient(Protocol):
@@ -74,8 +87,14 @@ class Forwarding:
         """
         call_id = parse_identifier(request.path_params["call_id"])
         node = await self._owners.elsewhere(organization_id, call_id) if call_id is not None else None
-        if node is None:
-            return None
+        return await self._give_on(request, node, endless=endless) if node is not None else None
+
+    async def forward_by_id(self, request: Request, call_id: str) -> Response | None:
+        """The same for a request that shows a secret of the call in place of a key."""
+        node = await self._owners.elsewhere_by_id(call_id)
+        return await self._give_on(request, node, endless=False) if node is not None else None
+
+    async def _give_on(self, request: Request, node: NodeRecord, *, endless: bool) -> Response:
         if FORWARDED_BY in request.headers:
             raise node_away(node.id, "was not the one that was asked")
         target = request.url.path + (f"?{request.url.query}" if request.url.query else "")

@@ -12,6 +12,7 @@ from control_api.forwarding import CallOwners, NodeClient
 from control_api.idempotency import IdempotencyStore
 from control_api.sip_socket import SipSocketService
 from gateway.batch.campaigns import Campaigns
+from gateway.browser_calls.service import BrowserCalls
 from gateway.call_actions import Side
 from gateway.call_control import ListenTicket, RecordingVerb
 from gateway.call_quality import CallQuality
@@ -21,6 +22,7 @@ from gateway.directory import Directory
 from gateway.engine_webhooks import EngineWebhooks
 from gateway.event_stream import StreamItem
 from gateway.health import Health
+from gateway.ice_servers import IceServers
 from gateway.knowledge import KnowledgeService
 from gateway.listening import CallListeners
 from gateway.new_call import NewCall
@@ -32,6 +34,8 @@ from gateway.trunk_watch import TrunkStatus
 from gateway.voices import VoiceService
 from gateway.web_calls import WebCalls
 from gateway.webhooks.service import WebhookService
+from gateway.widgets.doors import Doors
+from gateway.widgets.visits import Visits
 from gateway.widgets.widget_book import WidgetBook
 from store.records import CallFilter, CallRecord, Page, TimelineEvent
 
@@ -192,6 +196,12 @@ class GatewayServices(Protocol):
     def web_calls(self) -> WebCalls: ...
 
     @property
+    def browser_calls(self) -> BrowserCalls: ...
+
+    @property
+    def ice_servers(self) -> IceServers: ...
+
+    @property
     def engine_webhooks(self) -> EngineWebhooks: ...
 
     @property
@@ -202,6 +212,12 @@ class GatewayServices(Protocol):
 
     @property
     def widgets(self) -> WidgetBook: ...
+
+    @property
+    def doors(self) -> Doors: ...
+
+    @property
+    def visits(self) -> Visits: ...
 
     @property
     def call_owners(self) -> CallOwners: ...

@@ -261,6 +261,22 @@ class CallsSection(Section):
     show_digits: bool = False  # whether event streams and transcripts tell which keys were pressed
 
 
+class BrowserSection(Section):
+    """Calls of browsers that our own media stack carries."""
+
+    max_calls: int = Field(default=200, ge=0)  # joined ones at once, on this node
+    max_waiting: int = Field(default=1_000, ge=1)  # that nobody has joined yet
+    join_timeout: Duration = Field(default=120.0, gt=0)
+    media_timeout: Annotated[Duration, Field(gt=0)] = 15.0
+    closed_timeout: Annotated[Duration, Field(ge=1)] = 6.0  # instead, when the page's socket is gone too
+    media_addresses: tuple[str, ...] = ()  # the candidates; none: as for calls over SIP
+
+    @field_validator("media_addresses")
+    @classmethod
+    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(ipaddress.ip_address(text)) for text in value)
+
+
 class ControlSection(Section):
     """What can be done to live calls over the API."""
 
@@ -501,6 +517,7 @@ class Config(Section):
     engine: EngineSection = EngineSection()
     store: StoreSection = StoreSection()
     calls: CallsSection = CallsSection()
+    browser: BrowserSection = BrowserSection()
     control: ControlSection = ControlSection()
     tools: ToolsSection = ToolsSection()
     amd: AmdSection = AmdSection()

@@ -113,18 +113,24 @@ def _known_keys() -> dict[str, str]:
     return known
 
 
+_LISTS = frozenset(
+    {
+        "browser.media_addresses",
+        "http.trusted_proxies",
+        "sip.digest_algorithms",
+        "sip.listen",
+        "sip.websocket_origins",
+        "turn.stun_urls",
+        "turn.urls",
+    }
+)
+
+
 def _from_text(key: str, text: str) -> Any:
     """Lists are written with commas in the environment, tables as JSON; numbers and durations stay text for
     the model to read.
     """
-    if key in (
-        "sip.digest_algorithms",
-        "sip.listen",
-        "sip.websocket_origins",
-        "http.trusted_proxies",
-        "turn.stun_urls",
-        "turn.urls",
-    ):
+    if key in _LISTS:
         return tuple(part.strip() for part in text.split(",") if part.strip())
     if key == "rates.carrier":
         with suppress(ValueError):

@@ -18,6 +18,8 @@ from gateway.batch.campaigns import Campaigns
 from gateway.batch.dial_services import DialServices, FreePlaces
 from gateway.batch.dialer import Dialer
 from gateway.batch.status_change import CampaignJournal
+from gateway.browser_calls.service import BrowserCalls
+from gateway.browser_calls.session import BrowserServices
 from gateway.call import Call
 from gateway.call_control import CallControl
 from gateway.calls import CallService
@@ -71,6 +73,8 @@ from gateway.webhooks.deliverer import WebhookDeliverer, delivery_settings
 from gateway.webhooks.retention import DeliverySweeper
 from gateway.webhooks.sender import WebhookSender
 from gateway.webhooks.service import WebhookService
+from gateway.widgets.doors import Doors
+from gateway.widgets.visits import Visits
 from gateway.widgets.widget_book import WidgetBook
 from media.ultravox.library import EngineLibrary
 from media.ultravox.rest import UltravoxClient
@@ -98,6 +102,7 @@ class GatewayParts:
         self.directory.on_changed = self.cluster.notices.tell
         self.leases = self.cluster.leases
         self.widgets = WidgetBook(store, self.directory)
+        self.doors = Doors(store, self.directory.agent)
         self.contacts = ContactBook(store, import_max_rows=config.contacts.import_max_rows)
         self._rate_card = RateCard(config.rates)
         self._draining = False
@@ -123,7 +128,11 @@ class GatewayParts:
             timeout_s=analysis.timeout,
             concurrency=analysis.concurrency,
         )
-        self._live = LiveCalls(max_inbound=config.calls.max_inbound, max_outbound=config.calls.max_outbound)
+        self._live = LiveCalls(
+            max_inbound=config.calls.max_inbound,
+            max_outbound=config.calls.max_outbound,
+            max_browser=config.browser.max_calls,
+        )
         self._engine = UltravoxClient(
             config.engine.base_url, config.engine.api_key or "", timeout_s=config.engine.create_timeout
         )
@@ -290,6 +299,22 @@ class GatewayParts:
             draining=lambda: self._draining,
         )
         self.calls.web_calls = self.web_calls
+        self.browser_calls = BrowserCalls(
+            BrowserServices(
+                session=session,
+                config=config.browser,
+                media_address=media_address,
+                recordings=recordings,
+                draining=lambda: self._draining,
+                retry_after_s=config.calls.retry_after,
+            ),
+            directory=self.directory,
+            store=store,
+            save=self._journal.save,
+            price=self._price,
+            outcome=self._journal.outcome,
+        )
+        self.visits = Visits(self.browser_calls, self.directory)
         self.ice_servers = IceServers(config.turn)
         self.engine_webhooks = EngineWebhooks(
             config.engine.webhook_secret, store.calls, self.web_calls, self._writer.catch_up
@@ -373,6 +398,14 @@ class GatewayParts:
         gauge("calls_inbound_active", "Inbound calls now.", lambda: self._live.count(CallDirection.INBOUND))
         gauge(
             "calls_outbound_active", "Outbound calls now.", lambda: self._live.count(CallDirection.OUTBOUND)
+        )
+        gauge(
+            "calls_browser_active", "Calls of browsers now.", lambda: self._live.count(CallDirection.WEBRTC)
+        )
+        gauge(
+            "calls_browser_waiting",
+            "Calls that no browser has joined yet.",
+            lambda: self.browser_calls.waiting,
         )
         gauge("calls_live", "Calls that are not over, queued ones included.", lambda: len(self._live))
         gauge("event_watchers", "Event streams that are open.", lambda: self.events.subscribers)

@@ -111,6 +111,10 @@ class OutboundSession(Session):
         self.call.step("queue-expired")
         self.finish(lambda: self.call.fail(FailureReason.CAPACITY))
 
+    @property
+    def cancellable(self) -> bool:
+        return True
+
     def cancel(self) -> None:
         """Take the call back before it is answered; once is enough."""
         if not self._cancelling:

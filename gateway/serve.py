@@ -19,7 +19,7 @@ import structlog
 
 from gateway.application import Addresses, Gateway
 from gateway.config import Config, parse_endpoint
-from gateway.demo import DemoSetup, LocalEngine, seed_demo
+from gateway.demo import DemoSetup, LocalEngine, open_receptionist, seed_demo
 from gateway.errors import ConfigurationError
 from media.plane import MediaStartError
 from sip.tls_settings import TlsSettingsError
@@ -102,6 +102,8 @@ async def _start(running: AsyncExitStack, config: Config, open_http: OpenHttp, *
         http_host, http_port = await http.start()
     except OSError as error:
         raise _cannot_listen("HTTP", config.http.listen, error) from error
+    if demo:
+        await open_receptionist(gateway.widgets, gateway.directory, http_host, http_port)
     await gateway.wait_settled(SETTLE_TIMEOUT_S)
     link = None if setup is None else gateway.sign_in.make_link(setup.api_key)
     _announce(addresses, http_host, http_port, setup, link)
@@ -189,6 +191,7 @@ def _banner(sip: str, http: str, setup: DemoSetup, link: str | None) -> str:
         "  Try next:",
         f"    open http://{http}/dashboard/#/sign-in/{link} (signs you in, once)",
         f"    dial sip:{number}@{sip} with any SIP phone, no account needed",
+        f"    talk to it in a browser: http://{http}/widget/demo.html",
         f"    curl -H 'Authorization: Bearer {setup.api_key}' http://{http}/api/public/v1/calls",
         "",
     ]

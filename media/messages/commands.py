@@ -20,6 +20,8 @@ class CreateLeg(Message, frozen=True):
     ipv6: bool | None = (
         None  # the family of the ports, where all addresses are bound; None: the configured one
     )
+    # A browser: handshakes are timed from its negotiation on, and its checks of ICE are signs of life.
+    browser: bool = False
 
 
 class LegCreated(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from control_api.application import API_PREFIX, create_app
 from control_api.schemas_shared import ErrorEnvelope
 from gateway.batch.campaigns import Campaigns
+from gateway.browser_calls.service import BrowserCalls
 from gateway.cluster.call_owners import CallOwners
 from gateway.cluster.node import Heartbeat
 from gateway.cluster.node_client import NodeClient
@@ -24,6 +25,7 @@ from gateway.defence.bans import Bans
 from gateway.directory import Directory
 from gateway.engine_webhooks import EngineWebhooks
 from gateway.health import Health
+from gateway.ice_servers import IceServers
 from gateway.knowledge import KnowledgeService
 from gateway.live_calls import LiveCalls
 from gateway.new_agent import NewAgent
@@ -41,14 +43,18 @@ from gateway.voices import VoiceService
 from gateway.web_calls import WebCalls
 from gateway.webhooks.sender import WebhookSender
 from gateway.webhooks.service import WebhookService
+from gateway.widgets.doors import Doors
+from gateway.widgets.visits import Visits
 from gateway.widgets.widget_book import WidgetBook
 from media.ultravox.library import EngineVoice
 from store import Store
 from store.cluster_records import NodeRecord
 from store.records import Agent, AgentStatus, TrunkOutbound
+from tests.control_api.in_memory_browser_calls import InMemoryBrowserCalls
 from tests.control_api.in_memory_calls import InMemoryCalls
 from tests.control_api.in_memory_control import InMemoryControl, InMemoryStreams
 from tests.control_api.recordings import recordings_of
+from tests.gateway.browser_calls.scene import BrowserScene
 from tests.gateway.doubles import ScriptedEngine
 from tests.gateway.web_call_scene import web_calls_of
 from tests.support.engine_library import InMemoryLibrary
@@ -90,6 +96,8 @@ class Gateway:
     knowledge: KnowledgeService = field(init=False)
     engine: ScriptedEngine = field(default_factory=ScriptedEngine)
     web_calls: WebCalls = field(init=False)
+    browser: BrowserScene = field(init=False)
+    ice_servers: IceServers = field(init=False)
     engine_webhooks: EngineWebhooks = field(init=False)
     webhooks: WebhookService = field(init=False)
     call_owners: CallOwners = field(init=False)
@@ -102,6 +110,9 @@ class Gateway:
     campaigns: Campaigns = field(init=False)
     widgets: WidgetBook = field(init=False)
     bans: Bans = field(default_factory=lambda: Bans(after=2, window_s=60, time_s=3600))
+    doors: Doors = field(init=False)
+    visits: Visits = field(init=False)
+    made_calls: InMemoryBrowserCalls = field(default_factory=InMemoryBrowserCalls)
 
     def __post_init__(self) -> None:
         alone = Heartbeat(self.store.nodes, NodeRecord("test", "run"), timeout_s=20, on_living=_nobody_cares)
@@ -119,6 +130,8 @@ class Gateway:
         self.voices = VoiceService(self.directory, self.store.agent_parts, self.library)
         self.knowledge = KnowledgeService(self.directory, self.library, self.store.engine_removals)
         self.web_calls = web_calls_of(self.store, self.directory, self.engine)
+        self.browser = BrowserScene(self.store, self.directory, engine=self.engine, node_id="test")
+        self.ice_servers = IceServers(self.config.turn)
         self.engine_webhooks = EngineWebhooks(
             ENGINE_SECRET, self.store.calls, self.web_calls, catch_up=self._nothing_to_write
         )
@@ -137,7 +150,13 @@ class Gateway:
         )
         self.rejections = Rejections(lambda: self.directory.table)
         self.widgets = WidgetBook(self.store, self.directory)
+        self.doors = Doors(self.store, self.directory.agent)
+        self.visits = Visits(self.made_calls, self.directory)
         self.contacts = ContactBook(self.store, import_max_rows=IMPORT_MAX_ROWS)
+
+    @property
+    def browser_calls(self) -> BrowserCalls:
+        return self.browser.calls
 
     @property
     def sip_sockets(self) -> ClosedSockets:

@@ -59,12 +59,12 @@ class EngineView:
         body: Json = answer.json()
         return body
 
-    def input(self, engine_call_id: str) -> Samples:
-        """The caller's audio as the engine received it."""
+    def input(self, engine_call_id: str, rate: int = RATE) -> Samples:
+        """The caller's audio as the engine received it, at the rate that its call was made for."""
         answer = self.http.get(f"/inspect/calls/{engine_call_id}/input.wav")
         answer.raise_for_status()
         with wave.open(io.BytesIO(answer.content), "rb") as file:
-            assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, RATE)
+            assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, rate)
             return np.frombuffer(file.readframes(file.getnframes()), dtype="<i2").astype(np.int16)
 
     def input_of(self, timeline: list[Json]) -> Samples:
