@@ -288,16 +288,19 @@ def test_a_page_of_another_origin_starts_no_call(
 
 
 def test_a_token_is_worth_nothing_on_a_page_of_another_origin(
-    tab: Tab, gateway: Gateway, widget_id: str, site: Site, strange_site: Site
+    tab: Tab, gateway: Gateway, widget_id: str, site: Site, strange_site: Site, api: ApiClient
 ) -> None:
     tab.allow_errors("403")
     answer = httpx.post(
         f"{gateway.http}/api/public/v1/webrtc/widgets/{widget_id}/token", headers={"Origin": site.origin}
     )
-    token = answer.json()["data"]["token"]
+    made = answer.json()["data"]
+    token = made["token"]
     widget = strange_site.show(tab, f'<trunkline-call token="{token}"></trunkline-call>', gateway.http)
     widget.get_by_role("button").first.click()
     expect(widget.get_by_role("alert")).to_have_text("Calls are not possible from this page.")
+    assert api.call(made["call_id"])["status"] == "queued", "its own page may still join"
+    api.post(f"/calls/{made['call_id']}/cancel")
 
 
 def test_the_call_goes_on_when_the_network_changes(
