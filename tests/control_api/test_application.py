@@ -109,6 +109,7 @@ OPERATIONS = {
     ("GET", "/trunks"),
     ("GET", "/trunks/{trunk_id}"),
     ("GET", "/rejections"),
+    ("GET", "/trunk-presets"),
     ("GET", "/routing/explain"),
     ("POST", "/webhooks"),
     ("GET", "/webhooks"),
