@@ -18,7 +18,7 @@ from tests.e2e.engine_view import EngineView, engine_call_ids
 from tests.e2e.gateway_process import Gateway
 from tests.e2e.known_speech import spoken
 from tests.e2e.speech_pieces import pieces
-from tests.support.audio import Samples, find, level_dbfs, loud_spans, silence
+from tests.support.audio import Samples, level_dbfs, loud_spans, silence
 
 OpenTab = Callable[..., Tab]
 LISTENING = "Listening"
@@ -133,13 +133,14 @@ def test_a_visitor_is_greeted_heard_and_answered(
     hang_up(widget)
     # What the browser's own processing (echo, noise, gain) left of the words is what was said.
     said = tab.said().at_rate()
-    begin, end = loud_spans(said)[0][0], loud_spans(said)[-1][1]
-    words = said[round(begin * 8) : round(min(end, begin + 2300) * 8)]
+    [first, *_] = loud_spans(said, join_ms=1500)
+    words = said[round(first.start_ms * 8) : round(first.end_ms * 8)]
     [engine_call] = engine_call_ids(api.timeline(call_id))
     sent = resampled(engine.input(engine_call, WIDE), WIDE, TEST_RATE)
-    assert find(words, sent)[1] > 0.8, "the agent heard the visitor's words"
-    found = pieces(words, tab.heard().at_rate(), TEST_RATE)
-    assert np.median([piece.likeness for piece in found]) > 0.7, "the visitor heard them again"
+    # Word by word, since either jitter buffer may stretch a pause.
+    for heard, who in ((sent, "the agent"), (tab.heard().at_rate(), "the visitor")):
+        found = pieces(words, heard, TEST_RATE)
+        assert np.median([piece.likeness for piece in found]) > 0.7, f"{who} heard the words"
     call = api.wait_for_status(call_id, "ended")
     assert (call["direction"], call["end_reason"]) == ("webrtc", "contact-hangup")
     assert call["phone_number"] is None
