@@ -26,7 +26,7 @@ from store.records import ApiKey
 API_KEY = "trunkline.api_key"
 """Key of the ASGI scope under which the request's `ApiKey` stands once it is known."""
 
-LIVE_READS = ("/quality", "/events")
+LIVE_READS = ("/quality", "/events", "/sip")
 """Ends of paths under which a call is read from memory, while it goes on."""
 
 ORGANIZATION_SHARE = 5

@@ -29,7 +29,15 @@ _GIVEN_ON = (
     "idempotency-key",
     "last-event-id",
 )
-_GIVEN_BACK = ("content-type", "retry-after", "idempotent-replayed", "cache-control", "x-accel-buffering")
+_GIVEN_BACK = (
+    "content-type",
+    "content-disposition",
+    "content-security-policy",
+    "retry-after",
+    "idempotent-replayed",
+    "cache-control",
+    "x-accel-buffering",
+)
 
 
 class CallOwners(Protocol):

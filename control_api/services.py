@@ -26,6 +26,7 @@ from gateway.new_call import NewCall
 from gateway.numbers.service import NumberService
 from gateway.recordings.service import RecordingService
 from gateway.rejections import Rejections
+from gateway.signalling.traces import CallTraces
 from gateway.trunk_watch import TrunkStatus
 from gateway.voices import VoiceService
 from gateway.web_calls import WebCalls
@@ -198,6 +199,9 @@ class GatewayServices(Protocol):
 
     @property
     def rejections(self) -> Rejections: ...
+
+    @property
+    def traces(self) -> CallTraces: ...
 
     @property
     def trunk_watch(self) -> TrunkStatuses: ...

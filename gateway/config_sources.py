@@ -154,8 +154,18 @@ def _with_secrets(config: Config) -> Config:
     if analysis.api_key_file is not None:
         key = _read_secret("analysis.api_key_file", analysis.api_key_file)
         analysis = analysis.model_copy(update={"api_key": key})
+    trace = config.trace
+    if trace.hep_password_file is not None:
+        secret = _read_secret("trace.hep_password_file", trace.hep_password_file)
+        trace = trace.model_copy(update={"hep_password": secret})
     return config.model_copy(
-        update={"analysis": analysis, "engine": engine, "store": store, "recordings": recordings}
+        update={
+            "analysis": analysis,
+            "engine": engine,
+            "store": store,
+            "recordings": recordings,
+            "trace": trace,
+        }
     )
 
 

@@ -55,6 +55,7 @@ from gateway.recordings.service import RecordingService
 from gateway.recordings.setup import open_archive, open_links
 from gateway.rejections import Rejections
 from gateway.session import SessionServices
+from gateway.signalling.setup import Signalling
 from gateway.sip_sockets import SipSockets
 from gateway.sweep import fail_calls_of_the_dead
 from gateway.trunk_probe import TrunkProbe
@@ -149,6 +150,9 @@ class GatewayParts:
         )
         self.recordings = RecordingService(self._archive, open_links(config), config.recordings.public_url)
         self.events = EventBus()
+        self.rejections = Rejections(lambda: self.directory.table)
+        self._signalling = Signalling(config, store.call_signalling, self.rejections.owners, self.metrics)
+        self.traces = self._signalling.traces
         self._user_agent = UserAgent(
             UserAgentConfig(
                 listen=tuple(
@@ -161,6 +165,7 @@ class GatewayParts:
             on_invite=self._take_invite,
             on_options=self._answer_options,
             on_refused=self._note_refused,
+            observer=self._signalling.observer,
         )
         self.sip_sockets = SipSockets(self._user_agent, config.sip)
         probe = TrunkProbe(self._user_agent)
@@ -176,7 +181,6 @@ class GatewayParts:
             probe,
             leading=lambda: self.cluster.duties.leading,
         )
-        self.rejections = Rejections(lambda: self.directory.table)
         self._precall = PrecallClient(allow_private=config.webhooks.allow_private)
         self._engine_watch = EngineWatch(self._engine)
         self._agent_sync = AgentSync(
@@ -220,6 +224,7 @@ class GatewayParts:
             limits=CallLimits(config.calls.max_in_cluster, config.calls.max_per_organization),
             node_id=self.cluster.node.id,
             parts=self.directory.parts_of,
+            traces=self.traces,
         )
         media_address = MediaAddress(
             public_host=config.media.public_host or config.sip.public_host,

@@ -51,7 +51,7 @@ class Rejections:
 
     def add(self, rejection: Rejection, source_ip: str) -> None:
         """Keep it for those whom it concerns."""
-        for owner in self._owners(source_ip, rejection.called):
+        for owner in self.owners(source_ip, rejection.called):
             self._kept.setdefault(owner, deque(maxlen=KEPT_FOR_EACH)).append(rejection)
 
     def list(self, organization_id: str, limit: int, offset: int) -> Page[Rejection]:
@@ -59,7 +59,8 @@ class Rejections:
         mine = tuple(reversed(self._kept.get(organization_id, ())))
         return Page(mine[offset : offset + limit], len(mine), limit, offset)
 
-    def _owners(self, source_ip: str, called: str | None) -> set[str]:
+    def owners(self, source_ip: str, called: str | None) -> set[str]:
+        """The organisations whose business it is what this source said to that number."""
         table = self._table()
         trunks = [match.trunk for match in table.match_source(source_ip)]
         owners = {trunk.organization_id for trunk in trunks}

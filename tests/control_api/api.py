@@ -31,6 +31,8 @@ from gateway.numbers.service import NumberService
 from gateway.numbers.stock import LocalInventory
 from gateway.recordings.service import RecordingService
 from gateway.rejections import Rejections
+from gateway.signalling.trace_ring import TraceRing
+from gateway.signalling.traces import CallTraces
 from gateway.sip_sockets import SocketRefusal, WebSocketConnection, WebSocketWriter
 from gateway.trunk_probe import ProbeOutcome, ProbeResult
 from gateway.trunk_watch import TrunkStatus
@@ -93,6 +95,7 @@ class Gateway:
     node_client: NodeClient = field(default_factory=NodeClient)
     numbers: NumberService = field(init=False)
     rejections: Rejections = field(init=False)
+    traces: CallTraces = field(init=False)
     trunk_statuses: dict[str, TrunkStatus] = field(default_factory=dict)
     contacts: ContactBook = field(init=False)
     campaigns: Campaigns = field(init=False)
@@ -124,6 +127,7 @@ class Gateway:
             self._probe,
         )
         self.rejections = Rejections(lambda: self.directory.table)
+        self.traces = CallTraces(TraceRing(1_000_000, 1_000), owners=self.rejections.owners)
         self.widgets = WidgetBook(self.store, self.directory)
         self.contacts = ContactBook(self.store, import_max_rows=IMPORT_MAX_ROWS)
 
