@@ -44,7 +44,9 @@ def test_credentials_are_nowhere_in_it(parties: Parties, api: ApiClient) -> None
     call = api.place_call(route.agent_id, "+15551239876")
     header = next(line for line in _credentials(route.callee) if line.startswith("credentials"))
     response = header.split('response="')[1].split('"')[0]
+    api.wait_for_status(call["id"], "in-progress")
     ladder = api.get(f"/calls/{call['id']}/sip")
+    api.post(f"/calls/{call['id']}/hangup")
     texts = "".join(one["text"] for one in ladder["messages"])
     assert 'username="trunk-user"' in texts
     assert "response=redacted" in texts
