@@ -1,4 +1,4 @@
-"""What every route of the public API does before its own work: key, rate limit, idempotency.
+"""What every route of the public API does before its own work: key or session, role, rate limit, idempotency.
 
 It happens before the body is read, so that a stranger cannot make the gateway parse anything.
 """
@@ -15,16 +15,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from control_api.authentication import KeyVerifier, authenticate
+from control_api.authentication import SAFE_METHODS, Caller, KeyVerifier, SessionVerifier, authenticate
 from control_api.forwarding import Forwarding
 from control_api.idempotency import Idempotency, IdempotencyStore
 from control_api.middleware import RESPONSE_HEADERS
 from control_api.rate_limit import RateDecision, RateLimiter
-from gateway.errors import InvalidRequestError, LimitExceededError
-from store.records import ApiKey
+from gateway.errors import ForbiddenError, InvalidRequestError, LimitExceededError
+from store.user_records import Role
 
-API_KEY = "trunkline.api_key"
-"""Key of the ASGI scope under which the request's `ApiKey` stands once it is known."""
+CALLER = "trunkline.caller"
+"""Key of the ASGI scope under which the request's `Caller` stands once it is known."""
 
 LIVE_READS = ("/quality", "/events", "/sip")
 """Ends of paths under which a call is read from memory, while it goes on."""
@@ -42,8 +42,10 @@ class Admission:
         idempotency: IdempotencyStore,
         rate_limit_per_minute: int,
         forwarding: Forwarding | None = None,
+        sessions: SessionVerifier | None = None,
     ) -> None:
         self.forwarding = forwarding
+        self._sessions = sessions
         self._keys = keys
         self.idempotency = Idempotency(idempotency)
         self._per_key: RateLimiter | None = None
@@ -52,14 +54,16 @@ class Admission:
             self._per_key = RateLimiter(rate_limit_per_minute)
             self._per_organization = RateLimiter(rate_limit_per_minute * ORGANIZATION_SHARE)
 
-    async def admit(self, scope: Scope) -> ApiKey:
-        """The key of an admitted request. Raises `UnauthorizedError` and `LimitExceededError`."""
-        key = await authenticate(scope, self._keys)
+    async def admit(self, scope: Scope, *, readers_may_change: bool = False) -> Caller:
+        """Who makes an admitted request. Raises `UnauthorizedError`, `ForbiddenError` and
+        `LimitExceededError`.
+        """
+        caller = await authenticate(scope, self._keys, self._sessions)
         if self._per_key is not None and self._per_organization is not None:
             now = time.monotonic()
-            decision = self._per_key.take(key.id, now)
+            decision = self._per_key.take(caller.id, now)
             if decision.allowed:
-                of_all = self._per_organization.take(key.organization_id, now)
+                of_all = self._per_organization.take(caller.organization_id, now)
                 if not of_all.allowed:
                     decision = of_all
             scope[RESPONSE_HEADERS].extend(_headers(decision))
@@ -67,12 +71,16 @@ class Admission:
                 raise LimitExceededError(
                     "Too many requests; slow down.", retry_after=decision.retry_after, limit=decision.limit
                 )
-        scope[API_KEY] = key
-        return key
+        if not (readers_may_change or caller.role is Role.ADMIN or scope["method"] in SAFE_METHODS):
+            raise ForbiddenError("The role read may look on and change nothing.", code="read_only")
+        scope[CALLER] = caller
+        return caller
 
 
 class ApiRoute(APIRoute):
     """A route behind `Admission`; a POST honours idempotency keys."""
+
+    readers_may_change = False
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -83,20 +91,28 @@ class ApiRoute(APIRoute):
 
         async def admitted(request: Request) -> Response:
             admission: Admission = request.app.state.admission
-            key = await admission.admit(request.scope)
+            caller = await admission.admit(request.scope, readers_may_change=self.readers_may_change)
             for name in request.query_params:
                 if name not in known:
                     raise _unknown_parameter(name)
             if steers and admission.forwarding is not None:
                 endless = self.path_format.endswith("/events")
-                elsewhere = await admission.forwarding.forward(request, key.organization_id, endless=endless)
+                elsewhere = await admission.forwarding.forward(
+                    request, caller.organization_id, endless=endless
+                )
                 if elsewhere is not None:
                     return elsewhere
             if creates:
-                return await admission.idempotency.run(key.organization_id, request, handle)
+                return await admission.idempotency.run(caller.organization_id, request, handle)
             return await handle(request)
 
         return admitted
+
+
+class OwnRoute(ApiRoute):
+    """A route about the caller itself, which the role read may use too."""
+
+    readers_may_change = True
 
 
 def _query_names(dependant: Dependant) -> Iterator[str]:
@@ -114,8 +130,19 @@ def _unknown_parameter(name: str) -> InvalidRequestError:
 
 def organization_of(request: Request) -> str:
     """The organisation of an admitted request."""
-    key: ApiKey = request.scope[API_KEY]
-    return key.organization_id
+    return caller_of(request).organization_id
+
+
+def caller_of(request: Request) -> Caller:
+    """Who makes an admitted request."""
+    caller: Caller = request.scope[CALLER]
+    return caller
+
+
+def require_admin(request: Request) -> None:
+    """Raises `ForbiddenError` when an admitted request comes from somebody who may only look on."""
+    if caller_of(request).role is not Role.ADMIN:
+        raise ForbiddenError("This is for the role admin.", code="admin_only")
 
 
 def _headers(decision: RateDecision) -> tuple[tuple[bytes, bytes], ...]:

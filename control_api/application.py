@@ -13,8 +13,10 @@ from starlette.types import Scope
 from control_api import (
     routes_agents,
     routes_batch_calls,
+    routes_browser_access,
     routes_call_control,
     routes_call_export,
+    routes_call_page,
     routes_calls,
     routes_contacts,
     routes_dashboard,
@@ -27,12 +29,16 @@ from control_api import (
     routes_recordings,
     routes_rejections,
     routes_routing,
+    routes_session,
     routes_signalling,
     routes_streams,
     routes_tools,
+    routes_trunk_presets,
     routes_trunks,
+    routes_users,
     routes_voices,
     routes_webhooks,
+    routes_webrtc,
     routes_widget_files,
     routes_widgets,
 )
@@ -42,6 +48,7 @@ from control_api.envelope import json_response
 from control_api.errors import install_error_handlers
 from control_api.forwarding import Forwarding
 from control_api.middleware import EdgeMiddleware, HttpMetrics
+from control_api.page_socket import page_route
 from control_api.services import GatewayServices
 from control_api.sip_socket import sip_route
 
@@ -51,6 +58,7 @@ VERSION = "1.0.0"
 TAGS = [
     {"name": routes_calls.TAG, "description": "Telephone calls: placing, following, stopping."},
     {"name": routes_call_control.TAG, "description": "Acting on a call in progress."},
+    {"name": routes_webrtc.TAG, "description": "How a browser joins its call."},
     {"name": routes_streams.TAG, "description": "Watching and hearing calls while they last."},
     {"name": routes_recordings.TAG, "description": "What was said, to be heard again."},
     {"name": routes_agents.TAG, "description": "AI voice agents."},
@@ -61,12 +69,15 @@ TAGS = [
     {"name": routes_contacts.TAG, "description": "People to call."},
     {"name": routes_folders.TAG, "description": "Groups of contacts."},
     {"name": routes_numbers.TAG, "description": "Telephone numbers and the agents they belong to."},
+    {"name": routes_browser_access.TAG, "description": "Calls that a browser joins."},
     {"name": routes_widgets.TAG, "description": "Calls that visitors of your pages start."},
     {"name": routes_webhooks.TAG, "description": "Being told what happens."},
     {"name": routes_trunks.TAG, "description": "SIP trunks to carriers and PBXs."},
     {"name": routes_signalling.TAG, "description": "What was said in SIP."},
     {"name": routes_routing.TAG, "description": "Why a call goes where it goes."},
     {"name": routes_keys.TAG, "description": "Who may use this API."},
+    {"name": routes_session.TAG, "description": "Signing in to the dashboard."},
+    {"name": routes_users.TAG, "description": "Who may sign in, and who is."},
     {"name": routes_operations.TAG, "description": "Health and metrics."},
 ]
 
@@ -86,7 +97,9 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         gateway.store.idempotency,
         gateway.config.http.rate_limit_per_minute,
         Forwarding(gateway.call_owners, gateway.node_client),
+        gateway.sign_in.sessions,
     )
+    public_url = gateway.config.http.public_url
     routers = (
         routes_call_export.call_export_router(API_PREFIX, gateway.calls, gateway.recordings),
         routes_calls.calls_router(API_PREFIX, gateway.calls, gateway.recordings),
@@ -94,8 +107,15 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         routes_recordings.recordings_router(API_PREFIX, gateway.calls, gateway.recordings),
         routes_recordings.recording_files_router(gateway.recordings),
         routes_call_control.call_control_router(API_PREFIX, gateway.control),
-        routes_streams.streams_router(API_PREFIX, gateway.streams, gateway.control),
-        routes_agents.agents_router(API_PREFIX, gateway.directory, gateway.voices, gateway.web_calls),
+        routes_streams.streams_router(
+            API_PREFIX, gateway.streams, gateway.control, gateway.live_board, gateway.sign_in.sessions
+        ),
+        routes_agents.agents_router(
+            API_PREFIX,
+            gateway.directory,
+            gateway.voices,
+            routes_agents.TestCalls(gateway.browser_calls, gateway.web_calls, public_url),
+        ),
         routes_engine_webhooks.engine_webhooks_router(gateway.engine_webhooks),
         routes_voices.voices_router(API_PREFIX, gateway.voices),
         routes_tools.tools_router(API_PREFIX, gateway.directory),
@@ -105,16 +125,26 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         routes_contacts.contacts_router(API_PREFIX, gateway.contacts),
         routes_folders.folders_router(API_PREFIX, gateway.contacts),
         routes_webhooks.webhooks_router(API_PREFIX, gateway.webhooks),
+        routes_browser_access.browser_call_router(API_PREFIX, gateway.visits, public_url),
+        *routes_browser_access.visitor_routers(API_PREFIX, gateway.doors, gateway.visits, public_url),
+        routes_call_page.call_page_router(),
         routes_widget_files.widget_files_router(),
         routes_widgets.widgets_router(API_PREFIX, gateway.widgets),
         routes_trunks.trunks_router(API_PREFIX, gateway.directory, gateway.trunk_watch, gateway.numbers),
+        routes_trunk_presets.trunk_presets_router(API_PREFIX),
         routes_routing.routing_router(API_PREFIX, gateway),
         routes_rejections.rejections_router(API_PREFIX, gateway.rejections),
         routes_keys.keys_router(API_PREFIX, gateway.directory),
+        routes_session.session_router(API_PREFIX, gateway.sign_in, gateway.directory),
+        routes_session.own_session_router(API_PREFIX, gateway.sign_in, gateway.directory),
+        routes_users.users_router(API_PREFIX, gateway.sign_in.users),
+        routes_users.sessions_router(API_PREFIX, gateway.sign_in.sessions),
         routes_dashboard.dashboard_router(),
         routes_operations.operations_router(API_PREFIX, gateway),
+        routes_webrtc.webrtc_router(API_PREFIX, gateway.browser_calls, gateway.ice_servers),
     )
     _add_routes(app, routers)
+    app.router.routes.append(page_route(API_PREFIX, gateway.browser_calls))
     app.router.routes.append(routes_streams.listen_route(API_PREFIX, gateway.control))
     app.router.routes.append(sip_route(gateway.sip_sockets))
     _serve_document(app)

@@ -22,12 +22,16 @@ such as `call_` is tolerated in requests. Times are ISO 8601 in UTC.
 _MEANINGS = {
     400: "The body is not valid JSON.",
     401: "The API key is missing, unknown or revoked.",
-    403: "The API key is not good from your address; a recording's link was changed or has expired.",
+    403: "Not from your address, or not from this page's origin; a link was changed or has expired.",
     404: "There is no such object in your organisation.",
     409: "The object's state forbids it, or the first request with this idempotency key is still running.",
+    410: "The call is over, or nobody joined it in time.",
+    412: "The ICE session that `If-Match` names has been replaced.",
     413: "The body is larger than it may be: 1 MiB, for files what the operator has set.",
+    415: "The body is of another kind than this operation takes.",
     416: "There are no such bytes; `Content-Range` tells how many there are.",
     422: "A field is missing or wrong; `details.field` names it.",
+    428: "`If-Match` is missing.",
     429: "Too many requests; wait `Retry-After` seconds.",
     500: "Our mistake.",
     502: "The voice engine, or a carrier's API, refused or did not answer.",
@@ -66,11 +70,18 @@ class Answers(Flag):
     QUERY = auto()
     IDEMPOTENT = auto()
     BODY = auto()
+    VISITOR = auto()  # of a page, without a key
+
+
+WITHOUT_KEY: dict[str, Any] = {"security": []}
+"""The `openapi_extra` of an operation under the prefix that takes no API key."""
 
 
 def answers(kind: Answers, *more: int) -> dict[int | str, dict[str, Any]]:
     """The `responses` of an operation: the errors of its kind and `more`."""
     statuses = {401, 403, 422, 429, 500, 503, *more}  # 422: no operation takes a parameter it does not know
+    if kind & Answers.VISITOR:
+        statuses = statuses - {401} | {400, 413}
     if kind & Answers.IDEMPOTENT:
         statuses |= {409, 413}
     if kind & Answers.BODY:
@@ -93,7 +104,7 @@ def _answer(status: int) -> dict[str, Any]:
 
 
 def document(app: FastAPI, prefix: str) -> dict[str, Any]:
-    """The OpenAPI document of `app`; what stands under `prefix` needs a key."""
+    """The OpenAPI document of `app`; what stands under `prefix` needs a key, unless it says otherwise."""
     described = get_openapi(
         title=app.title,
         version=app.version,
@@ -110,7 +121,8 @@ def document(app: FastAPI, prefix: str) -> dict[str, Any]:
         if not path.startswith(prefix):
             continue
         for method, operation in operations.items():
-            operation["security"] = [{name: [] for name in SECURITY_SCHEMES}]
-            if method == "post":
+            # What needs no key says so itself.
+            operation.setdefault("security", [{name: []} for name in SECURITY_SCHEMES])
+            if method == "post" and operation["security"]:
                 operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
     return described

@@ -20,13 +20,20 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from control_api.envelope import json_response, meta
+from gateway.browser_calls.errors import (
+    DescriptionError,
+    PreconditionFailedError,
+    PreconditionRequiredError,
+)
 from gateway.errors import (
     CarrierError,
     ConfigurationError,
     ConflictError,
+    CredentialError,
     EngineError,
     ForbiddenError,
     GatewayError,
+    GoneError,
     InvalidRequestError,
     LimitExceededError,
     NotFoundError,
@@ -47,6 +54,12 @@ class PayloadTooLargeError(GatewayError):
     """The request's body is larger than the API takes."""
 
     code = "payload_too_large"
+
+
+class UnsupportedMediaTypeError(GatewayError):
+    """The body is of another kind than this operation takes."""
+
+    code = "unsupported_media_type"
 
 
 class IdempotencyKeyInvalidError(InvalidRequestError):
@@ -74,12 +87,18 @@ class SecretNotKeptError(ConflictError):
 
 
 STATUS_BY_ERROR: dict[type[GatewayError], int] = {
+    DescriptionError: 400,
     UnauthorizedError: 401,
+    CredentialError: 401,
     ForbiddenError: 403,
     NotFoundError: 404,
     ConflictError: 409,
+    GoneError: 410,
+    PreconditionFailedError: 412,
     PayloadTooLargeError: 413,
+    UnsupportedMediaTypeError: 415,
     InvalidRequestError: 422,
+    PreconditionRequiredError: 428,
     LimitExceededError: 429,
     ConfigurationError: 500,
     CarrierError: 502,

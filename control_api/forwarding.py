@@ -1,5 +1,6 @@
-"""A request about a call on another node is given to that node, with the key it came with, and the answer
-given back. It is admitted, limited and made idempotent there as here: both use the same keys and database.
+"""A request about a call on another node is given to that node, with the key or session it came with, and
+the answer given back. It is admitted, limited and made idempotent there as here: both use the same keys,
+sessions and database.
 """
 
 from __future__ import annotations
@@ -23,11 +24,15 @@ FORWARDED_BY = "X-Trunkline-Forwarded-By"
 
 _GIVEN_ON = (
     "authorization",
+    "cookie",
+    "x-trunkline-dashboard",
     "content-type",
     "accept",
     "x-idempotency-key",
     "idempotency-key",
     "last-event-id",
+    "origin",
+    "if-match",
 )
 _GIVEN_BACK = (
     "content-type",
@@ -37,6 +42,9 @@ _GIVEN_BACK = (
     "idempotent-replayed",
     "cache-control",
     "x-accel-buffering",
+    "location",
+    "etag",
+    "link",
 )
 
 
@@ -47,6 +55,8 @@ class CallOwners(Protocol):
     def node_id(self) -> str: ...
 
     async def elsewhere(self, organization_id: str, call_id: str, /) -> NodeRecord | None: ...
+
+    async def elsewhere_by_id(self, call_id: str, /) -> NodeRecord | None: ...
 
 
 class NodeClient(Protocol):
@@ -79,8 +89,14 @@ class Forwarding:
         """
         call_id = parse_identifier(request.path_params["call_id"])
         node = await self._owners.elsewhere(organization_id, call_id) if call_id is not None else None
-        if node is None:
-            return None
+        return await self._give_on(request, node, endless=endless) if node is not None else None
+
+    async def forward_by_id(self, request: Request, call_id: str) -> Response | None:
+        """The same for a request that shows a secret of the call in place of a key."""
+        node = await self._owners.elsewhere_by_id(call_id)
+        return await self._give_on(request, node, endless=False) if node is not None else None
+
+    async def _give_on(self, request: Request, node: NodeRecord, *, endless: bool) -> Response:
         if FORWARDED_BY in request.headers:
             raise node_away(node.id, "was not the one that was asked")
         target = request.url.path + (f"?{request.url.query}" if request.url.query else "")

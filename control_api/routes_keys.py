@@ -34,7 +34,10 @@ def keys_router(prefix: str, accounts: Accounts) -> APIRouter:
     async def create_key(request: Request, body: KeyCreate) -> Response:
         """Make a key for your organisation. The secret is in this answer and nowhere else."""
         key, secret = await accounts.create_key(
-            organization_of(request), body.name, allowed_addresses=body.allowed_addresses
+            organization_of(request),
+            body.name,
+            allowed_addresses=body.allowed_addresses,
+            role=body.role,
         )
         answer = single(request, {**render_key(key), "key": secret}, 201)
         answer.headers["Cache-Control"] = NO_STORE

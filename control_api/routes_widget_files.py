@@ -20,10 +20,12 @@ from control_api.routes_dashboard import file_response
 DIRECTORY = Path(__file__).parent / "widget"
 ENTRIES = ("widget.js", "sdk.js", "sdk.d.ts")
 MODULES = "widget"
+DEMO = "widget/demo.html"
 
 MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".ts": "application/typescript; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
 }
 
 HEADERS = {
@@ -35,11 +37,21 @@ HEADERS = {
     "Vary": "Accept-Encoding",
 }
 
+DEMO_HEADERS = HEADERS | {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+}
+
 
 @cache
 def widget_files() -> dict[str, StaticFile]:
     """Each file by its path below the gateway's address, such as `widget/session.js`."""
-    paths = [*(DIRECTORY / name for name in ENTRIES), *sorted((DIRECTORY / MODULES).glob("*.js"))]
+    paths = [
+        *(DIRECTORY / name for name in ENTRIES),
+        DIRECTORY / DEMO,
+        *sorted((DIRECTORY / MODULES).glob("*.js")),
+    ]
     return {
         path.relative_to(DIRECTORY).as_posix(): static_file(path.read_bytes(), MEDIA_TYPES[path.suffix])
         for path in paths
@@ -55,7 +67,7 @@ def widget_files_router() -> APIRouter:
         file = files.get(name)
         if file is None:
             raise HTTPException(404)
-        return file_response(request, file, HEADERS)
+        return file_response(request, file, DEMO_HEADERS if name == DEMO else HEADERS)
 
     @router.api_route("/widget.js", methods=["GET", "HEAD"])
     @router.api_route("/sdk.js", methods=["GET", "HEAD"])

@@ -9,6 +9,7 @@ from pydantic import Field
 from control_api.schemas_shared import RequestModel, ResponseModel, Timestamp, Uuid
 from gateway.timestamps import optional_timestamp, timestamp
 from store.records import ApiKey
+from store.user_records import Role
 
 Network = Annotated[str, Field(max_length=64, examples=["203.0.113.0/24"])]
 
@@ -20,6 +21,7 @@ class KeyCreate(RequestModel):
     allowed_addresses: Annotated[list[Network], Field(max_length=256)] = Field(
         default=[], description="Addresses and networks (CIDR) that the key is good from; none: anywhere."
     )
+    role: Role = Field(default=Role.ADMIN, description="`read`: may read everything and change nothing.")
 
 
 class KeyOut(ResponseModel):
@@ -29,6 +31,7 @@ class KeyOut(ResponseModel):
     name: str
     prefix: str = Field(description="How the secret begins, to tell keys apart.")
     allowed_addresses: list[str]
+    role: Role
     created_at: Timestamp
     revoked_at: Timestamp | None
 
@@ -46,6 +49,7 @@ def render_key(key: ApiKey) -> dict[str, Any]:
         "name": key.name,
         "prefix": key.prefix,
         "allowed_addresses": list(key.allowed_addresses),
+        "role": key.role.value,
         "created_at": timestamp(key.created_at),
         "revoked_at": optional_timestamp(key.revoked_at),
     }

@@ -12,6 +12,7 @@ from control_api.forwarding import CallOwners, NodeClient
 from control_api.idempotency import IdempotencyStore
 from control_api.sip_socket import SipSocketService
 from gateway.batch.campaigns import Campaigns
+from gateway.browser_calls.service import BrowserCalls
 from gateway.call_actions import Side
 from gateway.call_control import ListenTicket, RecordingVerb
 from gateway.call_quality import CallQuality
@@ -20,17 +21,22 @@ from gateway.directory import Directory
 from gateway.engine_webhooks import EngineWebhooks
 from gateway.event_stream import StreamItem
 from gateway.health import Health
+from gateway.ice_servers import IceServers
 from gateway.knowledge import KnowledgeService
 from gateway.listening import CallListeners
+from gateway.live_board import Snapshot
 from gateway.new_call import NewCall
 from gateway.numbers.service import NumberService
 from gateway.recordings.service import RecordingService
 from gateway.rejections import Rejections
+from gateway.sign_in.sign_in import SignIn
 from gateway.signalling.traces import CallTraces
 from gateway.trunk_watch import TrunkStatus
 from gateway.voices import VoiceService
 from gateway.web_calls import WebCalls
 from gateway.webhooks.service import WebhookService
+from gateway.widgets.doors import Doors
+from gateway.widgets.visits import Visits
 from gateway.widgets.widget_book import WidgetBook
 from store.records import CallFilter, CallRecord, Page, TimelineEvent
 
@@ -111,7 +117,16 @@ class StreamService(Protocol):
     ) -> AsyncGenerator[StreamItem]: ...
 
 
+class LiveBoard(Protocol):
+    """Watching everything at once. Raises `gateway.errors` before a stream begins."""
+
+    def watch(self, organization_id: str, /) -> AsyncGenerator[Snapshot]: ...
+
+
 class HttpSettings(Protocol):
+    @property
+    def public_url(self) -> str | None: ...
+
     @property
     def rate_limit_per_minute(self) -> int: ...
 
@@ -153,6 +168,9 @@ class GatewayServices(Protocol):
     def directory(self) -> Directory: ...
 
     @property
+    def sign_in(self) -> SignIn: ...
+
+    @property
     def numbers(self) -> NumberService: ...
 
     @property
@@ -171,6 +189,9 @@ class GatewayServices(Protocol):
     def streams(self) -> StreamService: ...
 
     @property
+    def live_board(self) -> LiveBoard: ...
+
+    @property
     def recordings(self) -> RecordingService: ...
 
     @property
@@ -178,6 +199,12 @@ class GatewayServices(Protocol):
 
     @property
     def web_calls(self) -> WebCalls: ...
+
+    @property
+    def browser_calls(self) -> BrowserCalls: ...
+
+    @property
+    def ice_servers(self) -> IceServers: ...
 
     @property
     def engine_webhooks(self) -> EngineWebhooks: ...
@@ -190,6 +217,12 @@ class GatewayServices(Protocol):
 
     @property
     def widgets(self) -> WidgetBook: ...
+
+    @property
+    def doors(self) -> Doors: ...
+
+    @property
+    def visits(self) -> Visits: ...
 
     @property
     def call_owners(self) -> CallOwners: ...

@@ -18,6 +18,7 @@ from store.database import Store
 from store.errors import ConstraintError
 from store.identifiers import uuid7
 from store.records import ApiKey, Organization
+from store.user_records import Role
 
 T = TypeVar("T")
 REVISION = "directory"  # the name under which changes are numbered, in `store.revisions`
@@ -47,6 +48,13 @@ class Accounts:
 
         return await self._apply(change, "organization_exists")
 
+    async def organization(self, organization_id: str) -> Organization:
+        """Raises `NotFoundError`."""
+        found = await self._store.organizations.get(organization_id)
+        if found is None:
+            raise NotFoundError(f"There is no organisation {organization_id}.")
+        return found
+
     async def create_key(
         self,
         organization_id: str,
@@ -54,13 +62,16 @@ class Accounts:
         *,
         secret: str | None = None,
         allowed_addresses: Sequence[str] = (),
+        role: Role = Role.ADMIN,
     ) -> tuple[ApiKey, str]:
         """A new bearer key and its secret, which is shown this once. With `allowed_addresses` it is good from
         these networks alone. Raises `ConflictError`, `InvalidRequestError`.
         """
         networks = checked_networks(allowed_addresses, "allowed_addresses")
         return await self._apply(
-            lambda: self._store.keys.create(organization_id, name, secret=secret, allowed_addresses=networks),
+            lambda: self._store.keys.create(
+                organization_id, name, secret=secret, allowed_addresses=networks, role=role
+            ),
             "key_exists",
         )
 

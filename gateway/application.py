@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from gateway.browser_calls.service import is_bridged
 from gateway.config import Config
 from gateway.gateway_parts import GatewayParts
 from gateway.health import Health
@@ -70,7 +71,11 @@ class Gateway(GatewayParts):
         await self.cluster.enter()
         self.cluster.start()
         self._started = True
-        followed = [record for record in orphans if record.direction is CallDirection.WEBRTC]
+        followed = [
+            record
+            for record in orphans
+            if record.direction is CallDirection.WEBRTC and not is_bridged(record)
+        ]
         await self.web_calls.resume(followed)
         orphans = [record for record in orphans if record not in followed]
         await fail_orphans(self.store, orphans, self._journal)
@@ -101,6 +106,7 @@ class Gateway(GatewayParts):
         """Take no new call, let live ones go on for up to `timeout_s` seconds, then end them with BYE."""
         self._draining = True
         log.info("draining", live_calls=len(self._live), timeout_s=timeout_s)
+        self.browser_calls.end_waiting()
         if not await self._live.wait_until_empty(timeout_s):
             log.warning("drain_timed_out", live_calls=len(self._live))
             self.end_calls()
@@ -133,6 +139,7 @@ class Gateway(GatewayParts):
             self.trunk_watch,
             self._user_agent,
             self._precall,
+            self._identity,
             self._plane,
             self._archive,
             self._engine,
@@ -142,6 +149,7 @@ class Gateway(GatewayParts):
             self._delivery_sweeper,
             self._deliverer,
             self._webhook_sender,
+            self.sign_in,
             self.cluster,
             self.store,
         ):

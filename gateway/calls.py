@@ -215,9 +215,9 @@ class CallService:
         if web is not None and web.status is CallStatus.QUEUED:
             return await self._end_web_call(call_id)
         session = await self._session(organization_id, call_id)
-        if session.call.status is CallStatus.IN_PROGRESS or not isinstance(session, OutboundSession):
+        if session.call.status is CallStatus.IN_PROGRESS or not session.cancellable:
             raise ConflictError(
-                "only an outbound call that was not answered yet can be cancelled",
+                "only an outbound or a browser's call that was not answered yet can be cancelled",
                 code="call_not_cancellable",
                 status=str(session.call.status),
             )

@@ -1,4 +1,4 @@
-"""The command line: `serve`, `check`, `route-test` and `call`, their options and their exit codes.
+"""The command line: `serve`, `check`, `route-test`, `users`, `call` and more, their options and exit codes.
 
 0 means that all went well, 1 that what was asked for failed, 2 that the command line is wrong.
 """
@@ -25,6 +25,8 @@ from gateway.key_commands import create_key, list_keys, revoke_key
 from gateway.logs import configure_logging
 from gateway.route_test import route_test
 from gateway.serve import OpenHttp, serve
+from gateway.user_commands import add_user, list_users, remove_user, set_password
+from store.user_records import Role
 
 DEMO_SIP = "127.0.0.1:5060"
 DEMO_HTTP = "127.0.0.1:8080"
@@ -46,7 +48,7 @@ def run(arguments: Sequence[str], open_http: OpenHttp) -> int:
     configure_logging(config.logging)
     if command == "serve":
         return _run_loop(serve(config, open_http, demo=options.demo))
-    if command in ("backup", "restore", "route-test", "keys", "inventory"):
+    if command in ("backup", "restore", "route-test", "keys", "users", "inventory"):
         try:
             return _run_loop(_on_the_store(config, options))
         except (ConfigurationError, ConflictError, InvalidRequestError, NotFoundError) as error:
@@ -69,16 +71,29 @@ def _on_the_store(config: Config, options: argparse.Namespace) -> Coroutine[Any,
         return route_test(config, to=options.to, from_=options.from_number, source=options.source)
     if options.command == "inventory":
         return _inventory(config, options)
+    if options.command == "users":
+        return _users(config, options)
     if options.action == "create":
         return create_key(
             config,
             organization=options.organization,
             name=options.name,
             allowed_addresses=options.allow,
+            role=options.role,
         )
     if options.action == "list":
         return list_keys(config)
     return revoke_key(config, key_id=options.id)
+
+
+def _users(config: Config, options: argparse.Namespace) -> Coroutine[Any, Any, int]:
+    if options.action == "add":
+        return add_user(config, organization=options.organization, username=options.name, role=options.role)
+    if options.action == "list":
+        return list_users(config)
+    if options.action == "passwd":
+        return set_password(config, username=options.name)
+    return remove_user(config, username=options.name)
 
 
 def _inventory(config: Config, options: argparse.Namespace) -> Coroutine[Any, Any, int]:
@@ -149,6 +164,7 @@ def _parser() -> argparse.ArgumentParser:
     testing.add_argument("--source", metavar="IP", help="the address the INVITE would come from")
 
     _add_keys(commands, configured)
+    _add_users(commands, configured)
     _add_backup(commands, configured)
     _add_inventory(commands, configured)
 
@@ -192,9 +208,32 @@ def _add_keys(
         metavar="NETWORK",
         help="an address or network in CIDR form that the key is good from; may be given several times",
     )
+    creating.add_argument(
+        "--role", type=Role, choices=list(Role), default=Role.ADMIN, help="read: may change nothing"
+    )
     actions.add_parser("list", parents=[configured], help="show the keys there are, without their secrets")
     revoking = actions.add_parser("revoke", parents=[configured], help="make a key good for nothing")
     revoking.add_argument("--id", required=True, metavar="ID")
+
+
+def _add_users(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], configured: argparse.ArgumentParser
+) -> None:
+    users = commands.add_parser("users", help="who may sign in to the dashboard")
+    actions = users.add_subparsers(dest="action", required=True, metavar="ACTION")
+    adding = actions.add_parser(
+        "add", parents=[configured], help="make a user; asks for the password, or reads it from a pipe"
+    )
+    adding.add_argument("name", metavar="NAME")
+    adding.add_argument(
+        "--role", type=Role, choices=list(Role), default=Role.ADMIN, help="read: may change nothing"
+    )
+    adding.add_argument(
+        "--organization", default="Default", metavar="NAME", help="whose user; made when there is none"
+    )
+    actions.add_parser("list", parents=[configured], help="show the users there are")
+    for action, purpose in (("passwd", "give a user another password"), ("remove", "remove a user")):
+        actions.add_parser(action, parents=[configured], help=purpose).add_argument("name", metavar="NAME")
 
 
 def _add_inventory(

@@ -21,7 +21,11 @@ from sip.tls_settings import TlsServerSettings
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+_CERTIFICATE_URL = re.compile(r"https://[^\s<>\"]{1,2000}")
 _ORIGIN = re.compile(r"https?://[^/\s]+")
+_ICE_URL = re.compile(  # RFC 7064, RFC 7065
+    r"(stun|turn)s?:([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(\?transport=(udp|tcp))?"
+)
 _ENDPOINT = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<host>[^:\[\]\s]+)):(?P<port>\d{1,5})")
 
 
@@ -86,8 +90,16 @@ class SipSection(Section):
     tls_private_key: Path | None = None
     tls_client_ca: Path | None = None
     tls_min_version: Literal["1.2", "1.3"] = "1.2"
+    digest_algorithms: tuple[Literal["SHA-256", "MD5"], ...] = ("SHA-256", "MD5")  # as they are offered
     websocket: bool = False  # SIP over WebSocket (RFC 7118) at /sip of the HTTP port
     websocket_origins: tuple[str, ...] = ()  # pages of these origins may connect beside our own; * = any
+
+    @field_validator("digest_algorithms")
+    @classmethod
+    def _some_algorithm(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or len(set(value)) != len(value):
+            raise ValueError("name SHA-256, MD5 or both, each once")
+        return value
 
     @field_validator("websocket_origins")
     @classmethod
@@ -143,8 +155,16 @@ class SipSection(Section):
 
 class HttpSection(Section):
     listen: str = "127.0.0.1:8080"
+    public_url: str | None = None  # what links to pages begin with; none: the address that was asked
     rate_limit_per_minute: int = Field(default=600, ge=0)
     trusted_proxies: tuple[str, ...] = ()  # whose X-Forwarded-For and X-Forwarded-Proto are believed
+
+    @field_validator("public_url")
+    @classmethod
+    def _url(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return None if value is None else value.rstrip("/")
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -158,6 +178,13 @@ class HttpSection(Section):
     def _endpoint(cls, value: str) -> str:
         parse_endpoint(value)
         return value
+
+
+class DashboardSection(Section):
+    """Who is signed in to the dashboard, and for how long."""
+
+    session_idle: Duration = Field(default=12 * 3_600.0, ge=60)  # without a request
+    session_lifetime: Duration = Field(default=7 * 86_400.0, ge=60)  # in all
 
 
 class MediaSection(Section):
@@ -252,6 +279,22 @@ class CallsSection(Section):
     drain_timeout: Duration = 30.0
     transfer_timeout: Duration = 60.0
     show_digits: bool = False  # whether event streams and transcripts tell which keys were pressed
+
+
+class BrowserSection(Section):
+    """Calls of browsers that our own media stack carries."""
+
+    max_calls: int = Field(default=200, ge=0)  # joined ones at once, on this node
+    max_waiting: int = Field(default=1_000, ge=1)  # that nobody has joined yet
+    join_timeout: Duration = Field(default=120.0, gt=0)
+    media_timeout: Annotated[Duration, Field(gt=0)] = 15.0
+    closed_timeout: Annotated[Duration, Field(ge=1)] = 6.0  # instead, when the page's socket is gone too
+    media_addresses: tuple[str, ...] = ()  # the candidates; none: as for calls over SIP
+
+    @field_validator("media_addresses")
+    @classmethod
+    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(ipaddress.ip_address(text)) for text in value)
 
 
 class ControlSection(Section):
@@ -479,6 +522,61 @@ class TraceSection(Section):
         return (transport, *parse_endpoint(endpoint))
 
 
+class StirSection(Section):
+    """STIR/SHAKEN: signed caller identity (RFC 8224); trunks say what they want of it."""
+
+    trust_anchors: Path | None = None  # PEM file with authorities; none: nothing is checked
+    max_age: Duration = 60.0
+    timeout: Annotated[Duration, Field(gt=0, le=10)] = 2.0  # for one call's certificate
+    private_urls: bool = False
+    private_key: Path | None = None  # PEM, P-256; none: nothing is signed
+    certificate_url: str | None = None
+    attestation: Literal["A", "B", "C"] = "B"
+
+    @model_validator(mode="after")
+    def _whole(self) -> StirSection:
+        if (self.private_key is None) != (self.certificate_url is None):
+            raise ValueError("private_key and certificate_url go together")
+        if self.certificate_url is not None and not _CERTIFICATE_URL.fullmatch(self.certificate_url):
+            raise ValueError("certificate_url must begin with https://")
+        return self
+
+
+class TurnSection(Section):
+    """Which servers browsers are told to find a way by."""
+
+    stun_urls: tuple[str, ...] = ()
+    urls: tuple[str, ...] = ()
+    secret: str | None = Field(default=None, repr=False)  # shared with the TURN servers
+    secret_file: Path | None = None
+    credential_life: Duration = Field(default=43_200.0, ge=60)
+
+    @field_validator("stun_urls")
+    @classmethod
+    def _stun(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _ice_urls(value, "stun", "stuns")
+
+    @field_validator("urls")
+    @classmethod
+    def _turn(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _ice_urls(value, "turn", "turns")
+
+    @model_validator(mode="after")
+    def _whole(self) -> TurnSection:
+        if self.secret is not None and self.secret_file is not None:
+            raise ValueError("secret and secret_file: give one of the two")
+        if self.urls and self.secret is None and self.secret_file is None:
+            raise ValueError("urls need the secret that the TURN servers know, or its secret_file")
+        return self
+
+
+def _ice_urls(urls: tuple[str, ...], *schemes: str) -> tuple[str, ...]:
+    for url in urls:
+        if _ICE_URL.fullmatch(url) is None or url.partition(":")[0] not in schemes:
+            raise ValueError(f"{url!r} is not like {schemes[0]}:host.example:3478")
+    return urls
+
+
 class LoggingSection(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["text", "json"] = "text"
@@ -490,10 +588,12 @@ class Config(Section):
     data_dir: Path = Path("data")
     sip: SipSection = SipSection()
     http: HttpSection = HttpSection()
+    dashboard: DashboardSection = DashboardSection()
     media: MediaSection = MediaSection()
     engine: EngineSection = EngineSection()
     store: StoreSection = StoreSection()
     calls: CallsSection = CallsSection()
+    browser: BrowserSection = BrowserSection()
     control: ControlSection = ControlSection()
     tools: ToolsSection = ToolsSection()
     amd: AmdSection = AmdSection()
@@ -507,6 +607,8 @@ class Config(Section):
     webhooks: WebhooksSection = WebhooksSection()
     cluster: ClusterSection = ClusterSection()
     trace: TraceSection = TraceSection()
+    stir: StirSection = StirSection()
+    turn: TurnSection = TurnSection()
     logging: LoggingSection = LoggingSection()
 
     @model_validator(mode="after")

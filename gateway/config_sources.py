@@ -113,11 +113,24 @@ def _known_keys() -> dict[str, str]:
     return known
 
 
+_LISTS = frozenset(
+    {
+        "browser.media_addresses",
+        "http.trusted_proxies",
+        "sip.digest_algorithms",
+        "sip.listen",
+        "sip.websocket_origins",
+        "turn.stun_urls",
+        "turn.urls",
+    }
+)
+
+
 def _from_text(key: str, text: str) -> Any:
     """Lists are written with commas in the environment, tables as JSON; numbers and durations stay text for
     the model to read.
     """
-    if key in ("sip.listen", "sip.websocket_origins", "http.trusted_proxies"):
+    if key in _LISTS:
         return tuple(part.strip() for part in text.split(",") if part.strip())
     if key == "rates.carrier":
         with suppress(ValueError):
@@ -158,6 +171,9 @@ def _with_secrets(config: Config) -> Config:
     if trace.hep_password_file is not None:
         secret = _read_secret("trace.hep_password_file", trace.hep_password_file)
         trace = trace.model_copy(update={"hep_password": secret})
+    turn = config.turn
+    if turn.secret_file is not None:
+        turn = turn.model_copy(update={"secret": _read_secret("turn.secret_file", turn.secret_file)})
     return config.model_copy(
         update={
             "analysis": analysis,
@@ -165,6 +181,7 @@ def _with_secrets(config: Config) -> Config:
             "store": store,
             "recordings": recordings,
             "trace": trace,
+            "turn": turn,
         }
     )
 

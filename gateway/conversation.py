@@ -100,9 +100,18 @@ class Conversation:
 
     # --- what the session asks for ----------------------------------------------------------------
 
-    async def open_leg(self, symmetric: str = "auto", ipv6: bool | None = None) -> m.LegCreated:
-        """`symmetric` as of the trunk; `ipv6`: which family the far side's audio is of, None: the one that is
-        bound. Reserve the leg's ports. Raises `MediaCapacityError`."""
+    async def open_leg(
+        self,
+        symmetric: str = "auto",
+        ipv6: bool | None = None,
+        *,
+        browser_timeout_s: float | None = None,
+    ) -> m.LegCreated:
+        """Reserve the leg's ports. `symmetric` as of the trunk; `ipv6`: which family the far side's audio is
+        of, None: the one that is bound; with `browser_timeout_s` the far party is a browser, which is missed
+        after so many seconds of silence. Raises `MediaCapacityError`.
+        """
+        silence_s = self._services.silence_timeout_s if browser_timeout_s is None else browser_timeout_s
         self._has_leg = True  # from the request on: the call may end while we wait for the leg
         try:
             created = await self._services.plane.create_leg(
@@ -110,9 +119,10 @@ class Conversation:
                     leg_id=self._leg_id,
                     call_id=self._call.id,
                     first_packet_timeout_ms=int(self._services.first_packet_timeout_s * 1000),
-                    media_timeout_ms=int(self._services.silence_timeout_s * 1000),
+                    media_timeout_ms=int(silence_s * 1000),
                     symmetric=m.Symmetric(symmetric),
                     ipv6=ipv6,
+                    browser=browser_timeout_s is not None,
                 ),
                 self._on_event,
             )
@@ -227,6 +237,7 @@ class Conversation:
 
     def _on_first_packet(self, event: m.FirstPacketReceived) -> None:
         self._call.step("first-rtp-received", source=event.source)
+        self._listener.on_media()
 
     def _on_first_audio(self, event: m.FirstAudioSent) -> None:
         self._call.step("first-agent-audio")
@@ -313,10 +324,18 @@ class Conversation:
 
     def _on_media_timeout(self, event: m.MediaTimedOut) -> None:
         self._call.step("media-timeout", what=event.kind, silent_ms=event.silent_ms)
-        self.lose(FailureReason.MEDIA_TIMEOUT, f"no packet for {event.silent_ms} ms ({event.kind})")
+        self._listener.on_media_timeout(event.kind, event.silent_ms)
+
+    def _on_media_returned(self, event: m.MediaReturned) -> None:
+        self._call.step("media-returned")
+        self._listener.on_media_returned()
+
+    def _on_agent_speech(self, event: m.AgentSpeech) -> None:
+        self._listener.on_agent_speech(speaking=event.speaking)
 
     def _on_media_secured(self, event: m.MediaSecured) -> None:
         self._call.step("media-secured", srtp=event.suite.value, took_ms=event.took_ms)
+        self._listener.on_media_secured()
 
     def _on_media_security_failed(self, event: m.MediaSecurityFailed) -> None:
         self._call.step("media-security-failed", error=event.reason)
@@ -473,5 +492,7 @@ _HANDLERS: dict[type[msgspec.Struct], Callable[[Conversation, Any], None]] = {
     m.MediaSecured: Conversation._on_media_secured,
     m.MediaSecurityFailed: Conversation._on_media_security_failed,
     m.MediaTimedOut: Conversation._on_media_timeout,
+    m.MediaReturned: Conversation._on_media_returned,
+    m.AgentSpeech: Conversation._on_agent_speech,
     m.LegFailed: Conversation._on_leg_failed,
 }

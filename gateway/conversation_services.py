@@ -22,6 +22,21 @@ class ConversationListener(Protocol):
     def on_engine_open(self) -> None:
         """The engine's socket stands."""
 
+    def on_media(self) -> None:
+        """The far party's first packet has come."""
+
+    def on_media_secured(self) -> None:
+        """The keys are agreed on the media path."""
+
+    def on_media_timeout(self, kind: str, silent_ms: int) -> None:
+        """Nothing was heard of the far party for so long."""
+
+    def on_media_returned(self) -> None:
+        """It is heard again."""
+
+    def on_agent_speech(self, *, speaking: bool) -> None:
+        """The far party begins or ceases to hear the agent; told of browsers only."""
+
     def on_conversation_over(self, reason: EndReason) -> None:
         """The agent ended the conversation and everything it said was played."""
 

@@ -15,15 +15,18 @@ from dataclasses import dataclass
 import structlog
 
 from gateway.directory import Directory
-from gateway.errors import ConfigurationError
+from gateway.errors import ConfigurationError, ConflictError
 from gateway.new_agent import NewAgent
 from gateway.new_number import NewNumber
 from gateway.new_trunk import NewTrunk
+from gateway.widgets.new_widget import MAX_ORIGINS, AccessSettings
+from gateway.widgets.widget_book import WidgetBook
 from store.records import TrunkInbound, TrunkOutbound
 
 log = structlog.get_logger(__name__)
 
 RECEPTIONIST_NUMBER = "+15550100"
+RECEPTIONIST = "receptionist"  # to pages
 ECHO_NUMBER = "+15550199"
 ORGANIZATION = "Demo"
 TRUNK = "demo phones on this machine"
@@ -150,6 +153,28 @@ async def seed_demo(directory: Directory) -> DemoSetup:
         )
         await directory.assign(organization.id, number.id, agent.id)
     return DemoSetup(api_key=secret, numbers=NUMBERS)
+
+
+async def open_receptionist(book: WidgetBook, directory: Directory, http_host: str, http_port: int) -> None:
+    """Let pages of the gateway itself call the receptionist, unless its owner has decided otherwise: the
+    dashboard, and the widget's own page.
+    """
+    number = directory.number_on(RECEPTIONIST_NUMBER)
+    agent = directory.agent(number.inbound_agent_id or "") if number is not None else None
+    if agent is None:
+        return
+    decided = await book.decided_access(agent.id)
+    if decided is not None and not decided.enabled:
+        return
+    allowed = (await book.origins(agent.organization_id)).origins
+    host = f"[{http_host}]" if ":" in http_host else http_host
+    own = (f"http://{host}:{http_port}", f"http://localhost:{http_port}")
+    others = [origin for origin in allowed if origin not in own]
+    await book.set_origins(agent.organization_id, [*own, *others][:MAX_ORIGINS])
+    if decided is None:
+        settings = AccessSettings(enabled=True, public_name=RECEPTIONIST)
+        with suppress(ConflictError):  # another agent has the name already
+            await book.open_agent(agent.organization_id, agent.id, settings)
 
 
 async def _ensure_trunk(directory: Directory, organization_id: str) -> str:

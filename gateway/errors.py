@@ -34,6 +34,18 @@ class InvalidRequestError(GatewayError):
     code = "validation_error"
 
 
+class CredentialError(GatewayError):
+    """Whoever asks shows a secret that is none of ours."""
+
+    code = "unauthorized"
+
+
+class GoneError(GatewayError):
+    """It was there, and will not be again."""
+
+    code = "gone"
+
+
 class ForbiddenError(GatewayError):
     """Whoever asks has not shown that he may."""
 

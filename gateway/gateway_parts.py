@@ -7,6 +7,7 @@ Starting and stopping them is `gateway.application`.
 from __future__ import annotations
 
 from functools import partial
+from time import monotonic
 
 from prometheus_client import CollectorRegistry
 
@@ -18,6 +19,8 @@ from gateway.batch.campaigns import Campaigns
 from gateway.batch.dial_services import DialServices, FreePlaces
 from gateway.batch.dialer import Dialer
 from gateway.batch.status_change import CampaignJournal
+from gateway.browser_calls.service import BrowserCalls
+from gateway.browser_calls.session import BrowserServices
 from gateway.call import Call
 from gateway.call_control import CallControl
 from gateway.calls import CallService
@@ -28,6 +31,7 @@ from gateway.cluster.cluster import Cluster
 from gateway.config import Config
 from gateway.contacts.contact_book import ContactBook
 from gateway.conversation_services import ConversationServices
+from gateway.defence.gate import InboundGate
 from gateway.dial_queue import DialQueue
 from gateway.directory import Directory
 from gateway.engine_callback import engine_callback
@@ -36,9 +40,11 @@ from gateway.engine_watch import EngineWatch
 from gateway.engine_webhooks import EngineWebhooks
 from gateway.event_bus import EventBus
 from gateway.event_stream import EventStreams
+from gateway.ice_servers import IceServers
 from gateway.inbound import InboundCalls
 from gateway.inbound_session import InboundServices
 from gateway.knowledge import KnowledgeService
+from gateway.live_board import open_live_board
 from gateway.live_calls import LiveCalls
 from gateway.loop_watch import LoopWatch
 from gateway.media_address import MediaAddress
@@ -53,10 +59,13 @@ from gateway.rate_card import BilledCall, RateCard
 from gateway.recordings.retention import RecordingSweeper
 from gateway.recordings.service import RecordingService
 from gateway.recordings.setup import open_archive, open_links
+from gateway.refused_invites import RefusedInvites
 from gateway.rejections import Rejections
 from gateway.session import SessionServices
+from gateway.sign_in.setup import open_sign_in
 from gateway.signalling.setup import Signalling
 from gateway.sip_sockets import SipSockets
+from gateway.stir.service import CallerIdentity
 from gateway.sweep import fail_calls_of_the_dead
 from gateway.trunk_probe import TrunkProbe
 from gateway.trunk_registration import RegistrationState
@@ -68,10 +77,13 @@ from gateway.webhooks.deliverer import WebhookDeliverer, delivery_settings
 from gateway.webhooks.retention import DeliverySweeper
 from gateway.webhooks.sender import WebhookSender
 from gateway.webhooks.service import WebhookService
+from gateway.widgets.doors import Doors
+from gateway.widgets.visits import Visits
 from gateway.widgets.widget_book import WidgetBook
 from media.ultravox.library import EngineLibrary
 from media.ultravox.rest import UltravoxClient
 from media.worker.supervisor import WorkerPool
+from sip.digest_server import DigestServer
 from sip.message import Request
 from sip.user_agent import IncomingCall, Listen, OptionsReply, UserAgent, UserAgentConfig
 from store.database import Store
@@ -88,12 +100,14 @@ class GatewayParts:
         self.registry = CollectorRegistry()
         self.metrics = GatewayMetrics(self.registry)
         self.directory = Directory(store)
+        self.sign_in = open_sign_in(store, self.directory, config.dashboard)
         self.cluster = Cluster(
             config.cluster, store, on_living=self._sweep_after_the_dead, refresh=self.directory.refresh
         )
         self.directory.on_changed = self.cluster.notices.tell
         self.leases = self.cluster.leases
         self.widgets = WidgetBook(store, self.directory)
+        self.doors = Doors(store, self.directory.agent)
         self.contacts = ContactBook(store, import_max_rows=config.contacts.import_max_rows)
         self._rate_card = RateCard(config.rates)
         self._draining = False
@@ -119,7 +133,11 @@ class GatewayParts:
             timeout_s=analysis.timeout,
             concurrency=analysis.concurrency,
         )
-        self._live = LiveCalls(max_inbound=config.calls.max_inbound, max_outbound=config.calls.max_outbound)
+        self._live = LiveCalls(
+            max_inbound=config.calls.max_inbound,
+            max_outbound=config.calls.max_outbound,
+            max_browser=config.browser.max_calls,
+        )
         self._engine = UltravoxClient(
             config.engine.base_url, config.engine.api_key or "", timeout_s=config.engine.create_timeout
         )
@@ -153,6 +171,13 @@ class GatewayParts:
         self.rejections = Rejections(lambda: self.directory.table)
         self._signalling = Signalling(config, store.call_signalling, self.rejections.owners, self.metrics)
         self.traces = self._signalling.traces
+        refused = RefusedInvites(self.metrics, self.rejections)
+        self._gate = InboundGate(
+            table=lambda: self.directory.table,
+            trunk=self.directory.trunk,
+            digest=DigestServer(clock=monotonic, algorithms=config.sip.digest_algorithms),
+            refused=refused,
+        )
         self._user_agent = UserAgent(
             UserAgentConfig(
                 listen=tuple(
@@ -166,6 +191,7 @@ class GatewayParts:
             on_options=self._answer_options,
             on_refused=self._note_refused,
             observer=self._signalling.observer,
+            gate=self._gate.judge,
         )
         self.sip_sockets = SipSockets(self._user_agent, config.sip)
         probe = TrunkProbe(self._user_agent)
@@ -181,6 +207,7 @@ class GatewayParts:
             probe,
             leading=lambda: self.cluster.duties.leading,
         )
+        self._identity = CallerIdentity(config.stir)
         self._precall = PrecallClient(allow_private=config.webhooks.allow_private)
         self._engine_watch = EngineWatch(self._engine)
         self._agent_sync = AgentSync(
@@ -247,7 +274,8 @@ class GatewayParts:
                 retry_after_s=config.calls.retry_after,
                 number=self.directory.number_on,
                 precall=self._precall,
-                rejections=self.rejections,
+                identity=self._identity,
+                refused=refused,
             )
         )
         self._queue = DialQueue(
@@ -267,6 +295,7 @@ class GatewayParts:
                 media_address=media_address,
                 recordings=recordings,
                 trunk=self.directory.trunk,
+                identity=self._identity,
             ),
             table=lambda: self.directory.table,
             agent=self.directory.agent,
@@ -285,6 +314,25 @@ class GatewayParts:
             draining=lambda: self._draining,
         )
         self.calls.web_calls = self.web_calls
+        self.browser_calls = BrowserCalls(
+            BrowserServices(
+                session=session,
+                config=config.browser,
+                media_address=media_address,
+                recordings=recordings,
+                draining=lambda: self._draining,
+                retry_after_s=config.calls.retry_after,
+            ),
+            directory=self.directory,
+            store=store,
+            save=self._journal.save,
+            price=self._price,
+            outcome=self._journal.outcome,
+        )
+        self.visits = Visits(self.browser_calls, self.directory)
+        self.ice_servers = IceServers(config.turn)
+        self.doors = Doors(store, self.directory.agent)
+        self.visits = Visits(self.browser_calls, self.directory)
         self.engine_webhooks = EngineWebhooks(
             config.engine.webhook_secret, store.calls, self.web_calls, self._writer.catch_up
         )
@@ -315,6 +363,14 @@ class GatewayParts:
             self.calls, config.control, recordings=recordings, fetched=config.data_dir / "fetched"
         )
         self.streams = EventStreams(self.events, self.calls)
+        self.live_board = open_live_board(
+            store,
+            self._live,
+            self.directory.trunks,
+            self.trunk_watch,
+            config.calls,
+            closed=lambda: self.events.closed,
+        )
         self.call_owners = CallOwners(self._live, store.calls, self.cluster.heartbeat)
         self.node_client = self.cluster.client
         self._declare_gauges()
@@ -367,6 +423,14 @@ class GatewayParts:
         gauge("calls_inbound_active", "Inbound calls now.", lambda: self._live.count(CallDirection.INBOUND))
         gauge(
             "calls_outbound_active", "Outbound calls now.", lambda: self._live.count(CallDirection.OUTBOUND)
+        )
+        gauge(
+            "calls_browser_active", "Calls of browsers now.", lambda: self._live.count(CallDirection.WEBRTC)
+        )
+        gauge(
+            "calls_browser_waiting",
+            "Calls that no browser has joined yet.",
+            lambda: self.browser_calls.waiting,
         )
         gauge("calls_live", "Calls that are not over, queued ones included.", lambda: len(self._live))
         gauge("event_watchers", "Event streams that are open.", lambda: self.events.subscribers)

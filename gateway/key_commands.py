@@ -12,10 +12,16 @@ from gateway.accounts import Accounts
 from gateway.config import Config
 from gateway.errors import NotFoundError
 from gateway.open_store import opened_store
+from store.user_records import Role
 
 
 async def create_key(
-    config: Config, *, organization: str, name: str, allowed_addresses: Sequence[str] = ()
+    config: Config,
+    *,
+    organization: str,
+    name: str,
+    allowed_addresses: Sequence[str] = (),
+    role: Role = Role.ADMIN,
 ) -> int:
     """Print a new key's id and secret; the secret cannot be shown again. Raises `ConfigurationError`,
     `InvalidRequestError`.
@@ -23,19 +29,24 @@ async def create_key(
     async with opened_store(config) as store:
         accounts = Accounts(store)
         owner = await accounts.ensure_organization(organization)
-        key, secret = await accounts.create_key(owner.id, name, allowed_addresses=allowed_addresses)
+        key, secret = await accounts.create_key(
+            owner.id, name, allowed_addresses=allowed_addresses, role=role
+        )
     print(f"id      {key.id}\nkey     {secret}")
     return 0
 
 
 async def list_keys(config: Config) -> int:
-    """Print a line for each key: id, organisation, name, beginning of the secret, sources, state."""
+    """Print a line for each key: id, organisation, name, beginning of the secret, role, sources, state."""
     async with opened_store(config) as store:
         for organization in await store.organizations.list():
             for key in await store.keys.list(organization.id):
                 state = "in force" if key.revoked_at is None else f"revoked {key.revoked_at:%Y-%m-%d %H:%M}"
                 from_ = ",".join(key.allowed_addresses) or "anywhere"
-                print(f"{key.id}  {organization.name}  {key.name}  {key.prefix}...  from {from_}  {state}")
+                print(
+                    f"{key.id}  {organization.name}  {key.name}  {key.prefix}...  {key.role}  from {from_}"
+                    f"  {state}"
+                )
     return 0
 
 

@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 class LiveCalls:
     """Every session from its creation until its last record is with the store."""
 
-    def __init__(self, *, max_inbound: int, max_outbound: int) -> None:
-        self._limits = {CallDirection.INBOUND: max_inbound, CallDirection.OUTBOUND: max_outbound}
+    def __init__(self, *, max_inbound: int, max_outbound: int, max_browser: int | None = None) -> None:
+        self._limits = {
+            CallDirection.INBOUND: max_inbound,
+            CallDirection.OUTBOUND: max_outbound,
+            CallDirection.WEBRTC: max_browser,
+        }
         self._counts = dict.fromkeys(CallDirection, 0)
         self._sessions: dict[str, Session] = {}
         self._empty = asyncio.Event()

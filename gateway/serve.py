@@ -19,7 +19,7 @@ import structlog
 
 from gateway.application import Addresses, Gateway
 from gateway.config import Config, parse_endpoint
-from gateway.demo import DemoSetup, LocalEngine, seed_demo
+from gateway.demo import DemoSetup, LocalEngine, open_receptionist, seed_demo
 from gateway.errors import ConfigurationError
 from media.plane import MediaStartError
 from sip.tls_settings import TlsSettingsError
@@ -102,8 +102,11 @@ async def _start(running: AsyncExitStack, config: Config, open_http: OpenHttp, *
         http_host, http_port = await http.start()
     except OSError as error:
         raise _cannot_listen("HTTP", config.http.listen, error) from error
+    if demo:
+        await open_receptionist(gateway.widgets, gateway.directory, http_host, http_port)
     await gateway.wait_settled(SETTLE_TIMEOUT_S)
-    _announce(addresses, http_host, http_port, setup)
+    link = None if setup is None else gateway.sign_in.make_link(setup.api_key)
+    _announce(addresses, http_host, http_port, setup, link)
     return gateway
 
 
@@ -158,17 +161,19 @@ def _require_loopback(config: Config) -> None:
             raise ConfigurationError(f"--demo listens on loopback only, not on {host}")
 
 
-def _announce(addresses: Addresses, http_host: str, http_port: int, setup: DemoSetup | None) -> None:
+def _announce(
+    addresses: Addresses, http_host: str, http_port: int, setup: DemoSetup | None, link: str | None
+) -> None:
     listen = addresses.sip[0]
     sip = _endpoint(listen.host, listen.port)
     http = _endpoint(http_host, http_port)
     if setup is not None:
-        print(_banner(sip, http, setup), flush=True)
+        print(_banner(sip, http, setup, link), flush=True)
     key = f" demo_key={setup.api_key}" if setup is not None else ""
     print(f"ready sip={sip} http={http}{key}", flush=True)
 
 
-def _banner(sip: str, http: str, setup: DemoSetup) -> str:
+def _banner(sip: str, http: str, setup: DemoSetup, link: str | None) -> str:
     rows = [
         ("SIP", f"{sip} (UDP and TCP)"),
         ("HTTP", f"http://{http}"),
@@ -184,7 +189,9 @@ def _banner(sip: str, http: str, setup: DemoSetup) -> str:
         *(f"  {name:<{width}}  {value}" for name, value in rows),
         "",
         "  Try next:",
+        f"    open http://{http}/dashboard/#/sign-in/{link} (signs you in, once)",
         f"    dial sip:{number}@{sip} with any SIP phone, no account needed",
+        f"    talk to it in a browser: http://{http}/widget/demo.html",
         f"    curl -H 'Authorization: Bearer {setup.api_key}' http://{http}/api/public/v1/calls",
         "",
     ]

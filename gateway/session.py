@@ -115,6 +115,15 @@ class Session:
             )
 
     @property
+    def cancellable(self) -> bool:
+        """Whether `cancel` may be asked for while the call is not in progress."""
+        return False
+
+    def cancel(self) -> None:
+        """Take the call back before it is answered. Overridden by calls that we place."""
+        raise NotImplementedError
+
+    @property
     def actions(self) -> CallActions:
         """What can be done to the call once it is in progress."""
         assert self._conversation is not None
@@ -278,6 +287,22 @@ class Session:
 
     def on_engine_open(self) -> None:
         """Overridden where something waits for it."""
+
+    def on_media(self) -> None:
+        """Overridden where something waits for it."""
+
+    def on_media_secured(self) -> None:
+        """Overridden where something waits for it."""
+
+    def on_media_timeout(self, kind: str, silent_ms: int) -> None:
+        assert self._conversation is not None
+        self._conversation.lose(FailureReason.MEDIA_TIMEOUT, f"no packet for {silent_ms} ms ({kind})")
+
+    def on_media_returned(self) -> None:
+        """Overridden where the call outlives the silence."""
+
+    def on_agent_speech(self, *, speaking: bool) -> None:
+        """Overridden where somebody is told."""
 
     def on_conversation_over(self, reason: EndReason) -> None:
         self.finish(lambda: self._end_or_fail(reason, FailureReason.AGENT_ERROR), reason)

@@ -53,6 +53,7 @@ class Leg:
         "_agent_heard",
         "_align",
         "_bridge",
+        "_browser",
         "_caller",
         "_config",
         "_detector",
@@ -119,7 +120,7 @@ class Leg:
         )
         self._security_negotiated_at = now
         self._receiver, self._sender = self.rtp.receiver, self.rtp.sender
-        self._monitor = LegMonitor(created.leg_id, self.rtp, now, emit)
+        self._monitor = LegMonitor(created.leg_id, self.rtp, now, emit, tells_speech=created.browser)
         self.rtp.voip_metrics = lambda: voip_metrics(self.rtp, self._monitor, config.jitter_max_ms)
         self.sample_rate = SAMPLE_RATES[0]
         self._rate_is_fixed = False
@@ -134,6 +135,7 @@ class Leg:
             self._monitor.from_engine,
             self._media_ms,
         )
+        self._browser = created.browser
         self._timeout = MediaTimeout(created.first_packet_timeout_ms, created.media_timeout_ms)
         self._frames = 0
         self._gate_deadline: float | None = None  # set once the gate may open
@@ -216,10 +218,13 @@ class Leg:
             for digits in self._sender.digits_sent:
                 self._emit(messages.DigitsSent(leg_id=self.leg_id, digits=digits))
             self._sender.digits_sent.clear()
-        silent = self._timeout.check(rtp.last_packet_at, now)
+        heard_at = rtp.last_sign_at if self._browser else rtp.last_packet_at
+        silent = self._timeout.check(heard_at, now)
         if silent is not None:
             kind, silent_ms = silent
             self._emit(messages.MediaTimedOut(leg_id=self.leg_id, kind=kind, silent_ms=silent_ms))
+        elif self._timeout.returned(heard_at):
+            self._emit(messages.MediaReturned(leg_id=self.leg_id))
         if self._drain_deadline is not None:
             self._check_drained(now)
         self._speaker.housekeeping(self.sample_rate)
@@ -328,6 +333,8 @@ class Leg:
         except (UnknownCodecError, ValueError) as error:
             self._emit(messages.LegFailed(leg_id=self.leg_id, error=f"cannot negotiate: {error}"))
             return
+        if self._browser:
+            self.rtp.call_stands(now)
         self._fit_codec()
         self._direction = command.direction
         self._expect_packets(now)

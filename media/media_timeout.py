@@ -13,7 +13,7 @@ class MediaTimeout:
     again.
     """
 
-    __slots__ = ("_first_s", "_mid_s", "_since", "_told")
+    __slots__ = ("_first_s", "_lost_at", "_mid_s", "_since", "_told")
 
     def __init__(self, first_packet_ms: int, mid_call_ms: int) -> None:
         """0 = never."""
@@ -21,6 +21,7 @@ class MediaTimeout:
         self._mid_s = mid_call_ms / 1000
         self._since: float | None = None  # since when packets are expected
         self._told: float | None = None
+        self._lost_at: float | None = None  # the last packet before a mid-call time-out that was told
 
     def expect(self, expecting: bool, now: float) -> None:
         """Packets are due from now on, or (hold) none are."""
@@ -40,4 +41,13 @@ class MediaTimeout:
         if not limit or now - start < limit or self._told == start:
             return None
         self._told = start
+        if kind == MID_CALL:
+            self._lost_at = last_packet_at
         return kind, int((now - start) * 1000)
+
+    def returned(self, last_packet_at: float | None) -> bool:
+        """Whether packets come again after a mid-call time-out. True once."""
+        if self._lost_at is None or last_packet_at is None or last_packet_at <= self._lost_at:
+            return False
+        self._lost_at = None
+        return True

@@ -159,6 +159,15 @@ class RtpSession:
         return self.latch.last_heard if self.latch.ever_heard else None
 
     @property
+    def last_sign_at(self) -> float | None:
+        """When the far party last showed that it is there: by a packet, or by a check of ICE after it."""
+        if not self.latch.ever_heard:
+            return None
+        ice = self.transport.ice
+        checked_at = ice.last_check_at if ice is not None else None
+        return self.latch.last_heard if checked_at is None else max(self.latch.last_heard, checked_at)
+
+    @property
     def expecting(self) -> bool:
         """Whether the far party's audio is meant for the agent; else it is but a sign of life."""
         return self.negotiated is not None and self.negotiated.direction is Direction.SENDRECV

@@ -39,6 +39,8 @@ _TELEPHONE_EVENT_PAYLOAD_TYPE = 101
 # section 4.1.1); browsers write so.
 _NO_DEFAULT_CANDIDATE = 9
 
+_HOST_PRIORITY = (126 << 24) + (65535 << 8) + 255  # of the first address, component 1
+
 _REVERSED = {"sendrecv": "sendrecv", "sendonly": "recvonly", "recvonly": "sendonly", "inactive": "inactive"}
 
 
@@ -401,12 +403,19 @@ def _wants_metrics(remote: SessionDescription, section: MediaDescription) -> boo
 
 
 def _ice_attributes(ice: IcePair | None, rtcp_mux: bool, local: LocalAudio) -> tuple[Attribute, ...]:
-    """Our half of ICE (RFC 8839): the one candidate that a lite agent has, for each port in use."""
+    """Our half of ICE (RFC 8839): a lite agent has host candidates only, one of each address for each port in
+    use.
+    """
     if ice is None:
         return ()
-    candidates = [("candidate", f"1 1 UDP 2130706431 {local.host} {local.port} typ host")]
-    if not rtcp_mux:
-        candidates.append(("candidate", f"1 2 UDP 2130706430 {local.host} {local.rtcp_port} typ host"))
+    candidates = []
+    # The local preference falls from one address to the next (RFC 8445, section 5.1.2.1).
+    for at, host in enumerate((local.host, *local.more_hosts)):
+        priority = _HOST_PRIORITY - (at << 8)
+        candidates.append(("candidate", f"{at + 1} 1 UDP {priority} {host} {local.port} typ host"))
+        if not rtcp_mux:
+            line = f"{at + 1} 2 UDP {priority - 1} {host} {local.rtcp_port} typ host"
+            candidates.append(("candidate", line))
     return (("ice-ufrag", ice.local.ufrag), ("ice-pwd", ice.local.password), *candidates)
 
 

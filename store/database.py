@@ -19,12 +19,15 @@ from store.idempotency import IdempotencyRepository
 from store.inventory import InventoryRepository
 from store.keys import KeyRepository
 from store.leaderships import LeadershipRepository
+from store.live_counts import LiveCountRepository
 from store.nodes import NodeRepository
 from store.numbers import NumberRepository
 from store.organizations import OrganizationRepository
 from store.outbox import Outbox
 from store.revisions import RevisionRepository
+from store.sessions import SessionRepository
 from store.trunks import TrunkRepository
+from store.users import UserRepository
 from store.webhook_deliveries import WebhookDeliveryRepository
 from store.webhook_endpoints import WebhookEndpointRepository
 from store.webhook_queue import WebhookQueue
@@ -38,12 +41,15 @@ class Store:
         self.database = database
         self.organizations = OrganizationRepository(database)
         self.keys = KeyRepository(database)
+        self.users = UserRepository(database)
+        self.sessions = SessionRepository(database)
         self.agents = AgentRepository(database)
         self.agent_parts = AgentPartRepositories(database)
         self.numbers = NumberRepository(database)
         self.inventory = InventoryRepository(database)
         self.trunks = TrunkRepository(database)
         self.calls = CallRepository(database)
+        self.live_counts = LiveCountRepository(database)
         self.call_analyses = CallAnalysisRepository(database)
         self.call_signalling = CallSignallingRepository(database)
         self.folders = FolderRepository(database)

@@ -24,6 +24,7 @@ from store.connection import Database
 from store.identifiers import uuid7
 from store.records import ApiKey
 from store.tables import api_keys
+from store.user_records import Role
 
 SECRET_PREFIX = "truedy_"
 SHOWN_CHARACTERS = 12
@@ -51,6 +52,7 @@ class KeyRepository:
         secret: str | None = None,
         key_id: str | None = None,
         allowed_addresses: tuple[str, ...] = (),
+        role: Role = Role.ADMIN,
     ) -> tuple[ApiKey, str]:
         """A new key and its secret, which cannot be had again. Raises `ConstraintError`."""
         secret = secret or new_secret()
@@ -62,6 +64,7 @@ class KeyRepository:
             secret_hash=hash_secret(secret),
             created_at=datetime.now(UTC),
             allowed_addresses=allowed_addresses,
+            role=role,
         )
         async with self._database.transaction() as connection:
             await connection.execute(api_keys.insert(), _row(key))
@@ -110,6 +113,7 @@ def _row(key: ApiKey) -> dict[str, Any]:
         "created_at": to_microseconds(key.created_at),
         "revoked_at": to_microseconds_or_none(key.revoked_at),
         "allowed_addresses": to_json(key.allowed_addresses) if key.allowed_addresses else None,
+        "role": key.role.value,
     }
 
 
@@ -123,4 +127,5 @@ def _record(row: sa.Row[Any]) -> ApiKey:
         created_at=from_microseconds(row.created_at),
         revoked_at=from_microseconds_or_none(row.revoked_at),
         allowed_addresses=tuple(from_json_or_none(row.allowed_addresses) or ()),
+        role=Role(row.role),
     )

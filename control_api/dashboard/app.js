@@ -3,13 +3,22 @@ import { html, render, useCallback, useEffect, useMemo, useState } from "./vendo
 import { createApi } from "./api.js";
 import { navigate, useRoute } from "./router.js";
 import { pageNamed } from "./navigation.js";
+import { useFirstRun } from "./first_run.js";
 import { Shell } from "./shell.js";
 import { SignIn } from "./sign_in.js";
 import { Toasts, useToasts } from "./components/toast.js";
 import { Empty, ErrorState, Loading } from "./components/states.js";
 
+// Whether somebody has signed in here, so that whoever has not is not asked for a session first.
+const SIGNED_IN = "trunkline.signed-in";
+
 function App() {
-  const [session, setSession] = useState(undefined); // null: nobody; undefined: not known yet
+  const [session, keepSession] = useState(localStorage.getItem(SIGNED_IN) ? undefined : null); // null: nobody; undefined: not known yet
+  const setSession = useCallback((known) => {
+    if (known) localStorage.setItem(SIGNED_IN, "1");
+    else localStorage.removeItem(SIGNED_IN);
+    keepSession(known);
+  }, []);
   const [failure, setFailure] = useState(null);
   const [toasts, notify] = useToasts();
   const route = useRoute();
@@ -23,7 +32,15 @@ function App() {
       else setFailure(error);
     }
   }, [api]);
-  useEffect(() => { ask(); }, [ask]);
+  useEffect(() => { if (session === undefined) ask(); }, [ask]);
+  const entered = useCallback((opened) => {
+    if (linkOf(route)) navigate("/", {}, { replace: true });
+    setSession(opened);
+  }, [route]);
+  useEffect(() => {
+    if (session && linkOf(route)) navigate("/", {}, { replace: true }); // in already: the link stays good
+  }, [session, route]);
+  useFirstRun(api, session);
   const signOut = useCallback(async () => {
     try {
       await api.del("/session");
@@ -35,9 +52,14 @@ function App() {
   if (failure) return html`<main class="alone"><${ErrorState} error=${failure} onRetry=${ask} /></main>`;
   if (session === undefined) return html`<main class="alone"><${Loading} /></main>`;
   const news = html`<${Toasts} toasts=${toasts} />`;
-  if (session === null) return html`<${SignIn} api=${api} onSignedIn=${setSession} />${news}`;
+  if (session === null) return html`<${SignIn} api=${api} link=${linkOf(route)} onSignedIn=${entered} />${news}`;
   return html`<${Shell} route=${route} session=${session} onSignOut=${signOut}>
     <${PageOf} key=${route.name} ...${{ route, session, api, navigate, notify }} /><//>${news}`;
+}
+
+/** The token of a link that signs in once: `#/sign-in/TOKEN`. */
+function linkOf(route) {
+  return route.name === "sign-in" ? route.rest[0] : undefined;
 }
 
 /** The page of a route, whose module is loaded when it is first needed. */

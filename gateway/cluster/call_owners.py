@@ -7,6 +7,7 @@ from gateway.errors import UnavailableError
 from gateway.live_calls import LiveCalls
 from store.calls import CallRepository
 from store.cluster_records import NodeRecord
+from store.records import CallRecord
 
 
 class CallOwners:
@@ -29,7 +30,15 @@ class CallOwners:
         """
         if self._live.get(call_id) is not None:
             return None
-        record = await self._calls.get(organization_id, call_id)
+        return await self._owner(await self._calls.get(organization_id, call_id))
+
+    async def elsewhere_by_id(self, call_id: str) -> NodeRecord | None:
+        """The same for who shows a secret of the call in place of a key."""
+        if self._live.get(call_id) is not None:
+            return None
+        return await self._owner(await self._calls.find(call_id))
+
+    async def _owner(self, record: CallRecord | None) -> NodeRecord | None:
         if record is None or record.status.terminal or record.node_id in (None, self.node_id):
             return None
         assert record.node_id is not None

@@ -99,6 +99,10 @@ class WidgetBook:
         access = await self._store.browser_access.of_agent(agent_id)
         return access or BrowserAccess(agent_id, organization_id, agent.created_at)
 
+    async def decided_access(self, agent_id: str) -> BrowserAccess | None:
+        """None while nobody has said whether this agent is open."""
+        return await self._store.browser_access.of_agent(agent_id)
+
     async def open_agent(
         self, organization_id: str, agent_id: str, settings: AccessSettings
     ) -> BrowserAccess:

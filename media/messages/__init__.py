@@ -40,6 +40,7 @@ from media.messages.commands import (
     WatchSilence,
 )
 from media.messages.events import (
+    AgentSpeech,
     AmdResult,
     AudioHeard,
     BeepDetected,
@@ -55,6 +56,7 @@ from media.messages.events import (
     GreetingEnded,
     LegClosed,
     LegFailed,
+    MediaReturned,
     MediaSecured,
     MediaSecurityFailed,
     MediaTimedOut,
@@ -79,6 +81,7 @@ from media.messages.security import (
 )
 
 __all__ = [
+    "AgentSpeech",
     "AmdResult",
     "AttachEngine",
     "AudioHeard",
@@ -106,6 +109,7 @@ __all__ = [
     "LegCreated",
     "LegFailed",
     "LegStatistics",
+    "MediaReturned",
     "MediaSecured",
     "MediaSecurityFailed",
     "MediaTimedOut",

@@ -20,6 +20,9 @@ class CreateLeg(Message, frozen=True):
     ipv6: bool | None = (
         None  # the family of the ports, where all addresses are bound; None: the configured one
     )
+    # A browser: handshakes are timed from its negotiation on, its checks of ICE are signs of life, and its
+    # page is told when the agent is heard (`AgentSpeech`).
+    browser: bool = False
 
 
 class LegCreated(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ from store.tables.engine_removals import engine_removals
 from store.tables.schema import metadata
 from store.tables.signalling import call_signalling
 from store.tables.telephony import number_inventory, phone_numbers, trunks
+from store.tables.users import sessions, users
 from store.tables.webhooks import webhook_deliveries, webhook_endpoints, webhook_events
 from store.tables.widgets import allowed_origins, browser_access, widgets
 
@@ -44,8 +45,10 @@ __all__ = [
     "organizations",
     "phone_numbers",
     "revisions",
+    "sessions",
     "tools",
     "trunks",
+    "users",
     "voices",
     "webhook_deliveries",
     "webhook_endpoints",

@@ -25,6 +25,7 @@ api_keys = sa.Table(
     time_column("created_at"),
     time_column("revoked_at", nullable=True),
     sa.Column("allowed_addresses", sa.Text),  # null: from anywhere
+    sa.Column("role", sa.String(16), server_default="admin", nullable=False),
     sa.UniqueConstraint("secret_hash"),
     sa.Index(None, "organization_id", "created_at", "id"),
 )

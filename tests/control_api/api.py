@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from control_api.application import API_PREFIX, create_app
 from control_api.schemas_shared import ErrorEnvelope
 from gateway.batch.campaigns import Campaigns
+from gateway.browser_calls.service import BrowserCalls
 from gateway.cluster.call_owners import CallOwners
 from gateway.cluster.node import Heartbeat
 from gateway.cluster.node_client import NodeClient
@@ -23,7 +24,9 @@ from gateway.contacts.contact_book import ContactBook
 from gateway.directory import Directory
 from gateway.engine_webhooks import EngineWebhooks
 from gateway.health import Health
+from gateway.ice_servers import IceServers
 from gateway.knowledge import KnowledgeService
+from gateway.live_board import LiveBoard, open_live_board
 from gateway.live_calls import LiveCalls
 from gateway.new_agent import NewAgent
 from gateway.numbers.carriers import Carriers
@@ -31,6 +34,8 @@ from gateway.numbers.service import NumberService
 from gateway.numbers.stock import LocalInventory
 from gateway.recordings.service import RecordingService
 from gateway.rejections import Rejections
+from gateway.sign_in.passwords import Passwords
+from gateway.sign_in.sign_in import SignIn
 from gateway.signalling.trace_ring import TraceRing
 from gateway.signalling.traces import CallTraces
 from gateway.sip_sockets import SocketRefusal, WebSocketConnection, WebSocketWriter
@@ -40,14 +45,18 @@ from gateway.voices import VoiceService
 from gateway.web_calls import WebCalls
 from gateway.webhooks.sender import WebhookSender
 from gateway.webhooks.service import WebhookService
+from gateway.widgets.doors import Doors
+from gateway.widgets.visits import Visits
 from gateway.widgets.widget_book import WidgetBook
 from media.ultravox.library import EngineVoice
 from store import Store
 from store.cluster_records import NodeRecord
 from store.records import Agent, AgentStatus, TrunkOutbound
+from tests.control_api.in_memory_browser_calls import InMemoryBrowserCalls
 from tests.control_api.in_memory_calls import InMemoryCalls
 from tests.control_api.in_memory_control import InMemoryControl, InMemoryStreams
 from tests.control_api.recordings import recordings_of
+from tests.gateway.browser_calls.scene import BrowserScene
 from tests.gateway.doubles import ScriptedEngine
 from tests.gateway.web_call_scene import web_calls_of
 from tests.support.engine_library import InMemoryLibrary
@@ -79,6 +88,7 @@ class Gateway:
     streams: InMemoryStreams = field(init=False)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     config: Config = field(default_factory=lambda: Config(http=HttpSection(rate_limit_per_minute=0)))
+    stopping: bool = False
     probed: list[TrunkOutbound] = field(default_factory=list)
     probe_outcome: ProbeOutcome = ProbeOutcome.REACHABLE
     state: Health = field(default_factory=lambda: Health(True, False, {"sip": "ok"}))
@@ -89,27 +99,51 @@ class Gateway:
     knowledge: KnowledgeService = field(init=False)
     engine: ScriptedEngine = field(default_factory=ScriptedEngine)
     web_calls: WebCalls = field(init=False)
+    browser: BrowserScene = field(init=False)
+    ice_servers: IceServers = field(init=False)
     engine_webhooks: EngineWebhooks = field(init=False)
     webhooks: WebhookService = field(init=False)
     call_owners: CallOwners = field(init=False)
     node_client: NodeClient = field(default_factory=NodeClient)
     numbers: NumberService = field(init=False)
+    sign_in: SignIn = field(init=False)
+    live_board: LiveBoard = field(init=False)
     rejections: Rejections = field(init=False)
     traces: CallTraces = field(init=False)
     trunk_statuses: dict[str, TrunkStatus] = field(default_factory=dict)
     contacts: ContactBook = field(init=False)
     campaigns: Campaigns = field(init=False)
     widgets: WidgetBook = field(init=False)
+    doors: Doors = field(init=False)
+    visits: Visits = field(init=False)
+    made_calls: InMemoryBrowserCalls = field(default_factory=InMemoryBrowserCalls)
 
     def __post_init__(self) -> None:
         alone = Heartbeat(self.store.nodes, NodeRecord("test", "run"), timeout_s=20, on_living=_nobody_cares)
         self.call_owners = CallOwners(LiveCalls(max_inbound=0, max_outbound=0), self.store.calls, alone)
         self.control = InMemoryControl(self.calls)
+        self.sign_in = SignIn(
+            self.store,
+            self.directory,
+            session_idle_s=self.config.dashboard.session_idle,
+            session_lifetime_s=self.config.dashboard.session_lifetime,
+            passwords=Passwords(memory_kib=64, passes=1),
+        )
         self.streams = InMemoryStreams(self.calls)
+        self.live_board = open_live_board(
+            self.store,
+            LiveCalls(max_inbound=0, max_outbound=0),
+            self.directory.trunks,
+            self,
+            self.config.calls,
+            closed=lambda: self.stopping,
+        )
         self.recordings = recordings_of(self.store)
         self.voices = VoiceService(self.directory, self.store.agent_parts, self.library)
         self.knowledge = KnowledgeService(self.directory, self.library, self.store.engine_removals)
         self.web_calls = web_calls_of(self.store, self.directory, self.engine)
+        self.browser = BrowserScene(self.store, self.directory, engine=self.engine, node_id="test")
+        self.ice_servers = IceServers(self.config.turn)
         self.engine_webhooks = EngineWebhooks(
             ENGINE_SECRET, self.store.calls, self.web_calls, catch_up=self._nothing_to_write
         )
@@ -129,7 +163,13 @@ class Gateway:
         self.rejections = Rejections(lambda: self.directory.table)
         self.traces = CallTraces(TraceRing(1_000_000, 1_000), owners=self.rejections.owners)
         self.widgets = WidgetBook(self.store, self.directory)
+        self.doors = Doors(self.store, self.directory.agent)
+        self.visits = Visits(self.made_calls, self.directory)
         self.contacts = ContactBook(self.store, import_max_rows=IMPORT_MAX_ROWS)
+
+    @property
+    def browser_calls(self) -> BrowserCalls:
+        return self.browser.calls
 
     @property
     def sip_sockets(self) -> ClosedSockets:

@@ -35,6 +35,11 @@ OPERATIONS = {
     ("POST", "/calls/{call_id}/listen"),
     ("GET", "/calls/{call_id}/events"),
     ("GET", "/events"),
+    ("POST", "/webrtc/sessions"),
+    ("PATCH", "/webrtc/sessions/{session}"),
+    ("DELETE", "/webrtc/sessions/{session}"),
+    ("GET", "/webrtc/ice-servers"),
+    ("GET", "/live"),
     ("POST", "/agents"),
     ("GET", "/agents"),
     ("GET", "/agents/{agent_id}"),
@@ -45,6 +50,7 @@ OPERATIONS = {
     ("POST", "/voices"),
     ("GET", "/voices"),
     ("GET", "/voices/{voice_id}"),
+    ("GET", "/voices/{voice_id}/preview"),
     ("DELETE", "/voices/{voice_id}"),
     ("POST", "/tools"),
     ("GET", "/tools"),
@@ -77,6 +83,16 @@ OPERATIONS = {
     ("POST", "/api-keys"),
     ("GET", "/api-keys"),
     ("DELETE", "/api-keys/{key_id}"),
+    ("POST", "/session"),
+    ("GET", "/session"),
+    ("PUT", "/session/password"),
+    ("DELETE", "/session"),
+    ("POST", "/users"),
+    ("GET", "/users"),
+    ("PATCH", "/users/{user_id}"),
+    ("DELETE", "/users/{user_id}"),
+    ("GET", "/sessions"),
+    ("DELETE", "/sessions/{session_id}"),
     ("POST", "/contacts"),
     ("GET", "/contacts"),
     ("POST", "/contacts/import"),
@@ -98,6 +114,7 @@ OPERATIONS = {
     ("GET", "/calls/{call_id}/sip"),
     ("GET", "/sip/trace"),
     ("GET", "/sip/traces"),
+    ("GET", "/trunk-presets"),
     ("GET", "/routing/explain"),
     ("POST", "/webhooks"),
     ("GET", "/webhooks"),
@@ -119,7 +136,25 @@ OPERATIONS = {
     ("PUT", "/agents/{agent_id}/browser-access"),
     ("GET", "/webrtc/allowed-origins"),
     ("PUT", "/webrtc/allowed-origins"),
+    ("POST", "/webrtc/call"),
+    ("POST", "/webrtc/widgets/{door}/token"),
+    ("POST", "/webrtc/agents/{door}/token"),
+    ("POST", "/webrtc/sessions"),
+    ("PATCH", "/webrtc/sessions/{session}"),
+    ("DELETE", "/webrtc/sessions/{session}"),
+    ("GET", "/webrtc/ice-servers"),
 }
+
+WITHOUT_KEY = {
+    ("POST", "/session"),
+    ("POST", "/webrtc/widgets/{door}/token"),
+    ("POST", "/webrtc/agents/{door}/token"),
+    ("POST", "/webrtc/sessions"),
+    ("PATCH", "/webrtc/sessions/{session}"),
+    ("DELETE", "/webrtc/sessions/{session}"),
+    ("GET", "/webrtc/ice-servers"),
+}
+"""Ways in, and what needs none: there a page's origin or a call's own token counts."""
 
 
 def url(path: str) -> str:
@@ -131,7 +166,7 @@ def url(path: str) -> str:
 # --- keys
 
 
-@pytest.mark.parametrize(("method", "path"), sorted(OPERATIONS))
+@pytest.mark.parametrize(("method", "path"), sorted(OPERATIONS - WITHOUT_KEY))
 async def test_nothing_works_without_a_key(world: World, method: str, path: str) -> None:
     for api in (world.anonymous, Api(world.app, "truedy_wrong"), Api(world.app, world.secret + "x")):
         response = await api(method, url(API_PREFIX + path), content=b"{" if method == "POST" else None)
@@ -263,7 +298,10 @@ async def test_what_needs_a_key_says_so_and_documents_the_refusals(world: World)
         if not path.startswith(API_PREFIX):
             assert "security" not in operation
             continue
-        assert operation["security"] == [{"bearer": []}]
+        if (method.upper(), path.removeprefix(API_PREFIX)) in WITHOUT_KEY:
+            assert operation["security"] == []
+            continue
+        assert operation["security"] == [{"bearer": []}, {"session": []}]
         assert {"401", "429", "500", "503"} <= set(operation["responses"])
         schema = operation["responses"]["401"]["content"]["application/json"]["schema"]
         assert schema == {"$ref": "#/components/schemas/ErrorEnvelope"}
@@ -276,8 +314,9 @@ async def test_what_needs_a_key_says_so_and_documents_the_refusals(world: World)
 async def test_every_operation_has_a_real_response_model(world: World) -> None:
     for route in world.app.routes:
         if isinstance(route, APIRoute) and route.path.startswith(API_PREFIX) and route.include_in_schema:
-            several = ("/events", "/export", "/sip", "/trace")  # JSON is one of several, or none
-            without_json = route.status_code == 204 or route.path.endswith(several)
+            streams = ("/events", "/export", "/live", "/preview", "/sip", "/trace")
+            without_json = route.status_code == 204 or route.path.endswith(streams)
+            without_json |= "/webrtc/sessions" in route.path  # session descriptions
             assert (route.response_model is None) == without_json
 
 

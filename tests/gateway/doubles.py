@@ -25,6 +25,7 @@ from media.ultravox.rest import (
 C = TypeVar("C", bound=m.Command)
 
 WAIT_S = 5.0
+FINGERPRINT = ":".join(["1F"] * 32)
 
 
 async def until(condition: Callable[[], object], seconds: float = WAIT_S) -> None:
@@ -44,6 +45,7 @@ class RecordingPlane(MediaPlane):
     def __init__(self, ports: int = 100) -> None:
         self.ports = ports
         self.commands: list[m.Command] = []
+        self.sent_creations: list[m.CreateLeg] = []
         self.listeners: dict[str, EventListener] = {}
         self.listener: EventListener = lambda event: None
         self.closed_legs: list[str] = []
@@ -57,9 +59,10 @@ class RecordingPlane(MediaPlane):
     async def create_leg(self, command: m.CreateLeg, listener: EventListener) -> m.LegCreated:
         if self.legs >= self.ports:
             raise MediaCapacityError("no RTP port is free")
+        self.sent_creations.append(command)
         self.listeners[command.leg_id] = self.listener = listener
         await self.may_create.wait()
-        return m.LegCreated(leg_id=command.leg_id, port=20000, rtcp_port=20001)
+        return m.LegCreated(leg_id=command.leg_id, port=20000, rtcp_port=20001, dtls_fingerprint=FINGERPRINT)
 
     def send(self, command: m.Command) -> None:
         self.commands.append(command)

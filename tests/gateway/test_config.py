@@ -84,6 +84,22 @@ def test_the_engine_key_is_not_shown_when_the_configuration_is_printed() -> None
     assert "very-secret" not in repr(config)
 
 
+@pytest.mark.parametrize(
+    ("turn", "message"),
+    [
+        ({"urls": ("turn:relay.example.com",)}, "need the secret"),
+        ({"urls": ("stun:relay.example.com",), "secret": "s"}, "is not like turn:"),
+        ({"stun_urls": ("https://stun.example.com",)}, "is not like stun:"),
+        ({"stun_urls": ('stun:a"; rel="x',)}, "is not like stun:"),
+        ({"secret": "s", "secret_file": "f"}, "one of the two"),
+        ({"credential_life": "30s"}, "60"),
+    ],
+)
+def test_relays_that_could_not_be_used_are_found_at_the_start(turn: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Config.model_validate({"turn": turn})
+
+
 def test_a_tls_listener_needs_a_certificate() -> None:
     with pytest.raises(ValidationError, match="tls_certificate"):
         Config.model_validate({"sip": {"listen": ["tls:0.0.0.0:5061"]}})

@@ -72,6 +72,19 @@ def test_the_secrets_of_recordings_may_come_from_files(tmp_path: Path) -> None:
     assert "s3-secret" not in repr(config)
 
 
+def test_turn_servers_may_come_from_the_environment_with_their_secret_in_a_file(tmp_path: Path) -> None:
+    config = load_config(
+        None,
+        {
+            "TRUNKLINE_TURN_URLS": "turn:relay.example.com:3478?transport=udp, turns:relay.example.com:443",
+            "TRUNKLINE_TURN_SECRET_FILE": str(write(tmp_path / "turn", "relay-secret\n")),
+        },
+    )
+    assert config.turn.urls == ("turn:relay.example.com:3478?transport=udp", "turns:relay.example.com:443")
+    assert config.turn.secret == "relay-secret"
+    assert "relay-secret" not in repr(config)
+
+
 def test_a_secret_given_twice_is_a_fault(tmp_path: Path) -> None:
     secret = write(tmp_path / "key", "abc")
     with pytest.raises(ConfigurationError, match="one of the two"):

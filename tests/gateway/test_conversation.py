@@ -36,10 +36,26 @@ class Heard:
     opened: int = 0
     over: list[EndReason] = field(default_factory=list)
     lost: list[FailureReason] = field(default_factory=list)
+    media: list[str] = field(default_factory=list)
     recordings: list[tuple[Call, m.RecordingFinished]] = field(default_factory=list)
 
     def on_engine_open(self) -> None:
         self.opened += 1
+
+    def on_media(self) -> None:
+        self.media.append("heard")
+
+    def on_media_secured(self) -> None:
+        self.media.append("secured")
+
+    def on_media_timeout(self, kind: str, silent_ms: int) -> None:
+        self.media.append(f"silent for {silent_ms} ms ({kind})")
+
+    def on_media_returned(self) -> None:
+        self.media.append("returned")
+
+    def on_agent_speech(self, *, speaking: bool) -> None:
+        self.media.append(f"speaking: {speaking}")
 
     def on_conversation_over(self, reason: EndReason) -> None:
         self.over.append(reason)
@@ -245,11 +261,15 @@ async def test_a_tool_nobody_serves_is_answered_so_that_the_agent_does_not_wait(
     assert sent.message["errorType"] == "undefined"
 
 
-async def test_silence_of_the_peer_loses_the_call(make_scene: SceneMaker) -> None:
+async def test_whether_the_peer_is_heard_is_told_to_the_session(make_scene: SceneMaker) -> None:
     scene = make_scene()
     await scene.in_progress()
+    scene.heard.media.clear()
     scene.tell(m.MediaTimedOut(leg_id="c1", kind="mid-call", silent_ms=60000))
-    assert scene.heard.lost == [FailureReason.MEDIA_TIMEOUT]
+    scene.tell(m.MediaReturned(leg_id="c1"))
+    scene.tell(m.AgentSpeech(leg_id="c1", speaking=True))
+    assert scene.heard.media == ["silent for 60000 ms (mid-call)", "returned", "speaking: True"]
+    assert scene.heard.lost == []
 
 
 async def test_closing_gives_the_counters_once_and_later_events_are_ignored(make_scene: SceneMaker) -> None:

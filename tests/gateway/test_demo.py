@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from gateway import demo
-from gateway.demo import ECHO_NUMBER, RECEPTIONIST_NUMBER, LocalEngine, seed_demo
+from gateway.demo import ECHO_NUMBER, RECEPTIONIST_NUMBER, LocalEngine, open_receptionist, seed_demo
 from gateway.directory import Directory
-from gateway.errors import ConfigurationError
+from gateway.errors import ConfigurationError, ForbiddenError, NotFoundError
+from gateway.widgets.doors import Doors
+from gateway.widgets.new_widget import AccessSettings
+from gateway.widgets.widget_book import WidgetBook
 from routing.inbound import InboundQuery, InboundRoute, decide_inbound
 from store.database import Store
 from store.records import AgentStatus
@@ -85,3 +88,30 @@ async def test_an_engine_that_never_gets_ready_is_stopped(
         await starting
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+async def test_pages_of_the_gateway_itself_may_call_the_receptionist(directory: Directory) -> None:
+    await seed_demo(directory)
+    store = directory._store
+    book, doors = WidgetBook(store, directory), Doors(store, directory.agent)
+    await open_receptionist(book, directory, "127.0.0.1", 8080)
+    door = await doors.of_agent("receptionist")
+    assert door.agent.name == "Receptionist"
+    for origin in ("http://127.0.0.1:8080", "http://localhost:8080"):
+        assert door.require_origin(origin) == origin
+    with pytest.raises(ForbiddenError):
+        door.require_origin("http://127.0.0.1:9090")
+    await open_receptionist(book, directory, "127.0.0.1", 9090)  # the next start, at another port
+    (await doors.of_agent("receptionist")).require_origin("http://127.0.0.1:9090")
+
+
+async def test_who_closed_the_receptionist_finds_it_closed_after_a_start(directory: Directory) -> None:
+    await seed_demo(directory)
+    store = directory._store
+    book, doors = WidgetBook(store, directory), Doors(store, directory.agent)
+    await open_receptionist(book, directory, "127.0.0.1", 8080)
+    agent = (await doors.of_agent("receptionist")).agent
+    await book.open_agent(agent.organization_id, agent.id, AccessSettings(enabled=False))
+    await open_receptionist(book, directory, "127.0.0.1", 8080)
+    with pytest.raises(NotFoundError):
+        await doors.of_agent("receptionist")

@@ -1,6 +1,7 @@
 """`serve` from start to stop: what is told, what is stopped, and with which exit code it ends."""
 
 import asyncio
+import re
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -127,6 +128,10 @@ async def test_the_demonstration_can_be_dialled_when_it_says_ready(
     assert http.gateway.directory.agents_to_sync() == []
     assert "+15550100" in shown
     assert "demo_key=truedy_" in shown
+    (link,) = re.findall(r"open http://127.0.0.1:8080/dashboard/#/sign-in/(\S+)", shown)
+    key = await http.gateway.sign_in.by_link(link, "127.0.0.1")
+    assert key is not None
+    assert key.name == "demo"
     signal.raise_signal(signal.SIGINT)
     assert await asyncio.wait_for(task, 10) == 0
     assert engine_log == ["started", "stopped"]

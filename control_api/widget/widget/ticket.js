@@ -54,7 +54,7 @@ function read(answer, base) {
   const callId = found.call_id ?? found.callId;
   const link = found.joinUrl ?? found.join_url;
   if (found.token) return { token: found.token, base, agentName, callId };
-  const match = link && /^(.*\/)join\/([^/?#]+)/.exec(new URL(link, base).href);
+  const match = link && /^(.*\/)join[/#]([^/?#]+)/.exec(new URL(link, base).href);
   if (!match) throw new CallError("no_token", "The answer holds neither a token nor a joinUrl of the gateway.");
   return { token: decodeURIComponent(match[2]), base: new URL(match[1]), agentName, callId };
 }

@@ -6,44 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from playwright.sync_api import Route
 
 from tests.e2e.browser.page_audio import TEST_RATE
+from tests.e2e.browser.self_call import ORIGIN, call_itself
 from tests.e2e.browser.tab import Tab
 from tests.e2e.speech_pieces import median_delay, pieces
 from tests.support.audio import Samples, chirp, dominant_tone, find, level_dbfs, tone
-
-ORIGIN = "http://127.0.0.1:9"  # answered by the harness, nothing is listening
-PAGE = """<!doctype html><html lang="en"><title>Itself</title><main><h1>A call to itself</h1>
-<button>Call</button></main><script src="/page.js"></script></html>"""
-SCRIPT = """document.querySelector("button").onclick = async () => {
-  const here = new RTCPeerConnection(), there = new RTCPeerConnection();
-  here.onicecandidate = (event) => there.addIceCandidate(event.candidate);
-  there.onicecandidate = (event) => here.addIceCandidate(event.candidate);
-  there.ontrack = (event) => { const ear = new Audio(); ear.srcObject = event.streams[0]; ear.play(); };
-  const audio = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
-  const stream = await navigator.mediaDevices.getUserMedia({ audio });
-  stream.getTracks().forEach((track) => here.addTrack(track, stream));
-  await here.setLocalDescription();
-  await there.setRemoteDescription(here.localDescription);
-  await there.setLocalDescription();
-  await here.setRemoteDescription(there.localDescription);
-};"""
-POLICY = "default-src 'self'; script-src 'self'; media-src blob:"
-
-
-def call_itself(tab: Tab) -> None:
-    def answer(route: Route) -> None:
-        script = route.request.url.endswith(".js")
-        route.fulfill(
-            body=SCRIPT if script else PAGE,
-            content_type="text/javascript" if script else "text/html",
-            headers={"Content-Security-Policy": POLICY},
-        )
-
-    tab.context.route(f"{ORIGIN}/**", answer)
-    tab.open(f"{ORIGIN}/")
-    tab.page.get_by_role("button", name="Call").click()
 
 
 def test_the_microphone_is_heard_under_a_strict_policy(tab: Tab, microphone_says: Samples) -> None:

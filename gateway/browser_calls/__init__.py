@@ -1,0 +1,1 @@
+"""Calls of browsers that our own media stack carries: tokens, offer and answer, sessions, events."""

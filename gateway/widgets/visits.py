@@ -1,0 +1,73 @@
+"""Browser calls as they are begun: by a visitor through a door, or by whoever holds an API key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from gateway.cluster.limits import Limit
+from gateway.directory import Directory
+from gateway.widgets.doors import Door
+from store.records import Agent, CallRecord
+
+
+class StartedBrowserCall(Protocol):
+    """A queued call and the token by which one browser joins it."""
+
+    @property
+    def record(self) -> CallRecord: ...
+
+    @property
+    def token(self) -> str: ...
+
+    @property
+    def expires_at(self) -> datetime: ...
+
+
+class BrowserCallMaker(Protocol):
+    """Makes browser calls (`gateway.browser_calls`). With `origin` a page of no other may join; `limits` are
+    held until the call's end.
+    """
+
+    async def create(
+        self,
+        organization_id: str,
+        agent_id: str,
+        *,
+        variables: Mapping[str, Any],
+        metadata: Mapping[str, Any],
+        origin: str | None = None,
+        limits: Sequence[Limit] = (),
+    ) -> StartedBrowserCall: ...
+
+
+class Visits:
+    """Begins browser calls. Raises `gateway.errors`."""
+
+    def __init__(self, calls: BrowserCallMaker, directory: Directory) -> None:
+        self._calls = calls
+        self._directory = directory
+
+    async def of_visitor(
+        self, door: Door, *, origin: str, address: str, variables: Mapping[str, str]
+    ) -> StartedBrowserCall:
+        """A call for a page of this origin alone. `LimitExceededError` when the door, the agent or the
+        address has as many as it may have.
+        """
+        return await self._calls.create(
+            door.organization_id,
+            door.agent.id,
+            variables=door.with_visitor(variables),
+            metadata={**door.metadata, "origin": origin},
+            origin=origin,
+            limits=door.limits(address),
+        )
+
+    async def of_owner(
+        self, organization_id: str, agent_id: str, variables: Mapping[str, Any]
+    ) -> tuple[StartedBrowserCall, Agent]:
+        """A call for whomever the owner gives the token. Raises `NotFoundError`."""
+        agent = await self._directory.get_agent(organization_id, agent_id)
+        made = await self._calls.create(organization_id, agent_id, variables=variables, metadata={})
+        return made, agent
