@@ -27,6 +27,7 @@ from gateway.knowledge import KnowledgeService
 from gateway.listening import CallListeners
 from gateway.new_call import NewCall
 from gateway.numbers.service import NumberService
+from gateway.outbound_policy import OutboundPolicies
 from gateway.recordings.service import RecordingService
 from gateway.rejections import Rejections
 from gateway.sign_in.sign_in import SignIn
@@ -230,6 +231,9 @@ class GatewayServices(Protocol):
 
     @property
     def defence(self) -> Defences: ...
+
+    @property
+    def outbound_policies(self) -> OutboundPolicies: ...
 
     @property
     def trunk_watch(self) -> TrunkStatuses: ...

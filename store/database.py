@@ -21,6 +21,7 @@ from store.leaderships import LeadershipRepository
 from store.nodes import NodeRepository
 from store.numbers import NumberRepository
 from store.organizations import OrganizationRepository
+from store.outbound_policies import OutboundPolicyRepository
 from store.outbox import Outbox
 from store.revisions import RevisionRepository
 from store.sessions import SessionRepository
@@ -47,6 +48,7 @@ class Store:
         self.inventory = InventoryRepository(database)
         self.trunks = TrunkRepository(database)
         self.calls = CallRepository(database)
+        self.outbound_policies = OutboundPolicyRepository(database)
         self.call_analyses = CallAnalysisRepository(database)
         self.folders = FolderRepository(database)
         self.contacts = ContactRepository(database)

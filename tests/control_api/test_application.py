@@ -110,6 +110,8 @@ OPERATIONS = {
     ("GET", "/trunks/{trunk_id}"),
     ("GET", "/rejections"),
     ("GET", "/bans"),
+    ("GET", "/outbound-policy"),
+    ("PUT", "/outbound-policy"),
     ("DELETE", "/bans/{source}"),
     ("GET", "/trunk-presets"),
     ("GET", "/routing/explain"),
