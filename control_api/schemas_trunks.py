@@ -17,6 +17,8 @@ from control_api.schemas_trunk_signalling import (
     TrunkRegistrationOut,
     TrunkSignallingIn,
     TrunkSignallingOut,
+    TrunkStirIn,
+    TrunkStirOut,
     TrunkTlsIn,
     TrunkTlsOut,
     render_registration,
@@ -140,6 +142,7 @@ class TrunkCreate(RequestModel):
         default=SrtpKeying.SDES,
         description="How calls that we place offer their keys: in the session description, or by DTLS-SRTP.",
     )
+    stir: TrunkStirIn = TrunkStirIn()
     symmetric: SymmetricRtp = Field(
         default=SymmetricRtp.AUTO,
         description="Whether audio goes to where the far side's packets come from: once they come; `always`, "
@@ -175,6 +178,7 @@ class TrunkCreate(RequestModel):
             dtmf=self.dtmf,
             media_encryption=self.media_encryption,
             srtp_keying=self.srtp_keying,
+            stir=self.stir.to_record(),
             symmetric=self.symmetric,
             signalling=self.signalling.to_record(),
             max_concurrent_calls=self.max_concurrent_calls,
@@ -225,6 +229,7 @@ class TrunkOut(ResponseModel):
     dtmf: DtmfMode
     media_encryption: MediaEncryption
     srtp_keying: SrtpKeying
+    stir: TrunkStirOut
     symmetric: SymmetricRtp
     signalling: TrunkSignallingOut
     registration: RegistrationStatusOut | None = Field(description="Null when we do not register there.")
@@ -267,6 +272,7 @@ def render_trunk(trunk: Trunk, status: TrunkStatus) -> dict[str, Any]:
         "dtmf": trunk.dtmf.value,
         "media_encryption": trunk.media_encryption.value,
         "srtp_keying": trunk.srtp_keying.value,
+        "stir": {"verify": trunk.stir.verify.value, "sign": trunk.stir.sign},
         "symmetric": trunk.symmetric.value,
         "signalling": render_signalling(trunk.signalling),
         "registration": render_registration_status(status.registration),

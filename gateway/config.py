@@ -23,6 +23,7 @@ from gateway.config_section import parse_duration as parse_duration
 from media.worker.port_share import split_ports
 from sip.tls_settings import TlsServerSettings
 
+_CERTIFICATE_URL = re.compile(r"https://[^\s<>\"]{1,2000}")
 _ORIGIN = re.compile(r"https?://[^/\s]+")
 _ICE_URL = re.compile(  # RFC 7064, RFC 7065
     r"(stun|turn)s?:([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(\?transport=(udp|tcp))?"
@@ -466,6 +467,26 @@ class ClusterSection(Section):
         return self.node_id or socket.gethostname()[:64]
 
 
+class StirSection(Section):
+    """STIR/SHAKEN: signed caller identity (RFC 8224); trunks say what they want of it."""
+
+    trust_anchors: Path | None = None  # PEM file with authorities; none: nothing is checked
+    max_age: Duration = 60.0
+    timeout: Annotated[Duration, Field(gt=0, le=10)] = 2.0  # for one call's certificate
+    private_urls: bool = False
+    private_key: Path | None = None  # PEM, P-256; none: nothing is signed
+    certificate_url: str | None = None
+    attestation: Literal["A", "B", "C"] = "B"
+
+    @model_validator(mode="after")
+    def _whole(self) -> StirSection:
+        if (self.private_key is None) != (self.certificate_url is None):
+            raise ValueError("private_key and certificate_url go together")
+        if self.certificate_url is not None and not _CERTIFICATE_URL.fullmatch(self.certificate_url):
+            raise ValueError("certificate_url must begin with https://")
+        return self
+
+
 class TurnSection(Section):
     """Which servers browsers are told to find a way by."""
 
@@ -531,6 +552,7 @@ class Config(Section):
     analysis: AnalysisSection = AnalysisSection()
     webhooks: WebhooksSection = WebhooksSection()
     cluster: ClusterSection = ClusterSection()
+    stir: StirSection = StirSection()
     turn: TurnSection = TurnSection()
     logging: LoggingSection = LoggingSection()
 

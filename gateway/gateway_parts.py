@@ -43,6 +43,7 @@ from gateway.ice_servers import IceServers
 from gateway.inbound import InboundCalls
 from gateway.inbound_session import InboundServices
 from gateway.knowledge import KnowledgeService
+from gateway.live_board import open_live_board
 from gateway.live_calls import LiveCalls
 from gateway.loop_watch import LoopWatch
 from gateway.media_address import MediaAddress
@@ -63,6 +64,7 @@ from gateway.rejections import Rejections
 from gateway.session import SessionServices
 from gateway.sign_in.setup import open_sign_in
 from gateway.sip_sockets import SipSockets
+from gateway.stir.service import CallerIdentity
 from gateway.sweep import fail_calls_of_the_dead
 from gateway.trunk_probe import TrunkProbe
 from gateway.trunk_registration import RegistrationState
@@ -197,6 +199,7 @@ class GatewayParts:
             probe,
             leading=lambda: self.cluster.duties.leading,
         )
+        self._identity = CallerIdentity(config.stir)
         self._precall = PrecallClient(allow_private=config.webhooks.allow_private)
         self._engine_watch = EngineWatch(self._engine)
         self._agent_sync = AgentSync(
@@ -262,6 +265,7 @@ class GatewayParts:
                 retry_after_s=config.calls.retry_after,
                 number=self.directory.number_on,
                 precall=self._precall,
+                identity=self._identity,
                 refused=refused,
             )
         )
@@ -283,6 +287,7 @@ class GatewayParts:
                 media_address=media_address,
                 recordings=recordings,
                 trunk=self.directory.trunk,
+                identity=self._identity,
             ),
             table=lambda: self.directory.table,
             agent=self.directory.agent,
@@ -319,6 +324,8 @@ class GatewayParts:
         )
         self.visits = Visits(self.browser_calls, self.directory)
         self.ice_servers = IceServers(config.turn)
+        self.doors = Doors(store, self.directory.agent)
+        self.visits = Visits(self.browser_calls, self.directory)
         self.engine_webhooks = EngineWebhooks(
             config.engine.webhook_secret, store.calls, self.web_calls, self._writer.catch_up
         )
@@ -349,6 +356,14 @@ class GatewayParts:
             self.calls, config.control, recordings=recordings, fetched=config.data_dir / "fetched"
         )
         self.streams = EventStreams(self.events, self.calls)
+        self.live_board = open_live_board(
+            store,
+            self._live,
+            self.directory.trunks,
+            self.trunk_watch,
+            config.calls,
+            closed=lambda: self.events.closed,
+        )
         self.call_owners = CallOwners(self._live, store.calls, self.cluster.heartbeat)
         self.node_client = self.cluster.client
         self._declare_gauges()

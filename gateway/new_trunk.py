@@ -19,6 +19,7 @@ from store.records import (
     TrunkInbound,
     TrunkOutbound,
     TrunkSignalling,
+    TrunkStir,
 )
 
 CODECS = ("PCMU", "PCMA", "G722", "OPUS", "L16")
@@ -44,6 +45,7 @@ class NewTrunk:
     dtmf: DtmfMode = DtmfMode.AUTO
     media_encryption: MediaEncryption = MediaEncryption.ALLOW
     srtp_keying: SrtpKeying = SrtpKeying.SDES
+    stir: TrunkStir = field(default_factory=TrunkStir)
     symmetric: SymmetricRtp = SymmetricRtp.AUTO
     signalling: TrunkSignalling = field(default_factory=TrunkSignalling)
     max_concurrent_calls: int | None = None

@@ -21,6 +21,7 @@ from store.records import (
     SessionTimerUse,
     SourceMatch,
     SrtpKeying,
+    StirCheck,
     SymmetricRtp,
     Trunk,
     TrunkDigest,
@@ -28,6 +29,7 @@ from store.records import (
     TrunkOutbound,
     TrunkRegistration,
     TrunkSignalling,
+    TrunkStir,
     TrunkTls,
     TrunkTransport,
 )
@@ -112,6 +114,7 @@ def _row(trunk: Trunk) -> dict[str, Any]:
         "dtmf": trunk.dtmf.value,
         "media_encryption": trunk.media_encryption.value,
         "srtp_keying": trunk.srtp_keying.value,
+        "stir": to_json({"verify": trunk.stir.verify.value, "sign": trunk.stir.sign}),
         "symmetric": trunk.symmetric.value,
         "session_timer": signalling.session_timer.value,
         "session_expires": signalling.session_expires,
@@ -120,6 +123,13 @@ def _row(trunk: Trunk) -> dict[str, Any]:
         "early_media": signalling.early_media.value,
         "max_concurrent_calls": trunk.max_concurrent_calls,
     }
+
+
+def _stir(text: str | None) -> TrunkStir:
+    if text is None:
+        return TrunkStir()
+    kept = from_json(text)
+    return TrunkStir(StirCheck(kept["verify"]), kept["sign"])
 
 
 def _record(row: sa.Row[Any]) -> Trunk:
@@ -161,6 +171,7 @@ def _record(row: sa.Row[Any]) -> Trunk:
         dtmf=DtmfMode(row.dtmf),
         media_encryption=MediaEncryption(row.media_encryption),
         srtp_keying=SrtpKeying(row.srtp_keying),
+        stir=_stir(row.stir),
         symmetric=SymmetricRtp(row.symmetric),
         signalling=TrunkSignalling(
             session_timer=SessionTimerUse(row.session_timer),

@@ -37,10 +37,12 @@ class InMemoryBrowserCalls:
         organization_id: str,
         agent_id: str,
         *,
-        variables: Mapping[str, Any],
-        metadata: Mapping[str, Any],
+        variables: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        test: bool = False,
         origin: str | None = None,
         limits: Sequence[Limit] = (),
+        join_within_s: float | None = None,
     ) -> Asked:
         if self.fails_with is not None:
             raise self.fails_with
@@ -51,12 +53,12 @@ class InMemoryBrowserCalls:
             direction=CallDirection.WEBRTC,
             agent_id=agent_id,
             created_at=datetime.now(UTC),
-            variables=dict(variables),
-            metadata=dict(metadata),
+            variables=dict(variables or {}),
+            metadata={**(metadata or {}), "test": True} if test else dict(metadata or {}),
         )
         if await self.leases.acquire(record.id, limits) is not None:
             raise LimitExceededError("Too many calls at once.", retry_after=5)
-        expires_at = datetime.now(UTC) + timedelta(seconds=30)
+        expires_at = record.created_at + timedelta(seconds=join_within_s or 120)
         self.made.append(Asked(record, f"{record.id}.secret", expires_at, origin))
         return self.made[-1]
 

@@ -38,6 +38,7 @@ BOTH = {
     "dtmf": "inband",
     "media_encryption": "require",
     "srtp_keying": "dtls",
+    "stir": {"verify": "require", "sign": True},
     "symmetric": "never",
 }
 
@@ -67,6 +68,7 @@ async def test_a_trunk_with_both_sides(world: World) -> None:
     assert (trunk["number_format"], trunk["default_country"]) == ("national", "DE")
     assert (trunk["codecs"], trunk["enabled"], trunk["dtmf"]) == (["PCMA"], False, "inband")
     assert (trunk["media_encryption"], trunk["srtp_keying"]) == ("require", "dtls")
+    assert trunk["stir"] == {"verify": "require", "sign": True}
     assert trunk["symmetric"] == "never"
     assert (await world.api.get(f"trunks/{trunk['id']}")).json()["data"] == trunk
     assert (await world.api.get("trunks")).json()["data"] == [trunk]
@@ -151,6 +153,7 @@ def outbound(**fields: Any) -> dict[str, Any]:
         (outbound() | {"dtmf": "smoke"}, "dtmf"),
         (outbound() | {"media_encryption": "maybe"}, "media_encryption"),
         (outbound() | {"srtp_keying": "zrtp"}, "srtp_keying"),
+        (outbound() | {"stir": {"verify": "always"}}, "stir.verify"),
         (outbound() | {"symmetric": "perhaps"}, "symmetric"),
         (outbound() | {"codecs": ["PCMU", "PCMU"]}, "codecs"),
         (outbound() | {"signalling": {"session_timer": "sometimes"}}, "signalling.session_timer"),

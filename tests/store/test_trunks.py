@@ -17,12 +17,14 @@ from store.records import (
     SessionTimerUse,
     SourceMatch,
     SrtpKeying,
+    StirCheck,
     SymmetricRtp,
     TrunkDigest,
     TrunkInbound,
     TrunkOutbound,
     TrunkRegistration,
     TrunkSignalling,
+    TrunkStir,
     TrunkTls,
     TrunkTransport,
 )
@@ -41,7 +43,7 @@ async def test_a_trunk_comes_back_as_it_was_put_in(store: Store, organization: O
             "user",
             "secret",
             "example.com",
-            TrunkTls("ca", "sip.example.com", "1.3", "certificate", "key"),
+            TrunkTls("ca", "sip.example.com", "1.3", "certificate", "key", wildcard=True),
             TrunkRegistration(120, "user", "example.org"),
             30,
         ),
@@ -55,6 +57,7 @@ async def test_a_trunk_comes_back_as_it_was_put_in(store: Store, organization: O
         dtmf=DtmfMode.INBAND,
         media_encryption=MediaEncryption.REQUIRE,
         srtp_keying=SrtpKeying.DTLS,
+        stir=TrunkStir(StirCheck.REQUIRE, sign=True),
         symmetric=SymmetricRtp.ALWAYS,
     )
     inbound_only = trunk(organization.id, inbound=TrunkInbound(()))
