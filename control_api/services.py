@@ -28,6 +28,7 @@ from gateway.listening import CallListeners
 from gateway.live_board import Snapshot
 from gateway.new_call import NewCall
 from gateway.numbers.service import NumberService
+from gateway.outbound_policy import OutboundPolicies
 from gateway.recordings.service import RecordingService
 from gateway.rejections import Rejections
 from gateway.sign_in.sign_in import SignIn
@@ -244,6 +245,9 @@ class GatewayServices(Protocol):
 
     @property
     def traces(self) -> CallTraces: ...
+
+    @property
+    def outbound_policies(self) -> OutboundPolicies: ...
 
     @property
     def trunk_watch(self) -> TrunkStatuses: ...

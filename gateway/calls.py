@@ -26,6 +26,7 @@ from gateway.errors import (
 from gateway.live_calls import LiveCalls
 from gateway.new_call import NewCall
 from gateway.outbound import MayRing, OutboundServices, OutboundSession
+from gateway.outbound_policy import OutboundPolicies
 from gateway.session import Session, as_dict
 from gateway.web_calls import WebCalls
 from routing.decisions import Refusal, RefusalKind
@@ -64,6 +65,7 @@ class CallService:
         table: Callable[[], RoutingTable],
         agent: Callable[[str], Agent | None],
         draining: Callable[[], bool],
+        policies: OutboundPolicies,
     ) -> None:
         self._store = store
         self._writer = writer
@@ -76,6 +78,7 @@ class CallService:
         self._table = table
         self._agent = agent
         self._draining = draining
+        self._policies = policies
         self._random = random.SystemRandom()
         self.web_calls: WebCalls | None = None
 
@@ -92,8 +95,9 @@ class CallService:
         `call_id` is for whoever has written the id down before, and `may_ring` is asked right before the
         INVITE leaves: the call is cancelled when it says no.
 
-        Raises `NotFoundError`, `InvalidRequestError`, `LimitExceededError` (the queue is full, or a limit on
-        calls at once is reached) or `UnavailableError` (draining).
+        Raises `NotFoundError`, `InvalidRequestError`, `ForbiddenError` (not called from here),
+        `LimitExceededError` (the queue is full, or a limit of calls at once, in a minute or of their cost is
+        reached) or `UnavailableError` (draining).
         """
         if self._draining():
             raise UnavailableError("the gateway is shutting down", code="draining", retry_after=30)
@@ -103,29 +107,30 @@ class CallService:
         if self._queue.full:
             raise LimitExceededError("the dial queue is full", code="queue_full", retry_after=10)
         call_id = call_id or uuid7()
-        decision = await self._place(call_id, organization_id, request)
-        record = CallRecord(
-            id=call_id,
-            organization_id=organization_id,
-            status=CallStatus.QUEUED,
-            direction=CallDirection.OUTBOUND,
-            agent_id=agent.id,
-            created_at=datetime.now(UTC),
-            phone_number=decision.to,
-            from_number=decision.number.phone_number,
-            trunk_id=decision.trunk.id,
-            variables=dict(request.variables),
-            metadata=dict(request.metadata),
-            call_settings={
-                key: value for key, value in asdict(request.settings).items() if value is not None
-            },
-            node_id=self._outbound.session.node_id,
-        )
-        try:
-            await self._store.calls.insert(record)
-        except BaseException:
-            self._outbound.session.leases.release(call_id)
-            raise
+        async with self._policies.admit(organization_id, request.phone_number):
+            decision = await self._place(call_id, organization_id, request)
+            record = CallRecord(
+                id=call_id,
+                organization_id=organization_id,
+                status=CallStatus.QUEUED,
+                direction=CallDirection.OUTBOUND,
+                agent_id=agent.id,
+                created_at=datetime.now(UTC),
+                phone_number=decision.to,
+                from_number=decision.number.phone_number,
+                trunk_id=decision.trunk.id,
+                variables=dict(request.variables),
+                metadata=dict(request.metadata),
+                call_settings={
+                    key: value for key, value in asdict(request.settings).items() if value is not None
+                },
+                node_id=self._outbound.session.node_id,
+            )
+            try:
+                await self._store.calls.insert(record)
+            except BaseException:
+                self._outbound.session.leases.release(call_id)
+                raise
         call = Call(record, self._save, price=self._price, outcome=self._outcome)
         call.step("created", by="api" if may_ring is None else "campaign")
         call.step("routed", trunk_id=record.trunk_id, from_number=record.from_number)

@@ -53,6 +53,7 @@ from gateway.numbers.carriers import Carriers
 from gateway.numbers.service import NumberService
 from gateway.numbers.stock import LocalInventory, NoProvider
 from gateway.outbound import OutboundServices
+from gateway.outbound_policy import OutboundPolicies
 from gateway.precall import PrecallClient
 from gateway.rate_card import BilledCall, RateCard
 from gateway.recordings.retention import RecordingSweeper
@@ -276,6 +277,7 @@ class GatewayParts:
         self._queue = DialQueue(
             self._live, limit=config.calls.queue_limit, timeout_s=config.calls.queue_timeout
         )
+        self.outbound_policies = OutboundPolicies(store.outbound_policies, config.defence)
         self.calls = CallService(
             store=store,
             writer=self._writer,
@@ -295,6 +297,7 @@ class GatewayParts:
             table=lambda: self.directory.table,
             agent=self.directory.agent,
             draining=lambda: self._draining,
+            policies=self.outbound_policies,
         )
         self.web_calls = WebCalls(
             directory=self.directory,

@@ -23,6 +23,7 @@ from store.live_counts import LiveCountRepository
 from store.nodes import NodeRepository
 from store.numbers import NumberRepository
 from store.organizations import OrganizationRepository
+from store.outbound_policies import OutboundPolicyRepository
 from store.outbox import Outbox
 from store.revisions import RevisionRepository
 from store.sessions import SessionRepository
@@ -50,6 +51,7 @@ class Store:
         self.trunks = TrunkRepository(database)
         self.calls = CallRepository(database)
         self.live_counts = LiveCountRepository(database)
+        self.outbound_policies = OutboundPolicyRepository(database)
         self.call_analyses = CallAnalysisRepository(database)
         self.call_signalling = CallSignallingRepository(database)
         self.folders = FolderRepository(database)

@@ -33,6 +33,7 @@ ALONE = (
     TESTS / "media" / "test_in_process.py",
     TESTS / "media" / "worker",
     END_TO_END / "test_audio_delay.py",
+    END_TO_END / "test_capacity.py",
     END_TO_END / "test_impaired_audio.py",
     END_TO_END / "test_large_campaign.py",
     END_TO_END / "test_many_calls.py",

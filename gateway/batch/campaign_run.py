@@ -22,6 +22,7 @@ from gateway.batch.outcomes import refuse, settle, tripped, withdraw
 from gateway.batch.settings import CampaignSettings, settings_from_json
 from gateway.errors import (
     ConflictError,
+    ForbiddenError,
     GatewayError,
     InvalidRequestError,
     LimitExceededError,
@@ -317,6 +318,8 @@ def _unplaced(contact: CampaignContact, error: BaseException, now: datetime) -> 
     if isinstance(error, InvalidRequestError | NotFoundError):
         code = error.code if isinstance(error, InvalidRequestError) else "agent_not_found"
         return refuse(contact, code, technical=code not in _OF_THE_CONTACT)
+    if isinstance(error, ForbiddenError):
+        return refuse(contact, error.code, technical=False)
     if isinstance(error, LimitExceededError | UnavailableError):
         return withdraw(contact, now + timedelta(seconds=1))
     return withdraw(contact, now + timedelta(seconds=5))

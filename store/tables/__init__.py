@@ -13,6 +13,7 @@ from store.tables.calls import UNFINISHED_STATUSES, call_timeline, calls
 from store.tables.cluster import leaderships, nodes, revisions
 from store.tables.contacts import contacts, folders
 from store.tables.engine_removals import engine_removals
+from store.tables.outbound_policies import outbound_policies
 from store.tables.schema import metadata
 from store.tables.signalling import call_signalling
 from store.tables.telephony import number_inventory, phone_numbers, trunks
@@ -43,6 +44,7 @@ __all__ = [
     "nodes",
     "number_inventory",
     "organizations",
+    "outbound_policies",
     "phone_numbers",
     "revisions",
     "sessions",

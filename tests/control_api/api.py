@@ -20,6 +20,7 @@ from gateway.cluster.call_owners import CallOwners
 from gateway.cluster.node import Heartbeat
 from gateway.cluster.node_client import NodeClient
 from gateway.config import Config, HttpSection
+from gateway.config_defence import DefenceSection
 from gateway.contacts.contact_book import ContactBook
 from gateway.defence.bans import Bans
 from gateway.directory import Directory
@@ -33,6 +34,7 @@ from gateway.new_agent import NewAgent
 from gateway.numbers.carriers import Carriers
 from gateway.numbers.service import NumberService
 from gateway.numbers.stock import LocalInventory
+from gateway.outbound_policy import OutboundPolicies
 from gateway.recordings.service import RecordingService
 from gateway.rejections import Rejections
 from gateway.sign_in.passwords import Passwords
@@ -115,6 +117,7 @@ class Gateway:
     contacts: ContactBook = field(init=False)
     campaigns: Campaigns = field(init=False)
     widgets: WidgetBook = field(init=False)
+    outbound_policies: OutboundPolicies = field(init=False)
     bans: Bans = field(default_factory=lambda: Bans(after=2, window_s=60, time_s=3600))
     doors: Doors = field(init=False)
     visits: Visits = field(init=False)
@@ -164,6 +167,7 @@ class Gateway:
         )
         self.rejections = Rejections(lambda: self.directory.table)
         self.traces = CallTraces(TraceRing(1_000_000, 1_000), owners=self.rejections.owners)
+        self.outbound_policies = OutboundPolicies(self.store.outbound_policies, DefenceSection())
         self.widgets = WidgetBook(self.store, self.directory)
         self.doors = Doors(self.store, self.directory.agent)
         self.visits = Visits(self.made_calls, self.directory)

@@ -112,6 +112,8 @@ OPERATIONS = {
     ("GET", "/trunks/{trunk_id}"),
     ("GET", "/rejections"),
     ("GET", "/bans"),
+    ("GET", "/outbound-policy"),
+    ("PUT", "/outbound-policy"),
     ("DELETE", "/bans/{source}"),
     ("GET", "/calls/{call_id}/sip"),
     ("GET", "/sip/trace"),

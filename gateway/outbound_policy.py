@@ -1,0 +1,100 @@
+"""What an organisation's outbound calls are held to before they are made: where, how often, at what cost.
+
+The database is asked for each call, so that a change counts at once on every node; calls that are being made
+here and are not in the database yet are counted beside.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from gateway.config_defence import DefenceSection
+from gateway.errors import ForbiddenError, InvalidRequestError, LimitExceededError
+from routing.destinations import DestinationRules, refused_destination
+from routing.numbers import is_country
+from store.outbound_policies import OutboundPolicyRepository
+from store.outbound_policy_records import OutboundPolicy
+
+_MINUTE = timedelta(minutes=1)
+_DAY = timedelta(days=1)
+CALLS_RETRY_S = 10
+
+
+class OutboundPolicies:
+    """Asked by whoever makes a call."""
+
+    def __init__(self, repository: OutboundPolicyRepository, config: DefenceSection) -> None:
+        self._repository = repository
+        self._config = config
+        self._being_made: Counter[str] = Counter()
+
+    async def get(self, organization_id: str) -> OutboundPolicy:
+        return await self._repository.of(organization_id)
+
+    async def put(self, policy: OutboundPolicy) -> OutboundPolicy:
+        """Put it in place of what there was. Raises `InvalidRequestError` that names the field."""
+        for index, country in enumerate(policy.allowed_countries):
+            if not is_country(country):
+                raise InvalidRequestError(
+                    f"{country!r} is not an ISO 3166 country code.", field=f"allowed_countries.{index}"
+                )
+        await self._repository.put(policy)
+        return policy
+
+    @asynccontextmanager
+    async def admit(self, organization_id: str, phone_number: str) -> AsyncIterator[None]:
+        """Held while a call is made, until it is in the database. Raises `ForbiddenError` (`premium_number`,
+        `destination_not_allowed`), `LimitExceededError` (`calls_per_minute_reached`, `spend_limit_reached`).
+        """
+        policy = await self._repository.of(organization_id)
+        _check_destination(policy, phone_number)
+        self._being_made[organization_id] += 1
+        try:
+            await self._check_limits(policy)
+            yield
+        finally:
+            self._being_made[organization_id] -= 1
+            if not self._being_made[organization_id]:
+                del self._being_made[organization_id]
+
+    async def _check_limits(self, policy: OutboundPolicy) -> None:
+        now = datetime.now(UTC)
+        organization_id = policy.organization_id
+        per_minute = _limit(policy.calls_per_minute, self._config.calls_per_minute)
+        if per_minute is not None:
+            made = await self._repository.calls_since(organization_id, now - _MINUTE)
+            if made + self._being_made[organization_id] > per_minute:
+                raise LimitExceededError(
+                    f"The organisation may make {per_minute} calls a minute, and has.",
+                    code="calls_per_minute_reached",
+                    retry_after=CALLS_RETRY_S,
+                    limit=per_minute,
+                )
+        cents = _limit(policy.cents_per_day, self._config.cents_per_day)
+        if cents is not None:
+            midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+            spent = await self._repository.cents_since(organization_id, midnight)
+            if spent >= cents:
+                raise LimitExceededError(
+                    f"The organisation may spend {cents} cents a day on calls, and has spent {spent}.",
+                    code="spend_limit_reached",
+                    retry_after=max(1, round((midnight + _DAY - now).total_seconds())),
+                    limit=cents,
+                )
+
+
+def _check_destination(policy: OutboundPolicy, phone_number: str) -> None:
+    rules = DestinationRules(policy.allowed_countries, policy.allowed_prefixes, policy.allow_premium)
+    refusal = refused_destination(rules, phone_number)
+    if refusal is not None:
+        details: dict[str, Any] = {"field": "phone_number", "fix": refusal.fix}
+        raise ForbiddenError(refusal.message, code=refusal.code, **details)
+
+
+def _limit(own: int | None, default: int) -> int | None:
+    """The organisation's own, or else the gateway's, of which 0 is none."""
+    return own if own is not None else default or None
