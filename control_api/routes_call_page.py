@@ -31,8 +31,8 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "media-src 'self' blob:",
         "base-uri 'none'",
         "form-action 'none'",
-        # A front end may show the page within its own (it has to grant the microphone). The page has no session
-        # of its reader's that a frame could misuse: all its power is the token, which the framing page has.
+        # A front end may show the page within its own (it has to grant the microphone). The page has no
+        # session of its reader's to be misused: all its power is the token, which the framing page has.
         "frame-ancestors 'self' https:",
     )
 )

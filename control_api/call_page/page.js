@@ -37,7 +37,7 @@ async function examine(token) {
   if (response === null) return null;
   const answer = await response.json().catch(() => ({}));
   if (!response.ok) return Object.hasOwn(NOTICES, answer.error?.code) ? answer.error.code : null;
-  if (answer.agent_name) call.setAttribute("agent-name", answer.agent_name);
+  if (answer.data?.agent_name) call.setAttribute("agent-name", answer.data.agent_name);
   return null;
 }
 
