@@ -17,6 +17,7 @@ from gateway.call_actions import Side
 from gateway.call_control import ListenTicket, RecordingVerb
 from gateway.call_quality import CallQuality
 from gateway.contacts.contact_book import ContactBook
+from gateway.defence.bans import Bans
 from gateway.directory import Directory
 from gateway.engine_webhooks import EngineWebhooks
 from gateway.event_stream import StreamItem
@@ -24,6 +25,7 @@ from gateway.health import Health
 from gateway.ice_servers import IceServers
 from gateway.knowledge import KnowledgeService
 from gateway.listening import CallListeners
+from gateway.live_board import Snapshot
 from gateway.new_call import NewCall
 from gateway.numbers.service import NumberService
 from gateway.recordings.service import RecordingService
@@ -115,6 +117,12 @@ class StreamService(Protocol):
     ) -> AsyncGenerator[StreamItem]: ...
 
 
+class LiveBoard(Protocol):
+    """Watching everything at once. Raises `gateway.errors` before a stream begins."""
+
+    def watch(self, organization_id: str, /) -> AsyncGenerator[Snapshot]: ...
+
+
 class HttpSettings(Protocol):
     @property
     def public_url(self) -> str | None: ...
@@ -145,6 +153,11 @@ class TrunkStatuses(Protocol):
     """What is known of the trunks' far sides."""
 
     def status(self, trunk_id: str, /) -> TrunkStatus: ...
+
+
+class Defences(Protocol):
+    @property
+    def bans(self) -> Bans: ...
 
 
 class GatewayServices(Protocol):
@@ -179,6 +192,9 @@ class GatewayServices(Protocol):
 
     @property
     def streams(self) -> StreamService: ...
+
+    @property
+    def live_board(self) -> LiveBoard: ...
 
     @property
     def recordings(self) -> RecordingService: ...
@@ -221,6 +237,9 @@ class GatewayServices(Protocol):
 
     @property
     def rejections(self) -> Rejections: ...
+
+    @property
+    def defence(self) -> Defences: ...
 
     @property
     def trunk_watch(self) -> TrunkStatuses: ...
