@@ -150,6 +150,6 @@ def test_a_relay_with_another_secret_lets_nobody_out_and_the_page_tells(
     tab = open_tab(relay_only=True)
     with contextlib.closing(ApiClient(gateway.http, gateway.demo_key)) as api:
         started = begin(tab, api)
-        tab.page.get_by_role("alert").get_by_text("The connection could not be made").wait_for(timeout=30_000)
+        tab.page.get_by_role("heading", name="The connection was not made").wait_for(timeout=40_000)
         over = api.wait_for_status(started["call_id"], "failed")
         assert over["started_at"] is None
