@@ -32,8 +32,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "base-uri 'none'",
         "form-action 'none'",
         # A front end may show the page within its own (it has to grant the microphone). The page has no
-        # session of its reader's that a frame could misuse: all its power is the token, which the framing
-        # page has.
+        # session of its reader's to be misused: all its power is the token, which the framing page has.
         "frame-ancestors 'self' https:",
     )
 )

@@ -32,6 +32,8 @@ ALONE = (
     TESTS / "media" / "amd",
     TESTS / "media" / "test_in_process.py",
     TESTS / "media" / "worker",
+    END_TO_END / "browser" / "test_conversation.py",
+    END_TO_END / "browser" / "test_latency.py",
     END_TO_END / "test_audio_delay.py",
     END_TO_END / "test_capacity.py",
     END_TO_END / "test_impaired_audio.py",

@@ -8,8 +8,11 @@ const NOTICES = {
   token_unknown: ["This link is not known", "Check that you have the whole link, or ask for a new one."],
   token_used: ["This link was used already", "A link is good for one call. If the call is open in another tab or on another device, go on there; otherwise ask for a new link."],
   token_expired: ["This link has expired", "The call is over, or nobody joined it in time. Ask for a new link."],
+  unconnected: ["The connection was not made, or was lost", "A firewall may be in the way. Ask for a new link, and try it from another network."],
   ended: ["The call is over", "You can close this page. For another call, ask for a new link."],
 };
+
+const UNCONNECTED = ["media-negotiation-failed", "media-timeout"]; // reasons of a call's end
 
 const call = document.getElementById("call");
 const find = (id) => document.getElementById(id);
@@ -37,7 +40,7 @@ async function examine(token) {
   if (response === null) return null;
   const answer = await response.json().catch(() => ({}));
   if (!response.ok) return Object.hasOwn(NOTICES, answer.error?.code) ? answer.error.code : null;
-  if (answer.agent_name) call.setAttribute("agent-name", answer.agent_name);
+  if (answer.data?.agent_name) call.setAttribute("agent-name", answer.data.agent_name);
   return null;
 }
 
@@ -52,8 +55,8 @@ async function open() {
     if (Object.hasOwn(NOTICES, detail.code)) tell(detail.code);
     failed ||= detail.fatal !== false;
   });
-  call.addEventListener("call-ended", () => {
-    if (!failed) tell("ended");
+  call.addEventListener("call-ended", ({ detail }) => {
+    if (!failed) tell(UNCONNECTED.includes(detail.reason) ? "unconnected" : "ended");
     failed = false;
   });
   call.hidden = false;

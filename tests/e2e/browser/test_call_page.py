@@ -51,6 +51,7 @@ def test_a_test_call_is_spoken_on_our_page(
     begin(tab, started)
     api.wait_for_status(started["call_id"], "in-progress")
     tab.wait_for_sound()
+    assert tab.page.get_by_text("Ada of the front desk").first.is_visible()
     tab.page.get_by_text("Welcome to the house of calls").wait_for(timeout=15_000)
     tab.page.get_by_text("You said:").first.wait_for(timeout=30_000)
     tab.page.wait_for_timeout(1500)

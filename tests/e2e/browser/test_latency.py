@@ -8,7 +8,6 @@ that fill a packet, which any system needs, are taken off. The sound card is not
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,13 +15,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Route
 
 from tests.e2e.api_client import ApiClient
+from tests.e2e.browser.media_path import MediaPath
 from tests.e2e.browser.page_audio import PAGE_RATE, TEST_RATE, Recording
 from tests.e2e.browser.tab import Tab
 from tests.e2e.gateway_process import Gateway
-from tests.e2e.loss_proxy import LossProxy
 from tests.e2e.pulse_engine import PulseEngine, pulse_engine
 from tests.support.audio import Samples, chirp, find, silence
 
@@ -109,32 +107,6 @@ def engine_to_ear(engine: PulseEngine, heard: Recording, begin: float, end: floa
             arrived = window.begun_at + (place + PAGE_FRAME_MS) / 1000
             found.append((spoken, (arrived - spoken) * 1000 - PACKET_MS))
     return Delays(found, sought)
-
-
-class MediaPath:
-    """Leads a page's media through proxies, by another port in the gateway's answer."""
-
-    def __init__(self, tab: Tab) -> None:
-        self.proxies: list[LossProxy] = []
-        tab.context.route(re.compile(r"/webrtc/sessions$"), self._answer)
-
-    def lose(self, share: float) -> None:
-        for proxy in self.proxies:
-            proxy.loss = share
-
-    def close(self) -> None:
-        for proxy in self.proxies:
-            proxy.close()
-
-    def _answer(self, route: Route) -> None:
-        response = route.fetch()
-        body = re.sub(r"(a=candidate:\S+ 1 udp \d+ )(\S+) (\d+)", self._through, response.text(), flags=re.I)
-        route.fulfill(response=response, body=body)
-
-    def _through(self, candidate: re.Match[str]) -> str:
-        self.proxies.append(LossProxy(f"{candidate[2]}:{candidate[3]}", 0.0))
-        host, _, port = self.proxies[-1].address.rpartition(":")
-        return f"{candidate[1]}{host} {port}"
 
 
 def test_both_sides_are_heard_within_120_ms_and_again_after_a_burst_of_loss(
