@@ -90,8 +90,16 @@ class SipSection(Section):
     tls_private_key: Path | None = None
     tls_client_ca: Path | None = None
     tls_min_version: Literal["1.2", "1.3"] = "1.2"
+    digest_algorithms: tuple[Literal["SHA-256", "MD5"], ...] = ("SHA-256", "MD5")  # as they are offered
     websocket: bool = False  # SIP over WebSocket (RFC 7118) at /sip of the HTTP port
     websocket_origins: tuple[str, ...] = ()  # pages of these origins may connect beside our own; * = any
+
+    @field_validator("digest_algorithms")
+    @classmethod
+    def _some_algorithm(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or len(set(value)) != len(value):
+            raise ValueError("name SHA-256, MD5 or both, each once")
+        return value
 
     @field_validator("websocket_origins")
     @classmethod

@@ -23,7 +23,7 @@ from gateway.media_address import MediaAddress, family_of, media_peer
 from gateway.negotiated_media import DEFAULT_CODECS, local_audio
 from gateway.new_call import CallSettings
 from gateway.precall import PrecallClient, PrecallError
-from gateway.rejections import Rejections
+from gateway.refused_invites import RefusedInvites
 from gateway.session import Session, SessionServices, new_session_id
 from gateway.stir.service import CallerIdentity, named_users
 from media.messages import LegCreated
@@ -74,7 +74,7 @@ class InboundServices:
     number: Callable[[str], PhoneNumber | None]
     precall: PrecallClient
     identity: CallerIdentity
-    rejections: Rejections
+    refused: RefusedInvites
 
 
 class InboundSession(Session):

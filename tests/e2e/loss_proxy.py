@@ -35,7 +35,7 @@ class LossProxy:
         self._held: list[tuple[float, int, bytes, socket.socket, tuple[str, int]]] = []
         host, _, port = target.rpartition(":")
         self._target = (host, int(port))
-        self._loss = loss
+        self.loss = loss
         self._random = random.Random(seed)
         self._front = self._open()
         self._front.bind(("127.0.0.1", 0))
@@ -89,7 +89,7 @@ class LossProxy:
                 data, sender = source.recvfrom(65536)
             except OSError:
                 return
-            if self._random.random() < self._loss:
+            if self._random.random() < self.loss:
                 self.dropped += 1
                 continue
             self.passed += 1

@@ -15,9 +15,11 @@ from store.records import (
     Organization,
     ReliableProvisionals,
     SessionTimerUse,
+    SourceMatch,
     SrtpKeying,
     StirCheck,
     SymmetricRtp,
+    TrunkDigest,
     TrunkInbound,
     TrunkOutbound,
     TrunkRegistration,
@@ -32,7 +34,9 @@ from tests.store.samples import later, number, trunk
 async def test_a_trunk_comes_back_as_it_was_put_in(store: Store, organization: Organization) -> None:
     full = trunk(
         organization.id,
-        inbound=TrunkInbound(("198.51.100.0/24", "2001:db8::/32")),
+        inbound=TrunkInbound(
+            ("198.51.100.0/24", "2001:db8::/32"), TrunkDigest("pbx", "a" * 64, "b" * 32), SourceMatch.ANY
+        ),
         outbound=TrunkOutbound(
             "sip.example.com:5080",
             TrunkTransport.TLS,
