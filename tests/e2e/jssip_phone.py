@@ -63,11 +63,15 @@ def chromium(microphone: Path) -> Iterator[Browser]:
 class JsSipPhone:
     """One page with one telephone."""
 
-    def __init__(self, browser: Browser, pages: str, server: str, uri: str) -> None:
-        """`server` is the WebSocket's URL, `uri` who we are."""
+    def __init__(
+        self, browser: Browser, pages: str, server: str, uri: str, password: str | None = None
+    ) -> None:
+        """`server` is the WebSocket's URL, `uri` who we are; `password` is for whoever asks us for one."""
         self.page: Page = browser.new_page()
         self.page.goto(f"{pages}/phone.html")
-        self.page.evaluate("([server, uri]) => connect(server, uri)", [server, uri])
+        self.page.evaluate(
+            "([server, uri, password]) => connect(server, uri, password)", [server, uri, password]
+        )
 
     def dial(self, target: str) -> None:
         self.page.evaluate("target => dial(target)", target)

@@ -80,12 +80,13 @@ class Kamailio:
         """What it has said."""
         return "\n".join(self._lines)
 
-    def wait_for(self, text: str, seconds: float = 10) -> None:
-        """Until it has said that."""
+    def wait_for(self, text: str, times: int | None = None, seconds: float = 10) -> None:
+        """Until it has said that, or has said it so often; more often is a fault then."""
         limit = time.monotonic() + seconds
-        while text not in self.log:
-            assert time.monotonic() < limit, f"kamailio never said {text!r}\n{self.log}"
+        while self.log.count(text) < (times or 1):
+            assert time.monotonic() < limit, f"kamailio did not say {text!r}\n{self.log}"
             time.sleep(0.02)
+        assert times is None or self.log.count(text) == times, f"{text!r} too often\n{self.log}"
 
     def _wait_until_up(self) -> None:
         """Until it answers OPTIONS."""

@@ -38,9 +38,12 @@ class Desk:
         self._pages = pages
 
     @contextlib.contextmanager
-    def phone(self, user: str, server: str | None = None) -> Iterator[JsSipPhone]:
+    def phone(
+        self, user: str, server: str | None = None, password: str | None = None
+    ) -> Iterator[JsSipPhone]:
         server = server or f"{self.gateway.http.replace('http', 'ws', 1)}/sip"
-        phone = JsSipPhone(self._browser, self._pages, server, f"sip:{user}@phones.invalid")
+        uri = f"sip:{user}@phones.invalid"
+        phone = JsSipPhone(self._browser, self._pages, server, uri, password)
         try:
             phone.wait_for("connected")
             yield phone
@@ -59,6 +62,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
             "TRUNKLINE_SIP_WEBSOCKET": "true",
             "TRUNKLINE_SIP_WEBSOCKET_ORIGINS": pages,
             "TRUNKLINE_HTTP_TRUSTED_PROXIES": "127.0.0.1",
+            "TRUNKLINE_SIP_DIGEST_ALGORITHMS": "MD5",
         }
         gateway = stack.enter_context(watched(Gateway(directory, environment=UNLIMITED | environment)))
         api = stack.enter_context(contextlib.closing(ApiClient(gateway.http, gateway.demo_key)))
@@ -128,6 +132,25 @@ def test_a_browser_calls_over_a_websocket_in_tls(desk: Desk, tmp_path: Path) -> 
         desk.api.post(f"/calls/{call['id']}/hangup")
         assert phone.wait_for("ended")["by"] == "remote"
     desk.api.wait_for_status(call["id"], "ended")
+
+
+def test_a_browser_anywhere_calls_with_a_password(desk: Desk) -> None:
+    (trunk,) = desk.api.get("/trunks")
+    path = f"/trunks/{trunk['id']}"
+    credentials = {"auth_username": "phone", "auth_password": "secret of phone"}
+    desk.api.http.patch(path, json={"inbound": credentials}).raise_for_status()
+    try:
+        with desk.phone("phone", password="wrong") as phone:
+            phone.dial(f"sip:{ECHO}@trunkline.invalid")
+            assert phone.wait_for("failed")["cause"] == "Authentication Error"
+        with desk.phone("phone", password="secret of phone") as phone:
+            phone.dial(f"sip:{ECHO}@trunkline.invalid")
+            phone.wait_for("confirmed")
+            phone.hang_up()
+            assert phone.wait_for("ended")["by"] == "local"
+    finally:
+        allowed = {"inbound": {"allowed_addresses": ["127.0.0.0/8"]}}
+        desk.api.http.patch(path, json=allowed).raise_for_status()
 
 
 def test_a_number_that_does_not_exist_is_refused_in_the_browser(desk: Desk) -> None:
