@@ -18,6 +18,7 @@ from control_api.schemas_voices import VoiceImport, VoiceOut, render_voice
 from gateway.voices import VoiceService
 
 TAG = "voices"
+AUDIO_TYPES = ("audio/wav", "audio/mpeg")
 
 
 def voices_router(prefix: str, voices: VoiceService) -> APIRouter:
@@ -68,6 +69,20 @@ def voices_router(prefix: str, voices: VoiceService) -> APIRouter:
         """One voice."""
         voice = await voices.get(organization_of(request), path_id(voice_id, "voice"))
         return single(request, render_voice(voice))
+
+    @router.get(
+        "/{voice_id}/preview",
+        operation_id="preview_voice",
+        response_class=Response,
+        responses=answers(Answers.PLAIN, 404, 502)
+        | {200: {"description": "A few words in this voice.", "content": {kind: {} for kind in AUDIO_TYPES}}},
+    )
+    async def preview_voice(request: Request, voice_id: str) -> Response:
+        """How a voice sounds."""
+        sample = await voices.sample(organization_of(request), path_id(voice_id, "voice"))
+        kind = AUDIO_TYPES[0] if sample.startswith(b"RIFF") else AUDIO_TYPES[1]
+        headers = {"Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "nosniff"}
+        return Response(sample, media_type=kind, headers=headers)
 
     @router.delete(
         "/{voice_id}",

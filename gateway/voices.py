@@ -15,7 +15,7 @@ from time import monotonic
 import structlog
 
 from gateway.directory import Directory
-from gateway.engine_voices import ENGINE
+from gateway.engine_voices import ENGINE, engine_voice, external_voice
 from gateway.errors import ConflictError, EngineError, InvalidRequestError, NotFoundError
 from media.ultravox.errors import EngineApiError, EngineRefusedError
 from media.ultravox.library import EngineLibrary, EngineVoice
@@ -104,6 +104,25 @@ class VoiceService:
         if found is None:
             raise _not_found(voice_id)
         return _engines(found)
+
+    async def sample(self, organization_id: str, voice_id: str) -> bytes:
+        """How a voice sounds: a file of audio. Raises `NotFoundError`; `EngineError` when the engine cannot
+        have it speak.
+        """
+        own = self._directory.voice(voice_id)
+        if own is not None and own.organization_id != organization_id:
+            raise _not_found(voice_id)
+        try:
+            external = external_voice(own)
+            if own is not None and external is not None:
+                return await self._library.external_voice_sample(own.name, external)
+            return await self._library.voice_sample(engine_voice(voice_id, own) or voice_id)
+        except EngineRefusedError as error:
+            if error.status == 404:
+                raise _not_found(voice_id) from error
+            raise EngineError(f"The voice engine cannot have this voice speak: {error.detail}") from error
+        except EngineApiError as error:
+            raise EngineError(f"The voice engine could not be asked: {error}") from error
 
     async def delete(self, organization_id: str, voice_id: str) -> None:
         """Forget an imported voice. Raises `ConflictError` for one of the engine's, or one that is in use."""

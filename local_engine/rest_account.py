@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 import uuid
+import wave
 from typing import Any
 
 import msgspec
@@ -13,10 +16,13 @@ from local_engine.errors import InvalidRequest, NotFound
 from local_engine.pages import page
 from local_engine.requests import ToolBody
 from local_engine.rest_support import ENGINE, json_object, reply
+from local_engine.speech import Speech, SpeechKey
 from local_engine.tools import StoredTool, check_definition
-from local_engine.validation import MODELS, SCENARIO_MODELS, convert
+from local_engine.validation import MODELS, SCENARIO_MODELS, convert, external_voice
 from local_engine.views import stored_tool_view, voice_view
 from local_engine.voices import CATALOGUE, find_voice
+
+SAMPLE_RATE = 24_000
 
 routes = web.RouteTableDef()
 
@@ -44,6 +50,36 @@ async def voice(request: web.Request) -> web.Response:
     if found is None:
         raise NotFound("No Voice matches the given query.")
     return reply(voice_view(found))
+
+
+@routes.get("/api/voices/{voice_id}/preview")
+async def voice_sample(request: web.Request) -> web.Response:
+    found = find_voice(request.match_info["voice_id"])
+    if found is None:
+        raise NotFound("No Voice matches the given query.")
+    return await _sample(request, found.voice_id, found.name)
+
+
+@routes.post("/api/voice_preview")
+async def external_voice_sample(request: web.Request) -> web.Response:
+    body = await json_object(request)
+    voice, name = external_voice(body.get("definition")), body.get("name")
+    if voice is None or not isinstance(name, str):
+        raise InvalidRequest("definition: names no voice")
+    return await _sample(request, voice, name)
+
+
+async def _sample(request: web.Request, voice: str, name: str) -> web.Response:
+    """A few words in a voice, as WAV."""
+    speech = request.app[ENGINE].speech
+    done: asyncio.Future[Speech] = asyncio.get_running_loop().create_future()
+    key = SpeechKey(f"Hello, I am {name[:40]}. How do I sound?", speech.voice(voice, None), SAMPLE_RATE)
+    speech.request(key, done.set_result)
+    audio = io.BytesIO()
+    with wave.open(audio, "wb") as file:
+        file.setparams((1, 2, SAMPLE_RATE, 0, "NONE", ""))
+        file.writeframes((await done).pcm)
+    return web.Response(body=audio.getvalue(), content_type="audio/wav")
 
 
 @routes.get("/api/models")

@@ -89,7 +89,7 @@ def call_settings(body: CallBody, catalogue: ToolCatalogue, *, prior_call: bool 
     return CallSettings(
         socket=_socket(body.medium),
         model=model,
-        voice=body.voice or _external_voice(body.external_voice),
+        voice=body.voice or external_voice(body.external_voice),
         language_hint=body.language_hint,
         system_prompt=body.system_prompt or "",
         join_timeout_s=seconds(body.join_timeout, "joinTimeout", 30.0),
@@ -211,7 +211,7 @@ def _check_voice(body: CallBody) -> None:
                 raise InvalidRequest(f"{name}: exactly one of {list(_EXTERNAL_VOICES)}")
 
 
-def _external_voice(given: Mapping[str, Any] | None) -> str | None:
+def external_voice(given: Mapping[str, Any] | None) -> str | None:
     """A name that always sounds the same for a provider's voice: it is spoken here like any other."""
     for provider, settings in (given or {}).items():
         if settings is not None:

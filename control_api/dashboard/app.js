@@ -3,6 +3,7 @@ import { html, render, useCallback, useEffect, useMemo, useState } from "./vendo
 import { createApi } from "./api.js";
 import { navigate, useRoute } from "./router.js";
 import { pageNamed } from "./navigation.js";
+import { useFirstRun } from "./first_run.js";
 import { Shell } from "./shell.js";
 import { SignIn } from "./sign_in.js";
 import { Toasts, useToasts } from "./components/toast.js";
@@ -39,6 +40,7 @@ function App() {
   useEffect(() => {
     if (session && linkOf(route)) navigate("/", {}, { replace: true }); // in already: the link stays good
   }, [session, route]);
+  useFirstRun(api, session);
   const signOut = useCallback(async () => {
     try {
       await api.del("/session");

@@ -16,6 +16,14 @@ class EngineRefusedError(EngineApiError):
         self.detail = detail  # at most 500 characters
 
 
+class EngineElsewhereError(EngineRefusedError):
+    """What was asked for lies at another address."""
+
+    def __init__(self, status: int, location: str) -> None:
+        super().__init__(status, "it lies elsewhere")
+        self.location = location
+
+
 class EngineBusyError(EngineApiError):
     """429 or 503, still after the retries that the deadline allowed; `retry_after` is seconds, None if not
     given.

@@ -9,10 +9,12 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from media.ultravox.errors import EngineProtocolError, EngineUnreachableError
+from media.ultravox.errors import EngineElsewhereError, EngineProtocolError, EngineUnreachableError
 from media.ultravox.rest import MAX_PAGES, PAGE_SIZE, UltravoxClient
 
 UPLOAD_TIMEOUT_S = 30.0
+SAMPLE_TIMEOUT_S = 20.0  # a provider's voice has to be asked to speak first
+LARGEST_SAMPLE = 4 * 1024 * 1024
 TEXT_TYPE = "text/plain"
 
 
@@ -74,6 +76,18 @@ class EngineLibrary:
     async def get_voice(self, voice_id: str) -> EngineVoice:
         return await self._client.ask("GET", f"/voices/{_segment(voice_id)}", EngineVoice)
 
+    async def voice_sample(self, voice_id: str) -> bytes:
+        """How a voice of the engine's sounds: a file of audio."""
+        try:
+            return await self._client.ask_file("GET", f"/voices/{_segment(voice_id)}/preview")
+        except EngineElsewhereError as elsewhere:
+            return await _get(elsewhere.location)
+
+    async def external_voice_sample(self, name: str, definition: dict[str, Any]) -> bytes:
+        """How a provider's voice sounds, which the engine has speak for this."""
+        body = {"name": name, "definition": definition}
+        return await self._client.ask_file("POST", "/voice_preview", body, deadline_s=SAMPLE_TIMEOUT_S)
+
     async def create_corpus(self, name: str, description: str | None) -> EngineCorpus:
         body = {"name": name} | ({"description": description} if description else {})
         return await self._client.ask("POST", "/corpora", EngineCorpus, body, 201)
@@ -120,6 +134,26 @@ async def _put(url: str, content: bytes) -> None:
                 raise EngineProtocolError(f"the upload was answered with HTTP status {response.status}")
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         raise EngineUnreachableError(f"the upload failed: {type(error).__name__}") from error
+
+
+async def _get(url: str) -> bytes:
+    """Fetch a file from where the engine says that it is. Our key does not go there."""
+    timeout = aiohttp.ClientTimeout(total=SAMPLE_TIMEOUT_S)
+    content = bytearray()
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout, trust_env=False) as session,
+            session.get(URL(url, encoded=True), allow_redirects=False) as response,
+        ):
+            if response.status != 200:
+                raise EngineProtocolError(f"the file was answered with HTTP status {response.status}")
+            async for piece in response.content.iter_any():
+                content += piece
+                if len(content) > LARGEST_SAMPLE:
+                    raise EngineProtocolError(f"the file is larger than {LARGEST_SAMPLE} bytes")
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        raise EngineUnreachableError(f"the file was not to be had: {type(error).__name__}") from error
+    return bytes(content)
 
 
 def _segment(identifier: str) -> str:

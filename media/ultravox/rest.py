@@ -27,6 +27,7 @@ from media.ultravox.call_request import (
 from media.ultravox.errors import (
     EngineApiError,
     EngineBusyError,
+    EngineElsewhereError,
     EngineProtocolError,
     EngineRefusedError,
     EngineTimeoutError,
@@ -273,18 +274,31 @@ class UltravoxClient:
         """One request with its retries, its answer decoded; `path` begins after `/api`. Raises
         `EngineApiError`.
         """
-        data = None if body is None else _encode(body)
-        url = URL(self._base + path, encoded=True)
-        allowed_s = self._timeout_s if deadline_s is None else deadline_s
-        deadline = time.monotonic() + allowed_s
-        async with _Deadline(allowed_s):
-            content = await self._attempts(method, url, data, success, deadline)
+        content = await self.ask_file(method, path, body, success, deadline_s)
         if answer is None:
             return None  # type: ignore[return-value]
         try:
             return msgspec.json.decode(content, type=answer)
         except msgspec.MsgspecError as error:
-            raise EngineProtocolError(f"{method} {url.path}: {error}") from error
+            raise EngineProtocolError(f"{method} /api{path.partition('?')[0]}: {error}") from error
+
+    async def ask_file(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        success: int = 200,
+        deadline_s: float | None = None,
+    ) -> bytes:
+        """Like `ask`, with the answer as it came. Raises `EngineElsewhereError` when it is at another
+        address, where our key must not go.
+        """
+        data = None if body is None else _encode(body)
+        url = URL(self._base + path, encoded=True)
+        allowed_s = self._timeout_s if deadline_s is None else deadline_s
+        deadline = time.monotonic() + allowed_s
+        async with _Deadline(allowed_s):
+            return await self._attempts(method, url, data, success, deadline)
 
     async def _attempts(
         self, method: str, url: URL, data: bytes | None, success: int, deadline: float
@@ -327,6 +341,8 @@ class UltravoxClient:
             raise EngineBusyError(response.status, error_detail(content), retry_after)
         if response.status < 300:
             raise EngineProtocolError(f"HTTP status {response.status} instead of {success}")
+        if response.status in (302, 303, 307) and "Location" in response.headers:
+            raise EngineElsewhereError(response.status, response.headers["Location"])
         raise EngineRefusedError(response.status, error_detail(content))
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from media.ultravox.errors import EngineUnreachableError
+from media.ultravox.errors import EngineRefusedError, EngineUnreachableError
 from tests.control_api.api import NOWHERE, OTHER_VOICE_ID, VOICE_ID, World, error_of
 
 IMPORT = {"name": "Aria", "provider_voice_id": "EXAVITQu4vr4xnSDxMaL"}
@@ -105,3 +105,22 @@ async def test_without_the_engine_its_voices_are_told_from_memory_or_not_at_all(
     world.gateway.library.fault = EngineUnreachableError("no connection")
     assert (await world.api.get("voices")).json()["pagination"]["total"] == 3
     assert (await world.api.get(f"voices/{VOICE_ID}")).status_code == 200
+
+
+async def test_a_voice_can_be_heard(world: World) -> None:
+    answer = await world.api.get(f"voices/{VOICE_ID}/preview")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "audio/wav")
+    assert answer.content.startswith(b"RIFF")
+    own = await imported(world, provider="cartesia", provider_voice_id="clara")
+    answer = await world.api.get(f"voices/{own['id']}/preview")
+    assert answer.headers["content-type"] == "audio/mpeg"
+    assert b"'cartesia': {'voiceId': 'clara'}" in answer.content
+    assert (await world.other.get(f"voices/{own['id']}/preview")).status_code == 404
+    assert (await world.api.get(f"voices/{NOWHERE}/preview")).status_code == 404
+
+
+async def test_a_voice_that_the_engine_cannot_have_speak_says_why(world: World) -> None:
+    world.gateway.library.fault = EngineRefusedError(400, "the provider knows no such voice")
+    answer = await world.api.get(f"voices/{VOICE_ID}/preview")
+    assert answer.status_code == 502
+    assert "the provider knows no such voice" in error_of(answer)["message"]

@@ -1,6 +1,6 @@
 """Voices, models, tools and the account over HTTP."""
 
-from tests.local_engine.engine_client import EngineClient
+from tests.local_engine.engine_client import KEY, EngineClient
 
 DEFINITION = {"modelToolName": "lookUp", "description": "Looks up.", "client": {}, "timeout": "5s"}
 
@@ -50,3 +50,16 @@ async def test_the_account_counts_its_live_calls(client: EngineClient) -> None:
     async with client.join(call):
         pass
     assert (await client.request("GET", "/api/accounts/me"))[1]["activeCalls"] == 0
+
+
+async def test_a_voice_and_a_providers_voice_can_be_heard(client: EngineClient) -> None:
+    _, found = await client.request("GET", "/api/voices", search="mark")
+    status, mark = await client.fetch(f"/api/voices/{found['results'][0]['voiceId']}/preview")
+    assert (status, mark[:4]) == (200, b"RIFF")
+    assert len(mark) > 24_000, "half a second at least"
+    definition = {"elevenLabs": {"voiceId": "abc"}}
+    headers, body = {"X-API-Key": KEY}, {"name": "Clara", "definition": definition}
+    async with client.session.post(f"{client.url}/api/voice_preview", json=body, headers=headers) as answer:
+        assert (answer.status, (await answer.read())[:4]) == (200, b"RIFF")
+    assert (await client.request("POST", "/api/voice_preview", {"name": "Clara"}))[0] == 400
+    assert (await client.request("GET", "/api/voices/nobody/preview"))[0] == 404

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from media.ultravox.errors import EngineApiError, EngineRefusedError
 from media.ultravox.library import (
     EngineCorpus,
@@ -38,6 +40,13 @@ class InMemoryLibrary(EngineLibrary):
         if voice_id not in self.voices:
             raise EngineRefusedError(404, "no such voice")
         return self.voices[voice_id]
+
+    async def voice_sample(self, voice_id: str) -> bytes:
+        return b"RIFF" + (await self.get_voice(voice_id)).name.encode()
+
+    async def external_voice_sample(self, name: str, definition: dict[str, Any]) -> bytes:
+        self._met()
+        return b"ID3" + f"{name} {definition}".encode()
 
     async def create_corpus(self, name: str, description: str | None) -> EngineCorpus:
         self._met()

@@ -28,6 +28,8 @@ class Engine:
         key = request.headers.get("X-API-Key")
         self.seen.append((request.method, request.raw_path, key, await request.read()))
         status, body = self.answers.pop(0)
+        if status == 302:
+            return web.Response(status=status, headers=body)
         return web.Response(status=status) if body is None else web.json_response(body, status=status)
 
 
@@ -99,3 +101,22 @@ async def test_a_corpus_is_made_read_and_deleted(engine: Engine, library: Engine
         ("GET", "/api/corpora/c"),
         ("DELETE", "/api/corpora/c"),
     ]
+
+
+async def test_a_sample_is_read_where_it_lies_without_our_key(engine: Engine, library: EngineLibrary) -> None:
+    elsewhere = str(engine.server.make_url("/samples/mark.wav"))
+    engine.answers = [(302, {"Location": elsewhere}), (200, {"audio": "mark"})]
+    assert await library.voice_sample("mark") == b'{"audio": "mark"}'
+    assert [(path, key) for _, path, key, _ in engine.seen] == [
+        ("/api/voices/mark/preview", KEY),
+        ("/samples/mark.wav", None),
+    ]
+
+
+async def test_a_providers_voice_is_spoken_for_us(engine: Engine, library: EngineLibrary) -> None:
+    engine.answers = [(200, {"audio": "clara"})]
+    assert (
+        await library.external_voice_sample("Clara", {"cartesia": {"voiceId": "c"}}) == b'{"audio": "clara"}'
+    )
+    assert engine.seen[0][:2] == ("POST", "/api/voice_preview")
+    assert engine.seen[0][3] == b'{"name":"Clara","definition":{"cartesia":{"voiceId":"c"}}}'

@@ -1,0 +1,57 @@
+// A trunk as the fields of a form hold it, and as the API takes it.
+import { linesOf } from "../components/fields.js";
+
+const PLAIN = ["name", "number_format", "codecs", "enabled", "dtmf", "media_encryption", "srtp_keying", "symmetric"];
+const FRESH = {
+  name: "", number_format: "e164", codecs: ["PCMU", "PCMA"], enabled: true, dtmf: "auto", media_encryption: "allow", srtp_keying: "sdes", symmetric: "auto",
+};
+const SIGNALLING = ["session_timer", "session_expires", "min_session_expires", "reliable_provisionals", "early_media"];
+const FRESH_SIGNALLING = { session_timer: "allow", session_expires: 1800, min_session_expires: 90, reliable_provisionals: "allow", early_media: "ignore" };
+const FRESH_OUTBOUND = { address: "", transport: "udp", auth_username: "", auth_password: "", from_host: "", probe_interval: 0 };
+const FRESH_TLS = { ca: "", server_name: "", min_version: "1.2", certificate: "", private_key: "" };
+const FRESH_REGISTRATION = { expires: 300, username: "", domain: "" };
+
+/** The fields of a form, of a trunk of the API or of a preset's values. */
+export function formOf(trunk) {
+  const { inbound, outbound } = trunk;
+  return {
+    ...FRESH,
+    ...Object.fromEntries(PLAIN.filter((name) => trunk[name] !== undefined).map((name) => [name, trunk[name]])),
+    default_country: trunk.default_country ?? "",
+    max_concurrent_calls: trunk.max_concurrent_calls ?? "",
+    has_inbound: Boolean(inbound),
+    inbound: { ...inbound, allowed_addresses: (inbound?.allowed_addresses ?? []).join("\n") },
+    has_outbound: Boolean(outbound),
+    outbound: { ...withTexts(FRESH_OUTBOUND, outbound), tls: withTexts(FRESH_TLS, outbound?.tls), registers: Boolean(outbound?.registration),
+      registration: withTexts(FRESH_REGISTRATION, outbound?.registration) },
+    signalling: { ...FRESH_SIGNALLING, ...trunk.signalling },
+  };
+}
+
+/** The body of a POST or PATCH. */
+export function bodyOf(values) {
+  return {
+    ...Object.fromEntries(PLAIN.map((name) => [name, values[name]])),
+    default_country: values.default_country || null,
+    max_concurrent_calls: values.max_concurrent_calls === "" ? null : values.max_concurrent_calls,
+    inbound: values.has_inbound ? { allowed_addresses: linesOf(values.inbound.allowed_addresses) } : null,
+    outbound: values.has_outbound ? outboundOf(values.outbound) : null,
+    signalling: Object.fromEntries(SIGNALLING.map((name) => [name, values.signalling[name]])),
+  };
+}
+
+function outboundOf(values) {
+  const body = { address: values.address, transport: values.transport, probe_interval: values.probe_interval === "" ? 0 : values.probe_interval };
+  for (const name of ["auth_username", "auth_password", "from_host"]) if (values[name]) body[name] = values[name];
+  if (values.transport === "tls") body.tls = filled(values.tls);
+  if (values.registers) body.registration = filled(values.registration);
+  return body;
+}
+
+function withTexts(fresh, given) {
+  return Object.fromEntries(Object.entries(fresh).map(([name, value]) => [name, given?.[name] ?? value]));
+}
+
+function filled(object) {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== ""));
+}
