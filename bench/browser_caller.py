@@ -32,7 +32,8 @@ class BrowserCaller:
     """A page's call. `now` is monotonic seconds."""
 
     def __init__(self, host: str, context: DtlsContext, index: int) -> None:
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._socket = socket.socket(family, socket.SOCK_DGRAM)
         self._socket.bind((host, 0))
         self._socket.setblocking(False)
         self._context = context
@@ -86,7 +87,9 @@ class BrowserCaller:
             if line.startswith("a=") and ":" in line
         )
         self._remote_ufrag, self._remote_password = attributes["ice-ufrag"], attributes["ice-pwd"]
-        candidate = attributes["candidate"].split()
+        ipv6 = self._socket.family == socket.AF_INET6
+        candidates = [line.split() for line in answer.splitlines() if line.startswith("a=candidate:")]
+        candidate = next(each for each in candidates if (":" in each[4]) is ipv6)
         self._remote = (candidate[4], int(candidate[5]))
         self._fingerprint = attributes["fingerprint"].partition(" ")[2]
 

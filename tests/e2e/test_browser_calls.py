@@ -6,13 +6,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import numpy as np
+import pytest
 
+from bench.browser_caller import BrowserCaller
+from media.dtls import DtlsContext
+from media.dtls_certificate import DtlsCertificate
 from tests.e2e.api_client import ApiClient, Json
+from tests.e2e.conftest import UNLIMITED
 from tests.e2e.engine_view import EngineView, engine_call_ids
+from tests.e2e.fixed_speech_engine import fixed_speech_engine
 from tests.e2e.gateway_process import Gateway
 from tests.e2e.leaks import assert_calls_gone
 from tests.e2e.parties import ECHO_PROMPT, VOICE
@@ -220,3 +227,47 @@ async def test_a_tab_that_is_closed_with_its_socket_is_a_hang_up(start_gateway: 
             assert (await in_thread(api.call, call_id))["status"] == "in-progress", "only its socket was lost"
         call = await caller.over(call_id, 5)
     assert (call["status"], call["end_reason"]) == ("ended", "contact-hangup")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_both_families_reach_one_port(dual: tuple[Gateway, ApiClient], host: str) -> None:
+    """One answer names an address of each; whichever the browser checks, audio comes back."""
+    _, api = dual
+    agent = next(agent for agent in api.get("/agents") if agent["name"] == "Receptionist")
+    made = api.http.post("/webrtc/call", json={"agent_id": agent["id"]}).json()
+    token = made["joinUrl"].replace("#", "/").rpartition("/")[2]
+    caller = BrowserCaller(host, DtlsContext(DtlsCertificate.generate()), 0)
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/sdp"}
+    answer = api.http.post("/webrtc/sessions", content=caller.offer(), headers=headers)
+    assert answer.status_code == 201, answer.text
+    caller.take_answer(answer.text)
+    limit = time.monotonic() + 10
+    while caller.received < 50:
+        assert time.monotonic() < limit, "nothing was heard"
+        caller.tick(time.monotonic())
+        time.sleep(0.02)
+    assert caller.undecryptable == 0
+    assert api.call(made["callId"])["status"] == "in-progress"
+    left = api.http.delete(answer.headers["location"].removeprefix("/api/public/v1"))
+    assert left.status_code == 200
+    caller.close()
+    api.wait_for_status(made["callId"], "ended")
+
+
+@pytest.fixture(scope="module")
+def dual(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gateway, ApiClient]]:
+    """A gateway with the demonstration's agents that tells an address of each family."""
+    data = tmp_path_factory.mktemp("dual") / "data"
+    with Gateway(data) as seeded:
+        key = seeded.demo_key
+    with fixed_speech_engine(tone(AGENT_HZ, 3000)) as engine:
+        environment = UNLIMITED | {
+            "TRUNKLINE_ENGINE_BASE_URL": engine.url,
+            "TRUNKLINE_ENGINE_API_KEY": "unused",
+            "TRUNKLINE_BROWSER_MEDIA_ADDRESSES": "127.0.0.1,::1",
+        }
+        with (
+            Gateway(data, demo=False, environment=environment) as gateway,
+            contextlib.closing(ApiClient(gateway.http, key)) as api,
+        ):
+            yield gateway, api
