@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bench.browser_run import measure_browsers
 from bench.conditions import conditions
 from bench.engine_process import NeedsCompiler
 from bench.load_generator import CALLS_PER_SECOND
@@ -57,6 +58,10 @@ def main() -> int:
                     report.media.append(
                         measure_media(calls, options.seconds, workers=workers, native=options.native)
                     )
+        special = options.matrix or options.knee or options.soak
+        if options.browsers and not special and options.only in (None, "browsers"):
+            _say(f"{options.browsers} browsers with audio ...")
+            report.browsers.append(measure_browsers(options.browsers, options.seconds, native=options.native))
         if not (options.matrix or options.knee or options.soak) and options.only in (None, "signalling"):
             _say(f"{options.short_calls} short calls, {options.rate:g} a second ...")
             report.signalling.append(measure_signalling(options.short_calls, options.rate))
@@ -126,7 +131,10 @@ def _options() -> argparse.Namespace:
         metavar="MINUTES",
         help=f"{SOAK_CALLS} calls for so long (1 to 120): does the gateway's memory grow?",
     )
-    parser.add_argument("--only", choices=("media", "signalling"))
+    parser.add_argument("--only", choices=("media", "signalling", "browsers"))
+    parser.add_argument(
+        "--browsers", type=int, default=50, choices=range(501), metavar="N", help="at once (default 50)"
+    )
     parser.add_argument("--short-calls", type=int, default=1500, help="calls without audio (default 1500)")
     parser.add_argument("--rate", type=float, default=100.0, help="of these, begun per second (default 100)")
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="where the JSON is kept")

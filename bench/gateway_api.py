@@ -39,6 +39,17 @@ class GatewayApi:
                 "media_encryption": "require" if srtp else "disable",
             },
         )
+        agent_id = self.echo_agent(recording=recording)
+        number = self._post(
+            "/telephony/numbers/import", {"phone_number": NUMBER, "provider_type": "custom_sip"}
+        )
+        self._post(
+            "/telephony/numbers/assign",
+            {"number_id": number["id"], "agent_id": agent_id, "assignment_type": "inbound"},
+        )
+
+    def echo_agent(self, *, recording: bool = False) -> str:
+        """The id of an agent that returns what it hears. Raises `StartError`."""
         agent = self._post(
             "/agents",
             {
@@ -49,13 +60,7 @@ class GatewayApi:
             },
         )
         self._wait_active(agent["id"])
-        number = self._post(
-            "/telephony/numbers/import", {"phone_number": NUMBER, "provider_type": "custom_sip"}
-        )
-        self._post(
-            "/telephony/numbers/assign",
-            {"number_id": number["id"], "agent_id": agent["id"], "assignment_type": "inbound"},
-        )
+        return str(agent["id"])
 
     def callers(self) -> dict[str, str]:
         """Of all calls: the caller's number by the call's id."""

@@ -10,6 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from bench.analysis import Spread
+from bench.browser_run import BrowserRun
 from bench.conditions import Conditions
 from bench.media_run import MediaRun
 from bench.signalling_run import SignallingRun
@@ -25,6 +26,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     conditions: Conditions
     media: list[MediaRun]
     signalling: list[SignallingRun]
+    browsers: list[BrowserRun] = []
 
 
 def write_json(report: Report, directory: Path) -> Path:
@@ -54,6 +56,8 @@ def to_text(report: Report) -> str:
         if costs:
             lines = [f"{name:<12} {cost:+.1f} %" for name, cost in costs.items()]
             parts.append("CPU beyond the plain run\n" + "\n".join(lines))
+    if report.browsers:
+        parts.append("Browsers with audio both ways (echo)\n" + _table(report.browsers, _BROWSER_ROWS))
     if report.signalling:
         parts.append("Short calls without audio\n" + _table(report.signalling, _SIGNALLING_ROWS))
     return "\n\n".join(parts)
@@ -110,6 +114,16 @@ _MEDIA_ROWS: Sequence[Row[MediaRun]] = (
     ("generator CPU ms per call-second", lambda run: f"{run.load.generator_cpu_ms_per_call_second:.3f}"),
     ("cores busy with anything else", lambda run: f"{run.other_cores:.2f}"),
     ("generator late by ms, p50 / p99", lambda run: _p50_p99(run.load.generator_lateness_ms)),
+)
+
+_BROWSER_ROWS: Sequence[Row[BrowserRun]] = (
+    ("calls", lambda run: f"{run.load.calls_up} of {run.calls}"),
+    ("CPU ms per call-second", lambda run: f"{run.cpu_ms_per_call_second:.2f}"),
+    ("of it Opus by itself", lambda run: f"{run.codec_cpu_ms_per_call_second:.2f}"),
+    ("engine CPU ms per call-second", lambda run: f"{run.engine_cpu_ms_per_call_second:.2f} ({run.engine})"),
+    ("browsers' CPU ms per call-second", lambda run: f"{run.load.generator_cpu_ms_per_call_second:.2f}"),
+    ("packets sent / received", lambda run: f"{run.load.packets_sent} / {run.load.packets_received}"),
+    ("other cores busy", lambda run: f"{run.other_cores:.2f}"),
 )
 
 _SIGNALLING_ROWS: Sequence[Row[SignallingRun]] = (

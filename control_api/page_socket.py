@@ -15,11 +15,13 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from control_api.rate_limit import RateLimiter
+from control_api.socket_relay import SocketRelay
+from gateway.browser_calls.credentials import call_of
 from gateway.browser_calls.page_commands import read_command
 from gateway.browser_calls.page_feed import Page
 from gateway.browser_calls.service import BrowserCalls
 from gateway.browser_calls.session import BrowserSession
-from gateway.errors import GatewayError, LimitExceededError
+from gateway.errors import GatewayError, LimitExceededError, UnavailableError
 
 UNKNOWN_SESSION = 4404
 TOO_MANY = 1013  # "try again later" (the registry of RFC 6455 section 11.7)
@@ -31,15 +33,19 @@ COMMANDS_AT_ONCE = 60
 _encode = msgspec.json.Encoder().encode
 
 
-def page_route(prefix: str, calls: BrowserCalls) -> WebSocketRoute:
+def page_route(prefix: str, calls: BrowserCalls, relay: SocketRelay) -> WebSocketRoute:
     """The route under `prefix`."""
 
     async def connect(socket: WebSocket) -> None:
         await socket.accept()  # a refused handshake would tell the page nothing
+        secret = socket.path_params["session"]
         try:
-            session = calls.session(socket.path_params["session"])
+            call_id = call_of(secret)
+            if call_id is not None and await relay.relay(socket, call_id):
+                return
+            session = calls.session(secret)
             page = session.attach_page()
-        except LimitExceededError as error:
+        except (LimitExceededError, UnavailableError) as error:
             await socket.close(TOO_MANY, error.message)
             return
         except GatewayError as error:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry
 
-from control_api.forwarding import CallOwners, NodeClient
+from control_api.forwarding import CallOwners
 from control_api.idempotency import IdempotencyStore
 from control_api.sip_socket import SipSocketService
 from gateway.batch.campaigns import Campaigns
@@ -16,6 +16,7 @@ from gateway.browser_calls.service import BrowserCalls
 from gateway.call_actions import Side
 from gateway.call_control import ListenTicket, RecordingVerb
 from gateway.call_quality import CallQuality
+from gateway.cluster.node_client import NodeClient
 from gateway.contacts.contact_book import ContactBook
 from gateway.defence.bans import Bans
 from gateway.directory import Directory

@@ -135,8 +135,13 @@ def serialize(
 
 
 def xor_address(host: str, port: int, transaction_id: bytes) -> bytes:
-    """The value of XOR-MAPPED-ADDRESS (section 14.2). Raises `ValueError` when `host` is no address."""
+    """The value of XOR-MAPPED-ADDRESS (section 14.2). Raises `ValueError` when `host` is no address.
+
+    An address of IPv4 that a socket of both families shows as one of IPv6 is told as the peer knows it.
+    """
     address = ipaddress.ip_address(host.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
     family = 1 if address.version == 4 else 2
     return struct.pack("!BBH", 0, family, port ^ (MAGIC_COOKIE >> 16)) + _xor(address.packed, transaction_id)
 

@@ -156,7 +156,9 @@ class BrowserSession(Session):
         config = self._browser.config
         try:
             hosts = await candidate_hosts(config.media_addresses, self._browser.media_address, peer_host)
-            leg = await conversation.open_leg(browser_timeout_s=config.closed_timeout)
+            # A wildcard of IPv6 takes both families.
+            ipv6 = any(":" in host for host in hosts)
+            leg = await conversation.open_leg(ipv6=ipv6, browser_timeout_s=config.closed_timeout)
         except MediaCapacityError as error:
             self._conversation = None
             raise self._no_room(str(error)) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 import aiohttp
@@ -12,6 +13,7 @@ from store.cluster_records import NodeRecord
 CONNECT_TIMEOUT_S = 2.0
 ANSWER_TIMEOUT_S = 30.0  # fetching a file to play may take a while
 CONNECTIONS_PER_NODE = 32
+SOCKET_TIMEOUT_S = 5.0
 
 
 class NodeClient:
@@ -19,6 +21,7 @@ class NodeClient:
 
     def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None
+        self._sockets: aiohttp.ClientSession | None = None  # which last, and would take requests' places
 
     async def request(
         self,
@@ -55,7 +58,22 @@ class NodeClient:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise node_away(node.id, f"does not answer: {error or type(error).__name__}") from error
 
+    async def socket(
+        self, node: NodeRecord, target: str, headers: Mapping[str, str]
+    ) -> aiohttp.ClientWebSocketResponse:
+        """A WebSocket to the node; the caller closes it. Raises `UnavailableError`."""
+        if self._sockets is None:
+            self._sockets = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
+            )
+        try:
+            async with asyncio.timeout(SOCKET_TIMEOUT_S):
+                return await self._sockets.ws_connect(f"{node.url}{target}", headers=headers)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise node_away(node.id, f"does not answer: {error or type(error).__name__}") from error
+
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        for session in (self._session, self._sockets):
+            if session is not None:
+                await session.close()
+        self._session = self._sockets = None

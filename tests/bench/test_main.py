@@ -14,10 +14,10 @@ from bench.report import Report
 def test_small_benchmark_measures_calls_and_leaves_nothing_behind(tmp_path: Path) -> None:
     command = [
         *(sys.executable, "-m", "bench", "--calls", "3", "--seconds", "1.5", "--results", str(tmp_path)),
-        *("--workers", "0,2"),
+        *("--workers", "0,2", "--browsers", "2"),
         *("--short-calls", "10", "--rate", "20", "--json"),
     ]
-    completed = subprocess.run(command, capture_output=True, timeout=90, check=True)
+    completed = subprocess.run(command, capture_output=True, timeout=120, check=True)
     report = msgspec.json.decode(completed.stdout, type=Report)
     assert [(media.media_workers, media.gateway_processes) for media in report.media] == [(0, 1), (2, 3)]
     for media in report.media:
@@ -26,6 +26,8 @@ def test_small_benchmark_measures_calls_and_leaves_nothing_behind(tmp_path: Path
         assert media.load.audio.marks_lost == 0
         assert media.load.audio.packets_per_second > 45
         assert media.cpu_ms_per_call_second > 0.5, "the workers are counted, which do the work"
+    (browsers,) = report.browsers
+    assert browsers.load.calls_up == 2
     (signalling,) = report.signalling
     assert (signalling.calls, signalling.failed) == (10, 0)
     assert [path.read_bytes() for path in tmp_path.glob("*.json")] == [completed.stdout.rstrip(b"\n")]

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
+from websockets.asyncio.client import connect
 
 from control_api.forwarding import FORWARDED_BY
 from control_api.server import HttpServer
+from gateway.browser_calls.service import BrowserTicket
 from gateway.cluster.node import Heartbeat
+from media import messages as m
 from store import Store
 from store.cluster_records import NodeRecord
 from store.records import CallRecord, CallStatus
 from tests.control_api.api import World, error_of
 from tests.control_api.test_routes_session import Browser
+from tests.gateway.browser_calls.scene import BrowserScene, offer_of
+from tests.gateway.doubles import until
 from tests.store.samples import call
 
 
@@ -100,3 +106,65 @@ async def test_a_node_that_does_not_answer_is_named(nodes: Nodes, store: Store) 
     error = error_of(answer)
     assert (error["code"], error["details"]["node_id"]) == ("node_away", "other")
     assert int(answer.headers["retry-after"]) >= 1
+
+
+@dataclass
+class BrowserNodes:
+    """A browser's call is on `other`, and its page speaks to `asked`, a whole server."""
+
+    world: World
+    browser: BrowserScene
+    ticket: BrowserTicket
+    asked: tuple[str, int]
+
+    async def join(self) -> str:
+        """The session's address as the asked node gives it."""
+        headers = {"Authorization": f"Bearer {self.ticket.token}", "Content-Type": "application/sdp"}
+        answer = await self.world.anonymous("POST", "webrtc/sessions", content=offer_of(), headers=headers)
+        assert answer.status_code == 201
+        assert answer.headers["etag"]
+        return str(answer.headers["location"])
+
+
+@pytest.fixture
+async def browser_nodes(nodes: Nodes) -> AsyncIterator[BrowserNodes]:
+    browser = nodes.other.gateway.browser
+    object.__setattr__(browser.calls._services.session, "node_id", "other")
+    await nodes.other.gateway.directory.load()
+    server = HttpServer(nodes.world.app, "127.0.0.1", 0)
+    asked = await server.start()
+    made = BrowserNodes(nodes.world, browser, await browser.ticket(await nodes.other.agent()), asked)
+    yield made
+    for session in tuple(browser.calls._sessions.values()):
+        session.shut_down()
+    await browser.over()
+    await server.stop()
+
+
+async def test_a_browser_may_speak_to_any_node(browser_nodes: BrowserNodes) -> None:
+    headers = {"Authorization": f"Bearer {browser_nodes.ticket.token}"}
+    answer = await browser_nodes.world.anonymous.get("webrtc/ice-servers", headers=headers)
+    assert answer.status_code == 200
+    session = f"http://gateway{await browser_nodes.join()}"
+    fragment = f"a=ice-ufrag:other\r\na=ice-pwd:{'q' * 24}\r\n".encode()
+    headers = {"Content-Type": "application/trickle-ice-sdpfrag", "If-Match": "*"}
+    answer = await browser_nodes.world.anonymous("PATCH", session, content=fragment, headers=headers)
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, "*")
+    assert answer.headers["etag"]
+    assert (await browser_nodes.world.anonymous.delete(session)).status_code == 200
+    await browser_nodes.browser.over()
+
+
+async def test_a_page_s_socket_goes_through_any_node(browser_nodes: BrowserNodes) -> None:
+    session = await browser_nodes.join()
+    browser, ticket = browser_nodes.browser, browser_nodes.ticket
+    browser.heard(ticket)
+    host, port = browser_nodes.asked
+    async with connect(f"ws://{host}:{port}{session}/socket", proxy=None) as socket:
+        assert json.loads(await socket.recv()) == {"type": "state", "state": "connecting"}
+        await socket.send('{"type": "text", "text": "My order is 7"}')
+        await until(lambda: browser.plane.sent(m.SendEngineMessage))
+        await socket.send('{"type": "hangup"}')
+        assert json.loads(await socket.recv())["reason"] == "contact-hangup"
+        await socket.wait_closed()
+        assert socket.close_code == 1000

@@ -6,22 +6,44 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import numpy as np
+import pytest
 
+from bench.browser_caller import BrowserCaller
+from media.dtls import DtlsContext
+from media.dtls_certificate import DtlsCertificate
 from tests.e2e.api_client import ApiClient, Json
+from tests.e2e.conftest import UNLIMITED
 from tests.e2e.engine_view import EngineView, engine_call_ids
+from tests.e2e.fixed_speech_engine import fixed_speech_engine
 from tests.e2e.gateway_process import Gateway
 from tests.e2e.leaks import assert_calls_gone
 from tests.e2e.parties import ECHO_PROMPT, VOICE
-from tests.support.audio import chirp, dominant_tone, find, loud_spans, tone
+from tests.support.audio import Samples, chirp, dominant_tone, find, loud_spans, tone
 from tests.support.browser_peer import FRAGMENT, BrowserPeer
 
 WIDE = 16_000
+PIECES, PIECE_MS = 6, 250
 HIGH_HZ = 5200
 AGENT_HZ = 787
+
+
+def words() -> Samples:
+    """Something to recognise again."""
+    return np.concatenate([chirp(PIECE_MS, low=300 + 100 * at, rate=WIDE) for at in range(PIECES)])
+
+
+def assert_recognised(heard: Samples) -> None:
+    """What was said came through. Each piece by itself: aiortc's own buffer, which a busy machine lets run
+    dry, leaves a frame out or puts one in now and then, which is nothing of ours.
+    """
+    size = PIECE_MS * WIDE // 1000
+    alike = [find(words()[at * size : (at + 1) * size], heard, WIDE)[1] for at in range(PIECES)]
+    assert sum(likeness > 0.9 for likeness in alike) >= PIECES - 2, alike
 
 
 async def in_thread(work: Any, *arguments: Any, **options: Any) -> Any:
@@ -66,7 +88,7 @@ async def test_a_browser_hears_its_own_wide_sound_from_the_agent(gateway: Gatewa
     caller = Caller(gateway, api)
     async with caller.joined(await caller.agent(ECHO_PROMPT)) as (peer, call_id):
         await in_thread(api.wait_for_status, call_id, "in-progress")
-        said = np.concatenate((chirp(1500, rate=WIDE), tone(HIGH_HZ, 800, rate=WIDE)))
+        said = np.concatenate((words(), tone(HIGH_HZ, 800, rate=WIDE)))
         await asyncio.sleep(0.5)
         peer.microphone.say(said, WIDE)
         await peer.until_said()
@@ -74,7 +96,7 @@ async def test_a_browser_hears_its_own_wide_sound_from_the_agent(gateway: Gatewa
         heard = peer.heard(WIDE)
         status, _, _ = await peer.request("DELETE")
         assert status == 200
-    assert find(said[: WIDE * 3 // 2], heard, WIDE)[1] > 0.9
+    assert_recognised(heard)
     span = max(loud_spans(heard, rate=WIDE, join_ms=20), key=lambda span: span.duration_ms)
     end = round(span.end_ms * WIDE / 1000)
     assert abs(dominant_tone(heard[end - WIDE // 2 : end - WIDE // 10], WIDE)[0] - HIGH_HZ) < 15
@@ -95,8 +117,7 @@ async def test_the_agent_speaks_hears_and_hangs_up(
     agent_id = await caller.agent(engine.script(*steps), recording_enabled=True)
     async with caller.joined(agent_id) as (peer, call_id):
         await asyncio.sleep(2.5)
-        said = chirp(1200, rate=WIDE)
-        peer.microphone.say(said, WIDE)
+        peer.microphone.say(words(), WIDE)
         call = await caller.over(call_id, 15)
         heard = peer.heard(WIDE)
     spans = loud_spans(heard, rate=WIDE, join_ms=20)
@@ -105,7 +126,7 @@ async def test_the_agent_speaks_hears_and_hangs_up(
     assert abs(dominant_tone(part, WIDE)[0] - AGENT_HZ) < 5
     assert (call["status"], call["end_reason"]) == ("ended", "agent-hangup")
     engine_call = engine_call_ids(await in_thread(api.timeline, call_id))[-1]
-    assert find(said, await in_thread(engine.input, engine_call, WIDE), WIDE)[1] > 0.9
+    assert_recognised(await in_thread(engine.input, engine_call, WIDE))
     assert call["recording_status"] != "none"
 
 
@@ -125,11 +146,10 @@ async def test_candidates_and_another_network_keep_the_call(gateway: Gateway, ap
         assert "a=ice-ufrag:" in fragment
         # The browser's audio goes on by the old path until the new one is found.
         await asyncio.sleep(0.3)
-        said = chirp(1000, rate=WIDE)
-        peer.microphone.say(said, WIDE)
+        peer.microphone.say(words(), WIDE)
         await peer.until_said()
         await asyncio.sleep(1)
-        assert find(said, peer.heard(WIDE), WIDE)[1] > 0.9
+        assert_recognised(peer.heard(WIDE))
         await peer.request("DELETE")
     assert (await caller.over(call_id))["end_reason"] == "contact-hangup"
 
@@ -207,3 +227,47 @@ async def test_a_tab_that_is_closed_with_its_socket_is_a_hang_up(start_gateway: 
             assert (await in_thread(api.call, call_id))["status"] == "in-progress", "only its socket was lost"
         call = await caller.over(call_id, 5)
     assert (call["status"], call["end_reason"]) == ("ended", "contact-hangup")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_both_families_reach_one_port(dual: tuple[Gateway, ApiClient], host: str) -> None:
+    """One answer names an address of each; whichever the browser checks, audio comes back."""
+    _, api = dual
+    agent = next(agent for agent in api.get("/agents") if agent["name"] == "Receptionist")
+    made = api.http.post("/webrtc/call", json={"agent_id": agent["id"]}).json()
+    token = made["joinUrl"].replace("#", "/").rpartition("/")[2]
+    caller = BrowserCaller(host, DtlsContext(DtlsCertificate.generate()), 0)
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/sdp"}
+    answer = api.http.post("/webrtc/sessions", content=caller.offer(), headers=headers)
+    assert answer.status_code == 201, answer.text
+    caller.take_answer(answer.text)
+    limit = time.monotonic() + 10
+    while caller.received < 50:
+        assert time.monotonic() < limit, "nothing was heard"
+        caller.tick(time.monotonic())
+        time.sleep(0.02)
+    assert caller.undecryptable == 0
+    assert api.call(made["callId"])["status"] == "in-progress"
+    left = api.http.delete(answer.headers["location"].removeprefix("/api/public/v1"))
+    assert left.status_code == 200
+    caller.close()
+    api.wait_for_status(made["callId"], "ended")
+
+
+@pytest.fixture(scope="module")
+def dual(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gateway, ApiClient]]:
+    """A gateway with the demonstration's agents that tells an address of each family."""
+    data = tmp_path_factory.mktemp("dual") / "data"
+    with Gateway(data) as seeded:
+        key = seeded.demo_key
+    with fixed_speech_engine(tone(AGENT_HZ, 3000)) as engine:
+        environment = UNLIMITED | {
+            "TRUNKLINE_ENGINE_BASE_URL": engine.url,
+            "TRUNKLINE_ENGINE_API_KEY": "unused",
+            "TRUNKLINE_BROWSER_MEDIA_ADDRESSES": "127.0.0.1,::1",
+        }
+        with (
+            Gateway(data, demo=False, environment=environment) as gateway,
+            contextlib.closing(ApiClient(gateway.http, key)) as api,
+        ):
+            yield gateway, api

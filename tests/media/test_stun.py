@@ -105,3 +105,9 @@ def test_rtp_and_dtls_are_not_stun() -> None:
     assert not stun.is_stun(bytes([0x80]) + bytes(40))
     assert not stun.is_stun(bytes([22, 0xFE, 0xFD]) + bytes(40))
     assert not stun.is_stun(bytes(40))
+
+
+def test_an_address_of_ipv4_in_the_clothes_of_ipv6_is_told_as_what_it_is() -> None:
+    transaction = bytes(12)
+    value = stun.xor_address("::ffff:192.0.2.7", 4000, transaction)
+    assert stun.read_xor_address(value, transaction) == ("192.0.2.7", 4000)

@@ -280,3 +280,18 @@ async def test_the_page_is_told_when_the_agent_is_heard(scene: BrowserScene, age
     assert await page.next() == {"type": "state", "state": "listening"}
     scene.tell(ticket, m.AgentSpeech(leg_id=ticket.record.id, speaking=True))
     assert await page.next() == {"type": "state", "state": "speaking"}
+
+
+@pytest.mark.parametrize(
+    ("addresses", "ipv6"), [((), False), (("192.0.2.1",), False), (("192.0.2.1", "2001:db8::1"), True)]
+)
+async def test_ports_take_the_families_that_are_told(
+    directory: Directory, agent: Agent, addresses: tuple[str, ...], ipv6: bool
+) -> None:
+    config = BrowserSection(media_addresses=addresses)
+    scene = BrowserScene(directory._store, directory, config=config)
+    joined = await scene.join(await scene.ticket(agent))
+    assert [created.ipv6 for created in scene.plane.sent_creations] == [ipv6]
+    assert joined.answer.count(b"a=candidate:") == max(1, len(addresses))
+    scene.calls.session(joined.secret).leave()
+    await scene.over()
