@@ -32,6 +32,7 @@ from gateway.outbound_policy import OutboundPolicies
 from gateway.recordings.service import RecordingService
 from gateway.rejections import Rejections
 from gateway.sign_in.sign_in import SignIn
+from gateway.signalling.traces import CallTraces
 from gateway.trunk_watch import TrunkStatus
 from gateway.voices import VoiceService
 from gateway.web_calls import WebCalls
@@ -244,6 +245,9 @@ class GatewayServices(Protocol):
 
     @property
     def outbound_policies(self) -> OutboundPolicies: ...
+
+    @property
+    def traces(self) -> CallTraces: ...
 
     @property
     def trunk_watch(self) -> TrunkStatuses: ...

@@ -6,6 +6,7 @@ from store.agent_parts import AgentPartRepositories
 from store.agents import AgentRepository
 from store.browser_access import BrowserAccessRepository
 from store.call_analyses import CallAnalysisRepository
+from store.call_signalling import CallSignallingRepository
 from store.calls import CallRepository
 from store.campaign_attempts import AttemptRepository
 from store.campaign_contacts import CampaignContactRepository
@@ -52,6 +53,7 @@ class Store:
         self.live_counts = LiveCountRepository(database)
         self.outbound_policies = OutboundPolicyRepository(database)
         self.call_analyses = CallAnalysisRepository(database)
+        self.call_signalling = CallSignallingRepository(database)
         self.folders = FolderRepository(database)
         self.contacts = ContactRepository(database)
         self.nodes = NodeRepository(database)

@@ -12,7 +12,19 @@ from hypothesis import strategies as st
 from sip.message import Response
 from tests.support.sip_endpoint_harness import OFFER, Harness, peer_request
 
-METHODS = ("INVITE", "INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "PRACK", "UPDATE", "REGISTER", "XYZ")
+METHODS = (
+    "INVITE",
+    "INVITE",
+    "ACK",
+    "CANCEL",
+    "BYE",
+    "OPTIONS",
+    "INFO",
+    "PRACK",
+    "UPDATE",
+    "REGISTER",
+    "XYZ",
+)
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(METHODS),
