@@ -1,16 +1,17 @@
 """What an organisation's outbound calls are held to before they are made: where, how often, at what cost.
 
-The database is asked for each call, so that a change counts at once on every node; calls that are being made
-here and are not in the database yet are counted beside.
+The database is asked for each call, so that a change counts at once on every node. Where there is a limit,
+this node makes an organisation's calls one after the other; several nodes may exceed it by a call each.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from weakref import WeakValueDictionary
 
 from gateway.config_defence import DefenceSection
 from gateway.errors import ForbiddenError, InvalidRequestError, LimitExceededError
@@ -30,7 +31,7 @@ class OutboundPolicies:
     def __init__(self, repository: OutboundPolicyRepository, config: DefenceSection) -> None:
         self._repository = repository
         self._config = config
-        self._being_made: Counter[str] = Counter()
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def get(self, organization_id: str) -> OutboundPolicy:
         return await self._repository.of(organization_id)
@@ -52,29 +53,35 @@ class OutboundPolicies:
         """
         policy = await self._repository.of(organization_id)
         _check_destination(policy, phone_number)
-        self._being_made[organization_id] += 1
-        try:
+        if self._limits(policy) == (None, None):
+            yield
+            return
+        # One after the other: each has to see what the one before has put into the database.
+        lock = self._locks.setdefault(organization_id, asyncio.Lock())
+        async with lock:
             await self._check_limits(policy)
             yield
-        finally:
-            self._being_made[organization_id] -= 1
-            if not self._being_made[organization_id]:
-                del self._being_made[organization_id]
+
+    def _limits(self, policy: OutboundPolicy) -> tuple[int | None, int | None]:
+        """Calls a minute and cents a day."""
+        return (
+            _limit(policy.calls_per_minute, self._config.calls_per_minute),
+            _limit(policy.cents_per_day, self._config.cents_per_day),
+        )
 
     async def _check_limits(self, policy: OutboundPolicy) -> None:
         now = datetime.now(UTC)
         organization_id = policy.organization_id
-        per_minute = _limit(policy.calls_per_minute, self._config.calls_per_minute)
+        per_minute, cents = self._limits(policy)
         if per_minute is not None:
             made = await self._repository.calls_since(organization_id, now - _MINUTE)
-            if made + self._being_made[organization_id] > per_minute:
+            if made >= per_minute:
                 raise LimitExceededError(
                     f"The organisation may make {per_minute} calls a minute, and has.",
                     code="calls_per_minute_reached",
                     retry_after=CALLS_RETRY_S,
                     limit=per_minute,
                 )
-        cents = _limit(policy.cents_per_day, self._config.cents_per_day)
         if cents is not None:
             midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
             spent = await self._repository.cents_since(organization_id, midnight)
