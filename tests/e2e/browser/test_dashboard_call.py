@@ -63,10 +63,10 @@ def test_a_call_is_seen_read_and_heard_again(dashboard: Dashboard, recorded_call
         }"""
     )
     assert all(share > 0.02 for share in inked), f"nothing is drawn: {inked}"
-    lines = page.locator(".said")
+    lines = page.locator(".told")
     expect(lines.first).to_contain_text("Agent")
-    expect(page.locator(".said-contact")).not_to_have_count(0)
-    line = page.locator(".said").last
+    expect(page.locator(".told-contact")).not_to_have_count(0)
+    line = page.locator(".told").last
     seconds = page.evaluate(
         "async id => (await (await fetch(`/api/public/v1/calls/${id}`)).json()).transcript.at(-1).timestamp",
         recorded_call,
@@ -76,7 +76,7 @@ def test_a_call_is_seen_read_and_heard_again(dashboard: Dashboard, recorded_call
         lambda: page.evaluate("document.querySelector('audio').currentTime") > seconds, 5, "playing"
     )
     assert page.evaluate("document.querySelector('audio').paused") is False
-    expect(page.locator(".said-now")).to_have_count(1)
+    expect(page.locator(".told-now")).to_have_count(1)
     expect(page.locator(".chart canvas")).to_have_count(4)
     expect(page.get_by_role("heading", name="Timeline")).to_be_visible()
     with page.expect_download() as download:
@@ -127,7 +127,7 @@ def test_a_call_in_progress_is_followed(dashboard: Dashboard, parties: Parties, 
     page = dashboard.page
     dashboard.go(f"/calls/{call['id']}")
     expect(page.get_by_text("They are talking.")).to_be_visible()
-    expect(page.locator(".said-agent").first).to_contain_text("Trunkline", timeout=10_000)
+    expect(page.locator(".told-agent").first).to_contain_text("Trunkline", timeout=10_000)
     page.get_by_role("button", name="Hang up on").click()
     page.get_by_role("dialog").get_by_role("button", name="Hang up").click()
     expect(page.get_by_text("It was ended from here or over the API.")).to_be_visible(timeout=5_000)
