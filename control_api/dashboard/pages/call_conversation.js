@@ -25,10 +25,10 @@ export function Conversation({ call, over, utterances }) {
       <audio class="player" ref=${audio} src=${source} controls preload="metadata" onTimeUpdate=${(event) => setAt(event.target.currentTime)}></audio>`
       : over && html`<p class="muted">${noRecording(call)}</p>`}
     ${lines.length === 0 ? html`<p class="muted">${over ? "Nothing was said, or nothing was written down." : "Nobody has spoken yet."}</p>`
-      : html`<ol class="transcript">${lines.map((line, index) => html`<li key=${line.key ?? index} class="said said-${line.speaker} ${index === current ? "said-now" : ""}">
-        <button type="button" class="said-at number" disabled=${!source} aria-label="Hear from ${duration(line.timestamp)}" onClick=${() => hear(line.timestamp)}>${duration(line.timestamp)}</button>
-        <span class="said-who">${NAMES[line.speaker] ?? line.speaker}</span>
-        <span class="said-text">${line.text}${line.interrupted && html` <span class="muted small" title="The contact spoke; heard were ${line.played_ms} ms of it.">(interrupted)</span>`}</span></li>`)}</ol>`}<//>`;
+      : html`<ol class="told-lines">${lines.map((line, index) => html`<li key=${line.key ?? index} class="told told-${line.speaker} ${index === current ? "told-now" : ""}">
+        <button type="button" class="told-at number" disabled=${!source} aria-label="Hear from ${duration(line.timestamp)}" onClick=${() => hear(line.timestamp)}>${duration(line.timestamp)}</button>
+        <span class="told-who">${NAMES[line.speaker] ?? line.speaker}</span>
+        <span class="told-text">${line.text}${line.interrupted && html` <span class="muted small" title="The contact spoke; heard were ${line.played_ms} ms of it.">(interrupted)</span>`}</span></li>`)}</ol>`}<//>`;
 }
 
 /** A recording's link as one of our own origin, from where alone the page may load anything. */

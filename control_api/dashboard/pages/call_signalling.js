@@ -17,9 +17,9 @@ export function Signalling({ api, call, over }) {
   if (!messages.length) return html`<${Card} title="Signalling"><p class="muted">The SIP messages of this call are not kept any more.</p><//>`;
   const shown = all ? messages : messages.slice(0, FIRST_SHOWN);
   const peer = participants.find(({ name }) => name !== "gateway");
-  return html`<${Card} title="Signalling" actions=${html`
+  return html`<${Card} title="Signalling" actions=${html`<span class="row">
     <a class="button button-small" href=${api.url(path, { format: "text" })} download="call-${call.id}.txt"><${Icon} name="download" size=${16} />Text</a>
-    <a class="button button-small" href=${api.url(path, { format: "pcap" })} download="call-${call.id}.pcap"><${Icon} name="download" size=${16} />pcap</a>`}>
+    <a class="button button-small" href=${api.url(path, { format: "pcap" })} download="call-${call.id}.pcap"><${Icon} name="download" size=${16} />pcap</a></span>`}>
     <div class="ladder" role="table" aria-label="SIP messages in order">
       <div class="ladder-head" role="row"><span role="columnheader" class="unseen">Time</span><span role="columnheader">${peer?.address ?? "far side"}</span>
         <span role="columnheader">gateway</span></div>
