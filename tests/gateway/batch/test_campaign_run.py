@@ -19,7 +19,7 @@ from gateway.batch.status_change import CampaignJournal
 from gateway.config import BatchSection
 from gateway.contacts.new_contact import NewContact
 from gateway.directory import AssignmentType, Directory
-from gateway.errors import ConflictError, InvalidRequestError, LimitExceededError
+from gateway.errors import ConflictError, ForbiddenError, InvalidRequestError, LimitExceededError
 from gateway.live_calls import LiveCalls
 from gateway.metrics import GatewayMetrics
 from gateway.new_agent import NewAgent
@@ -309,6 +309,17 @@ async def test_a_call_that_cannot_be_placed_fails_its_contact_with_the_reason(sc
     contacts = await scene.contacts(campaign)
     assert {(contact.state, contact.outcome) for contact in contacts} == {
         (ContactState.FAILED, "no_phone_number_configured")
+    }
+
+
+async def test_a_contact_whom_the_organisation_does_not_call_fails_with_the_reason(scene: Scene) -> None:
+    campaign = await scene.started(2)
+    dialer, far = scene.node()
+    far.refuse_with = ForbiddenError("too dear", code="premium_number")
+    await dialer.step()
+    contacts = await scene.contacts(campaign)
+    assert {(contact.state, contact.outcome) for contact in contacts} == {
+        (ContactState.FAILED, "premium_number")
     }
 
 
