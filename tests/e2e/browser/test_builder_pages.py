@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -69,11 +70,16 @@ def builder(builder_of: Open) -> Builder:
 def empty_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """An installation that holds nothing but the key to it."""
     with watched(Gateway(tmp_path_factory.mktemp("empty"), environment=UNLIMITED)) as running:
-        with closing(ApiClient(running.http, running.demo_key)) as api:
-            for path in ("/telephony/numbers", "/trunks", "/agents"):
-                for item in api.get(path):
-                    api.http.delete(f"{path}/{item['id']}").raise_for_status()
+        emptied(running)
         yield running
+
+
+def emptied(gateway: Gateway) -> None:
+    """Take away what the demonstration begins with."""
+    with closing(ApiClient(gateway.http, gateway.demo_key)) as api:
+        for path in ("/telephony/numbers", "/trunks", "/agents"):
+            for item in api.get(path):
+                api.http.delete(f"{path}/{item['id']}").raise_for_status()
 
 
 def page_works(builder: Builder, path: str, title: str) -> None:
@@ -146,6 +152,49 @@ def furnished(gateway: Gateway) -> Iterator[Json]:
             f"/tools/{tool['id']}",
         ):
             api.http.delete(path).raise_for_status()
+
+
+def test_an_empty_installation_leads_to_a_first_call_in_less_than_a_minute(
+    open_tab: Callable[..., Tab], start_gateway: Callable[..., Gateway]
+) -> None:
+    gateway = start_gateway()
+    emptied(gateway)
+    builder = Builder(open_tab(), gateway.http, gateway.demo_key)
+    builder.page.evaluate("history.replaceState(null, '', '/dashboard/')")
+    begun = time.monotonic()
+    builder.page.reload()
+    builder.expect_heading("First steps")
+    expect(builder.page.get_by_label("Voice *")).not_to_have_value("")
+    builder.press("Make it")
+    builder.press("Call Receptionist")
+    builder.tab.wait_for_sound()
+    first_call_s = time.monotonic() - begun
+    expect(builder.page.locator(".said-agent").first).to_contain_text("Hello, how can I help you?")
+    expect(builder.page.locator(".said-contact").first).to_contain_text("speech", timeout=20_000)
+    builder.tab.assert_fits()
+    builder.tab.assert_accessible()
+    builder.tab.screenshot("first-call")
+    builder.press("Hang up")
+    expect(builder.page.get_by_role("status").filter(has_text="The call is over")).to_be_visible()
+    with closing(ApiClient(gateway.http, gateway.demo_key)) as api:
+        call = api.wait_for_call(lambda each: each["status"] == "ended")
+        assert call["direction"] == "webrtc"
+    print(f"from the address to the agent's first words: {first_call_s:.1f} s")
+    assert first_call_s < 60
+
+
+def test_a_telephone_is_called_from_the_page(builder: Builder, api: ApiClient, furnished: Json) -> None:
+    builder.go(f"/call?agent={furnished['agent']['id']}")
+    builder.tab.allow_errors("422")
+    builder.fill("Your number *", "0900")
+    builder.press("Call this number")
+    expect(builder.page.locator(".field-bad")).to_contain_text("E.164")
+    builder.fill("Your number *", "+49 30 900 0555")
+    builder.press("Call this number")
+    builder.expect_told("It rings.")
+    call = api.wait_for_call(lambda each: each["phone_number"] == "+49309000555")
+    assert call["agent_id"] == furnished["agent"]["id"]
+    api.http.post(f"/calls/{call['id']}/cancel")
 
 
 def test_a_page_that_cannot_load_says_so_and_tries_again(builder: Builder) -> None:
