@@ -46,6 +46,7 @@ from control_api.envelope import json_response
 from control_api.errors import install_error_handlers
 from control_api.forwarding import Forwarding
 from control_api.middleware import EdgeMiddleware, HttpMetrics
+from control_api.page_socket import page_route
 from control_api.services import GatewayServices
 from control_api.sip_socket import sip_route
 
@@ -131,6 +132,7 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         routes_webrtc.webrtc_router(API_PREFIX, gateway.browser_calls, gateway.ice_servers),
     )
     _add_routes(app, routers)
+    app.router.routes.append(page_route(API_PREFIX, gateway.browser_calls))
     app.router.routes.append(routes_streams.listen_route(API_PREFIX, gateway.control))
     app.router.routes.append(sip_route(gateway.sip_sockets))
     _serve_document(app)

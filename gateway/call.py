@@ -8,7 +8,7 @@ as an immutable record.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import monotonic
@@ -34,6 +34,10 @@ TRANSITIONS: dict[CallStatus, frozenset[CallStatus]] = {
 }
 
 TIMELINE_LIMIT = 1_000  # steps kept for one call; what comes after is counted, not kept
+
+
+Follower = Callable[[str, Mapping[str, Any]], None]
+"""Is told the kind of what is announced, and its data."""
 
 
 class ChangeSink(Protocol):
@@ -81,6 +85,7 @@ class Call:
         self._timeline: list[TimelineEvent] = []
         self.transcript = Transcript()
         self._bus: EventBus | None = None
+        self._followers: list[Follower] = []
 
     @classmethod
     def taken_up(
@@ -152,8 +157,14 @@ class Call:
                     detail=event.detail,
                 )
 
+    def follow(self, follower: Follower) -> None:
+        """Tell this one of everything that is announced from now on, whoever else watches."""
+        self._followers.append(follower)
+
     def announce(self, kind: str, /, **data: Any) -> None:
         """Tell those who watch; nothing happens when nobody does."""
+        for follower in self._followers:
+            follower(kind, data)
         if self._bus is not None and self._bus.active:
             self._bus.publish(self._record.organization_id, self.id, kind, data)
 

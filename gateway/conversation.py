@@ -330,6 +330,9 @@ class Conversation:
         self._call.step("media-returned")
         self._listener.on_media_returned()
 
+    def _on_agent_speech(self, event: m.AgentSpeech) -> None:
+        self._listener.on_agent_speech(speaking=event.speaking)
+
     def _on_media_secured(self, event: m.MediaSecured) -> None:
         self._call.step("media-secured", srtp=event.suite.value, took_ms=event.took_ms)
         self._listener.on_media_secured()
@@ -490,5 +493,6 @@ _HANDLERS: dict[type[msgspec.Struct], Callable[[Conversation, Any], None]] = {
     m.MediaSecurityFailed: Conversation._on_media_security_failed,
     m.MediaTimedOut: Conversation._on_media_timeout,
     m.MediaReturned: Conversation._on_media_returned,
+    m.AgentSpeech: Conversation._on_agent_speech,
     m.LegFailed: Conversation._on_leg_failed,
 }

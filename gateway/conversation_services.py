@@ -34,6 +34,9 @@ class ConversationListener(Protocol):
     def on_media_returned(self) -> None:
         """It is heard again."""
 
+    def on_agent_speech(self, *, speaking: bool) -> None:
+        """The far party begins or ceases to hear the agent; told of browsers only."""
+
     def on_conversation_over(self, reason: EndReason) -> None:
         """The agent ended the conversation and everything it said was played."""
 

@@ -298,6 +298,9 @@ class Session:
     def on_media_returned(self) -> None:
         """Overridden where the call outlives the silence."""
 
+    def on_agent_speech(self, *, speaking: bool) -> None:
+        """Overridden where somebody is told."""
+
     def on_conversation_over(self, reason: EndReason) -> None:
         self.finish(lambda: self._end_or_fail(reason, FailureReason.AGENT_ERROR), reason)
 

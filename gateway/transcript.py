@@ -26,6 +26,16 @@ class _Utterance:
     interrupted: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An utterance as far as it is known. `ordinal` counts through the whole call."""
+
+    ordinal: int
+    speaker: str
+    text: str
+    final: bool
+
+
 class Transcript:
     """Collects utterances by ordinal; bounded by `UTTERANCE_LIMIT`."""
 
@@ -62,6 +72,21 @@ class Transcript:
         if utterance is not None:
             utterance.played_ms = played_ms
             utterance.interrupted = interrupted
+
+    def said(self, ordinal: int) -> Said | None:
+        """The utterance that the engine counts so now."""
+        return self._said(self._base + ordinal)
+
+    def so_far(self) -> list[Said]:
+        """All utterances, unfinished ones too, in their order."""
+        found = (self._said(key) for key in sorted(self._utterances))
+        return [each for each in found if each is not None and each.text]
+
+    def _said(self, key: int) -> Said | None:
+        utterance = self._utterances.get(key)
+        if utterance is None:
+            return None
+        return Said(key, utterance.speaker, utterance.text.strip(), utterance.final)
 
     def continue_after_new_engine_call(self) -> None:
         """A new engine call counts its ordinals from nought again: put them behind those known."""

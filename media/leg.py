@@ -120,7 +120,7 @@ class Leg:
         )
         self._security_negotiated_at = now
         self._receiver, self._sender = self.rtp.receiver, self.rtp.sender
-        self._monitor = LegMonitor(created.leg_id, self.rtp, now, emit)
+        self._monitor = LegMonitor(created.leg_id, self.rtp, now, emit, tells_speech=created.browser)
         self.rtp.voip_metrics = lambda: voip_metrics(self.rtp, self._monitor, config.jitter_max_ms)
         self.sample_rate = SAMPLE_RATES[0]
         self._rate_is_fixed = False

@@ -17,6 +17,8 @@ from gateway.browser_calls.candidates import candidate_hosts
 from gateway.browser_calls.credentials import Credential
 from gateway.browser_calls.description import BrowserDescription, IceRestart, check_offer
 from gateway.browser_calls.errors import TokenExpiredError, TokenUsedError
+from gateway.browser_calls.page_commands import HangUp, PageCommand, PressKeys, SayText
+from gateway.browser_calls.page_feed import Page, PageFeed
 from gateway.call import Call
 from gateway.config import BrowserSection
 from gateway.conversation import Conversation
@@ -35,6 +37,11 @@ from sip.audio_codecs import WIDE_BAND_HZ
 from store.records import Agent, CallDirection, CallStatus
 
 log = structlog.get_logger(__name__)
+
+PAGE = "page"
+"""By which way a key came."""
+
+KEY_MS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +96,7 @@ class BrowserSession(Session):
         self._description: BrowserDescription | None = None
         self._secret: Credential | None = None
         self._media_lost: asyncio.TimerHandle | None = None
+        self._feed = PageFeed(call)
         self._after(join_timeout_s, self._nobody_joined)
 
     # --- credentials ---
@@ -267,6 +275,9 @@ class BrowserSession(Session):
         if kind == FIRST_PACKET or self._media_lost is not None:
             super().on_media_timeout(kind, silent_ms)
             return
+        if self._feed.deserted:
+            self._page_gone()
+            return
         left = max(0.0, self._browser.config.media_timeout - silent_ms / 1000)
         self._media_lost = asyncio.get_running_loop().call_later(left, self._gone)
 
@@ -275,9 +286,46 @@ class BrowserSession(Session):
             self._media_lost.cancel()
             self._media_lost = None
 
+    def _page_gone(self) -> None:
+        self.call.step("page-gone")
+        self.finish(lambda: self.call.end(EndReason.CONTACT_HANGUP), EndReason.CONTACT_HANGUP)
+
     def _gone(self) -> None:
         detail = f"nothing came for {self._browser.config.media_timeout:g} s"
         self.on_conversation_lost(FailureReason.MEDIA_TIMEOUT, detail)
+
+    # --- the page ---
+
+    def attach_page(self) -> Page:
+        """A page watches. Raises `LimitExceededError`."""
+        return self._feed.attach()
+
+    def detach_page(self, page: Page) -> None:
+        """It does no longer; when the network was gone before, it will not come back."""
+        self._feed.detach(page)
+        if self._media_lost is not None and self._feed.deserted and not self.over:
+            self._page_gone()
+
+    def obey(self, command: PageCommand) -> None:
+        """Raises `ConflictError` when the call is not in progress."""
+        if isinstance(command, HangUp):
+            self.leave()
+            return
+        conversation = self._conversation
+        if conversation is None or self.over or self.call.status is not CallStatus.IN_PROGRESS:
+            raise ConflictError("the call is not in progress", code="call_not_in_progress")
+        match command:
+            case SayText(text):
+                self.actions.message(text, urgency="immediate")
+            case PressKeys(digits):
+                for digit in digits:
+                    conversation.pressed(digit, PAGE, KEY_MS)
+
+    def on_engine_open(self) -> None:
+        self._feed.engine_there()
+
+    def on_agent_speech(self, *, speaking: bool) -> None:
+        self._feed.heard(speaking=speaking)
 
     # --- what cannot be done without SIP ---
 

@@ -40,6 +40,7 @@ from media.messages.commands import (
     WatchSilence,
 )
 from media.messages.events import (
+    AgentSpeech,
     AmdResult,
     AudioHeard,
     BeepDetected,
@@ -80,6 +81,7 @@ from media.messages.security import (
 )
 
 __all__ = [
+    "AgentSpeech",
     "AmdResult",
     "AttachEngine",
     "AudioHeard",

@@ -20,7 +20,8 @@ class CreateLeg(Message, frozen=True):
     ipv6: bool | None = (
         None  # the family of the ports, where all addresses are bound; None: the configured one
     )
-    # A browser: handshakes are timed from its negotiation on, and its checks of ICE are signs of life.
+    # A browser: handshakes are timed from its negotiation on, its checks of ICE are signs of life, and its
+    # page is told when the agent is heard (`AgentSpeech`).
     browser: bool = False
 
 

@@ -135,6 +135,12 @@ class MediaReturned(Message, frozen=True):
     """The far party is heard again after a mid-call time-out."""
 
 
+class AgentSpeech(Message, frozen=True):
+    """The far party begins or ceases to hear the agent speak; told of browsers' legs."""
+
+    speaking: bool
+
+
 class TurnMeasured(Message, frozen=True):
     """`turn`: from the end of the caller's speech to the agent's first audible packet; `barge-in`: from the
     begin of the caller's speech to the agent's silence.
@@ -205,6 +211,7 @@ Event: TypeAlias = (
     | MediaSecurityFailed
     | MediaTimedOut
     | MediaReturned
+    | AgentSpeech
     | TurnMeasured
     | SilenceNoticed
     | AmdResult

@@ -25,11 +25,22 @@ Listen = Callable[[bytes | None, bytes | bytearray | None, float], None]
 class LegMonitor:
     """One leg's listener. `now` is monotonic seconds."""
 
-    def __init__(self, leg_id: str, rtp: RtpSession, now: float, emit: Callable[[Event], None]) -> None:
+    def __init__(
+        self,
+        leg_id: str,
+        rtp: RtpSession,
+        now: float,
+        emit: Callable[[Event], None],
+        *,
+        tells_speech: bool = False,
+    ) -> None:
+        """`tells_speech`: whether each begin and end of the agent's speech is told."""
         self._leg_id = leg_id
         self._rtp = rtp
         self._emit = emit
         self._now = now
+        self._tells_speech = tells_speech
+        self._speech_told = False
         self.turns = TurnLatency()
         self.quality = CallQuality(now)
         self.listen: Listen = self.turns.frame
@@ -115,6 +126,9 @@ class LegMonitor:
     def housekeeping(self, now: float, *, muted: bool) -> None:
         """`muted`: one side is kept from hearing the other, so that nobody owes anything."""
         self._now = now
+        if self._tells_speech and self.turns.agent_speaking is not self._speech_told:
+            self._speech_told = self.turns.agent_speaking
+            self._emit(messages.AgentSpeech(leg_id=self._leg_id, speaking=self._speech_told))
         fresh = self.turns.fresh
         while fresh:
             what, took_ms = fresh.popleft()

@@ -159,3 +159,51 @@ async def test_a_token_is_good_once_and_a_call_that_nobody_joins_fails(
     missed, token = await caller.token(agent_id)
     call = await caller.over(missed, 5)
     assert (call["status"], call["failure_reason"]) == ("failed", "no-answer")
+
+
+async def test_a_page_sees_what_the_agent_does_and_writes_to_it(
+    gateway: Gateway, api: ApiClient, engine: EngineView
+) -> None:
+    caller = Caller(gateway, api)
+    said = "Welcome to the library, how can I help you today?"
+    agent_id = await caller.agent(engine.script({"say": said}, {"wait": "text"}, {"hang_up": True}))
+    async with caller.joined(agent_id) as (peer, call_id), peer.http.ws_connect(peer.socket_url) as socket:
+        seen = []
+        async for message in socket:
+            seen.append(message.json())
+            if _is_over(seen, said):
+                await socket.send_json({"type": "text", "text": "Thank you, that is all."})
+        assert socket.close_code == 1000
+        spoke = loud_spans(peer.heard(WIDE), rate=WIDE, join_ms=300)
+    states = [message["state"] for message in seen if message["type"] == "state"]
+    assert states[-1] == "ended"
+    assert states.index("speaking") < len(states) - 2, states
+    assert "listening" in states[states.index("speaking") :]
+    assert seen[-1] == {"type": "state", "state": "ended", "reason": "agent-hangup"}
+    (final,) = {
+        message["text"] for message in seen if message["type"] == "transcript" and message["isFinal"]
+    } & {said}
+    assert final == said
+    assert spoke
+    assert (await caller.over(call_id))["end_reason"] == "agent-hangup"
+    engine_call = engine_call_ids(await in_thread(api.timeline, call_id))[-1]
+    assert "Thank you, that is all." in await in_thread(engine.texts, engine_call)
+
+
+def _is_over(seen: list[Json], said: str) -> bool:
+    """The newest message says that the agent listens, after it has said its sentence."""
+    heard = any(message.get("text") == said and message["isFinal"] for message in seen)
+    return heard and seen[-1] == {"type": "state", "state": "listening"}
+
+
+async def test_a_tab_that_is_closed_with_its_socket_is_a_hang_up(start_gateway: Any) -> None:
+    gateway = start_gateway(environment={"TRUNKLINE_BROWSER_CLOSED_TIMEOUT": "1s"})
+    with contextlib.closing(ApiClient(gateway.http, gateway.demo_key)) as api:
+        caller = Caller(gateway, api)
+        async with caller.joined(await caller.agent(ECHO_PROMPT)) as (peer, call_id):
+            async with peer.http.ws_connect(peer.socket_url) as socket:
+                assert (await socket.receive_json())["type"] == "state"
+            await asyncio.sleep(1.5)
+            assert (await in_thread(api.call, call_id))["status"] == "in-progress", "only its socket was lost"
+        call = await caller.over(call_id, 5)
+    assert (call["status"], call["end_reason"]) == ("ended", "contact-hangup")

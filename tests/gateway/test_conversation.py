@@ -54,6 +54,9 @@ class Heard:
     def on_media_returned(self) -> None:
         self.media.append("returned")
 
+    def on_agent_speech(self, *, speaking: bool) -> None:
+        self.media.append(f"speaking: {speaking}")
+
     def on_conversation_over(self, reason: EndReason) -> None:
         self.over.append(reason)
 
@@ -264,7 +267,8 @@ async def test_whether_the_peer_is_heard_is_told_to_the_session(make_scene: Scen
     scene.heard.media.clear()
     scene.tell(m.MediaTimedOut(leg_id="c1", kind="mid-call", silent_ms=60000))
     scene.tell(m.MediaReturned(leg_id="c1"))
-    assert scene.heard.media == ["silent for 60000 ms (mid-call)", "returned"]
+    scene.tell(m.AgentSpeech(leg_id="c1", speaking=True))
+    assert scene.heard.media == ["silent for 60000 ms (mid-call)", "returned", "speaking: True"]
     assert scene.heard.lost == []
 
 

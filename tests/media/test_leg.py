@@ -43,7 +43,7 @@ def udp() -> socket.socket:
 class Bench:
     """A leg whose clock the test turns, with the far party's socket beside it."""
 
-    def __init__(self, config: MediaConfig | None = None) -> None:
+    def __init__(self, config: MediaConfig | None = None, *, browser: bool = False) -> None:
         self.events: list[Event] = []
         self.aligned: list[float] = []
         self.files = FileThread()
@@ -53,7 +53,11 @@ class Bench:
         self.sequence = 0
         self.leg = Leg(
             messages.CreateLeg(
-                leg_id=LEG, call_id="call-1", first_packet_timeout_ms=3000, media_timeout_ms=5000
+                leg_id=LEG,
+                call_id="call-1",
+                first_packet_timeout_ms=3000,
+                media_timeout_ms=5000,
+                browser=browser,
             ),
             self.sockets,
             config or MediaConfig(),
@@ -239,6 +243,15 @@ def test_silence_in_mid_call_is_told_but_not_on_hold(bench: Bench) -> None:
     bench.tick(10)
     assert isinstance(event := bench.events[-1], messages.MediaTimedOut)
     assert event.kind == "mid-call"
+
+
+def test_a_far_party_that_comes_back_is_told(bench: Bench) -> None:
+    bench.answered()
+    bench.tick(260)
+    assert bench.kinds()[-1] == "MediaTimedOut"
+    bench.say(silence(20))
+    bench.tick(5)
+    assert bench.kinds()[-1] == "MediaReturned"
 
 
 def test_the_agent_muted_is_silent_on_the_wire_and_its_time_goes_on(bench: Bench) -> None:

@@ -44,3 +44,13 @@ def test_zero_means_never() -> None:
     watch.expect(True, 0.0)
     assert watch.check(None, 1e6) is None
     assert watch.check(1.0, 1e6) is None
+
+
+def test_the_return_of_the_far_party_is_told_once_and_only_after_its_silence_was() -> None:
+    watch = MediaTimeout(10_000, 30_000)
+    watch.expect(True, 0.0)
+    assert not watch.returned(5.0)
+    assert watch.check(5.0, 35.0) == (MID_CALL, 30_000)
+    assert not watch.returned(5.0)
+    assert watch.returned(36.0)
+    assert not watch.returned(37.0)

@@ -149,6 +149,10 @@ class BrowserPeer:
         async with self.http.request(method, self.session_url, **options) as answer:
             return answer.status, answer.headers, await answer.text()
 
+    @property
+    def socket_url(self) -> str:
+        return f"ws{self.session_url.removeprefix('http')}/socket"
+
     async def until_said(self) -> None:
         while self.microphone.left_ms > 0:
             await asyncio.sleep(0.02)

@@ -13,6 +13,7 @@ from gateway.browser_calls.errors import (
     TokenExpiredError,
     TokenUsedError,
 )
+from gateway.browser_calls.page_commands import HangUp, PressKeys, SayText
 from gateway.cluster.call_limits import CallLimits
 from gateway.config import BrowserSection
 from gateway.directory import Directory
@@ -227,3 +228,55 @@ async def test_the_agent_that_hangs_up_ends_the_call(scene: BrowserScene, agent:
     scene.tell(ticket, m.PlayoutDrained(leg_id=leg_id, complete=True, remaining_ms=0))
     await scene.over()
     assert session.call.record.end_reason == "agent-hangup"
+
+
+async def test_a_page_writes_presses_keys_and_leaves(scene: BrowserScene, agent: Agent) -> None:
+    ticket = await scene.ticket(agent)
+    joined = await scene.join(ticket)
+    session = scene.calls.session(joined.secret)
+    with pytest.raises(ConflictError):
+        session.obey(SayText("too early"))
+    scene.heard(ticket)
+    session.obey(SayText("My order is 7"))
+    session.obey(PressKeys("12#"))
+
+    def told() -> list[str]:
+        return [str(command.message["text"]) for command in scene.plane.sent(m.SendEngineMessage)]
+
+    await until(lambda: len(told()) == 2)
+    assert told() == ["My order is 7", "12#"]
+    session.obey(HangUp())
+    await scene.over()
+    assert session.call.record.end_reason == "contact-hangup"
+    session.obey(HangUp())
+
+
+async def test_a_closed_tab_is_told_from_a_lost_network(scene: BrowserScene, agent: Agent) -> None:
+    ticket = await scene.ticket(agent)
+    _, session = await scene.in_progress(ticket)
+    session.detach_page(session.attach_page())
+    assert session.call.status is CallStatus.IN_PROGRESS, "audio still flows: the page comes back"
+    scene.tell(ticket, m.MediaTimedOut(leg_id=ticket.record.id, kind="mid-call", silent_ms=6000))
+    await scene.over()
+    assert session.call.record.end_reason == "contact-hangup"
+
+
+async def test_a_page_that_goes_after_its_network_ends_the_call(scene: BrowserScene, agent: Agent) -> None:
+    ticket = await scene.ticket(agent)
+    _, session = await scene.in_progress(ticket)
+    page = session.attach_page()
+    scene.tell(ticket, m.MediaTimedOut(leg_id=ticket.record.id, kind="mid-call", silent_ms=6000))
+    await asyncio.sleep(0)
+    assert session.call.status is CallStatus.IN_PROGRESS
+    session.detach_page(page)
+    await scene.over()
+    assert session.call.record.end_reason == "contact-hangup"
+
+
+async def test_the_page_is_told_when_the_agent_is_heard(scene: BrowserScene, agent: Agent) -> None:
+    ticket = await scene.ticket(agent)
+    _, session = await scene.in_progress(ticket)
+    page = session.attach_page()
+    assert await page.next() == {"type": "state", "state": "listening"}
+    scene.tell(ticket, m.AgentSpeech(leg_id=ticket.record.id, speaking=True))
+    assert await page.next() == {"type": "state", "state": "speaking"}

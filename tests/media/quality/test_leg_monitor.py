@@ -162,3 +162,17 @@ def test_an_hour_of_silence_is_noticed_four_times_at_most(talk: Talk) -> None:
         ("caller", "prompt"),
         ("caller", "end"),
     ]
+
+
+def test_a_browsers_page_is_told_when_the_agent_is_heard_and_nobody_else() -> None:
+    for browser, told in ((True, [True, False]), (False, [])):
+        talk = Talk(browser=browser)
+        try:
+            talk.begin()
+            talk.run(1000, agent=VOICE)
+            talk.run(1000)
+            assert [event.speaking for event in talk.events if isinstance(event, m.AgentSpeech)] == told
+        finally:
+            talk.files.close(5.0)
+            for sock in (talk.peer, talk.rtcp, *talk.sockets):
+                sock.close()
