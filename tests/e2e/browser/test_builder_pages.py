@@ -169,7 +169,7 @@ def test_an_empty_installation_leads_to_a_first_call_in_less_than_a_minute(
     builder.press("Call Receptionist")
     builder.tab.wait_for_sound()
     first_call_s = time.monotonic() - begun
-    expect(builder.page.locator(".said-agent").first).to_contain_text("Hello, how can I help you?")
+    expect(builder.page.locator(".said-agent").first).to_contain_text("Hello")
     expect(builder.page.locator(".said-contact").first).to_contain_text("speech", timeout=20_000)
     builder.tab.assert_fits()
     builder.tab.assert_accessible()
