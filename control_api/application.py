@@ -16,6 +16,7 @@ from control_api import (
     routes_browser_access,
     routes_call_control,
     routes_call_export,
+    routes_call_page,
     routes_calls,
     routes_contacts,
     routes_dashboard,
@@ -103,8 +104,15 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         routes_recordings.recordings_router(API_PREFIX, gateway.calls, gateway.recordings),
         routes_recordings.recording_files_router(gateway.recordings),
         routes_call_control.call_control_router(API_PREFIX, gateway.control),
-        routes_streams.streams_router(API_PREFIX, gateway.streams, gateway.control),
-        routes_agents.agents_router(API_PREFIX, gateway.directory, gateway.voices, gateway.web_calls),
+        routes_streams.streams_router(
+            API_PREFIX, gateway.streams, gateway.control, gateway.live_board, gateway.sign_in.sessions
+        ),
+        routes_agents.agents_router(
+            API_PREFIX,
+            gateway.directory,
+            gateway.voices,
+            routes_agents.TestCalls(gateway.browser_calls, gateway.web_calls, public_url),
+        ),
         routes_engine_webhooks.engine_webhooks_router(gateway.engine_webhooks),
         routes_voices.voices_router(API_PREFIX, gateway.voices),
         routes_tools.tools_router(API_PREFIX, gateway.directory),
@@ -116,6 +124,7 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         routes_webhooks.webhooks_router(API_PREFIX, gateway.webhooks),
         routes_browser_access.browser_call_router(API_PREFIX, gateway.visits, public_url),
         *routes_browser_access.visitor_routers(API_PREFIX, gateway.doors, gateway.visits, public_url),
+        routes_call_page.call_page_router(),
         routes_widget_files.widget_files_router(),
         routes_widgets.widgets_router(API_PREFIX, gateway.widgets),
         routes_trunks.trunks_router(API_PREFIX, gateway.directory, gateway.trunk_watch, gateway.numbers),

@@ -12,11 +12,13 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from control_api.schemas_calls import render_timeline_event
+from control_api.schemas_live import render_snapshot
 from control_api.schemas_quality import render_quality
 from gateway.call_object import render_call
 from gateway.call_quality import CallQuality
 from gateway.event_bus import CallEvent, EventsDropped
 from gateway.event_stream import Heartbeat, StreamItem
+from gateway.live_board import Snapshot
 from store.records import CallRecord, TimelineEvent
 
 MEDIA_TYPE = "text/event-stream"
@@ -32,7 +34,7 @@ def event_block(kind: str, data: Any, event_id: str | None = None) -> bytes:
     return f"{head}event: {kind}\ndata: ".encode() + _encode(data) + b"\n\n"
 
 
-def block_of(item: StreamItem) -> bytes:
+def block_of(item: StreamItem | Snapshot) -> bytes:
     """An item of a stream as it is written."""
     match item:
         case CallEvent():
@@ -45,6 +47,8 @@ def block_of(item: StreamItem) -> bytes:
             return event_block("quality", render_quality(item))
         case EventsDropped():
             return event_block("events-dropped", {"count": item.count})
+        case Snapshot():
+            return event_block("live", render_snapshot(item))
         case Heartbeat():
             return b": \n\n"
 
@@ -64,7 +68,7 @@ class EventStreamResponse(Response):
 
     media_type = MEDIA_TYPE
 
-    def __init__(self, items: AsyncGenerator[StreamItem]) -> None:
+    def __init__(self, items: AsyncGenerator[StreamItem] | AsyncGenerator[Snapshot]) -> None:
         super().__init__(
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}, media_type=MEDIA_TYPE
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -13,6 +14,7 @@ from control_api.documentation import Answers, answers
 from control_api.envelope import listing, single
 from control_api.paging import Limit, Offset
 from control_api.path_ids import path_id
+from control_api.routes_call_page import join_link
 from control_api.schemas_agents import (
     AgentCreate,
     AgentOut,
@@ -22,15 +24,35 @@ from control_api.schemas_agents import (
     render_test_call,
 )
 from control_api.schemas_shared import Envelope, ListEnvelope
+from gateway.browser_calls.service import BrowserCalls
 from gateway.directory import Directory
 from gateway.voices import VoiceService
 from gateway.web_calls import WebCalls
-from store.records import Agent, AgentStatus
+from store.records import Agent, AgentStatus, BrowserMode
 
 TAG = "agents"
 
 
-def agents_router(prefix: str, directory: Directory, voices: VoiceService, web_calls: WebCalls) -> APIRouter:
+@dataclass(frozen=True, slots=True)
+class TestCalls:
+    """What starts test calls: those that we carry, and those that the engine carries."""
+
+    browser_calls: BrowserCalls
+    web_calls: WebCalls
+    public_url: str | None
+
+    async def start(self, request: Request, agent: Agent) -> dict[str, object]:
+        """A test call as the agent's `browser_mode` has it."""
+        if agent.browser_mode is BrowserMode.DIRECT:
+            started = await self.web_calls.start_call(agent.organization_id, agent.id)
+            return render_test_call(started.record, started.join_url)
+        ticket = await self.browser_calls.create(agent.organization_id, agent.id, test=True)
+        return render_test_call(ticket.record, join_link(request, self.public_url, ticket.token))
+
+
+def agents_router(
+    prefix: str, directory: Directory, voices: VoiceService, test_calls: TestCalls
+) -> APIRouter:
     """The routes under `{prefix}/agents`."""
     router = APIRouter(prefix=f"{prefix}/agents", tags=[TAG], route_class=ApiRoute)
 
@@ -130,8 +152,10 @@ def agents_router(prefix: str, directory: Directory, voices: VoiceService, web_c
         responses=answers(Answers.IDEMPOTENT, 404, 502),
     )
     async def start_test_call(request: Request, agent_id: str) -> Response:
-        """Start a call with an active agent that a browser joins: no telephone number is needed."""
-        started = await web_calls.start_call(organization_of(request), path_id(agent_id, "agent"))
-        return single(request, render_test_call(started), 201)
+        """Start a call with an active agent that a browser joins: no telephone number is needed. `join_url`
+        opens our call page, or is the engine's own when the agent's `browser_mode` is `direct`.
+        """
+        agent = await directory.get_agent(organization_of(request), path_id(agent_id, "agent"))
+        return single(request, await test_calls.start(request, agent), 201)
 
     return router

@@ -1,8 +1,10 @@
-"""`/events`, `/calls/{call_id}/events` and `/calls/{call_id}/listen`: watching and hearing calls live."""
+"""`/live`, `/events`, `/calls/{call_id}/events`, `/calls/{call_id}/listen`: watching and hearing calls."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Header
 from starlette.requests import Request
@@ -10,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
-from control_api.api_route import ApiRoute, organization_of
+from control_api.api_route import ApiRoute, caller_of, organization_of
 from control_api.documentation import Answers, answers
 from control_api.envelope import single
 from control_api.event_source import MEDIA_TYPE, EventStreamResponse
@@ -18,10 +20,13 @@ from control_api.listen_socket import serve_listener
 from control_api.path_ids import path_id
 from control_api.schemas_control import ListenOut, render_ticket
 from control_api.schemas_shared import Envelope
-from control_api.services import CallControlService, StreamService
+from control_api.services import CallControlService, LiveBoard, StreamService
 from gateway.errors import GatewayError
+from gateway.sign_in.sessions import Sessions
 
 TAG = "live"
+
+T = TypeVar("T")
 
 LastEventId = Annotated[str | None, Header(max_length=64, description="Go on behind this event.")]
 
@@ -33,9 +38,27 @@ _STREAM: dict[int | str, dict[str, Any]] = {
 }
 
 
-def streams_router(prefix: str, streams: StreamService, control: CallControlService) -> APIRouter:
+def streams_router(
+    prefix: str,
+    streams: StreamService,
+    control: CallControlService,
+    board: LiveBoard,
+    sessions: Sessions,
+) -> APIRouter:
     """The routes under `prefix`."""
     router = APIRouter(prefix=prefix, tags=[TAG], route_class=ApiRoute)
+
+    @router.get(
+        "/live",
+        operation_id="stream_live",
+        status_code=200,
+        response_class=Response,
+        responses=_STREAM | answers(Answers.QUERY),
+    )
+    async def stream_live(request: Request) -> Response:
+        """How things stand, once a second: calls and how they sound, room, trunks, failures."""
+        snapshots = board.watch(organization_of(request))
+        return EventStreamResponse(_while_signed_in(request, snapshots, sessions))
 
     @router.get(
         "/events",
@@ -46,7 +69,8 @@ def streams_router(prefix: str, streams: StreamService, control: CallControlServ
     )
     async def stream_events(request: Request, last_event_id: LastEventId = None) -> Response:
         """What happens in all calls of the organisation, as Server-Sent Events."""
-        return EventStreamResponse(await streams.of_organization(organization_of(request), last_event_id))
+        items = await streams.of_organization(organization_of(request), last_event_id)
+        return EventStreamResponse(_while_signed_in(request, items, sessions))
 
     @router.get(
         "/calls/{call_id}/events",
@@ -60,7 +84,7 @@ def streams_router(prefix: str, streams: StreamService, control: CallControlServ
     ) -> Response:
         """What happens in one call, as Server-Sent Events; the stream ends with the call."""
         items = await streams.of_call(organization_of(request), path_id(call_id, "call"), last_event_id)
-        return EventStreamResponse(items)
+        return EventStreamResponse(_while_signed_in(request, items, sessions))
 
     @router.post(
         "/calls/{call_id}/listen",
@@ -77,6 +101,18 @@ def streams_router(prefix: str, streams: StreamService, control: CallControlServ
         return single(request, render_ticket(ticket, url))
 
     return router
+
+
+async def _while_signed_in(
+    request: Request, items: AsyncGenerator[T], sessions: Sessions
+) -> AsyncGenerator[T]:
+    """The stream, until the session that opened it is over. A stream of a bearer key has no session."""
+    signed_in = caller_of(request).signed_in
+    async with aclosing(items):
+        async for item in items:
+            if signed_in is not None and not await sessions.still_good(signed_in):
+                return
+            yield item
 
 
 def listen_route(prefix: str, control: CallControlService) -> WebSocketRoute:

@@ -51,8 +51,7 @@ from control_api.schemas_shared import (
 )
 from gateway.new_agent import NewAgent
 from gateway.timestamps import timestamp
-from gateway.web_calls import StartedCall
-from store.records import Agent, AgentStatus, PhoneNumber
+from store.records import Agent, AgentStatus, BrowserMode, CallRecord, PhoneNumber
 
 
 class AgentCreate(RequestModel):
@@ -79,6 +78,10 @@ class AgentCreate(RequestModel):
     extraction_schema: ExtractionSchema | None = None
     crm_webhook_url: Url | None = None
     crm_webhook_secret: Secret | None = None
+    browser_mode: BrowserMode = Field(
+        default=BrowserMode.BRIDGED,
+        description="Who carries a browser's sound: the gateway, or the engine itself.",
+    )
 
     def to_new(self) -> NewAgent:
         """The request as the gateway understands it."""
@@ -164,6 +167,7 @@ class AgentOut(ResponseModel):
     success_criteria: str | None
     extraction_schema: dict[str, Any] | None
     crm_webhook_url: str | None
+    browser_mode: BrowserMode
     inbound_phone_numbers: list[AgentNumberOut]
     outbound_phone_numbers: list[AgentNumberOut]
     created_at: Timestamp
@@ -198,6 +202,7 @@ def render_agent(
         "success_criteria": agent.success_criteria,
         "extraction_schema": agent.extraction_schema,
         "crm_webhook_url": agent.crm_webhook_url,
+        "browser_mode": agent.browser_mode.value,
         "inbound_phone_numbers": [_render_number(number) for number in numbers[0]],
         "outbound_phone_numbers": [_render_number(number) for number in numbers[1]],
         "created_at": timestamp(agent.created_at),
@@ -218,11 +223,11 @@ class TestCallOut(ResponseModel):
     created_at: Timestamp
 
 
-def render_test_call(started: StartedCall) -> dict[str, Any]:
+def render_test_call(record: CallRecord, join_url: str) -> dict[str, Any]:
     """As `TestCallOut`."""
     return {
-        "call_id": started.record.id,
-        "join_url": started.join_url,
-        "agent_id": started.record.agent_id,
-        "created_at": timestamp(started.record.created_at),
+        "call_id": record.id,
+        "join_url": join_url,
+        "agent_id": record.agent_id,
+        "created_at": timestamp(record.created_at),
     }

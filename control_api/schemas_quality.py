@@ -50,6 +50,10 @@ class SoundOut(ResponseModel):
     mos_average: float | None
     r_factor: float | None
     frames_concealed: int = Field(description="Frames of 20 ms that were made up.")
+    contact_level_dbov: float | None = Field(
+        description="How loud the far party is at this moment, in dB below overload; null: silent."
+    )
+    agent_level_dbov: float | None
     silence_share: float | None
     clipping_share: float | None
 
@@ -79,6 +83,16 @@ class DiagnosisOut(ResponseModel):
     text: str
 
 
+class QualityPointOut(ResponseModel):
+    """Some seconds of a call, in a long one more."""
+
+    t_s: float = Field(description="Seconds since the media began.")
+    mos: float
+    jitter_ms: float
+    loss: float = Field(description="Share of the packets that were lost or came too late, 0 to 1.")
+    jitter_buffer_ms: float
+
+
 class LegQualityOut(ResponseModel):
     """One leg."""
 
@@ -87,6 +101,7 @@ class LegQualityOut(ResponseModel):
     network: NetworkOut
     sound: SoundOut
     conversation: ConversationOut
+    history: list[QualityPointOut] = Field(description="How it went, at most 60 points.")
 
 
 class CallQualityOut(ResponseModel):
@@ -116,6 +131,10 @@ def _render_leg(leg: str, figures: Mapping[str, Any]) -> dict[str, Any]:
         "network": _part(NetworkOut, figures),
         "sound": _part(SoundOut, figures),
         "conversation": _part(ConversationOut, figures),
+        "history": [
+            dict(zip(QualityPointOut.model_fields, point, strict=True))
+            for point in figures.get("history", ())
+        ],
     }
 
 

@@ -11,8 +11,10 @@ from store.records import (
     EarlyMedia,
     ReliableProvisionals,
     SessionTimerUse,
+    StirCheck,
     TrunkRegistration,
     TrunkSignalling,
+    TrunkStir,
     TrunkTls,
 )
 
@@ -61,6 +63,26 @@ class TrunkSignallingOut(ResponseModel):
     min_session_expires: int
     reliable_provisionals: ReliableProvisionals
     early_media: EarlyMedia
+
+
+class TrunkStirIn(RequestModel):
+    """STIR/SHAKEN: the signed identity of callers."""
+
+    verify: StirCheck = Field(
+        default=StirCheck.RECORD,
+        description="Calls to us. `record`: checked, and the outcome told to agent and timeline; "
+        "`require`: calls that are not signed, or not rightly, are refused with 428, 436, 437, 438 or 403; "
+        "`off`: not looked at.",
+    )
+    sign: StrictBool = Field(default=False, description="Whether calls from us are signed.")
+
+    def to_record(self) -> TrunkStir:
+        return TrunkStir(self.verify, self.sign)
+
+
+class TrunkStirOut(ResponseModel):
+    verify: StirCheck
+    sign: bool
 
 
 class TrunkTlsIn(RequestModel):

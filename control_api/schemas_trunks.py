@@ -17,6 +17,8 @@ from control_api.schemas_trunk_signalling import (
     TrunkRegistrationOut,
     TrunkSignallingIn,
     TrunkSignallingOut,
+    TrunkStirIn,
+    TrunkStirOut,
     TrunkTlsIn,
     TrunkTlsOut,
     render_registration,
@@ -29,6 +31,8 @@ from control_api.schemas_trunk_status import (
     render_probe_status,
     render_registration_status,
 )
+from gateway.defence.trunk_digest import kept_digest
+from gateway.errors import InvalidRequestError
 from gateway.new_trunk import NewTrunk
 from gateway.timestamps import timestamp
 from gateway.trunk_probe import ProbeOutcome, ProbeResult
@@ -37,9 +41,11 @@ from store.records import (
     DtmfMode,
     MediaEncryption,
     NumberFormat,
+    SourceMatch,
     SrtpKeying,
     SymmetricRtp,
     Trunk,
+    TrunkDigest,
     TrunkInbound,
     TrunkOutbound,
     TrunkTransport,
@@ -60,16 +66,38 @@ Network = Annotated[str, Field(min_length=1, max_length=64, examples=["203.0.113
 Address = Annotated[str, Field(min_length=1, max_length=260, examples=["sip.example.com:5060"])]
 Host = Annotated[str, Field(min_length=1, max_length=255)]
 Credential = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_check_printable)]
+DigestUser = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.!~*'()&=+$,?/-]{1,64}$", examples=["office-pbx"])]
+DigestPassword = Annotated[str, Field(min_length=8, max_length=256), AfterValidator(_check_printable)]
 Country = Annotated[str, Field(pattern=r"^[A-Za-z]{2}$", description="ISO 3166-1 alpha-2.", examples=["US"])]
 Codec = Literal["PCMU", "PCMA", "G722", "OPUS", "L16"]
 
 
 class TrunkInboundIn(RequestModel):
-    """Who may send calls."""
+    """Who may send calls: networks, a digest user, or both. Without any of them anybody could call in."""
 
-    allowed_addresses: Annotated[list[Network], Field(min_length=1, max_length=MAX_NETWORKS)] = Field(
-        description="Source networks; at least one, because an open trunk would take calls from anybody."
+    allowed_addresses: Annotated[list[Network], Field(max_length=MAX_NETWORKS)] = Field(
+        default_factory=list, description="Source networks."
     )
+    auth_username: DigestUser | None = Field(
+        default=None, description="Whom we challenge with 401; one trunk's alone."
+    )
+    auth_password: Annotated[DigestPassword, Field(json_schema_extra={"writeOnly": True})] | None = None
+    match: SourceMatch = Field(
+        default=SourceMatch.ALL,
+        description="With networks and a user: whether a call needs both, or one of the two will do.",
+    )
+
+    def to_record(self) -> TrunkInbound:
+        digest: TrunkDigest | None = None
+        if self.auth_username is not None and self.auth_password is not None:
+            digest = kept_digest(self.auth_username, self.auth_password)
+        elif self.auth_username is not None:
+            digest = TrunkDigest(self.auth_username)
+        elif self.auth_password is not None:
+            raise InvalidRequestError(
+                "auth_username and auth_password go together.", field="inbound.auth_username"
+            )
+        return TrunkInbound(tuple(self.allowed_addresses), digest, self.match)
 
 
 class TrunkOutboundIn(RequestModel):
@@ -114,6 +142,7 @@ class TrunkCreate(RequestModel):
         default=SrtpKeying.SDES,
         description="How calls that we place offer their keys: in the session description, or by DTLS-SRTP.",
     )
+    stir: TrunkStirIn = TrunkStirIn()
     symmetric: SymmetricRtp = Field(
         default=SymmetricRtp.AUTO,
         description="Whether audio goes to where the far side's packets come from: once they come; `always`, "
@@ -129,7 +158,7 @@ class TrunkCreate(RequestModel):
         outbound = self.outbound
         return NewTrunk(
             name=self.name,
-            inbound=None if self.inbound is None else TrunkInbound(tuple(self.inbound.allowed_addresses)),
+            inbound=None if self.inbound is None else self.inbound.to_record(),
             outbound=None
             if outbound is None
             else TrunkOutbound(
@@ -149,6 +178,7 @@ class TrunkCreate(RequestModel):
             dtmf=self.dtmf,
             media_encryption=self.media_encryption,
             srtp_keying=self.srtp_keying,
+            stir=self.stir.to_record(),
             symmetric=self.symmetric,
             signalling=self.signalling.to_record(),
             max_concurrent_calls=self.max_concurrent_calls,
@@ -169,6 +199,9 @@ class TrunkPatch(TrunkCreate):
 
 class TrunkInboundOut(ResponseModel):
     allowed_addresses: list[str]
+    auth_username: str | None
+    auth_password_set: bool = Field(description="Whether there is a password; it is never shown.")
+    match: SourceMatch
 
 
 class TrunkOutboundOut(ResponseModel):
@@ -196,6 +229,7 @@ class TrunkOut(ResponseModel):
     dtmf: DtmfMode
     media_encryption: MediaEncryption
     srtp_keying: SrtpKeying
+    stir: TrunkStirOut
     symmetric: SymmetricRtp
     signalling: TrunkSignallingOut
     registration: RegistrationStatusOut | None = Field(description="Null when we do not register there.")
@@ -211,7 +245,14 @@ def render_trunk(trunk: Trunk, status: TrunkStatus) -> dict[str, Any]:
     return {
         "id": trunk.id,
         "name": trunk.name,
-        "inbound": None if inbound is None else {"allowed_addresses": list(inbound.allowed_addresses)},
+        "inbound": None
+        if inbound is None
+        else {
+            "allowed_addresses": list(inbound.allowed_addresses),
+            "auth_username": None if inbound.digest is None else inbound.digest.username,
+            "auth_password_set": inbound.digest is not None,
+            "match": inbound.match.value,
+        },
         "outbound": None
         if outbound is None
         else {
@@ -231,6 +272,7 @@ def render_trunk(trunk: Trunk, status: TrunkStatus) -> dict[str, Any]:
         "dtmf": trunk.dtmf.value,
         "media_encryption": trunk.media_encryption.value,
         "srtp_keying": trunk.srtp_keying.value,
+        "stir": {"verify": trunk.stir.verify.value, "sign": trunk.stir.sign},
         "symmetric": trunk.symmetric.value,
         "signalling": render_signalling(trunk.signalling),
         "registration": render_registration_status(status.registration),

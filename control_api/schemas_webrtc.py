@@ -18,5 +18,5 @@ class IceServerOut(ResponseModel):
 class IceServersOut(ResponseModel):
     """For `RTCPeerConnection`'s configuration."""
 
+    agent_name: str = Field(description="Whom the call is with.")
     ice_servers: list[IceServerOut]
-    agent_name: str = Field(examples=["Receptionist"])

@@ -24,6 +24,7 @@ from gateway.health import Health
 from gateway.ice_servers import IceServers
 from gateway.knowledge import KnowledgeService
 from gateway.listening import CallListeners
+from gateway.live_board import Snapshot
 from gateway.new_call import NewCall
 from gateway.numbers.service import NumberService
 from gateway.recordings.service import RecordingService
@@ -115,6 +116,12 @@ class StreamService(Protocol):
     ) -> AsyncGenerator[StreamItem]: ...
 
 
+class LiveBoard(Protocol):
+    """Watching everything at once. Raises `gateway.errors` before a stream begins."""
+
+    def watch(self, organization_id: str, /) -> AsyncGenerator[Snapshot]: ...
+
+
 class HttpSettings(Protocol):
     @property
     def public_url(self) -> str | None: ...
@@ -179,6 +186,9 @@ class GatewayServices(Protocol):
 
     @property
     def streams(self) -> StreamService: ...
+
+    @property
+    def live_board(self) -> LiveBoard: ...
 
     @property
     def recordings(self) -> RecordingService: ...

@@ -138,6 +138,7 @@ class Gateway(GatewayParts):
             self.trunk_watch,
             self._user_agent,
             self._precall,
+            self._identity,
             self._plane,
             self._archive,
             self._engine,

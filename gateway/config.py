@@ -21,6 +21,7 @@ from sip.tls_settings import TlsServerSettings
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+_CERTIFICATE_URL = re.compile(r"https://[^\s<>\"]{1,2000}")
 _ORIGIN = re.compile(r"https?://[^/\s]+")
 _ICE_URL = re.compile(  # RFC 7064, RFC 7065
     r"(stun|turn)s?:([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(\?transport=(udp|tcp))?"
@@ -89,8 +90,16 @@ class SipSection(Section):
     tls_private_key: Path | None = None
     tls_client_ca: Path | None = None
     tls_min_version: Literal["1.2", "1.3"] = "1.2"
+    digest_algorithms: tuple[Literal["SHA-256", "MD5"], ...] = ("SHA-256", "MD5")  # as they are offered
     websocket: bool = False  # SIP over WebSocket (RFC 7118) at /sip of the HTTP port
     websocket_origins: tuple[str, ...] = ()  # pages of these origins may connect beside our own; * = any
+
+    @field_validator("digest_algorithms")
+    @classmethod
+    def _some_algorithm(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or len(set(value)) != len(value):
+            raise ValueError("name SHA-256, MD5 or both, each once")
+        return value
 
     @field_validator("websocket_origins")
     @classmethod
@@ -477,6 +486,26 @@ class ClusterSection(Section):
         return self.node_id or socket.gethostname()[:64]
 
 
+class StirSection(Section):
+    """STIR/SHAKEN: signed caller identity (RFC 8224); trunks say what they want of it."""
+
+    trust_anchors: Path | None = None  # PEM file with authorities; none: nothing is checked
+    max_age: Duration = 60.0
+    timeout: Annotated[Duration, Field(gt=0, le=10)] = 2.0  # for one call's certificate
+    private_urls: bool = False
+    private_key: Path | None = None  # PEM, P-256; none: nothing is signed
+    certificate_url: str | None = None
+    attestation: Literal["A", "B", "C"] = "B"
+
+    @model_validator(mode="after")
+    def _whole(self) -> StirSection:
+        if (self.private_key is None) != (self.certificate_url is None):
+            raise ValueError("private_key and certificate_url go together")
+        if self.certificate_url is not None and not _CERTIFICATE_URL.fullmatch(self.certificate_url):
+            raise ValueError("certificate_url must begin with https://")
+        return self
+
+
 class TurnSection(Section):
     """Which servers browsers are told to find a way by."""
 
@@ -541,6 +570,7 @@ class Config(Section):
     analysis: AnalysisSection = AnalysisSection()
     webhooks: WebhooksSection = WebhooksSection()
     cluster: ClusterSection = ClusterSection()
+    stir: StirSection = StirSection()
     turn: TurnSection = TurnSection()
     logging: LoggingSection = LoggingSection()
 

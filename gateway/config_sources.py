@@ -117,6 +117,7 @@ _LISTS = frozenset(
     {
         "browser.media_addresses",
         "http.trusted_proxies",
+        "sip.digest_algorithms",
         "sip.listen",
         "sip.websocket_origins",
         "turn.stun_urls",

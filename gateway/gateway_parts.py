@@ -7,6 +7,7 @@ Starting and stopping them is `gateway.application`.
 from __future__ import annotations
 
 from functools import partial
+from time import monotonic
 
 from prometheus_client import CollectorRegistry
 
@@ -30,6 +31,7 @@ from gateway.cluster.cluster import Cluster
 from gateway.config import Config
 from gateway.contacts.contact_book import ContactBook
 from gateway.conversation_services import ConversationServices
+from gateway.defence.gate import InboundGate
 from gateway.dial_queue import DialQueue
 from gateway.directory import Directory
 from gateway.engine_callback import engine_callback
@@ -42,6 +44,7 @@ from gateway.ice_servers import IceServers
 from gateway.inbound import InboundCalls
 from gateway.inbound_session import InboundServices
 from gateway.knowledge import KnowledgeService
+from gateway.live_board import open_live_board
 from gateway.live_calls import LiveCalls
 from gateway.loop_watch import LoopWatch
 from gateway.media_address import MediaAddress
@@ -56,10 +59,12 @@ from gateway.rate_card import BilledCall, RateCard
 from gateway.recordings.retention import RecordingSweeper
 from gateway.recordings.service import RecordingService
 from gateway.recordings.setup import open_archive, open_links
+from gateway.refused_invites import RefusedInvites
 from gateway.rejections import Rejections
 from gateway.session import SessionServices
 from gateway.sign_in.setup import open_sign_in
 from gateway.sip_sockets import SipSockets
+from gateway.stir.service import CallerIdentity
 from gateway.sweep import fail_calls_of_the_dead
 from gateway.trunk_probe import TrunkProbe
 from gateway.trunk_registration import RegistrationState
@@ -77,6 +82,7 @@ from gateway.widgets.widget_book import WidgetBook
 from media.ultravox.library import EngineLibrary
 from media.ultravox.rest import UltravoxClient
 from media.worker.supervisor import WorkerPool
+from sip.digest_server import DigestServer
 from sip.message import Request
 from sip.user_agent import IncomingCall, Listen, OptionsReply, UserAgent, UserAgentConfig
 from store.database import Store
@@ -161,6 +167,14 @@ class GatewayParts:
         )
         self.recordings = RecordingService(self._archive, open_links(config), config.recordings.public_url)
         self.events = EventBus()
+        self.rejections = Rejections(lambda: self.directory.table)
+        refused = RefusedInvites(self.metrics, self.rejections)
+        self._gate = InboundGate(
+            table=lambda: self.directory.table,
+            trunk=self.directory.trunk,
+            digest=DigestServer(clock=monotonic, algorithms=config.sip.digest_algorithms),
+            refused=refused,
+        )
         self._user_agent = UserAgent(
             UserAgentConfig(
                 listen=tuple(
@@ -173,6 +187,7 @@ class GatewayParts:
             on_invite=self._take_invite,
             on_options=self._answer_options,
             on_refused=self._note_refused,
+            gate=self._gate.judge,
         )
         self.sip_sockets = SipSockets(self._user_agent, config.sip)
         probe = TrunkProbe(self._user_agent)
@@ -188,7 +203,7 @@ class GatewayParts:
             probe,
             leading=lambda: self.cluster.duties.leading,
         )
-        self.rejections = Rejections(lambda: self.directory.table)
+        self._identity = CallerIdentity(config.stir)
         self._precall = PrecallClient(allow_private=config.webhooks.allow_private)
         self._engine_watch = EngineWatch(self._engine)
         self._agent_sync = AgentSync(
@@ -254,7 +269,8 @@ class GatewayParts:
                 retry_after_s=config.calls.retry_after,
                 number=self.directory.number_on,
                 precall=self._precall,
-                rejections=self.rejections,
+                identity=self._identity,
+                refused=refused,
             )
         )
         self._queue = DialQueue(
@@ -274,6 +290,7 @@ class GatewayParts:
                 media_address=media_address,
                 recordings=recordings,
                 trunk=self.directory.trunk,
+                identity=self._identity,
             ),
             table=lambda: self.directory.table,
             agent=self.directory.agent,
@@ -309,6 +326,8 @@ class GatewayParts:
         )
         self.visits = Visits(self.browser_calls, self.directory)
         self.ice_servers = IceServers(config.turn)
+        self.doors = Doors(store, self.directory.agent)
+        self.visits = Visits(self.browser_calls, self.directory)
         self.engine_webhooks = EngineWebhooks(
             config.engine.webhook_secret, store.calls, self.web_calls, self._writer.catch_up
         )
@@ -339,6 +358,14 @@ class GatewayParts:
             self.calls, config.control, recordings=recordings, fetched=config.data_dir / "fetched"
         )
         self.streams = EventStreams(self.events, self.calls)
+        self.live_board = open_live_board(
+            store,
+            self._live,
+            self.directory.trunks,
+            self.trunk_watch,
+            config.calls,
+            closed=lambda: self.events.closed,
+        )
         self.call_owners = CallOwners(self._live, store.calls, self.cluster.heartbeat)
         self.node_client = self.cluster.client
         self._declare_gauges()

@@ -6,20 +6,13 @@ where that is safe, to the peer.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
-
-import structlog
-
 from gateway.call_policy import call_policy, trunk_credentials
 from gateway.inbound_session import InboundServices, InboundSession, reason_header
 from gateway.new_trunk_outbound import tls_towards
-from gateway.rejections import Rejection, short
+from gateway.refused_invites import Refused
 from routing.decisions import Refusal
 from routing.explain import explain_text
 from routing.inbound import InboundQuery, decide_inbound
-from sip.addresses import authority
 from sip.errors import SipError
 from sip.headers import NameAddr
 from sip.message import Request
@@ -29,26 +22,13 @@ from store.records import (
     Trunk,
 )
 
-log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Refused:
-    """Why an INVITE did not become a call; `explanation` is for the log."""
-
-    kind: str
-    message: str
-    status: int
-    looked_up: str | None = None
-    fix: str | None = None
-    explanation: str | None = None
-
 
 class InboundCalls:
     """Takes each new INVITE from the user agent and refuses it or makes a session of it."""
 
     def __init__(self, services: InboundServices) -> None:
         self._services = services
+        self._told = services.refused
 
     def on_invite(self, invite: IncomingCall) -> None:
         """Called by the user agent for every INVITE outside a dialog."""
@@ -62,14 +42,14 @@ class InboundCalls:
             query = _query(invite)
         except SipError as error:
             fix = "Have the far side send a correct Request-URI, From and To."
-            self._refused(_Refused("malformed", str(error), 400, fix=fix), invite)
+            self._refused(Refused("malformed", str(error), 400, fix=fix), invite)
             invite.reject(400, str(error))
             return
         decision = decide_inbound(services.table(), query)
         if isinstance(decision, Refusal):
             # Nothing but the status goes to the peer: more would tell a scanner which numbers exist.
             self._refused(
-                _Refused(
+                Refused(
                     decision.code,
                     decision.message,
                     decision.sip_status,
@@ -85,7 +65,7 @@ class InboundCalls:
         if agent is None:
             fix = "Assign the number to another agent."
             self._refused(
-                _Refused("agent_not_active", "the agent was deleted a moment ago", 480, fix=fix), invite
+                Refused("agent_not_active", "the agent was deleted a moment ago", 480, fix=fix), invite
             )
             invite.reject(480)
             return
@@ -105,45 +85,16 @@ class InboundCalls:
 
     def refused_by_stack(self, request: Request, source: tuple[str, int], status: int, reason: str) -> None:
         """Called by the user agent for an INVITE that it refused by itself."""
-        refused = _Refused("sip", f"The INVITE breaks a rule of SIP: {reason}.", status)
-        self._note(refused, request, source, request.get("Call-ID") or "")
+        refused = Refused("sip", f"The INVITE breaks a rule of SIP: {reason}.", status)
+        self._told.note(refused, request, source)
 
     def _refuse_busy(self, invite: IncomingCall, kind: str, message: str, fix: str) -> None:
-        self._refused(_Refused(kind, message, 503, fix=fix), invite)
+        self._refused(Refused(kind, message, 503, fix=fix), invite)
         retry_after = str(max(1, round(self._services.retry_after_s)))
         invite.reject(503, headers=(("Retry-After", retry_after), ("Reason", reason_header(503, message))))
 
-    def _refused(self, refused: _Refused, invite: IncomingCall) -> None:
-        self._note(refused, invite.request, (invite.source_host, invite.source_port), invite.call_id)
-
-    def _note(self, refused: _Refused, request: Request, source: tuple[str, int], sip_call_id: str) -> None:
-        """Tell metrics, log and the list of recent refusals."""
-        self._services.session.metrics.rejections_total.labels(refused.kind).inc()
-        address = authority(*source)
-        log.warning(
-            "invite_refused",
-            kind=refused.kind,
-            reason=refused.message,
-            source=address,
-            sip_call_id=sip_call_id,
-            explanation=refused.explanation,
-        )
-        self._services.rejections.add(
-            Rejection(
-                at=datetime.now(UTC),
-                rule=refused.kind,
-                sip_status=refused.status,
-                message=refused.message,
-                looked_up=short(refused.looked_up),
-                fix=refused.fix,
-                source=address,
-                called=short(_user_of(lambda: request.request_uri.user_decoded)),
-                caller=short(_user_of(lambda: request.from_.uri.user_decoded)),
-                sip_call_id=short(sip_call_id),
-                user_agent=short(request.get("User-Agent")),
-            ),
-            source[0],
-        )
+    def _refused(self, refused: Refused, invite: IncomingCall) -> None:
+        self._told.note(refused, invite.request, (invite.source_host, invite.source_port))
 
 
 def _query(invite: IncomingCall) -> InboundQuery:
@@ -154,18 +105,11 @@ def _query(invite: IncomingCall) -> InboundQuery:
         to_user=request.request_uri.user_decoded or "",
         from_user=request.from_.uri.user_decoded,
         asserted_user=_asserted_user(request),
+        authenticated=invite.identity,
     )
 
 
-def _user_of(read: Callable[[], str | None]) -> str | None:
-    """A user part, or None where the header that holds it cannot be read."""
-    try:
-        return read()
-    except SipError:
-        return None
-
-
-def _not_fitting(invite: IncomingCall, trunk: Trunk | None) -> _Refused:
+def _not_fitting(invite: IncomingCall, trunk: Trunk | None) -> Refused:
     """An INVITE that the trunk's signalling policy has refused."""
     request = invite.request
     offered = ", ".join(
@@ -173,7 +117,7 @@ def _not_fitting(invite: IncomingCall, trunk: Trunk | None) -> _Refused:
         for name in ("Require", "Supported", "Session-Expires")
         if (value := request.get(name)) is not None
     )
-    return _Refused(
+    return Refused(
         "signalling",
         "The INVITE does not fit the trunk's signalling policy.",
         invite.final_status or 0,

@@ -23,8 +23,9 @@ from gateway.media_address import MediaAddress, family_of, media_peer
 from gateway.negotiated_media import DEFAULT_CODECS, local_audio
 from gateway.new_call import CallSettings
 from gateway.precall import PrecallClient, PrecallError
-from gateway.rejections import Rejections
+from gateway.refused_invites import RefusedInvites
 from gateway.session import Session, SessionServices, new_session_id
+from gateway.stir.service import CallerIdentity, named_users
 from media.messages import LegCreated
 from media.plane import MediaCapacityError
 from media.ultravox.agent_settings import AgentSettingsError
@@ -48,6 +49,7 @@ from store.records import (
     CallStatus,
     DtmfMode,
     PhoneNumber,
+    StirCheck,
     Trunk,
 )
 
@@ -71,7 +73,8 @@ class InboundServices:
     retry_after_s: float
     number: Callable[[str], PhoneNumber | None]
     precall: PrecallClient
-    rejections: Rejections
+    identity: CallerIdentity
+    refused: RefusedInvites
 
 
 class InboundSession(Session):
@@ -104,6 +107,8 @@ class InboundSession(Session):
             longest_call_s(agent, CallSettings(), services.session.default_max_duration_s),
         )
         self._invite = invite
+        self._route = route
+        self._identity: dict[str, str] = {}
         self._agent = agent
         self._parts = services.session.parts(agent)
         self._trunk = trunk
@@ -135,6 +140,8 @@ class InboundSession(Session):
                     detail = f"as many calls go on as may at once ({reached.limit.counted})"
                     self._refuse(503, FailureReason.CAPACITY, detail, retry_after=True)
                     return
+            if not await self._identify():
+                return
             if self._precall_webhook is not None and not await self._consult(self._precall_webhook):
                 return
             conversation = self._conversation = self._new_conversation()
@@ -157,6 +164,38 @@ class InboundSession(Session):
             log.exception("inbound_call_crashed", call_id=self.call.id)
             self._refuse(500, FailureReason.GATEWAY_ERROR, "internal error")
 
+    async def _identify(self) -> bool:
+        """Find out whether the caller is who the call says; false when the trunk insists and the call was
+        refused. The caller hears it ring meanwhile.
+        """
+        invite, route = self._invite, self._route
+        trunk = None if self._trunk is None else self._inbound.trunk(self._trunk.id)
+        request = invite.request
+        found = await self._inbound.identity.verify(
+            trunk,
+            request.get_all("Identity"),
+            callers={route.caller.e164 or "", *named_users(request, "From", "P-Asserted-Identity")},
+            called={
+                route.called.e164 or "",
+                request.request_uri.user or "",
+                *named_users(request, "To"),
+            },
+        )
+        if found is None:
+            return True
+        self._identity = found.variables()
+        self.call.step(
+            "caller-identity",
+            verdict=str(found.verdict),
+            attestation=found.attestation,
+            reason=found.reason,
+        )
+        if trunk is not None and trunk.stir.verify is StirCheck.REQUIRE and found.status:
+            self._refuse(found.status, FailureReason.REJECTED, f"caller identity: {found.reason}")
+            return False
+        self.call.update(variables={**self.call.record.variables, **self._identity})
+        return True
+
     async def _consult(self, webhook: Mapping[str, Any]) -> bool:
         """Ask the number's owner what to do with the call; false when the call was rejected."""
         try:
@@ -172,7 +211,9 @@ class InboundSession(Session):
         if answer.agent_id is not None:
             self._take_agent(answer.agent_id)
         self.call.update(
-            agent_id=self._agent.id, variables=dict(answer.variables), metadata=dict(answer.metadata)
+            agent_id=self._agent.id,
+            variables={**answer.variables, **self._identity},
+            metadata=dict(answer.metadata),
         )
         return True
 

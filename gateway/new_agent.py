@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from store.records import BrowserMode
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewAgent:
@@ -31,3 +33,4 @@ class NewAgent:
     extraction_schema: dict[str, Any] | None = None
     crm_webhook_url: str | None = None
     crm_webhook_secret: str | None = None
+    browser_mode: BrowserMode = BrowserMode.BRIDGED

@@ -19,6 +19,7 @@ from store.records import (
     TrunkInbound,
     TrunkOutbound,
     TrunkSignalling,
+    TrunkStir,
 )
 
 CODECS = ("PCMU", "PCMA", "G722", "OPUS", "L16")
@@ -44,6 +45,7 @@ class NewTrunk:
     dtmf: DtmfMode = DtmfMode.AUTO
     media_encryption: MediaEncryption = MediaEncryption.ALLOW
     srtp_keying: SrtpKeying = SrtpKeying.SDES
+    stir: TrunkStir = field(default_factory=TrunkStir)
     symmetric: SymmetricRtp = SymmetricRtp.AUTO
     signalling: TrunkSignalling = field(default_factory=TrunkSignalling)
     max_concurrent_calls: int | None = None
@@ -77,11 +79,17 @@ def checked_trunk(trunk: NewTrunk) -> NewTrunk:
 
 def _checked_inbound(inbound: TrunkInbound) -> TrunkInbound:
     where = "inbound.allowed_addresses"
-    if not inbound.allowed_addresses:
+    if not inbound.allowed_addresses and inbound.digest is None:
         raise InvalidRequestError(
-            "An inbound side needs allowed_addresses: without them anybody could call in.", field=where
+            "An inbound side needs allowed_addresses, or auth_username and auth_password: without any of them"
+            " anybody could call in.",
+            field=where,
         )
-    return TrunkInbound(checked_networks(inbound.allowed_addresses, where))
+    if inbound.digest is not None and not inbound.digest.ha1_sha256:
+        raise InvalidRequestError(
+            "auth_username and auth_password go together.", field="inbound.auth_password"
+        )
+    return replace(inbound, allowed_addresses=checked_networks(inbound.allowed_addresses, where))
 
 
 def _checked_outbound(outbound: TrunkOutbound) -> TrunkOutbound:

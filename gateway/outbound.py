@@ -26,6 +26,7 @@ from gateway.negotiated_media import local_audio
 from gateway.new_call import CallSettings
 from gateway.new_trunk_outbound import tls_towards
 from gateway.session import Session, SessionServices, new_session_id
+from gateway.stir.service import CallerIdentity
 from media.messages import LegCreated
 from media.plane import MediaCapacityError
 from media.ultravox.agent_settings import AgentSettingsError
@@ -62,6 +63,7 @@ class OutboundServices:
     media_address: MediaAddress
     recordings: Path
     trunk: Callable[[str], Trunk | None]
+    identity: CallerIdentity
 
 
 class OutboundSession(Session):
@@ -184,6 +186,9 @@ class OutboundSession(Session):
                 from_uri=f"sip:{route.from_user}@{route.target.from_host or _in_uri(media_host)}",
                 from_display=None,
                 to_uri=f"sip:{route.to_user}@{_in_uri(host)}",
+                headers=self._outbound.identity.headers(
+                    self._trunk, caller=route.number.phone_number, called=route.to
+                ),
                 offer=self._audio.offer(),
                 credentials=credentials,
                 policy=call_policy(self._trunk),

@@ -49,9 +49,10 @@ class Rejections:
         self._table = table
         self._kept: dict[str, deque[Rejection]] = {}
 
-    def add(self, rejection: Rejection, source_ip: str) -> None:
-        """Keep it for those whom it concerns."""
-        for owner in self._owners(source_ip, rejection.called):
+    def add(self, rejection: Rejection, source_ip: str, owner: str | None = None) -> None:
+        """Keep it for those whom it concerns: `owner`, where that is known already."""
+        owners = self._owners(source_ip, rejection.called) if owner is None else {owner}
+        for owner in owners:
             self._kept.setdefault(owner, deque(maxlen=KEPT_FOR_EACH)).append(rejection)
 
     def list(self, organization_id: str, limit: int, offset: int) -> Page[Rejection]:

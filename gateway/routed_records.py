@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from routing.numbers import NumberRule
 from routing.table import OutboundTarget, RoutedAgent, RoutedNumber, RoutedTrunk
-from store.records import Agent, PhoneNumber, Trunk
+from store.records import Agent, PhoneNumber, SourceMatch, Trunk
 
 
 def routed_trunk(trunk: Trunk) -> RoutedTrunk:
@@ -18,12 +18,15 @@ def routed_trunk(trunk: Trunk) -> RoutedTrunk:
             auth_password=trunk.outbound.auth_password,
             from_host=trunk.outbound.from_host,
         )
+    inbound = trunk.inbound
     return RoutedTrunk(
         id=trunk.id,
         organization_id=trunk.organization_id,
         name=trunk.name,
         enabled=trunk.enabled,
-        allowed_addresses=() if trunk.inbound is None else trunk.inbound.allowed_addresses,
+        allowed_addresses=() if inbound is None else inbound.allowed_addresses,
+        digest_user=None if inbound is None or inbound.digest is None else inbound.digest.username,
+        needs_both=inbound is None or inbound.match is SourceMatch.ALL,
         outbound=target,
         number_rule=NumberRule(trunk.number_format.value),
         default_country=trunk.default_country,

@@ -12,7 +12,7 @@ from gateway.new_trunk import NewTrunk, checked_trunk
 from store.database import Store
 from store.errors import ConstraintError
 from store.identifiers import uuid7
-from store.records import Page, Trunk, TrunkOutbound
+from store.records import Page, Trunk, TrunkInbound, TrunkOutbound
 
 
 class TrunkDirectory(AgentDirectory):
@@ -25,7 +25,9 @@ class TrunkDirectory(AgentDirectory):
     async def create_trunk(
         self, organization_id: str, new: NewTrunk, *, trunk_id: str | None = None
     ) -> Trunk:
-        """Raises `InvalidRequestError` that names the field, `ConflictError` when the id is taken."""
+        """Raises `InvalidRequestError` that names the field, `ConflictError` when the id or the digest user
+        is taken.
+        """
         new = checked_trunk(new)
         now = datetime.now(UTC)
         trunk = Trunk(
@@ -37,6 +39,7 @@ class TrunkDirectory(AgentDirectory):
         )
 
         async def change() -> Trunk:
+            self._check_digest_user(new, trunk.id)
             await self._store.trunks.create(trunk)
             self._trunks[trunk.id] = trunk
             return trunk
@@ -74,18 +77,21 @@ class TrunkDirectory(AgentDirectory):
 
     async def update_trunk(self, organization_id: str, trunk_id: str, **changes: Any) -> Trunk:
         """Change some fields (names as in `NewTrunk`), from the next call on. A side is replaced as a whole;
-        an outbound side without a password keeps the one of the same user, and without a private key the
-        one of the same certificate.
+        a side without a password keeps the one of the same user, and without a private key the one of the
+        same certificate.
 
         Raises `NotFoundError`, `InvalidRequestError` that names the field.
         """
 
         async def change() -> Trunk:
             old = await self.get_trunk(organization_id, trunk_id)
+            if "inbound" in changes:
+                changes["inbound"] = _with_password(changes["inbound"], old.inbound)
             if "outbound" in changes:
                 changes["outbound"] = _with_secrets(changes["outbound"], old.outbound)
             settings = {item.name: getattr(old, item.name) for item in fields(NewTrunk)}
             new = checked_trunk(NewTrunk(**(settings | changes)))
+            self._check_digest_user(new, trunk_id)
             trunk = replace(
                 old,
                 updated_at=datetime.now(UTC),
@@ -116,10 +122,34 @@ class TrunkDirectory(AgentDirectory):
 
         await self._apply(change)
 
+    def _check_digest_user(self, new: NewTrunk, trunk_id: str) -> None:
+        """A digest user is one trunk's alone, or nobody knew whose call it is."""
+        username = None if new.inbound is None or new.inbound.digest is None else new.inbound.digest.username
+        if username is None:
+            return
+        taken = {
+            trunk.inbound.digest.username
+            for trunk in self._trunks.values()
+            if trunk.id != trunk_id and trunk.inbound is not None and trunk.inbound.digest is not None
+        }
+        if username in taken:
+            raise ConflictError(
+                f"Another trunk has the digest user {username!r}: choose another name.",
+                code="auth_username_taken",
+                field="inbound.auth_username",
+            )
+
     def _own_trunk(self, organization_id: str, trunk_id: str) -> None:
         trunk = self._trunks.get(trunk_id)
         if trunk is None or trunk.organization_id != organization_id:
             raise InvalidRequestError(f"There is no trunk {trunk_id}.", field="trunk_id")
+
+
+def _with_password(new: TrunkInbound | None, old: TrunkInbound | None) -> TrunkInbound | None:
+    """The password of the same user stays when none is sent: it is never shown."""
+    if new is None or new.digest is None or new.digest.ha1_sha256 or old is None or old.digest is None:
+        return new
+    return replace(new, digest=old.digest) if old.digest.username == new.digest.username else new
 
 
 def _with_secrets(new: TrunkOutbound | None, old: TrunkOutbound | None) -> TrunkOutbound | None:

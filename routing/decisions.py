@@ -25,6 +25,7 @@ class RefusalKind(StrEnum):
     # inbound
     UNKNOWN_TRUNK = "unknown-trunk"
     TRUNK_DISABLED = "trunk-disabled"  # outbound too
+    DIGEST_NEEDED = "digest-needed"
     UNKNOWN_NUMBER = "unknown-number"
     UNASSIGNED_NUMBER = "unassigned-number"
     INACTIVE_AGENT = "inactive-agent"  # outbound too

@@ -1,7 +1,8 @@
-"""Which agent answers an INVITE: source address -> trunk -> number -> agent.
+"""Which agent answers an INVITE: source address or digest user -> trunk -> number -> agent.
 
 | refusal | SIP | why this status |
 | --- | --- | --- |
+| digest needed | 401 Unauthorized | the trunk wants a password, and none was shown |
 | unknown trunk, disabled trunk | 403 Forbidden | the peer may not call us at all, whatever it dials |
 | unknown, invalid, unassigned number | 404 Not Found | final for carriers: they do not try again elsewhere |
 | inactive agent | 480 Temporarily Unavailable | the number is in service; its agent will be again |
@@ -12,6 +13,7 @@ log.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -29,7 +31,7 @@ class InboundQuery:
     `to_user` is the user part of the Request-URI, `from_user` that of From, `asserted_user` that of
     P-Asserted-Identity (RFC 3325), which is believed first. Without `source_ip` the trunk check is left
     out, which only an explanation may do. `organization_id` limits the view to one organisation's trunks
-    and numbers.
+    and numbers. `authenticated` is the trunk whose digest user has shown who he is.
     """
 
     source_ip: str | None
@@ -37,6 +39,7 @@ class InboundQuery:
     from_user: str | None = None
     asserted_user: str | None = None
     organization_id: str | None = None
+    authenticated: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +94,31 @@ def decide_inbound(table: RoutingTable, query: InboundQuery) -> InboundDecision:
 
 
 def _matches(table: RoutingTable, query: InboundQuery, steps: list[Step]) -> tuple[TrunkMatch, ...] | Refusal:
-    """The enabled trunks that allow the source, best first."""
+    """The enabled trunks that allow the source as far as it has shown who it is, best first."""
     source = query.source_ip or ""
     visible = [found for found in table.match_source(source) if _visible(found.trunk.organization_id, query)]
+    mine = _authenticated(table, query, visible)
+    if mine is not None:
+        return (mine,)
     enabled = tuple(found for found in visible if found.trunk.enabled)
-    if enabled:
-        return enabled
+    open_ones = tuple(found for found in enabled if found.trunk.open_to_networks)
+    if open_ones:
+        return open_ones
     rule = "source address -> trunk"
+    if enabled or (query.authenticated is None and not visible and _anybody_may_show(table, query)):
+        where = f"trunk {enabled[0].trunk.name!r}" if enabled else "no trunk allows this address, but one"
+        steps.append(Step(rule, source, f"{where} wants a digest user and password", passed=False))
+        return Refusal(
+            RefusalKind.DIGEST_NEEDED,
+            "digest_needed",
+            f"A call from {source} has to show a digest user and password.",
+            f"source address {source}",
+            "Have the far side answer the 401 with inbound.auth_username and its password, or allow the "
+            "address by a trunk without a digest user.",
+            401,
+            "Unauthorized",
+            tuple(steps),
+        )
     if visible:
         name = visible[0].trunk.name
         steps.append(Step(rule, source, f"trunk {name!r} allows it but is disabled", passed=False))
@@ -122,6 +143,41 @@ def _matches(table: RoutingTable, query: InboundQuery, steps: list[Step]) -> tup
         "Forbidden",
         tuple(steps),
     )
+
+
+def needs_digest(table: RoutingTable, source: str, to_user: str) -> bool:
+    """Whether an INVITE that has not shown who sent it should be challenged: no trunk takes it without, and
+    one may with. Where a source is open for some trunks alone, the called number decides.
+    """
+    enabled = [found for found in table.match_source(source) if found.trunk.enabled]
+    open_ones = tuple(found for found in enabled if found.trunk.open_to_networks)
+    if not open_ones:
+        return bool(enabled) or table.digest_from_anywhere
+    return len(open_ones) < len(enabled) and _serving(table, to_user, open_ones)[2] is None
+
+
+def may_come_from(table: RoutingTable, trunk: RoutedTrunk, source: str) -> bool:
+    """Whether a trunk's digest user may send calls from an address."""
+    return trunk.open_to_digest or any(found.trunk.id == trunk.id for found in table.match_source(source))
+
+
+def _authenticated(
+    table: RoutingTable, query: InboundQuery, visible: Sequence[TrunkMatch]
+) -> TrunkMatch | None:
+    """The trunk whose user has shown who he is, unless he may not call from there."""
+    trunk = table.trunk(query.authenticated) if query.authenticated else None
+    if trunk is None or not trunk.enabled or not _visible(trunk.organization_id, query):
+        return None
+    found = next((match for match in visible if match.trunk.id == trunk.id), None)
+    if found is None and trunk.open_to_digest:
+        found = TrunkMatch(trunk, f"digest user {trunk.digest_user!r}")
+    return found
+
+
+def _anybody_may_show(table: RoutingTable, query: InboundQuery) -> bool:
+    if query.organization_id is None:
+        return table.digest_from_anywhere
+    return any(trunk.enabled and trunk.open_to_digest for trunk in table.trunks_of(query.organization_id))
 
 
 def _serving(

@@ -36,6 +36,8 @@ class RoutedTrunk:
     name: str
     enabled: bool = True
     allowed_addresses: tuple[str, ...] = ()
+    digest_user: str | None = None
+    needs_both: bool = True  # of a digest user and a network, where there are both
     outbound: OutboundTarget | None = None
     number_rule: NumberRule = NumberRule.E164
     default_country: str | None = None
@@ -45,6 +47,16 @@ class RoutedTrunk:
     symmetric: str = "auto"  # auto, always, never
     srtp_keying: str = "sdes"  # sdes, dtls
     max_calls: int | None = None
+
+    @property
+    def open_to_networks(self) -> bool:
+        """Whether its networks are enough."""
+        return self.digest_user is None or not self.needs_both
+
+    @property
+    def open_to_digest(self) -> bool:
+        """Whether its digest user may come from anywhere."""
+        return self.digest_user is not None and not (self.needs_both and self.allowed_addresses)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +88,7 @@ class RoutedAgent:
 
 @dataclass(frozen=True, slots=True)
 class TrunkMatch:
-    """A trunk whose allowed network holds a source address."""
+    """A trunk whose allowed network holds a source address, or whose digest user has shown who he is."""
 
     trunk: RoutedTrunk
     network: str
@@ -87,6 +99,7 @@ class RoutingTable:
 
     __slots__ = (
         "_agents",
+        "_by_digest_user",
         "_by_trunk_and_number",
         "_inbound_numbers",
         "_networks",
@@ -95,6 +108,7 @@ class RoutingTable:
         "_prefixes",
         "_trunks",
         "_trunks_of",
+        "digest_from_anywhere",
         "sole_organization",
     )
 
@@ -124,6 +138,13 @@ class RoutingTable:
         for trunk in self._trunks.values():
             owned[trunk.organization_id].append(trunk)
         self._trunks_of = {organization_id: tuple(held) for organization_id, held in owned.items()}
+        self._by_digest_user = {
+            trunk.digest_user: trunk for trunk in self._trunks.values() if trunk.digest_user is not None
+        }
+        self.digest_from_anywhere = any(
+            trunk.enabled and trunk.open_to_digest for trunk in self._by_digest_user.values()
+        )
+        """Whether strangers may show who they are."""
         self._index_networks()
         known = {
             held.organization_id
@@ -149,6 +170,15 @@ class RoutingTable:
 
     def trunk(self, trunk_id: str) -> RoutedTrunk | None:
         return self._trunks.get(trunk_id)
+
+    def digest_trunk(self, username: str) -> RoutedTrunk | None:
+        """The trunk whose inbound side has this user."""
+        return self._by_digest_user.get(username)
+
+    @property
+    def has_digest(self) -> bool:
+        """Whether any trunk has a digest user."""
+        return bool(self._by_digest_user)
 
     def trunks_of(self, organization_id: str) -> tuple[RoutedTrunk, ...]:
         return self._trunks_of.get(organization_id, ())

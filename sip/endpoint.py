@@ -14,6 +14,7 @@ from ipaddress import ip_address
 
 import structlog
 
+from sip.admission import Answered, Dropped, Gate, stateless_tag
 from sip.call import Call
 from sip.call_listener import CallListener, OutboundTarget
 from sip.capabilities import OPTIONS_HEADERS
@@ -73,9 +74,10 @@ class Endpoint:
         on_options: Callable[[], OptionsReply],
         product: str = "Trunkline",
         on_refused: Callable[[Request, tuple[str, int], int, str], None] | None = None,
+        gate: Gate | None = None,
     ) -> None:
         """`on_refused` hears of each INVITE that was refused here, before it became a call: the request, its
-        source, and the status and reason phrase.
+        source, and the status and reason phrase. `gate` is asked before a request makes any state.
         """
         self.timers = TimerQueue()
         self.timing = timing
@@ -88,7 +90,9 @@ class Endpoint:
         self._on_refused = on_refused
         self._dialogs: dict[DialogId, tuple[Dialog, Call]] = {}
         self._calls: set[Call] = set()
+        self._gate = gate
         self._source = ("", 0)
+        self._identity: str | None = None
         self.user_agent_headers: Sequence[tuple[str, str]] = (("User-Agent", product),) if product else ()
         self.server_headers: Sequence[tuple[str, str]] = (("Server", product),) if product else ()
 
@@ -162,6 +166,30 @@ class Endpoint:
     def new_local_tag(self) -> str:
         """A To tag for an answer outside of any call."""
         return new_tag()
+
+    def admit(self, request: Request, flow: Flow) -> bool:
+        """Ask the gate, but not for requests of our dialogs, whose identifiers only their peers know."""
+        self._identity = None
+        if self._gate is None:
+            return True
+        try:
+            if request.to_tag is not None and dialog_id_of_request(request) in self._dialogs:
+                return True
+            verdict = self._gate(request, self._source)
+            if isinstance(verdict, Dropped):
+                return False
+            if isinstance(verdict, Answered):
+                headers = (*verdict.headers, *self.server_headers)
+                tag = stateless_tag(request)
+                answer = response_to(request, verdict.status, verdict.reason, to_tag=tag, headers=headers)
+                flow.send(answer.serialise(), answer)
+                return False
+        except ParseError:
+            return True  # it is answered where all such faults are
+        except TransportError:
+            return False
+        self._identity = verdict.identity
+        return True
 
     def on_ack(self, request: Request, now: float) -> None:
         """An ACK to a 2xx; one that belongs to nothing is ignored."""
@@ -273,7 +301,7 @@ class Endpoint:
             call.receive_request(request, transaction, now)
 
     def _receive_call(self, request: Request, transaction: InviteServerTransaction, now: float) -> None:
-        call = IncomingCall(self, request, transaction, self._source)
+        call = IncomingCall(self, request, transaction, self._source, identity=self._identity)
         self._calls.add(call)
         call.guard(self._on_invite, call)
         if call.is_answering:

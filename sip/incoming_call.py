@@ -30,13 +30,17 @@ class IncomingCall(Call):
         transaction: InviteServerTransaction,
         source: tuple[str, int],
         credentials: Credentials | None = None,
+        *,
+        identity: str | None = None,
     ) -> None:
-        """Raises ParseError when the INVITE cannot make a dialog."""
+        """`identity` is who sent it, as far as that was proved. Raises ParseError when the INVITE cannot make
+        a dialog."""
         user = request.request_uri.user or ""
         super().__init__(context, request.call_id, transaction.flow, user, credentials)
         self.request = request
         self.offer = session_description(request)
         self.source_host, self.source_port = source
+        self.identity = identity
         self.local_tag = new_tag()
         self.dialog = Dialog.from_request(request, self.local_tag)
         self._reliable = RELIABLE in request.require

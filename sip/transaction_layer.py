@@ -35,6 +35,10 @@ OVERLOAD_RETRY_AFTER = 5
 class TransactionCore(Protocol):
     """Who takes what the layer does not answer by itself."""
 
+    def admit(self, request: Request, flow: Flow) -> bool:
+        """Whether a new request may make state; when not it has been answered, or deliberately was not."""
+        ...
+
     def on_request(self, request: Request, transaction: ServerTransaction, now: float) -> None:
         """A new request other than ACK and CANCEL, with the transaction to answer it in."""
         ...
@@ -54,6 +58,7 @@ class TransactionCounters:
 
     merged: int = 0
     refused_by_overload: int = 0
+    not_admitted: int = 0
     stray_responses: int = 0
 
 
@@ -100,6 +105,10 @@ class TransactionLayer:
             transaction.receive(request, now)
         elif method == "ACK":
             self._core.on_ack(request, now)
+        elif not (method == "CANCEL" and (*key[:-1], "INVITE") in self._server) and not self._core.admit(
+            request, flow
+        ):
+            self.counters.not_admitted += 1
         elif len(self._server) >= self._limit:
             self._refuse_by_overload(request, flow)
         elif method == "CANCEL":

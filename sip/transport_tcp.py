@@ -41,6 +41,10 @@ PARTIAL_MESSAGE_TIMEOUT = 30.0
 IDLE_TIMEOUT = 3600.0
 """Seconds without a byte from the peer after which a connection is closed."""
 
+KEEP_ALIVE_INTERVAL = 100.0
+"""Seconds of silence after which a connection of ours is pinged (RFC 5626 section 4.4.1: 95 to 120), so that
+NATs on the way keep it; one that has answered pings and does not within the next sweep is dead."""
+
 SWEEP_INTERVAL = 10.0
 _LINGER_ON_CLOSE = 1.0
 
@@ -93,7 +97,9 @@ class TcpConnection(asyncio.Protocol):
         self._queue: list[tuple[bytes, Request | Response | None]] = []
         self._queued_bytes = 0
         self._message_began: float | None = None
-        self._last_heard = layer.loop.time()
+        self._last_heard = self._last_used = layer.loop.time()
+        self._pinged_at: float | None = None
+        self._answers_pings = False
         self.accepted = peer is None
         self.never_opened = peer is not None
         self.host, self.port = peer or ("", 0)
@@ -124,6 +130,7 @@ class TcpConnection(asyncio.Protocol):
             self.abort()
             raise TransportError(f"{self.host}:{self.port} does not read what it is sent")
         self._stream.write(data)
+        self._last_used = self._layer.loop.time()
         if self._layer.owner.observed:
             self._layer.owner.message_sent(self, data, message)
 
@@ -151,7 +158,19 @@ class TcpConnection(asyncio.Protocol):
         """Whether the peer has had its time, in the middle of a message or altogether."""
         if self._message_began is not None and now - self._message_began > PARTIAL_MESSAGE_TIMEOUT:
             return True
-        return now - self._last_heard > IDLE_TIMEOUT
+        if self._pinged_at is not None and self._answers_pings and now - self._pinged_at >= SWEEP_INTERVAL:
+            return True
+        # What our own pings bring in is no reason to keep a connection that nobody uses.
+        idle_since = self._last_heard if self.accepted else self._last_used
+        return now - idle_since > IDLE_TIMEOUT
+
+    def keep_alive(self, now: float) -> None:
+        """Ping the peer of a connection of ours that has been silent."""
+        if self.accepted or self._stream is None or not self.alive:
+            return
+        if now - max(self._last_heard, self._last_used, self._pinged_at or 0.0) >= KEEP_ALIVE_INTERVAL:
+            self._pinged_at = now
+            self._stream.write(b"\r\n\r\n")
 
     # asyncio.Protocol
 
@@ -185,6 +204,7 @@ class TcpConnection(asyncio.Protocol):
         if items:
             self._message_began = None
             self._deliver(items)
+        self._pinged_at = None
         if not self._parser.buffered:
             self._message_began = None
         elif self._message_began is None:
@@ -199,11 +219,14 @@ class TcpConnection(asyncio.Protocol):
         owner = self._layer.owner
         for item in items:
             if isinstance(item, Request | Response):
+                self._last_used = self._last_heard
                 owner.message_received(item, self)
             elif isinstance(item, ParseError):
                 owner.invalid_received(item, self)
             elif item is KeepAlive.PING and self._stream is not None and self.alive:
                 self._stream.write(b"\r\n")
+            elif item is KeepAlive.PONG and self._pinged_at is not None:
+                self._answers_pings = True
 
 
 _BY_DEFAULT = TlsClientSettings()
@@ -392,4 +415,6 @@ class TcpTransport:
         for connection in [c for c in self._connections.values() if c.overdue(now)]:
             self.dropped += 1
             connection.abort()
+        for connection in self._connections.values():
+            connection.keep_alive(now)
         self._sweep = self.loop.call_later(SWEEP_INTERVAL, self._close_overdue)

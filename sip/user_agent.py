@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sip.admission import Gate
 from sip.call import Call
 from sip.call_listener import (
     CallListener,
@@ -106,6 +107,7 @@ class UserAgent:
         on_options: Callable[[], OptionsReply],
         observer: Callable[[TraceEvent], None] | None = None,
         on_refused: Callable[[Request, tuple[str, int], int, str], None] | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self.config = config
         self.addresses: tuple[Listen, ...] = ()
@@ -119,6 +121,7 @@ class UserAgent:
             on_options=on_options,
             product=config.product,
             on_refused=on_refused,
+            gate=gate,
         )
         self._transports = TransportLayer(
             self._endpoint,

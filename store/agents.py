@@ -20,7 +20,7 @@ from store.connection import Database
 from store.engine_removals import EngineObject, EngineRemoval, add_removal
 from store.errors import MissingRowError
 from store.paging import newest_first
-from store.records import Agent, AgentStatus, Page
+from store.records import Agent, AgentStatus, BrowserMode, Page
 from store.tables import agents, phone_numbers, webhook_endpoints
 from store.webhook_endpoints import keep_endpoint_of, remove_endpoint
 
@@ -133,6 +133,7 @@ def _row(agent: Agent) -> dict[str, Any]:
         "recording_enabled": agent.recording_enabled,
         "language_hint": agent.language_hint,
         "join_timeout_ms": agent.join_timeout_ms,
+        "browser_mode": agent.browser_mode.value,
         "max_duration_ms": agent.max_duration_ms,
         "time_exceeded_message": agent.time_exceeded_message,
         "greeting_settings": to_json_or_none(agent.greeting_settings),
@@ -168,6 +169,7 @@ def _record(row: sa.Row[Any]) -> Agent:
         recording_enabled=row.recording_enabled,
         language_hint=row.language_hint,
         join_timeout_ms=row.join_timeout_ms,
+        browser_mode=BrowserMode(row.browser_mode),
         max_duration_ms=row.max_duration_ms,
         time_exceeded_message=row.time_exceeded_message,
         greeting_settings=from_json_or_none(row.greeting_settings),

@@ -18,6 +18,7 @@ from store.idempotency import IdempotencyRepository
 from store.inventory import InventoryRepository
 from store.keys import KeyRepository
 from store.leaderships import LeadershipRepository
+from store.live_counts import LiveCountRepository
 from store.nodes import NodeRepository
 from store.numbers import NumberRepository
 from store.organizations import OrganizationRepository
@@ -47,6 +48,7 @@ class Store:
         self.inventory = InventoryRepository(database)
         self.trunks = TrunkRepository(database)
         self.calls = CallRepository(database)
+        self.live_counts = LiveCountRepository(database)
         self.call_analyses = CallAnalysisRepository(database)
         self.folders = FolderRepository(database)
         self.contacts = ContactRepository(database)

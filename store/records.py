@@ -71,6 +71,13 @@ class ApiKey:
     role: Role = Role.ADMIN
 
 
+class BrowserMode(StrEnum):
+    """Who carries the sound of a call that a browser joins."""
+
+    BRIDGED = "bridged"  # the gateway: recorded, measured, the same path as a telephone call
+    DIRECT = "direct"  # the engine, and the gateway hears by webhook what becomes of it
+
+
 @dataclass(frozen=True, slots=True)
 class Agent:
     """An AI voice agent. `None` means "not set": the engine's or the gateway's default applies."""
@@ -110,6 +117,7 @@ class Agent:
     engine_agent_id: str | None = None
     sync_pending: bool = True  # the engine does not have these settings yet
     sync_attempts: int = 0  # refusals of these settings so far
+    browser_mode: BrowserMode = BrowserMode.BRIDGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +232,22 @@ class TrunkSignalling:
     early_media: EarlyMedia = EarlyMedia.IGNORE
 
 
+class StirCheck(StrEnum):
+    """What is done with the signed identity of callers: nothing, telling the agent, or insisting on it."""
+
+    OFF = "off"
+    RECORD = "record"
+    REQUIRE = "require"
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkStir:
+    """STIR/SHAKEN on a trunk: `verify` is about calls to us, `sign` about calls from us."""
+
+    verify: StirCheck = StirCheck.RECORD
+    sign: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class TrunkTls:
     """TLS towards a trunk. `ca`, `certificate` and `private_key` are PEM text; without a `ca` the system's
@@ -250,11 +274,31 @@ class TrunkRegistration:
     domain: str | None = None
 
 
+class SourceMatch(StrEnum):
+    """Of a trunk with networks and a digest user: whether a call needs both, or one of the two will do."""
+
+    ALL = "all"
+    ANY = "any"
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkDigest:
+    """Whom we challenge. Of his password only the HA1 for each algorithm is kept."""
+
+    username: str
+    ha1_sha256: str = field(default="", repr=False)
+    ha1_md5: str = field(default="", repr=False)
+
+
 @dataclass(frozen=True, slots=True)
 class TrunkInbound:
-    """Who may send calls: source networks in CIDR form. Empty means that the trunk takes no calls."""
+    """Who may send calls: source networks in CIDR form, a digest user, or both. Neither means that the trunk
+    takes no calls.
+    """
 
     allowed_addresses: tuple[str, ...] = ()
+    digest: TrunkDigest | None = None
+    match: SourceMatch = SourceMatch.ALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +331,7 @@ class Trunk:
     dtmf: DtmfMode = DtmfMode.AUTO
     media_encryption: MediaEncryption = MediaEncryption.ALLOW
     srtp_keying: SrtpKeying = SrtpKeying.SDES
+    stir: TrunkStir = TrunkStir()
     symmetric: SymmetricRtp = SymmetricRtp.AUTO
     signalling: TrunkSignalling = TrunkSignalling()
     max_concurrent_calls: int | None = None  # both directions, all nodes; None: no limit

@@ -19,13 +19,17 @@ from store.records import (
     Page,
     ReliableProvisionals,
     SessionTimerUse,
+    SourceMatch,
     SrtpKeying,
+    StirCheck,
     SymmetricRtp,
     Trunk,
+    TrunkDigest,
     TrunkInbound,
     TrunkOutbound,
     TrunkRegistration,
     TrunkSignalling,
+    TrunkStir,
     TrunkTls,
     TrunkTransport,
 )
@@ -81,6 +85,7 @@ class TrunkRepository:
 
 def _row(trunk: Trunk) -> dict[str, Any]:
     inbound, outbound, signalling = trunk.inbound, trunk.outbound, trunk.signalling
+    digest = None if inbound is None else inbound.digest
     tls = None if outbound is None else outbound.tls
     registration = None if outbound is None else outbound.registration
     return {
@@ -90,6 +95,10 @@ def _row(trunk: Trunk) -> dict[str, Any]:
         "created_at": to_microseconds(trunk.created_at),
         "updated_at": to_microseconds(trunk.updated_at),
         "inbound_allowed_addresses": None if inbound is None else to_json(inbound.allowed_addresses),
+        "inbound_digest_username": None if digest is None else digest.username,
+        "inbound_digest_sha256": None if digest is None else digest.ha1_sha256,
+        "inbound_digest_md5": None if digest is None else digest.ha1_md5,
+        "inbound_match": (SourceMatch.ALL if inbound is None else inbound.match).value,
         "outbound_address": None if outbound is None else outbound.address,
         "outbound_transport": None if outbound is None else outbound.transport.value,
         "outbound_auth_username": None if outbound is None else outbound.auth_username,
@@ -105,6 +114,7 @@ def _row(trunk: Trunk) -> dict[str, Any]:
         "dtmf": trunk.dtmf.value,
         "media_encryption": trunk.media_encryption.value,
         "srtp_keying": trunk.srtp_keying.value,
+        "stir": to_json({"verify": trunk.stir.verify.value, "sign": trunk.stir.sign}),
         "symmetric": trunk.symmetric.value,
         "session_timer": signalling.session_timer.value,
         "session_expires": signalling.session_expires,
@@ -115,10 +125,23 @@ def _row(trunk: Trunk) -> dict[str, Any]:
     }
 
 
+def _stir(text: str | None) -> TrunkStir:
+    if text is None:
+        return TrunkStir()
+    kept = from_json(text)
+    return TrunkStir(StirCheck(kept["verify"]), kept["sign"])
+
+
 def _record(row: sa.Row[Any]) -> Trunk:
     inbound: TrunkInbound | None = None
     if row.inbound_allowed_addresses is not None:
-        inbound = TrunkInbound(tuple(from_json(row.inbound_allowed_addresses)))
+        inbound = TrunkInbound(
+            tuple(from_json(row.inbound_allowed_addresses)),
+            digest=None
+            if row.inbound_digest_username is None
+            else TrunkDigest(row.inbound_digest_username, row.inbound_digest_sha256, row.inbound_digest_md5),
+            match=SourceMatch(row.inbound_match),
+        )
     outbound: TrunkOutbound | None = None
     if row.outbound_address is not None:
         outbound = TrunkOutbound(
@@ -148,6 +171,7 @@ def _record(row: sa.Row[Any]) -> Trunk:
         dtmf=DtmfMode(row.dtmf),
         media_encryption=MediaEncryption(row.media_encryption),
         srtp_keying=SrtpKeying(row.srtp_keying),
+        stir=_stir(row.stir),
         symmetric=SymmetricRtp(row.symmetric),
         signalling=TrunkSignalling(
             session_timer=SessionTimerUse(row.session_timer),

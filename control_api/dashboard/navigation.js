@@ -4,6 +4,7 @@ export const GROUPS = [
   {
     title: "Watch",
     pages: [
+      { name: "live", title: "Live", icon: "activity", load: () => import("./pages/live.js") },
       { name: "calls", title: "Calls", icon: "phone", load: () => import("./pages/calls.js") },
       { name: "rejections", title: "Refused calls", icon: "shield", load: () => import("./pages/rejections.js") },
       { name: "explain", title: "Explain a route", icon: "route", load: () => import("./pages/explain.js") },

@@ -2,7 +2,7 @@
 // hash never reaches the server, so that every address of the dashboard is one page to it.
 import { useEffect, useState } from "./vendor/preact-htm.js";
 
-export const HOME = "calls";
+export const HOME = "live";
 
 /** The route in a location's hash. */
 export function parseRoute(hash) {

@@ -103,8 +103,8 @@ export interface CallEvents {
   transcript: CustomEvent<TranscriptLine>;
   /** About fifteen times a second, each from 0 to 1. */
   level: CustomEvent<{ input: number; output: number }>;
-  /** `byServer` when the operator muted a side. */
-  muted: CustomEvent<{ muted: boolean; byServer?: unknown }>;
+  /** The visitor's own mute; `byServer`: somebody muted a side of the call by the API. */
+  muted: CustomEvent<{ muted: boolean; side: "caller" | "agent"; byServer: boolean }>;
   devices: CustomEvent<Devices>;
   error: CustomEvent<CallError>;
   ended: CustomEvent<{ reason: string }>;

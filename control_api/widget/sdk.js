@@ -100,7 +100,7 @@ export class Call extends EventTarget {
   mute(muted = true) {
     this.#muted = Boolean(muted);
     for (const track of this.#microphone?.getAudioTracks() ?? []) track.enabled = !this.#muted;
-    this.#emit("muted", { muted: this.#muted });
+    this.#emit("muted", { muted: this.#muted, side: "caller", byServer: false });
   }
 
   unmute() {
@@ -260,7 +260,7 @@ export class Call extends EventTarget {
       this.#lines.set(key, { speaker, text, isFinal, ordinal });
       this.#emit("transcript", { speaker, text, isFinal, ordinal });
     } else if (message.type === "muted") {
-      this.#emit("muted", { muted: this.#muted, byServer: message.muted });
+      this.#emit("muted", { muted: message.muted, side: message.side, byServer: true });
     } else if (message.type === "error") {
       this.#emit("error", new CallError(message.code ?? "refused", message.message ?? "The server refused it.", { fatal: false }));
     }

@@ -1,7 +1,7 @@
 // <trunkline-call>: a voice call with an agent, for any page. Attributes, parts, variables and events are in
 // docs/widget.md; what the call does is in sdk.js.
 
-import { canChooseOutput, createCall } from "./sdk.js";
+import { CallError, canChooseOutput, createCall } from "./sdk.js";
 import { changeIcon, h, icon } from "./widget/dom.js";
 import { sheet } from "./widget/styles.js";
 import { TEXTS, errorText, textAttributes } from "./widget/texts.js";
@@ -18,6 +18,11 @@ export class TrunklineCall extends HTMLElement {
 
   connectedCallback() {
     if (this.#view) return;
+    if (Object.hasOwn(this, "variables")) {
+      const given = this.variables; // set before this file was there
+      delete this.variables;
+      this.variables = given;
+    }
     this.attachShadow({ mode: "open" }).adoptedStyleSheets = [sheet];
     this.#build();
     this.#show();
@@ -53,10 +58,19 @@ export class TrunklineCall extends HTMLElement {
   /** As if the button were pressed; from within a gesture. */
   async start() {
     if (this.#call?.active) return;
-    const call = (this.#call = createCall(this.#options()));
+    this.#tell("");
+    let options;
+    try {
+      options = this.#options();
+    } catch (cause) {
+      const error = new CallError("invalid_attribute", "An attribute cannot be read.", { cause });
+      this._error(error);
+      this.dispatchEvent(new CustomEvent("call-error", { detail: error, bubbles: true, composed: true }));
+      return;
+    }
+    const call = (this.#call = createCall(options));
     this.#lines.clear();
     this.#view.transcript.replaceChildren();
-    this.#tell("");
     for (const name of ["state", "transcript", "level", "muted", "devices", "error", "ended"]) {
       call.addEventListener(name, (event) => this.#on(call, name, event.detail));
     }
@@ -236,7 +250,8 @@ export class TrunklineCall extends HTMLElement {
     for (const side of ["input", "output"]) this.#view[side].style.setProperty("--level", levels[side].toFixed(2));
   }
 
-  _muted({ muted }) {
+  _muted({ muted, byServer }) {
+    if (byServer) return;
     this.#view.news.textContent = this.#text(muted ? "muted" : "unmuted");
     this.#show();
   }

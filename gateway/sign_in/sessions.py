@@ -73,9 +73,13 @@ class Sessions:
 
     async def verify(self, token: str) -> SignedIn | None:
         """The session that a cookie's secret belongs to; `None` when there is none, or it is over."""
-        if len(token) != TOKEN_LENGTH:
-            return None
-        digest = hash_secret(token)
+        return await self._verify(hash_secret(token)) if len(token) == TOKEN_LENGTH else None
+
+    async def still_good(self, signed_in: SignedIn) -> bool:
+        """Whether a session that was found is not over yet; for what goes on after its request."""
+        return await self._verify(signed_in.session.token_hash) is not None
+
+    async def _verify(self, digest: str) -> SignedIn | None:
         remembered = self._good.get(digest)
         if remembered is not None and remembered[1] > self._clock():
             return remembered[0] if self._lasts(remembered[0].session) else None

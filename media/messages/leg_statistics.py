@@ -48,6 +48,12 @@ class LegStatistics(msgspec.Struct, frozen=True, kw_only=True):
     mos_average: float | None = None
     silence_share: float | None = None
     clipping_share: float | None = None
+    # How loud either side is at this moment, in dB below overload; None for silence.
+    contact_level_dbov: float | None = None
+    agent_level_dbov: float | None = None
+    # The windows of the call so far: seconds since the leg began, MOS, jitter in ms, share of packets of no
+    # use, jitter buffer in ms.
+    history: list[tuple[float, float, float, float, float]] = []
     # What the conversation is like.
     first_audio_ms: int | None = None  # from the answer to the agent's first audible packet
     turns: int = 0

@@ -6,6 +6,7 @@ Fed from the housekeeping pass, never for each packet. `now` is monotonic second
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from media.quality.e_model import CodecImpairment, burst_ratio, mos, rating
@@ -16,6 +17,9 @@ WINDOW_S = 5.0
 MIN_PACKETS = 25
 # One packet of 20 ms is complete before it can be sent.
 PACKETISATION_MS = 20.0
+# Points of a leg's history; when there are more, each two neighbours become one, so that a long call costs no
+# more than a short one.
+HISTORY_POINTS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +37,31 @@ class StreamCounters:
     round_trip_ms: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What one window, or several joined, was like. `t` is seconds since the leg began, `loss` the share of
+    the packets that were of no use.
+    """
+
+    t: float
+    mos: float
+    jitter_ms: float
+    loss: float
+    buffer_ms: float
+
+
 class CallQuality:
     """The running figures of one leg's inbound stream."""
 
     __slots__ = (
         "_before",
+        "_began_at",
         "_due_at",
         "_mos_sum",
+        "_pending",
+        "_stride",
         "buffer_max_ms",
+        "history",
         "jitter_max_ms",
         "mos_min",
         "mos_now",
@@ -50,7 +71,11 @@ class CallQuality:
 
     def __init__(self, now: float) -> None:
         self._due_at = now + WINDOW_S
+        self._began_at = now
         self._before: StreamCounters | None = None
+        self.history: list[Window] = []
+        self._pending: list[Window] = []  # windows that the next point of the history is made of
+        self._stride = 1  # how many
         self._mos_sum = 0.0
         self.windows = 0
         self.r_now: float | None = None
@@ -89,11 +114,46 @@ class CallQuality:
         self._mos_sum += self.mos_now
         if self.mos_min is None or self.mos_now < self.mos_min:
             self.mos_min = self.mos_now
+        expected = packets + lost
+        self._remember(
+            Window(
+                now - self._began_at,
+                self.mos_now,
+                counters.jitter_ms,
+                min(lost + discarded, expected) / expected,
+                counters.buffer_ms,
+            )
+        )
+
+    def _remember(self, window: Window) -> None:
+        self._pending.append(window)
+        if len(self._pending) < self._stride:
+            return
+        self.history.append(_joined(self._pending))
+        self._pending.clear()
+        if len(self.history) > HISTORY_POINTS:
+            pairs = zip(self.history[::2], self.history[1::2], strict=False)
+            last = self.history[-1:] if len(self.history) % 2 else []
+            self.history = [_joined(pair) for pair in pairs]
+            self._pending = last
+            self._stride *= 2
 
     def settle(self, counters: StreamCounters, codec: CodecImpairment) -> None:
         """The call is over before its first window was full: rate what there was."""
         if not self.windows:
             self.sample(self._due_at, counters, codec)
+
+
+def _joined(windows: Sequence[Window]) -> Window:
+    """Several windows as one: the time is that of the last."""
+    count = len(windows)
+    return Window(
+        windows[-1].t,
+        sum(window.mos for window in windows) / count,
+        sum(window.jitter_ms for window in windows) / count,
+        sum(window.loss for window in windows) / count,
+        sum(window.buffer_ms for window in windows) / count,
+    )
 
 
 def rate(

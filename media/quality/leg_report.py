@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from media.engine_link import EngineLink
@@ -67,6 +68,18 @@ def leg_statistics(
         mos=_rounded(quality.mos_now, 2),
         mos_min=_rounded(quality.mos_min, 2),
         mos_average=_rounded(quality.mos_average, 2),
+        contact_level_dbov=_dbov(turns.caller_level),
+        agent_level_dbov=_dbov(turns.agent_level),
+        history=[
+            (
+                round(point.t, 1),
+                round(point.mos, 2),
+                round(point.jitter_ms, 1),
+                round(point.loss, 4),
+                round(point.buffer_ms, 1),
+            )
+            for point in quality.history
+        ],
         silence_share=_share(turns.frames_silent, turns.frames_judged),
         clipping_share=_share(turns.frames_clipped, turns.frames_judged),
         first_audio_ms=(
@@ -82,6 +95,11 @@ def leg_statistics(
         diagnosis=found.code if found is not None else None,
         diagnosis_text=found.text if found is not None else None,
     )
+
+
+def _dbov(rms: float) -> float | None:
+    """A level of 16-bit samples in dB below overload; None for silence."""
+    return round(20 * math.log10(rms / 32_768), 1) if rms >= 1 else None
 
 
 def voip_metrics(rtp: RtpSession, monitor: LegMonitor, jitter_max_ms: int) -> VoipMetrics | None:

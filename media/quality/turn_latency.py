@@ -31,6 +31,8 @@ AGENT_PAUSE_S = 0.3
 MIN_LATENCY_S = 0.06
 # A barge-in whose speech began longer ago than this was not the speech that stopped the agent.
 MAX_BARGE_IN_S = 3.0
+# What the meters show falls by this much with each judged frame: a word's peak is seen for about a second.
+METER_DECAY = 0.9
 # A level of which a clipped sample can be part, and the sample value that counts as clipped: the topmost
 # codes of both G.711 laws are above it, all others below.
 CLIPPING_RMS = 4_000
@@ -58,7 +60,9 @@ class TurnLatency:
         "_run",
         "_run_began_at",
         "_turn_frames",
+        "agent_level",
         "barge_ins_ms",
+        "caller_level",
         "caller_speaking",
         "first_agent_at",
         "frames_clipped",
@@ -86,6 +90,8 @@ class TurnLatency:
         self.last_agent_at: float | None = None
         self.first_agent_at: float | None = None
         self.owed_since: float | None = None  # the caller has finished and waits
+        self.caller_level = 0.0  # RMS of the latest frames, for a meter
+        self.agent_level = 0.0
         self.frames_judged = 0
         self.frames_silent = 0
         self.frames_clipped = 0
@@ -106,6 +112,7 @@ class TurnLatency:
         if odd:
             self.frames_judged += 1
             level = audioop.rms(caller, 2) if caller is not None else 0
+            self.caller_level = max(level, self.caller_level * METER_DECAY)
             if self._detector.active(level):
                 self._caller_active(caller, level, now)
             else:
@@ -114,7 +121,9 @@ class TurnLatency:
                     self._caller_quiet()
             if self._agent_speaking:
                 return
-        if agent is not None and audioop.rms(agent, 2) > AGENT_RMS:
+        level = audioop.rms(agent, 2) if agent is not None else 0
+        self.agent_level = max(level, self.agent_level * METER_DECAY)
+        if level > AGENT_RMS:
             if self._agent_speaking:
                 self.last_agent_at = now
             else:

@@ -39,6 +39,7 @@ agents = sa.Table(
     sa.Column("engine_agent_id", sa.Text),
     sa.Column("sync_pending", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.Column("sync_attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("browser_mode", sa.String(16), nullable=False, server_default="bridged"),
     sa.Index(None, "organization_id", "created_at", "id"),
     sa.Index(None, "organization_id", "status", "created_at", "id"),
 )

@@ -15,6 +15,10 @@ trunks = sa.Table(
     time_column("created_at"),
     time_column("updated_at"),
     sa.Column("inbound_allowed_addresses", sa.Text),  # null: no inbound side
+    sa.Column("inbound_digest_username", sa.String(64)),  # null: nobody is challenged
+    sa.Column("inbound_digest_sha256", sa.String(64)),
+    sa.Column("inbound_digest_md5", sa.String(32)),
+    sa.Column("inbound_match", sa.String(8), nullable=False, server_default="all"),
     sa.Column("outbound_address", sa.Text),  # null: no outbound side
     sa.Column("outbound_transport", sa.String(8)),
     sa.Column("outbound_auth_username", sa.Text),
@@ -36,8 +40,10 @@ trunks = sa.Table(
     sa.Column("outbound_probe_interval", sa.Integer, nullable=False, server_default="0"),
     sa.Column("outbound_tls", sa.Text),  # null: the gateway's defaults
     sa.Column("outbound_registration", sa.Text),  # null: we do not register
+    sa.Column("stir", sa.Text),  # null: the defaults
     sa.Column("max_concurrent_calls", sa.Integer),  # null: no limit
     sa.Index(None, "organization_id", "created_at", "id"),
+    sa.Index(None, "inbound_digest_username", unique=True),
 )
 
 phone_numbers = sa.Table(

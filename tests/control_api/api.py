@@ -26,6 +26,7 @@ from gateway.engine_webhooks import EngineWebhooks
 from gateway.health import Health
 from gateway.ice_servers import IceServers
 from gateway.knowledge import KnowledgeService
+from gateway.live_board import LiveBoard, open_live_board
 from gateway.live_calls import LiveCalls
 from gateway.new_agent import NewAgent
 from gateway.numbers.carriers import Carriers
@@ -85,6 +86,7 @@ class Gateway:
     streams: InMemoryStreams = field(init=False)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     config: Config = field(default_factory=lambda: Config(http=HttpSection(rate_limit_per_minute=0)))
+    stopping: bool = False
     probed: list[TrunkOutbound] = field(default_factory=list)
     probe_outcome: ProbeOutcome = ProbeOutcome.REACHABLE
     state: Health = field(default_factory=lambda: Health(True, False, {"sip": "ok"}))
@@ -103,6 +105,7 @@ class Gateway:
     node_client: NodeClient = field(default_factory=NodeClient)
     numbers: NumberService = field(init=False)
     sign_in: SignIn = field(init=False)
+    live_board: LiveBoard = field(init=False)
     rejections: Rejections = field(init=False)
     trunk_statuses: dict[str, TrunkStatus] = field(default_factory=dict)
     contacts: ContactBook = field(init=False)
@@ -124,6 +127,14 @@ class Gateway:
             passwords=Passwords(memory_kib=64, passes=1),
         )
         self.streams = InMemoryStreams(self.calls)
+        self.live_board = open_live_board(
+            self.store,
+            LiveCalls(max_inbound=0, max_outbound=0),
+            self.directory.trunks,
+            self,
+            self.config.calls,
+            closed=lambda: self.stopping,
+        )
         self.recordings = recordings_of(self.store)
         self.voices = VoiceService(self.directory, self.store.agent_parts, self.library)
         self.knowledge = KnowledgeService(self.directory, self.library, self.store.engine_removals)

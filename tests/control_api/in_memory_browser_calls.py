@@ -37,8 +37,9 @@ class InMemoryBrowserCalls:
         organization_id: str,
         agent_id: str,
         *,
-        variables: Mapping[str, Any],
-        metadata: Mapping[str, Any],
+        variables: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        test: bool = False,
         origin: str | None = None,
         limits: Sequence[Limit] = (),
     ) -> Asked:
@@ -51,8 +52,8 @@ class InMemoryBrowserCalls:
             direction=CallDirection.WEBRTC,
             agent_id=agent_id,
             created_at=datetime.now(UTC),
-            variables=dict(variables),
-            metadata=dict(metadata),
+            variables=dict(variables or {}),
+            metadata={**(metadata or {}), "test": True} if test else dict(metadata or {}),
         )
         if await self.leases.acquire(record.id, limits) is not None:
             raise LimitExceededError("Too many calls at once.", retry_after=5)

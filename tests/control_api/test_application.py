@@ -39,6 +39,7 @@ OPERATIONS = {
     ("PATCH", "/webrtc/sessions/{session}"),
     ("DELETE", "/webrtc/sessions/{session}"),
     ("GET", "/webrtc/ice-servers"),
+    ("GET", "/live"),
     ("POST", "/agents"),
     ("GET", "/agents"),
     ("GET", "/agents/{agent_id}"),
@@ -310,7 +311,8 @@ async def test_what_needs_a_key_says_so_and_documents_the_refusals(world: World)
 async def test_every_operation_has_a_real_response_model(world: World) -> None:
     for route in world.app.routes:
         if isinstance(route, APIRoute) and route.path.startswith(API_PREFIX) and route.include_in_schema:
-            without_json = route.status_code == 204 or route.path.endswith(("/events", "/export", "/preview"))
+            streams = ("/events", "/export", "/live", "/preview")
+            without_json = route.status_code == 204 or route.path.endswith(streams)
             without_json |= "/webrtc/sessions" in route.path  # session descriptions
             assert (route.response_model is None) == without_json
 

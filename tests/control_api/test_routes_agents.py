@@ -9,7 +9,7 @@ from gateway.new_number import NewNumber
 from gateway.new_tool import NewTool
 from media.ultravox.errors import EngineUnreachableError
 from store.agent_part_records import Tool, ToolKind
-from store.records import AgentStatus
+from store.records import AgentStatus, BrowserMode
 from tests.control_api.api import NOWHERE, OTHER_VOICE_ID, VOICE_ID, World, error_of
 
 pytestmark = pytest.mark.both_databases
@@ -119,6 +119,7 @@ async def test_only_three_fields_are_required_and_the_others_have_their_defaults
         "success_criteria": None,
         "extraction_schema": None,
         "crm_webhook_url": None,
+        "browser_mode": "bridged",
         "inbound_phone_numbers": [],
         "outbound_phone_numbers": [],
     }
@@ -229,6 +230,8 @@ async def test_a_refused_secret_is_not_repeated_in_the_error(world: World) -> No
         ({"crm_webhook_url": "ftp://example.com"}, "crm_webhook_url"),
         ({"crm_webhook_url": "https://user:pass@example.com"}, "crm_webhook_url"),
         ({"crm_webhook_url": "https://[::1"}, "crm_webhook_url"),
+        ({"browser_mode": "relayed"}, "browser_mode"),
+        ({"browser_mode": None}, "browser_mode"),
         ({"status": "active"}, "status"),
     ],
 )
@@ -360,6 +363,7 @@ CHANGES = {
     "success_criteria": None,
     "extraction_schema": {"type": "object"},
     "crm_webhook_url": None,
+    "browser_mode": "direct",
 }
 
 
@@ -474,8 +478,26 @@ async def test_another_organisations_agent_cannot_be_changed(world: World) -> No
     assert (await world.api.get(path)).json()["data"]["name"] == "Aria"
 
 
-async def test_a_test_call_is_started_with_a_link_to_join_it(world: World) -> None:
+async def test_a_test_call_is_started_with_a_link_to_our_page(world: World) -> None:
     agent = await world.agent()
+    response = await world.api.post(f"agents/{agent.id}/test-call", key="once")
+    assert response.status_code == 201
+    started = response.json()["data"]
+    assert set(started) == {"call_id", "join_url", "agent_id", "created_at"}
+    call = await world.gateway.store.calls.get(world.organization_id, started["call_id"])
+    assert call is not None
+    assert (call.agent_id, call.metadata) == (agent.id, {"test": True})
+    assert started["agent_id"] == agent.id
+    assert started["join_url"].startswith(f"http://gateway/join#{call.id}.")
+    again = await world.api.post(f"agents/{agent.id}/test-call", key="once")
+    assert again.json() == response.json()
+    assert len(world.gateway.browser_calls) == 1
+    assert world.gateway.engine.requests == [], "the engine is asked when somebody joins"
+
+
+async def test_a_test_call_in_direct_mode_is_joined_at_the_engine(world: World) -> None:
+    agent = await world.agent()
+    await world.api("PATCH", f"agents/{agent.id}", json={"browser_mode": "direct"})
     response = await world.api.post(f"agents/{agent.id}/test-call", key="once")
     assert response.status_code == 201
     started = response.json()["data"]
@@ -489,7 +511,8 @@ async def test_a_test_call_is_started_with_a_link_to_join_it(world: World) -> No
 
 
 async def test_no_test_call_with_an_agent_that_is_not_active(world: World) -> None:
-    draft = (await world.api.post("agents", MINIMAL)).json()["data"]
+    direct = MINIMAL | {"browser_mode": "direct"}
+    draft = (await world.api.post("agents", direct)).json()["data"]
     response = await world.api.post(f"agents/{draft['id']}/test-call")
     assert (response.status_code, error_of(response)["code"]) == (422, "agent_not_active")
     agent = await world.agent()
@@ -498,6 +521,6 @@ async def test_no_test_call_with_an_agent_that_is_not_active(world: World) -> No
 
 async def test_an_engine_that_does_not_make_the_call_is_a_502(world: World) -> None:
     world.gateway.engine.answers = [EngineUnreachableError("no connection")]
-    agent = await world.agent()
+    agent = await world.agent(browser_mode=BrowserMode.DIRECT)
     response = await world.api.post(f"agents/{agent.id}/test-call")
     assert (response.status_code, error_of(response)["code"]) == (502, "upstream_error")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +13,7 @@ from gateway.event_bus import CallEvent, EventsDropped
 from media.messages import AudioHeard
 from tests.control_api.api import NOWHERE, World
 from tests.control_api.test_routes_call_control import call
+from tests.control_api.test_routes_session import Browser
 
 
 async def test_a_call_s_stream_holds_its_items_and_nothing_else(world: World) -> None:
@@ -93,3 +96,32 @@ async def test_without_a_good_token_the_socket_is_refused(world: World, client: 
         ):
             pass
     assert world.gateway.control.switched == []
+
+
+async def test_how_things_stand_is_told_at_once_and_again(world: World) -> None:
+    browser = Browser(world)
+    await browser.sign_in(api_key=world.secret)
+    stop = asyncio.get_running_loop().call_later(0.2, setattr, world.gateway, "stopping", True)
+    response = await browser("GET", "live")
+    stop.cancel()
+    head, *events = response.text.strip().split("\n\n")
+    assert head == "retry: 2000"
+    kind, data = events[0].split("\n")
+    assert kind == "event: live"
+    told = json.loads(data.removeprefix("data: "))
+    assert told["calls"] == []
+    assert (told["call_count"], told["calls_last_minute"], told["failures_last_hour"]) == (0, 0, {})
+    assert told["capacity"]["inbound"] == {"busy": 0, "limit": 500}
+    assert told["capacity"]["webrtc"] == {"busy": 0, "limit": None}
+    assert (await world.anonymous.get("live")).status_code == 401
+
+
+async def test_who_is_signed_out_sees_no_more_of_what_was_open(world: World) -> None:
+    browser = Browser(world)
+    session = (await browser.sign_in(api_key=world.secret)).json()["data"]["session_id"]
+    streaming = asyncio.create_task(browser("GET", "live"))
+    await asyncio.sleep(0.05)
+    assert not streaming.done()
+    await world.gateway.sign_in.sessions.end(world.organization_id, session)
+    response = await asyncio.wait_for(streaming, 5)
+    assert response.text.count("event: live") == 1

@@ -38,6 +38,7 @@ BOTH = {
     "dtmf": "inband",
     "media_encryption": "require",
     "srtp_keying": "dtls",
+    "stir": {"verify": "require", "sign": True},
     "symmetric": "never",
 }
 
@@ -67,6 +68,7 @@ async def test_a_trunk_with_both_sides(world: World) -> None:
     assert (trunk["number_format"], trunk["default_country"]) == ("national", "DE")
     assert (trunk["codecs"], trunk["enabled"], trunk["dtmf"]) == (["PCMA"], False, "inband")
     assert (trunk["media_encryption"], trunk["srtp_keying"]) == ("require", "dtls")
+    assert trunk["stir"] == {"verify": "require", "sign": True}
     assert trunk["symmetric"] == "never"
     assert (await world.api.get(f"trunks/{trunk['id']}")).json()["data"] == trunk
     assert (await world.api.get("trunks")).json()["data"] == [trunk]
@@ -127,6 +129,11 @@ def outbound(**fields: Any) -> dict[str, Any]:
         ({}, "inbound"),
         ({"inbound": {}}, "inbound.allowed_addresses"),
         ({"inbound": {"allowed_addresses": []}}, "inbound.allowed_addresses"),
+        ({"inbound": {"auth_username": "pbx"}}, "inbound.auth_password"),
+        ({"inbound": {"auth_password": "correct horse"}}, "inbound.auth_username"),
+        ({"inbound": {"auth_username": "pbx", "auth_password": "short"}}, "inbound.auth_password"),
+        ({"inbound": {"auth_username": 'a"b', "auth_password": "correct horse"}}, "inbound.auth_username"),
+        ({"inbound": {"match": "some", "allowed_addresses": ["192.0.2.1"]}}, "inbound.match"),
         ({"inbound": {"allowed_addresses": ["0.0.0.0/0"]}}, "inbound.allowed_addresses"),
         ({"inbound": {"allowed_addresses": ["sip.example.com"]}}, "inbound.allowed_addresses"),
         (outbound(address=""), "outbound.address"),
@@ -146,6 +153,7 @@ def outbound(**fields: Any) -> dict[str, Any]:
         (outbound() | {"dtmf": "smoke"}, "dtmf"),
         (outbound() | {"media_encryption": "maybe"}, "media_encryption"),
         (outbound() | {"srtp_keying": "zrtp"}, "srtp_keying"),
+        (outbound() | {"stir": {"verify": "always"}}, "stir.verify"),
         (outbound() | {"symmetric": "perhaps"}, "symmetric"),
         (outbound() | {"codecs": ["PCMU", "PCMU"]}, "codecs"),
         (outbound() | {"signalling": {"session_timer": "sometimes"}}, "signalling.session_timer"),
@@ -276,3 +284,44 @@ async def test_a_change_of_the_outbound_side_keeps_the_key_of_the_same_certifica
     change = {"outbound": outbound | {"tls": {"certificate": other}}}
     response = await world.api("PATCH", path, json=change)
     assert error_of(response)["details"]["field"] == "outbound.tls.private_key"
+
+
+DIGEST = {"name": "PBX", "inbound": {"auth_username": "pbx", "auth_password": "correct horse"}}
+
+
+async def test_a_digest_user_is_challenged_and_his_password_is_kept_as_a_hash(world: World) -> None:
+    made = await world.api.post("trunks", DIGEST)
+    assert made.status_code == 201
+    assert made.json()["data"]["inbound"] == {
+        "allowed_addresses": [],
+        "auth_username": "pbx",
+        "auth_password_set": True,
+        "match": "all",
+    }
+    trunk_id = made.json()["data"]["id"]
+    kept = await world.gateway.directory.get_trunk(world.organization_id, trunk_id)
+    assert kept.inbound is not None
+    assert kept.inbound.digest is not None
+    assert "correct horse" not in repr(kept) + made.text
+    before = kept.inbound.digest
+
+    # Whoever changes the rest does not have the password.
+    side = {"auth_username": "pbx", "allowed_addresses": ["192.0.2.1"], "match": "any"}
+    changed = (await world.api("PATCH", f"/trunks/{trunk_id}", json={"inbound": side})).json()["data"]
+    assert (changed["inbound"]["match"], changed["inbound"]["auth_password_set"]) == ("any", True)
+    kept = await world.gateway.directory.get_trunk(world.organization_id, trunk_id)
+    assert kept.inbound is not None
+    assert kept.inbound.digest == before
+
+    other = {"inbound": {"auth_username": "other"}}
+    refused = await world.api("PATCH", f"/trunks/{trunk_id}", json=other)
+    assert refused.json()["error"]["details"]["field"] == "inbound.auth_password"
+
+
+async def test_a_digest_user_is_one_trunks_alone(world: World) -> None:
+    assert (await world.api.post("trunks", DIGEST)).status_code == 201
+    taken = await world.api.post("trunks", DIGEST)
+    assert (taken.status_code, taken.json()["error"]["code"]) == (409, "auth_username_taken")
+    other = (await world.api.post("trunks", {"name": "Out", "outbound": {"address": "192.0.2.1"}})).json()
+    patched = await world.api("PATCH", f"/trunks/{other['data']['id']}", json={"inbound": DIGEST["inbound"]})
+    assert patched.status_code == 409

@@ -61,11 +61,21 @@ class EngineView:
 
     def input(self, engine_call_id: str, rate: int = RATE) -> Samples:
         """The caller's audio as the engine received it, at the rate that its call was made for."""
-        answer = self.http.get(f"/inspect/calls/{engine_call_id}/input.wav")
+        samples, found = self._audio(engine_call_id, "input")
+        assert found == rate
+        return samples
+
+    def output(self, engine_call_id: str) -> tuple[Samples, int]:
+        """The audio that the engine sent, without the pauses in between, and its rate."""
+        return self._audio(engine_call_id, "output")
+
+    def _audio(self, engine_call_id: str, side: str) -> tuple[Samples, int]:
+        answer = self.http.get(f"/inspect/calls/{engine_call_id}/{side}.wav")
         answer.raise_for_status()
         with wave.open(io.BytesIO(answer.content), "rb") as file:
-            assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, rate)
-            return np.frombuffer(file.readframes(file.getnframes()), dtype="<i2").astype(np.int16)
+            assert (file.getnchannels(), file.getsampwidth()) == (1, 2)
+            samples = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2").astype(np.int16)
+            return samples, file.getframerate()
 
     def input_of(self, timeline: list[Json]) -> Samples:
         """The caller's audio in the call that this timeline tells of."""

@@ -108,6 +108,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=5, help="hang up so long after the call is up")
     parser.add_argument("--patience", type=float, default=20, help="give up so long after the start")
     parser.add_argument("--srtp", choices=("disabled", "optional", "mandatory"), default="disabled")
+    parser.add_argument("--password", default="", help="for digest challenges, with our user part")
     parser.add_argument("--digits", default="", help="keys to press, one second after the call is up")
     arguments = parser.parse_args()
 
@@ -119,6 +120,10 @@ def main() -> int:
     account = Account(player, recorder)
     settings = pjsua2.AccountConfig()
     settings.idUri = f"sip:{arguments.user}@{address}"
+    if arguments.password:
+        settings.sipConfig.authCreds.append(
+            pjsua2.AuthCredInfo("digest", "*", arguments.user, 0, arguments.password)
+        )
     settings.mediaConfig.transportConfig.port = 0
     settings.mediaConfig.transportConfig.boundAddress = "127.0.0.1"
     settings.mediaConfig.srtpUse = {

@@ -1,4 +1,4 @@
-"""Test calls: joined without a telephone, followed by asking the engine or by its webhooks."""
+"""Test calls in direct mode: joined at the engine, followed by asking it or by its webhooks."""
 
 from __future__ import annotations
 
@@ -41,7 +41,12 @@ async def _drain(socket: aiohttp.ClientWebSocketResponse) -> None:
 
 
 def new_agent(api: ApiClient, **fields: object) -> Json:
-    body = {"name": "Test", "voice_id": VOICE, "system_prompt": RECEPTIONIST_PROMPT}
+    body = {
+        "name": "Test",
+        "voice_id": VOICE,
+        "system_prompt": RECEPTIONIST_PROMPT,
+        "browser_mode": "direct",
+    }
     return api.wait_until_active(api.post("/agents", body | fields)["id"])
 
 

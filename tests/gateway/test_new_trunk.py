@@ -7,7 +7,7 @@ import pytest
 from gateway.errors import InvalidRequestError
 from gateway.new_trunk import NewTrunk, checked_trunk
 from gateway.source_networks import MAX_NETWORKS
-from store.records import NumberFormat, TrunkInbound, TrunkOutbound
+from store.records import NumberFormat, TrunkDigest, TrunkInbound, TrunkOutbound
 
 GOOD = TrunkInbound(("192.0.2.0/24",))
 
@@ -21,6 +21,7 @@ def outbound(address: str, **rest: Any) -> TrunkOutbound:
     [
         ({}, "inbound"),
         ({"inbound": TrunkInbound(())}, "inbound.allowed_addresses"),
+        ({"inbound": TrunkInbound((), TrunkDigest("pbx"))}, "inbound.auth_password"),
         ({"inbound": TrunkInbound(("carrier.example",))}, "inbound.allowed_addresses"),
         ({"inbound": TrunkInbound(("192.0.2.0/33",))}, "inbound.allowed_addresses"),
         ({"inbound": TrunkInbound(("0.0.0.0/0",))}, "inbound.allowed_addresses"),

@@ -146,6 +146,19 @@ async def test_the_legs_counters_are_kept_with_the_call(scene: Scene) -> None:
     assert record.statistics["packets_received"] == 7
 
 
+async def test_the_far_side_changes_the_codec_in_mid_call_and_back(scene: Scene) -> None:
+    call, session = await scene.answered()
+    changed = await call.reinvite(SDP.replace(b"RTP/AVP 0 101", b"RTP/AVP 8 101"))
+    assert b"RTP/AVP 8 101" in changed.body
+    negotiated = scene.plane.sent(m.NegotiateLeg)[-1]
+    assert (negotiated.codec, negotiated.payload_type) == ("PCMA", 8)
+    back = await call.reinvite(SDP)
+    assert b"RTP/AVP 0 101" in back.body
+    assert scene.plane.sent(m.NegotiateLeg)[-1].codec == "PCMU"
+    assert b" 3 IN IP4 " in back.body.partition(b"s=")[0], "the version in o= has grown with each change"
+    assert session.call.status == "in-progress"
+
+
 async def test_a_leg_that_does_not_close_does_not_hold_the_call(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from routing.decisions import Refusal, RefusalKind
-from routing.inbound import InboundQuery, InboundRoute, decide_inbound
+from routing.inbound import InboundQuery, InboundRoute, decide_inbound, may_come_from, needs_digest
 from routing.numbers import NumberRule
 from routing.table import RoutedNumber, RoutedTrunk, RoutingTable
 from tests.routing.samples import (
@@ -189,3 +189,63 @@ def test_the_sleeping_number_is_named_with_its_agent() -> None:
     refused = refusal(InboundQuery(SOURCE, SLEEPY.phone_number))
     assert "Asleep" in refused.message
     assert SLEEPY.phone_number in refused.fix
+
+
+BRANCH = RoutedTrunk(
+    "trunk-branch", ACME, "branch", allowed_addresses=("203.0.113.0/24",), digest_user="branch"
+)
+ROAD = RoutedTrunk("trunk-road", ACME, "road warriors", digest_user="road")
+
+
+def test_a_trunk_that_wants_both_refuses_its_network_alone() -> None:
+    table = RoutingTable.build((BRANCH,), (MAIN,), (RECEPTION,))
+    refused = refusal(InboundQuery("203.0.113.9", "+14155550100"), table)
+    assert (refused.kind, refused.sip_status) == (RefusalKind.DIGEST_NEEDED, 401)
+    found = route(InboundQuery("203.0.113.9", "+14155550100", authenticated=BRANCH.id), table)
+    assert found.trunk is BRANCH
+
+
+def test_a_trunk_that_wants_both_refuses_its_user_from_elsewhere() -> None:
+    table = RoutingTable.build((BRANCH,), (MAIN,), (RECEPTION,))
+    refused = refusal(InboundQuery("192.0.2.1", "+14155550100", authenticated=BRANCH.id), table)
+    assert refused.kind is RefusalKind.UNKNOWN_TRUNK
+    assert not may_come_from(table, BRANCH, "192.0.2.1")
+    assert may_come_from(table, BRANCH, "203.0.113.9")
+
+
+def test_a_digest_user_without_networks_comes_from_anywhere() -> None:
+    table = RoutingTable.build((ROAD, CARRIER), (MAIN,), (RECEPTION,))
+    found = route(InboundQuery("192.0.2.1", "+14155550100", authenticated=ROAD.id), table)
+    assert found.trunk is ROAD
+    assert found.steps[0].found == "trunk 'road warriors' (trunk-road) by digest user 'road'"
+    refused = refusal(InboundQuery("192.0.2.1", "+14155550100"), table)
+    assert refused.kind is RefusalKind.DIGEST_NEEDED
+    # Whom his network lets in is not asked.
+    assert route(InboundQuery(SOURCE, "+14155550100"), table).trunk is CARRIER
+
+
+def test_who_has_shown_who_he_is_calls_over_his_own_trunk() -> None:
+    table = RoutingTable.build((CARRIER, ROAD), (MAIN,), (RECEPTION,))
+    assert route(InboundQuery(SOURCE, "+14155550100", authenticated=ROAD.id), table).trunk is ROAD
+
+
+@pytest.mark.parametrize(
+    ("trunks", "source", "to", "needed"),
+    [
+        ((CARRIER,), SOURCE, "+14155550100", False),
+        ((CARRIER,), "192.0.2.1", "+14155550100", False),
+        ((BRANCH,), "203.0.113.9", "+14155550100", True),
+        ((BRANCH,), "192.0.2.1", "+14155550100", False),
+        ((ROAD,), "192.0.2.1", "+14155550100", True),
+        ((replace(ROAD, enabled=False),), "192.0.2.1", "+14155550100", False),
+        ((CARRIER, ROAD), SOURCE, "+14155559999", False),
+        ((replace(BRANCH, needs_both=False),), "203.0.113.9", "+14155550100", False),
+        ((replace(BRANCH, needs_both=False),), "192.0.2.1", "+14155550100", True),
+        # Two behind one address: the number decides whether it is the one that need not show anything.
+        ((BRANCH, replace(GERMAN, allowed_addresses=("203.0.113.0/24",))), "203.0.113.9", "030123456", False),
+        ((BRANCH, replace(GERMAN, allowed_addresses=("203.0.113.0/24",))), "203.0.113.9", "030999999", True),
+    ],
+)
+def test_who_is_challenged(trunks: tuple[RoutedTrunk, ...], source: str, to: str, needed: bool) -> None:
+    table = RoutingTable.build(trunks, (MAIN, BERLIN), (RECEPTION,))
+    assert needs_digest(table, source, to) is needed

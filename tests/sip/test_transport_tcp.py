@@ -228,6 +228,48 @@ async def test_peer_that_stops_in_the_middle_of_a_message_is_overdue(bench: Benc
         assert connections[idle.port].overdue(later + transport_tcp.IDLE_TIMEOUT)
 
 
+async def test_a_silent_connection_of_ours_is_pinged_and_kept_as_long_as_it_answers(bench: Bench) -> None:
+    peers: asyncio.Queue[TcpPeer] = asyncio.Queue()
+    server = await asyncio.start_server(
+        lambda reader, writer: peers.put_nowait(TcpPeer(reader, writer)), "127.0.0.1", 0
+    )
+    connection = bench.transport.flow_to("127.0.0.1", server.sockets[0].getsockname()[1])
+    async with asyncio.timeout(WAIT):
+        peer = await peers.get()
+    start = bench.transport.loop.time()
+    silent = start + transport_tcp.KEEP_ALIVE_INTERVAL + 1
+    async with peer:
+        connection.keep_alive(start + 5)
+        connection.keep_alive(silent)
+        assert await peer.receive(4) == b"\r\n\r\n", "one ping, and not too early"
+        assert not connection.overdue(silent + 60), "not everybody knows pings"
+        await peer.send("\r\n")
+        connection.send(options(), None)  # ours arrives behind nothing else
+        await peer.receive_message()
+        await peer.send(options())
+        await bench.owner.next_message()  # the pong came before it
+        later = silent + transport_tcp.KEEP_ALIVE_INTERVAL
+        connection.keep_alive(later)
+        assert not connection.overdue(later + 5)
+        assert connection.overdue(later + transport_tcp.SWEEP_INTERVAL), "who has answered before is gone"
+        server.close()
+    await bench.owner.next_lost()
+
+
+async def test_pings_do_not_keep_a_connection_that_nobody_uses(bench: Bench) -> None:
+    peers: asyncio.Queue[TcpPeer] = asyncio.Queue()
+    server = await asyncio.start_server(
+        lambda reader, writer: peers.put_nowait(TcpPeer(reader, writer)), "127.0.0.1", 0
+    )
+    connection = bench.transport.flow_to("127.0.0.1", server.sockets[0].getsockname()[1])
+    async with asyncio.timeout(WAIT):
+        peer = await peers.get()
+    async with peer:
+        connection._last_heard = bench.transport.loop.time() + transport_tcp.IDLE_TIMEOUT
+        assert connection.overdue(connection._last_heard + 1)
+        server.close()
+
+
 async def test_connections_are_bounded(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport_tcp, "MAXIMUM_CONNECTIONS", 1)
     async with await TcpPeer.connect(bench.port) as first:

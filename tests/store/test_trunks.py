@@ -15,12 +15,16 @@ from store.records import (
     Organization,
     ReliableProvisionals,
     SessionTimerUse,
+    SourceMatch,
     SrtpKeying,
+    StirCheck,
     SymmetricRtp,
+    TrunkDigest,
     TrunkInbound,
     TrunkOutbound,
     TrunkRegistration,
     TrunkSignalling,
+    TrunkStir,
     TrunkTls,
     TrunkTransport,
 )
@@ -30,14 +34,16 @@ from tests.store.samples import later, number, trunk
 async def test_a_trunk_comes_back_as_it_was_put_in(store: Store, organization: Organization) -> None:
     full = trunk(
         organization.id,
-        inbound=TrunkInbound(("198.51.100.0/24", "2001:db8::/32")),
+        inbound=TrunkInbound(
+            ("198.51.100.0/24", "2001:db8::/32"), TrunkDigest("pbx", "a" * 64, "b" * 32), SourceMatch.ANY
+        ),
         outbound=TrunkOutbound(
             "sip.example.com:5080",
             TrunkTransport.TLS,
             "user",
             "secret",
             "example.com",
-            TrunkTls("ca", "sip.example.com", "1.3", "certificate", "key"),
+            TrunkTls("ca", "sip.example.com", "1.3", "certificate", "key", wildcard=True),
             TrunkRegistration(120, "user", "example.org"),
             30,
         ),
@@ -51,6 +57,7 @@ async def test_a_trunk_comes_back_as_it_was_put_in(store: Store, organization: O
         dtmf=DtmfMode.INBAND,
         media_encryption=MediaEncryption.REQUIRE,
         srtp_keying=SrtpKeying.DTLS,
+        stir=TrunkStir(StirCheck.REQUIRE, sign=True),
         symmetric=SymmetricRtp.ALWAYS,
     )
     inbound_only = trunk(organization.id, inbound=TrunkInbound(()))

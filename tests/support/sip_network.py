@@ -14,6 +14,8 @@ from sip.message import Request, Response
 from sip.parser import parse_message
 from sip.timers import Timing
 
+LATE_S = 0.3
+
 
 class NetworkFlow:
     """A datagram path between two endpoints of the network."""
@@ -52,12 +54,24 @@ class NetworkFlows:
 
 
 class Network:
-    """Carries datagrams after `delay` seconds and loses each with probability `loss`; the seed makes runs
-    repeat."""
+    """Carries datagrams after `delay` seconds and loses each with probability `loss`; `duplicates` come
+    twice, and `late` ones up to LATE_S later than those behind them. The seed makes runs repeat."""
 
-    def __init__(self, *, loss: float = 0.0, delay: float = 0.02, seed: int = 1) -> None:
+    def __init__(
+        self,
+        *,
+        loss: float = 0.0,
+        delay: float = 0.02,
+        seed: int = 1,
+        duplicates: float = 0.0,
+        late: float = 0.0,
+    ) -> None:
         self.now = 0.0
         self.loss = loss
+        self._duplicates = duplicates
+        self._late = late
+        self.duplicated = 0
+        self.delayed = 0
         self.carried = 0
         self.lost = 0
         self._delay = delay
@@ -94,8 +108,17 @@ class Network:
         if self._random.random() < self.loss:
             self.lost += 1
             return
-        self._sequence += 1
-        heappush(self._flying, (self.now + self._delay, self._sequence, data, source, target))
+        copies = 1
+        if self._duplicates and self._random.random() < self._duplicates:
+            copies = 2
+            self.duplicated += 1
+        for _ in range(copies):
+            arrives = self.now + self._delay
+            if self._late and self._random.random() < self._late:
+                arrives += self._random.uniform(0, LATE_S)
+                self.delayed += 1
+            self._sequence += 1
+            heappush(self._flying, (arrives, self._sequence, data, source, target))
 
     def at(self, moment: float, action: Callable[[], None]) -> None:
         """Do something at `moment`."""

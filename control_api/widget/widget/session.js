@@ -20,6 +20,7 @@ export class Session {
   #retry = 0;
   #waiting = [];
   #candidates = [];
+  #description = null;
   #trickle = 0;
   #closed = false;
 
@@ -58,22 +59,30 @@ export class Session {
     if (!location) throw new CallError("protocol", "The server named no session.");
     this.#url = new URL(location, sessions);
     this.#etag = response.headers.get("ETag");
-    if (this.#closed) this.#delete();
-    else this.#connect();
+    if (this.#closed) {
+      this.#delete();
+    } else {
+      this.#trickleSoon();
+      this.#connect();
+    }
     return response.text();
   }
 
   /** A candidate of ours, null after the last one. The server is ICE-lite and manages without. */
   trickle(candidate, description) {
     this.#candidates.push(candidate ? `a=${candidate.candidate}` : "a=end-of-candidates");
-    if (this.#trickle || this.#closed) return;
+    this.#description = description;
+    if (this.#url) this.#trickleSoon(); // else with the answer
+  }
+
+  #trickleSoon() {
+    if (this.#trickle || this.#closed || !this.#candidates.length) return;
     this.#trickle = setTimeout(() => {
       this.#trickle = 0;
-      if (!this.#url || this.#closed) return;
-      const lines = this.#candidates.splice(0);
+      const body = fragment(this.#description.sdp, this.#candidates.splice(0));
       const headers = { "Content-Type": FRAGMENT };
       if (this.#etag) headers["If-Match"] = this.#etag;
-      request(this.#url, { method: "PATCH", headers, body: fragment(description.sdp, lines) }).catch(() => {});
+      request(this.#url, { method: "PATCH", headers, body }).catch(() => {});
     }, TRICKLE_MS);
   }
 

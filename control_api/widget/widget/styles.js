@@ -77,9 +77,9 @@ button:disabled { cursor: default; opacity: 0.6; }
 .controls { display: grid; grid-template-columns: repeat(4, 1fr); gap: 0.5rem; }
 .controls button { flex-direction: column; gap: 0.15rem; padding: 0.4rem 0.2rem; font-size: 0.8rem; line-height: 1.2; overflow-wrap: anywhere; }
 .levels { display: grid; grid-template-columns: auto 1fr; gap: 0.3rem 0.6rem; align-items: center; color: var(--soft-text); font-size: 0.85rem; }
-.levels > span { max-inline-size: 8rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.levels > span:not(.track) { max-inline-size: 8rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .track { block-size: 0.5rem; border-radius: 0.25rem; background: var(--fill); overflow: hidden; }
-.bar { block-size: 100%; inline-size: calc(var(--level, 0) * 100%); background: var(--accent); transition: inline-size 80ms linear; }
+.bar { display: block; block-size: 100%; inline-size: calc(var(--level, 0) * 100%); background: var(--accent); transition: inline-size 80ms linear; }
 .transcript { max-block-size: 12rem; overflow-y: auto; display: grid; gap: 0.5rem; margin: 0; padding: 0.25rem; }
 .transcript:empty { display: none; }
 .line { background: var(--fill); border-radius: calc(var(--radius) * 0.6); padding: 0.4rem 0.6rem; max-inline-size: 90%; justify-self: start; overflow-wrap: anywhere; }

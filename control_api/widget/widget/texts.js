@@ -39,6 +39,7 @@ export const TEXTS = {
   "error-busy": "Too many calls just now. Try again in a moment.",
   "error-network": "The connection could not be made. Check your network and try again.",
   "error-lost": "The connection was lost.",
+  "error-refused": "That did not work.",
   "error-other": "The call could not be made.",
 };
 
@@ -61,9 +62,9 @@ const ERRORS = {
 };
 
 /** The name of the text for an error of the SDK. */
-export function errorText({ code, status }) {
+export function errorText({ code, status, fatal }) {
   if (status === 429 || status === 503) return "error-busy";
-  return ERRORS[code] ?? "error-other";
+  return ERRORS[code] ?? (fatal ? "error-other" : "error-refused");
 }
 
 export const textAttributes = Object.keys(TEXTS).map((name) => `text-${name}`);

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, WebSocketRoute, expect
 from tests.e2e.api_client import ApiClient, Json
 from tests.e2e.browser.page_audio import TEST_RATE
 from tests.e2e.browser.tab import Tab
-from tests.e2e.browser.widget_page import SHOP, open_shop
+from tests.e2e.browser.widget_page import Site
 from tests.e2e.engine_view import EngineView, engine_call_ids
 from tests.e2e.gateway_process import Gateway
 from tests.e2e.speech_pieces import pieces
@@ -33,14 +33,28 @@ def receptionist(api: ApiClient) -> Json:
 
 
 @pytest.fixture(scope="module")
-def widget_id(api: ApiClient, receptionist: Json) -> str:
+def site() -> Iterator[Site]:
+    """The shop's, which the widget may stand in."""
+    with Site() as running:
+        yield running
+
+
+@pytest.fixture
+def strange_site() -> Iterator[Site]:
+    """Of somebody whom the shop does not know."""
+    with Site() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def widget_id(api: ApiClient, receptionist: Json, site: Site) -> str:
     """A widget for the shop's page."""
     made = api.post(
         "/widgets",
         {
             "name": "Shop",
             "agent_id": receptionist["id"],
-            "allowed_origins": [SHOP],
+            "allowed_origins": [site.origin],
             "calls_per_minute": 600,
             "visitor_variables": ["page"],
         },
@@ -50,10 +64,10 @@ def widget_id(api: ApiClient, receptionist: Json) -> str:
 
 
 @pytest.fixture
-def shop(gateway: Gateway, widget_id: str) -> Callable[..., Locator]:
+def shop(gateway: Gateway, widget_id: str, site: Site) -> Callable[..., Locator]:
     def enter(tab: Tab, attributes: str = "") -> Locator:
         element = f'<trunkline-call widget="{widget_id}" {attributes}></trunkline-call>'
-        return open_shop(tab, element, gateway=gateway.http)
+        return site.show(tab, element, gateway.http)
 
     return enter
 
@@ -85,6 +99,7 @@ def test_a_visitor_is_greeted_heard_and_answered(
     api: ApiClient,
     engine: EngineView,
     microphone_says: Samples,
+    site: Site,
 ) -> None:
     tab = open_tab(width=360)
     widget = shop(tab, """variables='{"page": "/prices"}'""")
@@ -112,7 +127,7 @@ def test_a_visitor_is_greeted_heard_and_answered(
     call = api.wait_for_status(call_id, "ended")
     assert (call["direction"], call["end_reason"]) == ("webrtc", "contact-hangup")
     assert call["phone_number"] is None
-    assert call["metadata"]["origin"] == SHOP
+    assert call["metadata"]["origin"] == site.origin
     expect(widget.get_by_role("button", name="Call again")).to_be_focused()
 
 
@@ -236,18 +251,18 @@ def test_a_widget_that_is_only_moved_keeps_its_call(
     hang_up(widget)
 
 
-def test_a_token_joins_once(open_tab: OpenTab, gateway: Gateway, widget_id: str, api: ApiClient) -> None:
+def test_a_token_joins_once(open_tab: OpenTab, gateway: Gateway, widget_id: str, site: Site) -> None:
     answer = httpx.post(
-        f"{gateway.http}/api/public/v1/webrtc/widgets/{widget_id}/token", headers={"Origin": SHOP}
+        f"{gateway.http}/api/public/v1/webrtc/widgets/{widget_id}/token", headers={"Origin": site.origin}
     )
     token = answer.json()["data"]["token"]
     element = f'<trunkline-call token="{token}" agent-name="Receptionist"></trunkline-call>'
     first, second = open_tab(), open_tab()
     second.allow_errors("409")
-    widget = open_shop(first, element, gateway=gateway.http)
+    widget = site.show(first, element, gateway.http)
     widget.get_by_role("button").first.click()
     expect(state_of(widget)).to_have_text(SPEAKING, timeout=PATIENCE_MS)
-    thief = open_shop(second, element, gateway=gateway.http)
+    thief = site.show(second, element, gateway.http)
     second.page.evaluate(
         """() => document.querySelector("trunkline-call")
             .addEventListener("call-error", ({ detail }) => { window.why = detail.code; })"""
@@ -260,16 +275,11 @@ def test_a_token_joins_once(open_tab: OpenTab, gateway: Gateway, widget_id: str,
 
 
 def test_a_page_of_another_origin_starts_no_call(
-    tab: Tab, gateway: Gateway, widget_id: str, api: ApiClient
+    tab: Tab, gateway: Gateway, widget_id: str, api: ApiClient, strange_site: Site
 ) -> None:
     tab.allow_errors("CORS", "Failed to load resource", "403")
     before = len(api.calls(direction="webrtc"))
-    widget = open_shop(
-        tab,
-        f'<trunkline-call widget="{widget_id}"></trunkline-call>',
-        gateway=gateway.http,
-        origin="http://127.0.0.1:10",
-    )
+    widget = strange_site.show(tab, f'<trunkline-call widget="{widget_id}"></trunkline-call>', gateway.http)
     widget.get_by_role("button").first.click()
     expect(widget.get_by_role("alert")).to_have_text(
         "The connection could not be made. Check your network and try again."
@@ -278,19 +288,14 @@ def test_a_page_of_another_origin_starts_no_call(
 
 
 def test_a_token_is_worth_nothing_on_a_page_of_another_origin(
-    tab: Tab, gateway: Gateway, widget_id: str
+    tab: Tab, gateway: Gateway, widget_id: str, site: Site, strange_site: Site
 ) -> None:
     tab.allow_errors("403")
     answer = httpx.post(
-        f"{gateway.http}/api/public/v1/webrtc/widgets/{widget_id}/token", headers={"Origin": SHOP}
+        f"{gateway.http}/api/public/v1/webrtc/widgets/{widget_id}/token", headers={"Origin": site.origin}
     )
     token = answer.json()["data"]["token"]
-    widget = open_shop(
-        tab,
-        f'<trunkline-call token="{token}"></trunkline-call>',
-        gateway=gateway.http,
-        origin="http://127.0.0.1:10",
-    )
+    widget = strange_site.show(tab, f'<trunkline-call token="{token}"></trunkline-call>', gateway.http)
     widget.get_by_role("button").first.click()
     expect(widget.get_by_role("alert")).to_have_text("Calls are not possible from this page.")
 

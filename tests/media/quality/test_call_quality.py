@@ -1,6 +1,6 @@
 import pytest
 
-from media.quality.call_quality import MIN_PACKETS, WINDOW_S, CallQuality, StreamCounters
+from media.quality.call_quality import HISTORY_POINTS, MIN_PACKETS, WINDOW_S, CallQuality, StreamCounters
 from media.quality.e_model import impairment_of
 
 G711 = impairment_of("PCMU", 8000)
@@ -96,3 +96,28 @@ def test_the_worst_jitter_and_the_deepest_buffer_are_kept() -> None:
     quality.sample(10, counters(500, jitter_ms=2, buffer_ms=20), G711)
     assert quality.jitter_max_ms == 30
     assert quality.buffer_max_ms == 80
+
+
+def test_the_course_of_a_call_is_kept_and_a_long_call_costs_no_more() -> None:
+    quality = CallQuality(100.0)
+    packets = lost = 0
+    for window in range(1, 1_001):
+        bad = window > 500
+        packets, lost = packets + (200 if bad else 250), lost + (50 if bad else 0)
+        quality.sample(100.0 + window * WINDOW_S, counters(packets, lost, jitter_ms=window), G711)
+    points = quality.history
+    assert HISTORY_POINTS / 2 <= len(points) <= HISTORY_POINTS
+    assert points == sorted(points, key=lambda point: point.t)
+    assert points[-1].t > 0.9 * 1_000 * WINDOW_S
+    assert points[0].loss == 0
+    assert points[-1].loss == pytest.approx(0.2)
+    assert points[0].mos > 4.3 > 3.5 > points[-1].mos
+    assert points[-1].jitter_ms > points[0].jitter_ms
+    assert points[-1].buffer_ms == 20
+
+
+def test_a_short_call_has_a_point_for_each_window() -> None:
+    quality = CallQuality(0.0)
+    for window in range(1, 4):
+        quality.sample(window * WINDOW_S, counters(250 * window), G711)
+    assert [point.t for point in quality.history] == [5.0, 10.0, 15.0]
