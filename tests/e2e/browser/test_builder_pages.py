@@ -34,6 +34,7 @@ PAGES = {
     "/numbers/buy": "Buy a number",
     "/trunks": "Trunks",
     "/trunks/new": "New trunk",
+    "/widgets": "Widgets",
     "/contacts": "Contacts",
     "/campaigns": "Campaigns",
     "/campaigns/new": "New campaign",
@@ -311,6 +312,44 @@ def test_a_trunk_is_made_from_a_preset_and_its_connection_tested(builder: Builde
     builder.press("Delete", builder.dialog)
     builder.expect_heading("Trunks")
     expect(builder.row("Head office")).to_have_count(0)
+
+
+def test_a_trunks_password_for_calls_in_is_kept_when_something_else_changes(
+    builder: Builder, api: ApiClient
+) -> None:
+    inbound = {"auth_username": "branch", "auth_password": "a long password"}
+    trunk = api.post("/trunks", {"name": "Branch", "inbound": inbound})
+    builder.go(f"/trunks/{trunk['id']}")
+    builder.fill("Name *", "Branch office")
+    builder.press("Save")
+    builder.expect_told("Saved.")
+    kept = api.get(f"/trunks/{trunk['id']}")
+    assert kept["name"] == "Branch office"
+    assert (kept["inbound"]["auth_username"], kept["inbound"]["auth_password_set"]) == ("branch", True)
+    api.http.delete(f"/trunks/{trunk['id']}").raise_for_status()
+
+
+def test_a_widget_is_made_and_its_lines_shown(builder: Builder, api: ApiClient) -> None:
+    builder.go("/widgets")
+    builder.press("New widget")
+    builder.fill("Name *", "Shop", builder.dialog)
+    builder.fill("On these pages", "shop.example", builder.dialog)
+    builder.tab.allow_errors("422")
+    builder.press("Make the widget", builder.dialog)
+    expect(builder.dialog.locator(".field-bad")).to_contain_text("On these pages")
+    builder.fill("On these pages", "https://shop.example", builder.dialog)
+    builder.press("Make the widget", builder.dialog)
+    widget = next(each for each in api.get("/widgets") if each["name"] == "Shop")
+    expect(builder.dialog).to_contain_text(f'<trunkline-call widget="{widget["public_id"]}">')
+    builder.press("Close", builder.dialog)
+    builder.fill("Their origins", "https://www.example.com")
+    builder.press("Save")
+    builder.expect_told("Saved.")
+    assert api.get("/webrtc/allowed-origins")["allowed_origins"] == ["https://www.example.com"]
+    api.http.put("/webrtc/allowed-origins", json={"allowed_origins": []}).raise_for_status()
+    builder.press("Delete Shop")
+    builder.press("Delete", builder.dialog)
+    expect(builder.row("Shop")).to_have_count(0)
 
 
 def test_contacts_come_from_a_file_with_a_report_and_are_searched(
