@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.e2e.api_client import ApiClient, Json
 from tests.e2e.batch_callee import BatchCallee
@@ -18,7 +19,7 @@ from tests.e2e.browser.builder_page import Builder
 from tests.e2e.browser.tab import Tab
 from tests.e2e.conftest import UNLIMITED, watched
 from tests.e2e.gateway_process import Gateway
-from tests.e2e.parties import ECHO, RECEPTIONIST
+from tests.e2e.parties import ECHO, RECEPTIONIST, Parties
 from tests.e2e.webhook_server import WebhookServer
 
 PAGES = {
@@ -520,6 +521,36 @@ def test_a_route_is_explained_and_so_is_a_refusal(builder: Builder) -> None:
     builder.fill("Whom it calls *", "+4930900123")
     builder.press("Explain")
     expect(builder.page.get_by_role("heading", name="It would be put through")).to_be_visible()
+
+
+def test_refused_calls_tell_why_and_who_is_not_listened_to_can_be_heard_again(
+    builder: Builder, parties: Parties
+) -> None:
+    parties.caller("refused", number="+4930555").sip.finish()
+    ban = {"source": "203.0.113.9", "reason": "scanner", "dropped": 12, "until": "2099-01-01T00:00:00Z"}
+    body = json.dumps(
+        {"data": [ban], "pagination": {"total": 1, "limit": 50, "offset": 0, "has_more": False}}
+    )
+    builder.page.route(re.compile(r"/bans\?"), lambda route: route.fulfill(body=body))
+    lifted: list[str] = []
+
+    def lift(route: Route) -> None:
+        lifted.append(f"{route.request.method} {route.request.url.rpartition('/')[2]}")
+        route.fulfill(status=204)
+
+    builder.page.route(re.compile(r"/bans/"), lift)
+    builder.go("/rejections")
+    refused = builder.row("+4930555").first
+    expect(refused).to_contain_text("404")
+    refused.get_by_role("button").click()
+    expect(builder.dialog).to_contain_text("To put it right:")
+    builder.tab.assert_accessible()
+    builder.dialog.get_by_role("link", name="Would it be routed now?").click()
+    expect(builder.page.get_by_role("heading", name="It would be refused")).to_be_visible()
+    builder.go("/rejections")
+    builder.press("Listen to 203.0.113.9 again")
+    builder.expect_told("203.0.113.9 is listened to again.")
+    assert lifted == ["DELETE 203.0.113.9"]
 
 
 def test_who_only_reads_is_offered_nothing_to_change(
