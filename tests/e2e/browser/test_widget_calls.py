@@ -371,3 +371,36 @@ def test_right_to_left_during_a_call(quiet_tab: Tab, shop: Callable[..., Locator
     assert three is not None
     assert one["x"] < three["x"], "a keypad is a keypad everywhere"
     widget.get_by_role("button", name="إنهاء").click()
+
+
+def test_microphone_and_loudspeaker_are_chosen_during_a_call(
+    quiet_tab: Tab, shop: Callable[..., Locator]
+) -> None:
+    widget = shop(quiet_tab)
+    start(widget)
+    widget.get_by_role("button", name="Sound settings").click()
+    microphone = widget.get_by_role("combobox", name="Microphone")
+    expect(microphone.get_by_role("option")).not_to_have_count(1)
+    sent = "() => window.__pageAudio.peers[0].getSenders()[0].track.id"
+    before = quiet_tab.page.evaluate(sent)
+    microphone.select_option(index=1)
+    quiet_tab.wait_until(lambda: quiet_tab.page.evaluate(sent) != before, what="another microphone")
+    loudspeaker = widget.get_by_role("combobox", name="Loudspeaker")
+    loudspeaker.select_option(index=loudspeaker.get_by_role("option").count() - 1)
+    widget.get_by_role("slider", name="Volume").fill("40")
+    quiet_tab.assert_accessible()
+    quiet_tab.screenshot("widget-settings")
+    expect(widget.get_by_role("alert")).to_have_count(0)
+    hang_up(widget)
+
+
+def test_a_call_that_the_owner_ends_is_over_for_the_visitor(
+    quiet_tab: Tab, shop: Callable[..., Locator], api: ApiClient
+) -> None:
+    widget = shop(quiet_tab)
+    widget.evaluate("e => e.addEventListener('call-ended', ({ detail }) => { e.why = detail.reason; })")
+    call_id = start(widget)
+    api.post(f"/calls/{call_id}/hangup")
+    expect(state_of(widget)).to_have_text(ENDED)
+    assert widget.evaluate("e => e.why") == "api-hangup"
+    expect(widget.get_by_role("alert")).to_have_count(0)
