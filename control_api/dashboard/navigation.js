@@ -21,6 +21,7 @@ export const GROUPS = [
       { name: "knowledge", title: "Knowledge", icon: "book", load: () => import("./pages/knowledge.js") },
       { name: "numbers", title: "Numbers", icon: "hash", load: () => import("./pages/numbers.js") },
       { name: "trunks", title: "Trunks", icon: "trunk", load: () => import("./pages/trunks.js") },
+      { name: "widgets", title: "Widgets", icon: "copy", load: () => import("./pages/widgets.js") },
       { name: "contacts", title: "Contacts", icon: "people", load: () => import("./pages/contacts.js") },
       { name: "campaigns", title: "Campaigns", icon: "phone", load: () => import("./pages/campaigns.js") },
     ],

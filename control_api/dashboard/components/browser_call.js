@@ -62,7 +62,7 @@ function follow(call, setState, onHeard) {
       onHeard?.();
     }
   });
-  call.addEventListener("muted", ({ detail }) => change({ muted: detail.muted }));
+  call.addEventListener("muted", ({ detail }) => { if (detail.side !== "agent") change({ muted: detail.muted }); });
   call.addEventListener("error", ({ detail }) => change({ error: detail, ...(detail.fatal ? { state: "ended" } : {}) }));
   call.addEventListener("ended", () => change({ state: "ended" }));
   call.addEventListener("transcript", ({ detail }) => setState((before) => ({ ...before, lines: withLine(before.lines ?? [], detail) })));

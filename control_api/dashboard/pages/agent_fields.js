@@ -16,6 +16,7 @@ const ENDINGS = [
   { value: "END_BEHAVIOR_HANG_UP_SOFT", label: "hang up unless the caller speaks" },
   { value: "END_BEHAVIOR_HANG_UP_STRICT", label: "hang up" },
 ];
+const BROWSER_MODES = [{ value: "bridged", label: "through the gateway" }, { value: "direct", label: "straight to the voice engine" }];
 const MOST_MESSAGES = 10;
 
 /** What every agent has: name, voice and what it should do. */
@@ -53,6 +54,9 @@ export function MoreFields({ form, api }) {
       <div class="form-grid"><${SecondsField} label="Longest call, in seconds" ...${form.bind("max_duration")} />
         <${SecondsField} label="Let it ring, in seconds" ...${form.bind("join_timeout")} /></div>
       <${TextArea} label="Said when the time is over" rows=${2} ...${form.bind("time_exceeded_message")} /><//>
+    <${Folded} title="Calls from a browser" errors=${errors} fields=${["browser_mode"]}>
+      <${SelectField} label="The audio goes" options=${BROWSER_MODES} ...${form.bind("browser_mode")}
+        hint="Through the gateway calls are recorded, measured and listened to like those of telephones." /><//>
     <${Folded} title="When the caller is silent" note=${count(form.values.inactivity_messages.length, "message")} errors=${errors} fields=${["inactivity_messages"]}>
       <${SilenceMessages} form=${form} /><//>
     <${Folded} title="Taking turns" note="when the caller counts as speaking" errors=${errors} fields=${["vad_settings"]}>

@@ -3,7 +3,8 @@ import { html } from "../vendor/preact-htm.js";
 import { hrefTo, navigate } from "../router.js";
 import { PageFrame } from "../components/page.js";
 import { DataTable, usePage } from "../components/table.js";
-import { Empty, Loading, useLoad } from "../components/states.js";
+import { Empty } from "../components/states.js";
+import { Part } from "../components/part.js";
 import { StatusBadge } from "../components/badge.js";
 import { Time } from "../components/time.js";
 import { SelectField, TextField } from "../components/form.js";
@@ -16,12 +17,6 @@ export default function Agents(properties) {
   if (!first) return html`<${AgentList} ...${properties} />`;
   const load = first === "new" ? () => import("./agent_new.js") : () => import("./agent.js");
   return html`<${Part} key=${first} load=${load} ...${properties} />`;
-}
-
-/** A part of the page in a module of its own. */
-function Part({ load, ...properties }) {
-  const module = useLoad(load);
-  return module.data ? html`<${module.data.default} ...${properties} />` : html`<${Loading} lines=${8} />`;
 }
 
 /** Why an agent is not known to the voice engine, or that it is. */

@@ -3,7 +3,8 @@ import { html, useEffect } from "../vendor/preact-htm.js";
 import { hrefTo, navigate } from "../router.js";
 import { PageFrame } from "../components/page.js";
 import { DataTable, usePage } from "../components/table.js";
-import { Empty, Loading, useLoad } from "../components/states.js";
+import { Empty } from "../components/states.js";
+import { Part } from "../components/part.js";
 import { StatusBadge } from "../components/badge.js";
 import { SelectField } from "../components/form.js";
 import { Time } from "../components/time.js";
@@ -17,11 +18,6 @@ export default function Campaigns(properties) {
   if (!first) return html`<${CampaignList} ...${properties} />`;
   const load = first === "new" ? () => import("./campaign_new.js") : () => import("./campaign.js");
   return html`<${Part} key=${first} load=${load} ...${properties} />`;
-}
-
-function Part({ load, ...properties }) {
-  const module = useLoad(load);
-  return module.data ? html`<${module.data.default} ...${properties} />` : html`<${Loading} lines=${8} />`;
 }
 
 /** How many contacts are done with, as a bar with words. */

@@ -3,7 +3,8 @@ import { html, useState } from "../vendor/preact-htm.js";
 import { hrefTo } from "../router.js";
 import { Card, PageFrame } from "../components/page.js";
 import { DataTable, usePage } from "../components/table.js";
-import { Empty, Loading, useLoad } from "../components/states.js";
+import { Empty } from "../components/states.js";
+import { Part } from "../components/part.js";
 import { Icon } from "../components/icon.js";
 import { useAction, useAll } from "../components/choices.js";
 
@@ -13,11 +14,6 @@ export default function Numbers(properties) {
   const [first] = properties.route.rest;
   if (!first) return html`<${NumberList} ...${properties} />`;
   return html`<${Part} key=${first} load=${PARTS[first] ?? (() => import("./number.js"))} ...${properties} />`;
-}
-
-function Part({ load, ...properties }) {
-  const module = useLoad(load);
-  return module.data ? html`<${module.data.default} ...${properties} />` : html`<${Loading} lines=${6} />`;
 }
 
 function NumberList({ session, api, notify }) {

@@ -33,6 +33,7 @@ function OneTrunk({ trunk, route, api, session, notify, onChanged }) {
   const form = useForm(formOf(trunk), async (values) => {
     await api.patch(`/trunks/${trunk.id}`, bodyOf(values));
     form.set("outbound.auth_password", "");
+    form.set("inbound.auth_password", "");
     notify("Saved. It counts from the next call on.");
     onChanged();
   });
@@ -45,7 +46,7 @@ function OneTrunk({ trunk, route, api, session, notify, onChanged }) {
   return html`<${PageFrame} title=${trunk.name} back=${BACK} actions=${actions}>
     <div class="columns">
       <${Card} title="Settings">${admin
-        ? html`<${Form} form=${form}><${SideFields} form=${form} kept=${trunk.outbound?.auth_password_set} /><${MoreFields} form=${form} /><//>`
+        ? html`<${Form} form=${form}><${SideFields} form=${form} kept=${trunk.outbound?.auth_password_set} keptInbound=${trunk.inbound?.auth_password_set} /><${MoreFields} form=${form} /><//>`
         : html`<${ReadOnly} trunk=${trunk} />`}<//>
       <div class="stack">
         ${trunk.outbound && admin && html`<${Card} title="Connection"><${ConnectionTest} trunk=${trunk} api=${api} atOnce=${route.query.test === "1"} onTested=${onChanged} /><//>`}
@@ -87,7 +88,7 @@ function ConnectionTest({ trunk, api, atOnce, onTested }) {
 function ReadOnly({ trunk }) {
   return html`<${Facts} pairs=${[
     ["Calls out to", trunk.outbound?.address], ["Transport", trunk.outbound?.transport], ["User name", trunk.outbound?.auth_username],
-    ["Calls in from", trunk.inbound?.allowed_addresses.join(", ")], ["Numbers", trunk.number_format], ["Codecs", trunk.codecs.join(", ")],
+    ["Calls in from", trunk.inbound?.allowed_addresses.join(", ")], ["They sign in as", trunk.inbound?.auth_username], ["Numbers", trunk.number_format], ["Codecs", trunk.codecs.join(", ")],
     ["Encryption", trunk.media_encryption], ["Calls at once", trunk.max_concurrent_calls],
   ]} />`;
 }

@@ -4,6 +4,7 @@ import { CheckField, SelectField, TextArea, TextField } from "../components/form
 import { ChoicesField, Folded, LinesField, NumberField } from "../components/fields.js";
 
 const TRANSPORTS = [{ value: "udp", label: "UDP" }, { value: "tcp", label: "TCP" }, { value: "tls", label: "TLS" }];
+const MATCHES = [{ value: "all", label: "the address and the password" }, { value: "any", label: "one of the two" }];
 const CODECS = ["PCMU", "PCMA", "G722", "OPUS", "L16"];
 const FORMATS = [{ value: "e164", label: "E.164, +14155550123" }, { value: "national", label: "national, as dialled at home" }, { value: "raw", label: "as it comes" }];
 const ENCRYPTION = [{ value: "disable", label: "never" }, { value: "allow", label: "when the far side does it too" }, { value: "require", label: "always" }];
@@ -14,8 +15,8 @@ const TIMERS = [{ value: "off", label: "never" }, { value: "allow", label: "when
 const RELIABLE = [{ value: "off", label: "never" }, { value: "allow", label: "when the far side asks" }, { value: "require", label: "always" }];
 const EARLY = [{ value: "ignore", label: "ignored" }, { value: "connect", label: "makes the media path at once" }];
 
-/** Where calls go to and come from. `kept`: there is a password already. */
-export function SideFields({ form, kept = false }) {
+/** Where calls go to and come from. `kept`, `keptInbound`: there is a password already. */
+export function SideFields({ form, kept = false, keptInbound = false }) {
   const { values, errors } = form;
   return html`
     <${TextField} label="Name" required ...${form.bind("name")} />
@@ -28,8 +29,11 @@ export function SideFields({ form, kept = false }) {
         <${TextField} label="Password" type="password" autocomplete="new-password" ...${form.bind("outbound.auth_password")} hint=${kept ? "Empty: as it was." : undefined} /></div>`}</fieldset>
     <fieldset class="side-fields"><legend>Calls in</legend>
       <${CheckField} label="Calls come in over this trunk" ...${form.bind("has_inbound")} error=${errors.inbound} />
-      ${values.has_inbound && html`<${LinesField} label="From these addresses and networks" required rows=${3} placeholder="203.0.113.0/24" ...${form.bind("inbound.allowed_addresses")}
-        hint="One a line. Nobody else is let in." />`}</fieldset>`;
+      ${values.has_inbound && html`<${LinesField} label="From these addresses and networks" required=${!values.inbound.auth_username} rows=${3} placeholder="203.0.113.0/24" ...${form.bind("inbound.allowed_addresses")}
+        hint="One a line. Nobody else is let in." />
+        <div class="form-grid"><${TextField} label="User name that we ask for" autocomplete="off" ...${form.bind("inbound.auth_username")} hint="Empty: the address is enough." />
+          <${TextField} label="Password that we ask for" type="password" autocomplete="new-password" ...${form.bind("inbound.auth_password")} hint=${keptInbound ? "Empty: as it was." : undefined} />
+          ${values.inbound.auth_username && html`<${SelectField} label="A call needs" options=${MATCHES} ...${form.bind("inbound.match")} />`}</div>`}</fieldset>`;
 }
 
 /** Everything else, folded. */

@@ -7,6 +7,7 @@ const FRESH = {
 };
 const SIGNALLING = ["session_timer", "session_expires", "min_session_expires", "reliable_provisionals", "early_media"];
 const FRESH_SIGNALLING = { session_timer: "allow", session_expires: 1800, min_session_expires: 90, reliable_provisionals: "allow", early_media: "ignore" };
+const FRESH_INBOUND = { auth_username: "", auth_password: "", match: "all" };
 const FRESH_OUTBOUND = { address: "", transport: "udp", auth_username: "", auth_password: "", from_host: "", probe_interval: 0 };
 const FRESH_TLS = { ca: "", server_name: "", min_version: "1.2", certificate: "", private_key: "" };
 const FRESH_REGISTRATION = { expires: 300, username: "", domain: "" };
@@ -20,7 +21,7 @@ export function formOf(trunk) {
     default_country: trunk.default_country ?? "",
     max_concurrent_calls: trunk.max_concurrent_calls ?? "",
     has_inbound: Boolean(inbound),
-    inbound: { ...inbound, allowed_addresses: (inbound?.allowed_addresses ?? []).join("\n") },
+    inbound: { ...withTexts(FRESH_INBOUND, inbound), allowed_addresses: (inbound?.allowed_addresses ?? []).join("\n") },
     has_outbound: Boolean(outbound),
     outbound: { ...withTexts(FRESH_OUTBOUND, outbound), tls: withTexts(FRESH_TLS, outbound?.tls), registers: Boolean(outbound?.registration),
       registration: withTexts(FRESH_REGISTRATION, outbound?.registration) },
@@ -34,10 +35,14 @@ export function bodyOf(values) {
     ...Object.fromEntries(PLAIN.map((name) => [name, values[name]])),
     default_country: values.default_country || null,
     max_concurrent_calls: values.max_concurrent_calls === "" ? null : values.max_concurrent_calls,
-    inbound: values.has_inbound ? { allowed_addresses: linesOf(values.inbound.allowed_addresses) } : null,
+    inbound: values.has_inbound ? inboundOf(values.inbound) : null,
     outbound: values.has_outbound ? outboundOf(values.outbound) : null,
     signalling: Object.fromEntries(SIGNALLING.map((name) => [name, values.signalling[name]])),
   };
+}
+
+function inboundOf({ allowed_addresses: networks, auth_username: user, auth_password: password, match }) {
+  return { allowed_addresses: linesOf(networks), match, ...(user ? { auth_username: user } : {}), ...(password ? { auth_password: password } : {}) };
 }
 
 function outboundOf(values) {

@@ -3,7 +3,8 @@ import { html } from "../vendor/preact-htm.js";
 import { hrefTo } from "../router.js";
 import { PageFrame } from "../components/page.js";
 import { DataTable, usePage } from "../components/table.js";
-import { Empty, Loading, useLoad } from "../components/states.js";
+import { Empty } from "../components/states.js";
+import { Part } from "../components/part.js";
 import { StatusBadge } from "../components/badge.js";
 import { Icon } from "../components/icon.js";
 
@@ -24,11 +25,6 @@ export default function Trunks(properties) {
   if (!first) return html`<${TrunkList} ...${properties} />`;
   const load = first === "new" ? () => import("./trunk_new.js") : () => import("./trunk.js");
   return html`<${Part} key=${first} load=${load} ...${properties} />`;
-}
-
-function Part({ load, ...properties }) {
-  const module = useLoad(load);
-  return module.data ? html`<${module.data.default} ...${properties} />` : html`<${Loading} lines=${8} />`;
 }
 
 /** What is known of the far side, as badges. */

@@ -16,7 +16,7 @@ import { EVENTS, EndpointFields, EndpointState, endpointBody } from "./webhooks.
 const BACK = { href: hrefTo("/webhooks"), label: "Webhooks" };
 const STATES = [{ value: "pending", label: "pending" }, { value: "delivered", label: "delivered" }, { value: "dead", label: "given up" }];
 const LOOK_AGAIN_MS = 2_000;
-const IDLE_LOOK_MS = 10_000;
+const IDLE_LOOK_MS = 5_000;
 
 export default function WebhookPage(properties) {
   const { route, api } = properties;

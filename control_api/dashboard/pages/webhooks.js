@@ -3,7 +3,8 @@ import { html, useState } from "../vendor/preact-htm.js";
 import { hrefTo, navigate } from "../router.js";
 import { PageFrame } from "../components/page.js";
 import { DataTable, usePage } from "../components/table.js";
-import { Empty, Loading, useLoad } from "../components/states.js";
+import { Empty } from "../components/states.js";
+import { Part } from "../components/part.js";
 import { CheckField, Form, TextField, useForm } from "../components/form.js";
 import { Dialog } from "../components/dialog.js";
 import { StatusBadge } from "../components/badge.js";
@@ -17,12 +18,7 @@ export const EVENTS = ["call.ringing", "call.started", "call.ended", "call.faile
 
 export default function Webhooks(properties) {
   const [first] = properties.route.rest;
-  return first ? html`<${EndpointPart} key=${first} ...${properties} />` : html`<${EndpointList} ...${properties} />`;
-}
-
-function EndpointPart(properties) {
-  const module = useLoad(() => import("./webhook.js"));
-  return module.data ? html`<${module.data.default} ...${properties} />` : html`<${Loading} lines=${8} />`;
+  return first ? html`<${Part} key=${first} load=${() => import("./webhook.js")} ...${properties} />` : html`<${EndpointList} ...${properties} />`;
 }
 
 function EndpointList({ api, session }) {

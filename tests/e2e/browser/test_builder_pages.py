@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.e2e.api_client import ApiClient, Json
 from tests.e2e.batch_callee import BatchCallee
@@ -17,7 +19,7 @@ from tests.e2e.browser.builder_page import Builder
 from tests.e2e.browser.tab import Tab
 from tests.e2e.conftest import UNLIMITED, watched
 from tests.e2e.gateway_process import Gateway
-from tests.e2e.parties import ECHO, RECEPTIONIST
+from tests.e2e.parties import ECHO, RECEPTIONIST, Parties
 from tests.e2e.webhook_server import WebhookServer
 
 PAGES = {
@@ -33,6 +35,7 @@ PAGES = {
     "/numbers/buy": "Buy a number",
     "/trunks": "Trunks",
     "/trunks/new": "New trunk",
+    "/widgets": "Widgets",
     "/contacts": "Contacts",
     "/campaigns": "Campaigns",
     "/campaigns/new": "New campaign",
@@ -69,11 +72,16 @@ def builder(builder_of: Open) -> Builder:
 def empty_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """An installation that holds nothing but the key to it."""
     with watched(Gateway(tmp_path_factory.mktemp("empty"), environment=UNLIMITED)) as running:
-        with closing(ApiClient(running.http, running.demo_key)) as api:
-            for path in ("/telephony/numbers", "/trunks", "/agents"):
-                for item in api.get(path):
-                    api.http.delete(f"{path}/{item['id']}").raise_for_status()
+        emptied(running)
         yield running
+
+
+def emptied(gateway: Gateway) -> None:
+    """Take away what the demonstration begins with."""
+    with closing(ApiClient(gateway.http, gateway.demo_key)) as api:
+        for path in ("/telephony/numbers", "/trunks", "/agents"):
+            for item in api.get(path):
+                api.http.delete(f"{path}/{item['id']}").raise_for_status()
 
 
 def page_works(builder: Builder, path: str, title: str) -> None:
@@ -146,6 +154,49 @@ def furnished(gateway: Gateway) -> Iterator[Json]:
             f"/tools/{tool['id']}",
         ):
             api.http.delete(path).raise_for_status()
+
+
+def test_an_empty_installation_leads_to_a_first_call_in_less_than_a_minute(
+    open_tab: Callable[..., Tab], start_gateway: Callable[..., Gateway]
+) -> None:
+    gateway = start_gateway()
+    emptied(gateway)
+    builder = Builder(open_tab(), gateway.http, gateway.demo_key)
+    builder.page.evaluate("history.replaceState(null, '', '/dashboard/')")
+    begun = time.monotonic()
+    builder.page.reload()
+    builder.expect_heading("First steps")
+    expect(builder.page.get_by_label("Voice *")).not_to_have_value("")
+    builder.press("Make it")
+    builder.press("Call Receptionist")
+    builder.tab.wait_for_sound()
+    first_call_s = time.monotonic() - begun
+    expect(builder.page.locator(".said-agent").first).to_contain_text("Hello")
+    expect(builder.page.locator(".said-contact").first).to_contain_text("speech", timeout=20_000)
+    builder.tab.assert_fits()
+    builder.tab.assert_accessible()
+    builder.tab.screenshot("first-call")
+    builder.press("Hang up")
+    expect(builder.page.get_by_role("status").filter(has_text="The call is over")).to_be_visible()
+    with closing(ApiClient(gateway.http, gateway.demo_key)) as api:
+        call = api.wait_for_call(lambda each: each["status"] == "ended")
+        assert call["direction"] == "webrtc"
+    print(f"from the address to the agent's first words: {first_call_s:.1f} s")
+    assert first_call_s < 60
+
+
+def test_a_telephone_is_called_from_the_page(builder: Builder, api: ApiClient, furnished: Json) -> None:
+    builder.go(f"/call?agent={furnished['agent']['id']}")
+    builder.tab.allow_errors("422", "/sip")  # the call's page asks for signalling that there may be none of
+    builder.fill("Your number *", "0900")
+    builder.press("Call this number")
+    expect(builder.page.locator(".field-bad")).to_contain_text("E.164")
+    builder.fill("Your number *", "+49 30 900 0555")
+    builder.press("Call this number")
+    builder.expect_told("It rings.")
+    call = api.wait_for_call(lambda each: each["phone_number"] == "+49309000555")
+    assert call["agent_id"] == furnished["agent"]["id"]
+    api.http.post(f"/calls/{call['id']}/cancel")
 
 
 def test_a_page_that_cannot_load_says_so_and_tries_again(builder: Builder) -> None:
@@ -262,6 +313,45 @@ def test_a_trunk_is_made_from_a_preset_and_its_connection_tested(builder: Builde
     builder.press("Delete", builder.dialog)
     builder.expect_heading("Trunks")
     expect(builder.row("Head office")).to_have_count(0)
+
+
+def test_a_trunks_password_for_calls_in_is_kept_when_something_else_changes(
+    builder: Builder, api: ApiClient
+) -> None:
+    inbound = {"auth_username": "branch", "auth_password": "a long password"}
+    trunk = api.post("/trunks", {"name": "Branch", "inbound": inbound})
+    builder.go(f"/trunks/{trunk['id']}")
+    builder.fill("Name *", "Branch office")
+    builder.press("Save")
+    builder.expect_told("Saved.")
+    kept = api.get(f"/trunks/{trunk['id']}")
+    assert kept["name"] == "Branch office"
+    assert (kept["inbound"]["auth_username"], kept["inbound"]["auth_password_set"]) == ("branch", True)
+    api.http.delete(f"/trunks/{trunk['id']}").raise_for_status()
+
+
+def test_a_widget_is_made_and_its_lines_shown(builder: Builder, api: ApiClient) -> None:
+    builder.go("/widgets")
+    builder.press("New widget")
+    builder.fill("Name *", "Shop", builder.dialog)
+    builder.fill("On these pages", "shop.example", builder.dialog)
+    builder.tab.allow_errors("422")
+    builder.press("Make the widget", builder.dialog)
+    expect(builder.dialog.locator(".field-bad")).to_contain_text("On these pages")
+    builder.fill("On these pages", "https://shop.example", builder.dialog)
+    builder.press("Make the widget", builder.dialog)
+    expect(builder.dialog.locator("code")).to_contain_text("/widget.js")
+    widget = next(each for each in api.get("/widgets") if each["name"] == "Shop")
+    expect(builder.dialog).to_contain_text(f'<trunkline-call widget="{widget["public_id"]}">')
+    builder.press("Close", builder.dialog)
+    builder.fill("Their origins", "https://www.example.com")
+    builder.press("Save")
+    builder.expect_told("Saved.")
+    assert api.get("/webrtc/allowed-origins")["allowed_origins"] == ["https://www.example.com"]
+    api.http.put("/webrtc/allowed-origins", json={"allowed_origins": []}).raise_for_status()
+    builder.press("Delete Shop")
+    builder.press("Delete", builder.dialog)
+    expect(builder.row("Shop")).to_have_count(0)
 
 
 def test_contacts_come_from_a_file_with_a_report_and_are_searched(
@@ -431,6 +521,36 @@ def test_a_route_is_explained_and_so_is_a_refusal(builder: Builder) -> None:
     builder.fill("Whom it calls *", "+4930900123")
     builder.press("Explain")
     expect(builder.page.get_by_role("heading", name="It would be put through")).to_be_visible()
+
+
+def test_refused_calls_tell_why_and_who_is_not_listened_to_can_be_heard_again(
+    builder: Builder, parties: Parties
+) -> None:
+    parties.caller("refused", number="+4930555").sip.finish()
+    ban = {"source": "203.0.113.9", "reason": "scanner", "dropped": 12, "until": "2099-01-01T00:00:00Z"}
+    body = json.dumps(
+        {"data": [ban], "pagination": {"total": 1, "limit": 50, "offset": 0, "has_more": False}}
+    )
+    builder.page.route(re.compile(r"/bans\?"), lambda route: route.fulfill(body=body))
+    lifted: list[str] = []
+
+    def lift(route: Route) -> None:
+        lifted.append(f"{route.request.method} {route.request.url.rpartition('/')[2]}")
+        route.fulfill(status=204)
+
+    builder.page.route(re.compile(r"/bans/"), lift)
+    builder.go("/rejections")
+    refused = builder.row("+4930555").first
+    expect(refused).to_contain_text("404")
+    refused.get_by_role("button").click()
+    expect(builder.dialog).to_contain_text("To put it right:")
+    builder.tab.assert_accessible()
+    builder.dialog.get_by_role("link", name="Would it be routed now?").click()
+    expect(builder.page.get_by_role("heading", name="It would be refused")).to_be_visible()
+    builder.go("/rejections")
+    builder.press("Listen to 203.0.113.9 again")
+    builder.expect_told("203.0.113.9 is listened to again.")
+    assert lifted == ["DELETE 203.0.113.9"]
 
 
 def test_who_only_reads_is_offered_nothing_to_change(
