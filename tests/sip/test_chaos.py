@@ -3,7 +3,8 @@ session in the middle, often at once."""
 
 from __future__ import annotations
 
-from random import Random
+from collections import Counter
+from random import Random, seed
 
 import pytest
 
@@ -50,15 +51,19 @@ class Side(CallListener):
     def on_terminated(self, call: Call, by: EndedBy, request: Request | None) -> None:
         self.terminated.append((call.call_id, by))
 
-    def change(self, call: Call) -> None:
+    def change(self, call: Call, network: Network) -> None:
         if call.state is CallState.ESTABLISHED:
             call.re_invite(ANOTHER, lambda status, _: self.changes.append(status))
+        elif call.state is not CallState.ENDED:
+            # Its 200 or ACK was lost more than once.
+            network.at(network.now + 0.5, lambda: self.change(call, network))
 
 
 class Chaos:
     """Each call is answered after 1.5 s, changed by both sides from 4 s on, and hung up 40 s later."""
 
     def __init__(self, *, changes: bool, hangs_up: str) -> None:
+        seed(3261)  # the waits after glare, so that runs repeat
         self.network = Network(loss=SHARE, duplicates=SHARE, late=SHARE, seed=8866)
         self.random = Random(7)
         self.ours, self.theirs = Side(), Side()
@@ -83,7 +88,9 @@ class Chaos:
         self.network.at(now + 0.3, call.ring)
         self.network.at(now + 1.5, lambda: call.answer(ANSWER))
         if self.changes:
-            self.network.at(now + 4 + self.random.random() * 0.1, lambda: self.theirs.change(call))
+            self.network.at(
+                now + 4 + self.random.random() * 0.1, lambda: self.theirs.change(call, self.network)
+            )
         if self.hangs_up == "callee":
             self.network.at(now + 45, call.hang_up)
 
@@ -93,7 +100,10 @@ class Chaos:
         call = self.caller.prepare_call(target, self.network.flow(CALLER, CALLEE), self.ours)
         call.start(self.network.now)
         if self.changes:
-            self.network.at(self.network.now + 4 + self.random.random() * 0.1, lambda: self.ours.change(call))
+            self.network.at(
+                self.network.now + 4 + self.random.random() * 0.1,
+                lambda: self.ours.change(call, self.network),
+            )
         if self.hangs_up == "caller":
             self.network.at(self.network.now + 45, call.hang_up)
 
@@ -136,8 +146,7 @@ def test_changes_of_both_sides_at_once_all_come_about_in_the_end(hangs_up: str) 
     chaos = Chaos(changes=True, hangs_up=hangs_up)
     chaos.run()
     chaos.assert_all_went_well()
-    for side in (chaos.ours, chaos.theirs):
-        assert side.changes == [200] * CALLS
-        assert side.offered >= CALLS
+    assert Counter(chaos.ours.changes) == Counter(chaos.theirs.changes) == {200: CALLS}
+    assert min(chaos.ours.offered, chaos.theirs.offered) >= CALLS
     counters = chaos.caller.transactions.counters
     assert counters.merged == counters.refused_by_overload == 0
