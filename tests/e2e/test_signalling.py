@@ -111,3 +111,21 @@ def _credentials(callee: Any, seconds: float = 10) -> list[str]:
             return lines
         time.sleep(0.05)
     raise AssertionError("nobody was asked for credentials")
+
+
+def test_a_trunk_tells_what_became_of_its_calls(parties: Parties, api: ApiClient) -> None:
+    route = parties.outbound_route("callee_refuses")
+    call = api.place_call(route.agent_id, "+15551239876")
+    api.wait_for_status(call["id"], "failed")
+    status = api.call(call["id"])["sip"]["status"]
+    statistics = api.get(f"/trunks/{route.trunk_id}")["statistics"]
+    assert statistics["outbound"] == {
+        "attempts": 1,
+        "answers": 0,
+        "answer_seizure_ratio": 0.0,
+        "codes": {str(status): 1},
+    }
+    assert statistics["inbound"]["attempts"] == 0
+    metrics = parties.gateway.metrics()
+    labels = f'direction="outbound",trunk="{route.trunk_id}"'
+    assert metrics[f"trunkline_trunk_attempts_total{{{labels}}}"] == 1.0
