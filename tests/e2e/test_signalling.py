@@ -92,11 +92,10 @@ def test_a_failed_calls_signalling_outlives_the_gateway_and_a_collector_is_told(
         packets = [read_hep(collector.recv(65_536))[0] for _ in told]
     assert [packet.payload.decode() for packet in packets] == [one["text"] for one in before["messages"]]
     assert {packet.correlation for packet in packets} == {before["messages"][0]["sip_call_id"]}
-    key = first.demo_key
     api.close()
     first.stop()
     second = start_gateway(data=tmp_path / "data")
-    again = ApiClient(second.http, key)
+    again = ApiClient(second.http, second.demo_key)
     after = again.get(f"/calls/{call['id']}/sip")
     again.close()
     assert after["kept"] == "saved"
