@@ -10,6 +10,7 @@ from control_api.schemas_shared import ResponseModel, Timestamp
 from gateway.timestamps import optional_timestamp, timestamp
 from gateway.trunk_probe import ProbeOutcome
 from gateway.trunk_registration import RegistrationState, RegistrationStatus
+from gateway.trunk_statistics import DirectionFigures, TrunkFigures
 from gateway.trunk_watch import ProbeStatus
 
 
@@ -30,6 +31,44 @@ class ProbeStatusOut(ResponseModel):
     text: str
     sip_status: int | None
     asked_at: Timestamp
+
+
+class DirectionStatisticsOut(ResponseModel):
+    """Calls of one direction."""
+
+    attempts: int
+    answers: int
+    answer_seizure_ratio: float | None = Field(description="Of the newest 200 calls that are over, 0 to 1.")
+    codes: dict[str, int] = Field(description="Calls that are over by the final answer to their INVITE.")
+
+
+class TrunkStatisticsOut(ResponseModel):
+    """Since the start of the node that is asked."""
+
+    inbound: DirectionStatisticsOut
+    outbound: DirectionStatisticsOut
+    post_dial_delay_ms: int | None = Field(description="Mean time to the first ringing or answer.")
+
+
+def render_statistics(figures: TrunkFigures | None) -> dict[str, Any] | None:
+    if figures is None:
+        return None
+    delay = figures.post_dial_delay_s
+    return {
+        "inbound": _render_direction(figures.inbound),
+        "outbound": _render_direction(figures.outbound),
+        "post_dial_delay_ms": None if delay is None else round(delay * 1000),
+    }
+
+
+def _render_direction(figures: DirectionFigures) -> dict[str, Any]:
+    ratio = figures.answer_seizure_ratio
+    return {
+        "attempts": figures.attempts,
+        "answers": figures.answers,
+        "answer_seizure_ratio": None if ratio is None else round(ratio, 4),
+        "codes": dict(sorted(figures.codes.items())),
+    }
 
 
 def render_registration_status(status: RegistrationStatus | None) -> dict[str, Any] | None:

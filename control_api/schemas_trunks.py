@@ -28,8 +28,10 @@ from control_api.schemas_trunk_signalling import (
 from control_api.schemas_trunk_status import (
     ProbeStatusOut,
     RegistrationStatusOut,
+    TrunkStatisticsOut,
     render_probe_status,
     render_registration_status,
+    render_statistics,
 )
 from gateway.defence.trunk_digest import kept_digest
 from gateway.errors import InvalidRequestError
@@ -234,6 +236,7 @@ class TrunkOut(ResponseModel):
     signalling: TrunkSignallingOut
     registration: RegistrationStatusOut | None = Field(description="Null when we do not register there.")
     probe: ProbeStatusOut | None = Field(description="Null before the first probe.")
+    statistics: TrunkStatisticsOut | None = Field(description="Null before the first call.")
     max_concurrent_calls: int | None
     created_at: Timestamp
     updated_at: Timestamp
@@ -277,6 +280,7 @@ def render_trunk(trunk: Trunk, status: TrunkStatus) -> dict[str, Any]:
         "signalling": render_signalling(trunk.signalling),
         "registration": render_registration_status(status.registration),
         "probe": render_probe_status(status.probe),
+        "statistics": render_statistics(status.figures),
         "max_concurrent_calls": trunk.max_concurrent_calls,
         "created_at": timestamp(trunk.created_at),
         "updated_at": timestamp(trunk.updated_at),

@@ -69,6 +69,7 @@ from gateway.stir.service import CallerIdentity
 from gateway.sweep import fail_calls_of_the_dead
 from gateway.trunk_probe import TrunkProbe
 from gateway.trunk_registration import RegistrationState
+from gateway.trunk_statistics import TrunkStatistics
 from gateway.trunk_watch import TrunkWatch
 from gateway.voices import VoiceService
 from gateway.web_calls import WebCalls
@@ -189,6 +190,8 @@ class GatewayParts:
             observer=self._signalling.observer,
             gate=self.defence.gate.judge,
         )
+        self._trunk_statistics = TrunkStatistics()
+        self.registry.register(self._trunk_statistics)
         self.sip_sockets = SipSockets(self._user_agent, config.sip)
         probe = TrunkProbe(self._user_agent)
         self.numbers = NumberService(
@@ -202,7 +205,10 @@ class GatewayParts:
             self._user_agent,
             probe,
             leading=lambda: self.cluster.duties.leading,
+            figures=self._trunk_statistics.of,
         )
+        self._trunk_statistics.registered = self.trunk_watch.registered
+        self._trunk_statistics.reachable = self.trunk_watch.reachable
         self._identity = CallerIdentity(config.stir)
         self._precall = PrecallClient(allow_private=config.webhooks.allow_private)
         self._engine_watch = EngineWatch(self._engine)
@@ -248,6 +254,7 @@ class GatewayParts:
             node_id=self.cluster.node.id,
             parts=self.directory.parts_of,
             traces=self.traces,
+            trunk_statistics=self._trunk_statistics,
         )
         media_address = MediaAddress(
             public_host=config.media.public_host or config.sip.public_host,

@@ -12,6 +12,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import monotonic
 
 import structlog
 
@@ -95,6 +96,7 @@ class OutboundSession(Session):
         self._trunk = services.trunk(route.trunk.id)
         self._early_descriptions: dict[str, bytes] = {}  # by To tag: each branch of a fork has its own
         self._early: AudioParameters | None = None
+        self._invited_at: float | None = None  # monotonic; None once the far party gave a sign
         self._ring_timeout_s = longest_ring_s(agent, settings, services.session.default_ring_timeout_s)
 
     def enqueue(self, queue: DialQueue) -> None:
@@ -199,6 +201,7 @@ class OutboundSession(Session):
             self,
         )
         self._trace(sip, sip.local_tag)
+        self._invited_at = monotonic()
         self.call.update(sip_call_id=sip.call_id)
         self.call.step("invite-sent", target=f"{route.target.transport}:{host}:{target_port}")
         self.call.ring()
@@ -206,7 +209,15 @@ class OutboundSession(Session):
 
     # --- SIP --------------------------------------------------------------------------------------
 
+    def _first_sign(self, status: int) -> None:
+        """Count the delay to the first ringing or answer."""
+        if status > 100 and self._invited_at is not None:
+            waited = monotonic() - self._invited_at
+            self._invited_at = None
+            self._services.trunk_statistics.rang(self.call.record.trunk_id, waited)
+
     def on_progress(self, call: SipCall, response: Response) -> None:
+        self._first_sign(response.status)
         self.call.step(
             "progress", sip_status=response.status, reason=response.reason, sdp=bool(response.body)
         )
@@ -238,6 +249,7 @@ class OutboundSession(Session):
         assert self._conversation is not None
         if self.over or self._cancelling or self._ring_timed_out:
             return  # the 200 crossed our CANCEL: the stack sends ACK and BYE
+        self._first_sign(response.status)
         self.call.step("answered", sip_status=response.status)
         self.call.update(sip_status=response.status, sip_reason=response.reason)
         try:

@@ -33,6 +33,7 @@ from gateway.signalling.trace_ring import CallLeg, TraceRing
 from gateway.signalling.traces import CONTACT, CallTraces
 from gateway.sip_info import info_digit
 from gateway.transfer_target import transfer_uri
+from gateway.trunk_statistics import TrunkStatistics
 from media.messages import LegStatistics
 from sip.addresses import authority
 from sip.audio_parameters import AudioParameters
@@ -68,6 +69,7 @@ class SessionServices:
     limits: CallLimits = field(default_factory=CallLimits)
     node_id: str | None = None
     parts: Callable[[Agent], AgentParts] = lambda agent: AgentParts()
+    trunk_statistics: TrunkStatistics = field(default_factory=TrunkStatistics)
     traces: CallTraces = field(default_factory=lambda: CallTraces(TraceRing(0, 0)))
 
 
@@ -88,6 +90,7 @@ class Session:
         self._setup: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._occupied = False
+        self._attempted = False
         self._settled = asyncio.Event()
         self._transfer = CallTransfer(call, self)
         self._held_before = False
@@ -327,6 +330,7 @@ class Session:
         assert self._conversation is not None
         if not self.call.answer():
             return
+        self._services.trunk_statistics.answered(self.call.record.trunk_id, self.direction)
         self._conversation.answered()
         self._after(self._max_duration_s + WATCHDOG_MARGIN_S, self._exceeded)
 
@@ -344,8 +348,10 @@ class Session:
         remote_tag: str | None = None,
         source: tuple[str, int] | None = None,
     ) -> None:
-        """Have the call's own dialog seen as its first leg."""
+        """Have the call's own dialog seen as its first leg, and count it for its trunk."""
         record = self.call.record
+        self._attempted = True
+        self._services.trunk_statistics.attempted(record.trunk_id, self.direction)
         leg = CallLeg(record.id, record.organization_id, CONTACT, local_tag, remote_tag, source)
         self._services.traces.leg(leg, sip.call_id)
 
@@ -396,6 +402,13 @@ class Session:
             record = self.call.record
             self._services.metrics.observe_end(record)
             self._services.traces.ended(record)
+            if self._attempted:
+                self._services.trunk_statistics.over(
+                    record.trunk_id,
+                    self.direction,
+                    record.sip_status,
+                    answered=record.started_at is not None,
+                )
             if self._occupied:
                 self._services.live.release(self.direction)
             self._services.leases.release(self.call.id)

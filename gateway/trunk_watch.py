@@ -14,6 +14,7 @@ import structlog
 from gateway.background_task import BackgroundTask
 from gateway.trunk_probe import Probe, ProbeOutcome, ProbeResult
 from gateway.trunk_registration import RegistrationState, RegistrationStatus, TrunkRegistrar
+from gateway.trunk_statistics import TrunkFigures
 from sip.user_agent import UserAgent
 from store.records import Trunk, TrunkOutbound
 
@@ -40,6 +41,7 @@ class TrunkStatus:
 
     registration: RegistrationStatus | None = None
     probe: ProbeStatus | None = None
+    figures: TrunkFigures | None = None
 
 
 class _Watched:
@@ -90,8 +92,10 @@ class TrunkWatch(BackgroundTask):
         user_agent: UserAgent,
         probe: Probe,
         leading: Callable[[], bool],
+        figures: Callable[[str], TrunkFigures | None] = lambda trunk_id: None,
     ) -> None:
         super().__init__("trunk-watch")
+        self._figures = figures
         self._trunks = trunks
         self._user_agent = user_agent
         self._probe = probe
@@ -102,9 +106,10 @@ class TrunkWatch(BackgroundTask):
         """What is known of a trunk."""
         watched = self._watched.get(trunk_id)
         if watched is None:
-            return TrunkStatus()
+            return TrunkStatus(figures=self._figures(trunk_id))
         registrar = watched.registrar
-        return TrunkStatus(None if registrar is None else registrar.status, watched.probed)
+        registration = None if registrar is None else registrar.status
+        return TrunkStatus(registration, watched.probed, self._figures(trunk_id))
 
     def count(self, state: RegistrationState) -> int:
         """Trunks whose registration is in this state."""
@@ -112,6 +117,18 @@ class TrunkWatch(BackgroundTask):
             each.registrar is not None and each.registrar.status.state is state
             for each in self._watched.values()
         )
+
+    def registered(self) -> dict[str, bool]:
+        """Of each trunk that this node registers, whether its registration stands."""
+        return {
+            trunk_id: each.registrar.status.state is RegistrationState.REGISTERED
+            for trunk_id, each in self._watched.items()
+            if each.registrar is not None and each.registrar.status.state is not RegistrationState.ELSEWHERE
+        }
+
+    def reachable(self) -> dict[str, bool]:
+        """Of each trunk that was asked by OPTIONS, whether the newest was answered as it should be."""
+        return {trunk_id: each.probed.up for trunk_id, each in self._watched.items() if each.probed}
 
     @property
     def unreachable(self) -> int:

@@ -92,11 +92,10 @@ def test_a_failed_calls_signalling_outlives_the_gateway_and_a_collector_is_told(
         packets = [read_hep(collector.recv(65_536))[0] for _ in told]
     assert [packet.payload.decode() for packet in packets] == [one["text"] for one in before["messages"]]
     assert {packet.correlation for packet in packets} == {before["messages"][0]["sip_call_id"]}
-    key = first.demo_key
     api.close()
     first.stop()
     second = start_gateway(data=tmp_path / "data")
-    again = ApiClient(second.http, key)
+    again = ApiClient(second.http, second.demo_key)
     after = again.get(f"/calls/{call['id']}/sip")
     again.close()
     assert after["kept"] == "saved"
@@ -111,3 +110,21 @@ def _credentials(callee: Any, seconds: float = 10) -> list[str]:
             return lines
         time.sleep(0.05)
     raise AssertionError("nobody was asked for credentials")
+
+
+def test_a_trunk_tells_what_became_of_its_calls(parties: Parties, api: ApiClient) -> None:
+    route = parties.outbound_route("callee_refuses")
+    call = api.place_call(route.agent_id, "+15551239876")
+    api.wait_for_status(call["id"], "failed")
+    status = api.call(call["id"])["sip"]["status"]
+    statistics = api.get(f"/trunks/{route.trunk_id}")["statistics"]
+    assert statistics["outbound"] == {
+        "attempts": 1,
+        "answers": 0,
+        "answer_seizure_ratio": 0.0,
+        "codes": {str(status): 1},
+    }
+    assert statistics["inbound"]["attempts"] == 0
+    metrics = parties.gateway.metrics()
+    labels = f'direction="outbound",trunk="{route.trunk_id}"'
+    assert metrics[f"trunkline_trunk_attempts_total{{{labels}}}"] == 1.0
