@@ -18,6 +18,7 @@ from gateway.call_control import ListenTicket, RecordingVerb
 from gateway.call_quality import CallQuality
 from gateway.cluster.node_client import NodeClient
 from gateway.contacts.contact_book import ContactBook
+from gateway.defence.bans import Bans
 from gateway.directory import Directory
 from gateway.engine_webhooks import EngineWebhooks
 from gateway.event_stream import StreamItem
@@ -31,6 +32,7 @@ from gateway.numbers.service import NumberService
 from gateway.recordings.service import RecordingService
 from gateway.rejections import Rejections
 from gateway.sign_in.sign_in import SignIn
+from gateway.signalling.traces import CallTraces
 from gateway.trunk_watch import TrunkStatus
 from gateway.voices import VoiceService
 from gateway.web_calls import WebCalls
@@ -155,6 +157,11 @@ class TrunkStatuses(Protocol):
     def status(self, trunk_id: str, /) -> TrunkStatus: ...
 
 
+class Defences(Protocol):
+    @property
+    def bans(self) -> Bans: ...
+
+
 class GatewayServices(Protocol):
     """The gateway as the API sees it."""
 
@@ -232,6 +239,12 @@ class GatewayServices(Protocol):
 
     @property
     def rejections(self) -> Rejections: ...
+
+    @property
+    def defence(self) -> Defences: ...
+
+    @property
+    def traces(self) -> CallTraces: ...
 
     @property
     def trunk_watch(self) -> TrunkStatuses: ...

@@ -14,31 +14,21 @@ import socket
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from gateway.config_defence import DefenceSection
+from gateway.config_section import Duration as Duration
+from gateway.config_section import Section as Section
+from gateway.config_section import parse_duration as parse_duration
 from media.worker.port_share import split_ports
 from sip.tls_settings import TlsServerSettings
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 _CERTIFICATE_URL = re.compile(r"https://[^\s<>\"]{1,2000}")
 _ORIGIN = re.compile(r"https?://[^/\s]+")
 _ICE_URL = re.compile(  # RFC 7064, RFC 7065
     r"(stun|turn)s?:([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(\?transport=(udp|tcp))?"
 )
 _ENDPOINT = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<host>[^:\[\]\s]+)):(?P<port>\d{1,5})")
-
-
-def parse_duration(value: object) -> float:
-    """Seconds from `30`, `1.5`, `"30s"`, `"500ms"`, `"5m"` or `"1h"`. Raises `ValueError`."""
-    if isinstance(value, bool):
-        raise ValueError("a duration is a number of seconds or text such as 30s")
-    if isinstance(value, int | float):
-        return float(value)
-    match = _DURATION.fullmatch(str(value).strip())
-    if match is None:
-        raise ValueError("a duration is a number of seconds or text such as 500ms, 30s, 5m, 1h")
-    return float(match[1]) * _SECONDS[match[2]]
 
 
 def parse_endpoint(value: str) -> tuple[str, int]:
@@ -72,15 +62,6 @@ def parse_port_range(value: str) -> tuple[int, int]:
     if high - low < 1:
         raise ValueError("an RTP leg needs an even port and the odd one above it")
     return low, high
-
-
-Duration = Annotated[float, BeforeValidator(parse_duration), Field(ge=0)]
-
-
-class Section(BaseModel):
-    """A table of the file: unknown keys are mistakes, not ignored."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class SipSection(Section):
@@ -486,6 +467,42 @@ class ClusterSection(Section):
         return self.node_id or socket.gethostname()[:64]
 
 
+class TraceSection(Section):
+    """SIP messages that are kept to be looked at."""
+
+    memory_bytes: int = Field(default=32 * 1024 * 1024, ge=0)  # 0 = none are kept
+    max_messages: int = Field(default=50_000, ge=1)
+    save: Literal["all", "failed", "none"] = "failed"  # calls whose messages go into the database
+    keep_saved: Duration = 7 * 86_400.0  # 0 = for ever
+    hep_collector: str | None = None  # udp:HOST:PORT or tcp:HOST:PORT
+    hep_capture_id: int = Field(default=1, ge=0, le=2**32 - 1)
+    hep_password: str | None = Field(default=None, repr=False, min_length=1, max_length=200)
+    hep_password_file: Path | None = None
+
+    @field_validator("hep_collector")
+    @classmethod
+    def _collector(cls, value: str | None) -> str | None:
+        if value is not None:
+            transport, _, endpoint = value.partition(":")
+            if transport not in ("udp", "tcp"):
+                raise ValueError(f"{value!r} must start with udp: or tcp:")
+            parse_endpoint(endpoint)
+        return value
+
+    @model_validator(mode="after")
+    def _password_once(self) -> TraceSection:
+        if self.hep_password is not None and self.hep_password_file is not None:
+            raise ValueError("hep_password and hep_password_file: give one of the two")
+        return self
+
+    def collector(self) -> tuple[str, str, int] | None:
+        """Transport, host and port of the collector."""
+        if self.hep_collector is None:
+            return None
+        transport, _, endpoint = self.hep_collector.partition(":")
+        return (transport, *parse_endpoint(endpoint))
+
+
 class StirSection(Section):
     """STIR/SHAKEN: signed caller identity (RFC 8224); trunks say what they want of it."""
 
@@ -564,12 +581,14 @@ class Config(Section):
     watchdogs: WatchdogsSection = WatchdogsSection()
     recordings: RecordingsSection = RecordingsSection()
     batch: BatchSection = BatchSection()
+    defence: DefenceSection = DefenceSection()
     numbers: NumbersSection = NumbersSection()
     contacts: ContactsSection = ContactsSection()
     rates: RatesSection = RatesSection()
     analysis: AnalysisSection = AnalysisSection()
     webhooks: WebhooksSection = WebhooksSection()
     cluster: ClusterSection = ClusterSection()
+    trace: TraceSection = TraceSection()
     stir: StirSection = StirSection()
     turn: TurnSection = TurnSection()
     logging: LoggingSection = LoggingSection()

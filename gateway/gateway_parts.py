@@ -7,7 +7,6 @@ Starting and stopping them is `gateway.application`.
 from __future__ import annotations
 
 from functools import partial
-from time import monotonic
 
 from prometheus_client import CollectorRegistry
 
@@ -31,7 +30,7 @@ from gateway.cluster.cluster import Cluster
 from gateway.config import Config
 from gateway.contacts.contact_book import ContactBook
 from gateway.conversation_services import ConversationServices
-from gateway.defence.gate import InboundGate
+from gateway.defence.composition import Defence
 from gateway.dial_queue import DialQueue
 from gateway.directory import Directory
 from gateway.engine_callback import engine_callback
@@ -63,6 +62,7 @@ from gateway.refused_invites import RefusedInvites
 from gateway.rejections import Rejections
 from gateway.session import SessionServices
 from gateway.sign_in.setup import open_sign_in
+from gateway.signalling.setup import Signalling
 from gateway.sip_sockets import SipSockets
 from gateway.stir.service import CallerIdentity
 from gateway.sweep import fail_calls_of_the_dead
@@ -82,7 +82,6 @@ from gateway.widgets.widget_book import WidgetBook
 from media.ultravox.library import EngineLibrary
 from media.ultravox.rest import UltravoxClient
 from media.worker.supervisor import WorkerPool
-from sip.digest_server import DigestServer
 from sip.message import Request
 from sip.user_agent import IncomingCall, Listen, OptionsReply, UserAgent, UserAgentConfig
 from store.database import Store
@@ -168,12 +167,11 @@ class GatewayParts:
         self.recordings = RecordingService(self._archive, open_links(config), config.recordings.public_url)
         self.events = EventBus()
         self.rejections = Rejections(lambda: self.directory.table)
+        self._signalling = Signalling(config, store.call_signalling, self.rejections.owners, self.metrics)
+        self.traces = self._signalling.traces
         refused = RefusedInvites(self.metrics, self.rejections)
-        self._gate = InboundGate(
-            table=lambda: self.directory.table,
-            trunk=self.directory.trunk,
-            digest=DigestServer(clock=monotonic, algorithms=config.sip.digest_algorithms),
-            refused=refused,
+        self.defence = Defence(
+            config, self.metrics, refused, lambda: self.directory.table, self.directory.trunk
         )
         self._user_agent = UserAgent(
             UserAgentConfig(
@@ -187,7 +185,8 @@ class GatewayParts:
             on_invite=self._take_invite,
             on_options=self._answer_options,
             on_refused=self._note_refused,
-            gate=self._gate.judge,
+            observer=self._signalling.observer,
+            gate=self.defence.gate.judge,
         )
         self.sip_sockets = SipSockets(self._user_agent, config.sip)
         probe = TrunkProbe(self._user_agent)
@@ -247,6 +246,7 @@ class GatewayParts:
             limits=CallLimits(config.calls.max_in_cluster, config.calls.max_per_organization),
             node_id=self.cluster.node.id,
             parts=self.directory.parts_of,
+            traces=self.traces,
         )
         media_address = MediaAddress(
             public_host=config.media.public_host or config.sip.public_host,

@@ -92,9 +92,10 @@ class BrowserCalls:
         test: bool = False,
         origin: str | None = None,
         limits: Sequence[Limit] = (),
+        join_within_s: float | None = None,
     ) -> BrowserTicket:
         """A queued call and the token by which it is joined, from `origin` only if one is named. `limits`
-        count until the call is over.
+        count until the call is over; `join_within_s` makes the time to join it shorter.
 
         Raises `NotFoundError`; `InvalidRequestError` when the agent is not active; `LimitExceededError`;
         `UnavailableError` while draining.
@@ -134,7 +135,8 @@ class BrowserCalls:
         finally:
             self._making -= 1
         token, kept = Credential.issue(record.id)
-        join_timeout_s = longest_ring_s(agent, CallSettings(), services.config.join_timeout)
+        longest_s = longest_ring_s(agent, CallSettings(), services.config.join_timeout)
+        join_timeout_s = longest_s if join_within_s is None else min(join_within_s, longest_s)
         call = Call(record, self._save, price=self._price, outcome=self._outcome)
         call.step("created", by="test-call" if test else "browser")
         session = BrowserSession(

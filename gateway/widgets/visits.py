@@ -11,6 +11,9 @@ from gateway.directory import Directory
 from gateway.widgets.doors import Door
 from store.records import Agent, CallRecord
 
+VISITOR_JOINS_WITHIN_S = 30.0
+"""A page joins at once: its microphone is open already. A call that waits has a place that others want."""
+
 
 class StartedBrowserCall(Protocol):
     """A queued call and the token by which one browser joins it."""
@@ -39,6 +42,7 @@ class BrowserCallMaker(Protocol):
         metadata: Mapping[str, Any],
         origin: str | None = None,
         limits: Sequence[Limit] = (),
+        join_within_s: float | None = None,
     ) -> StartedBrowserCall: ...
 
 
@@ -62,6 +66,7 @@ class Visits:
             metadata={**door.metadata, "origin": origin},
             origin=origin,
             limits=door.limits(address),
+            join_within_s=VISITOR_JOINS_WITHIN_S,
         )
 
     async def of_owner(

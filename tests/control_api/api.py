@@ -21,6 +21,7 @@ from gateway.cluster.node import Heartbeat
 from gateway.cluster.node_client import NodeClient
 from gateway.config import Config, HttpSection
 from gateway.contacts.contact_book import ContactBook
+from gateway.defence.bans import Bans
 from gateway.directory import Directory
 from gateway.engine_webhooks import EngineWebhooks
 from gateway.health import Health
@@ -36,6 +37,8 @@ from gateway.recordings.service import RecordingService
 from gateway.rejections import Rejections
 from gateway.sign_in.passwords import Passwords
 from gateway.sign_in.sign_in import SignIn
+from gateway.signalling.trace_ring import TraceRing
+from gateway.signalling.traces import CallTraces
 from gateway.sip_sockets import SocketRefusal, WebSocketConnection, WebSocketWriter
 from gateway.trunk_probe import ProbeOutcome, ProbeResult
 from gateway.trunk_watch import TrunkStatus
@@ -107,10 +110,12 @@ class Gateway:
     sign_in: SignIn = field(init=False)
     live_board: LiveBoard = field(init=False)
     rejections: Rejections = field(init=False)
+    traces: CallTraces = field(init=False)
     trunk_statuses: dict[str, TrunkStatus] = field(default_factory=dict)
     contacts: ContactBook = field(init=False)
     campaigns: Campaigns = field(init=False)
     widgets: WidgetBook = field(init=False)
+    bans: Bans = field(default_factory=lambda: Bans(after=2, window_s=60, time_s=3600))
     doors: Doors = field(init=False)
     visits: Visits = field(init=False)
     made_calls: InMemoryBrowserCalls = field(default_factory=InMemoryBrowserCalls)
@@ -158,6 +163,7 @@ class Gateway:
             self._probe,
         )
         self.rejections = Rejections(lambda: self.directory.table)
+        self.traces = CallTraces(TraceRing(1_000_000, 1_000), owners=self.rejections.owners)
         self.widgets = WidgetBook(self.store, self.directory)
         self.doors = Doors(self.store, self.directory.agent)
         self.visits = Visits(self.made_calls, self.directory)
@@ -170,6 +176,10 @@ class Gateway:
     @property
     def sip_sockets(self) -> ClosedSockets:
         return ClosedSockets()
+
+    @property
+    def defence(self) -> Gateway:
+        return self
 
     @property
     def trunk_watch(self) -> Gateway:

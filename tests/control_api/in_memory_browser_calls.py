@@ -42,6 +42,7 @@ class InMemoryBrowserCalls:
         test: bool = False,
         origin: str | None = None,
         limits: Sequence[Limit] = (),
+        join_within_s: float | None = None,
     ) -> Asked:
         if self.fails_with is not None:
             raise self.fails_with
@@ -57,7 +58,7 @@ class InMemoryBrowserCalls:
         )
         if await self.leases.acquire(record.id, limits) is not None:
             raise LimitExceededError("Too many calls at once.", retry_after=5)
-        expires_at = datetime.now(UTC) + timedelta(seconds=30)
+        expires_at = record.created_at + timedelta(seconds=join_within_s or 120)
         self.made.append(Asked(record, f"{record.id}.secret", expires_at, origin))
         return self.made[-1]
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -87,6 +88,7 @@ async def test_a_page_of_an_allowed_origin_gets_a_token_for_one_call(world: Worl
         made.record.id,
         "Receptionist",
     )
+    assert made.expires_at - made.record.created_at == timedelta(seconds=30)
     assert data["ice_servers_url"] == "http://gateway/api/public/v1/webrtc/ice-servers"
     assert data["sessions_url"] == "http://gateway/api/public/v1/webrtc/sessions"
     assert made.origin == PAGE

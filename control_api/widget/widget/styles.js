@@ -84,7 +84,7 @@ button:disabled { cursor: default; opacity: 0.6; }
 .transcript:empty { display: none; }
 .line { background: var(--fill); border-radius: calc(var(--radius) * 0.6); padding: 0.4rem 0.6rem; max-inline-size: 90%; justify-self: start; overflow-wrap: anywhere; }
 .line.contact { justify-self: end; }
-.line.partial { opacity: 0.85; font-style: italic; }
+.line.partial { font-style: italic; }
 .who { display: block; font-size: 0.75rem; font-style: normal; color: var(--soft-text); }
 .keypad { display: grid; grid-template-columns: repeat(3, 1fr); gap: 0.4rem; direction: ltr; }
 .keypad button { font-size: 1.15rem; font-variant-numeric: tabular-nums; }
