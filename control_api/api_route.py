@@ -15,16 +15,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from control_api.authentication import SAFE_METHODS, Caller, KeyVerifier, SessionVerifier, authenticate
+from control_api.authentication import (
+    CALLER,
+    SAFE_METHODS,
+    Caller,
+    KeyVerifier,
+    SessionVerifier,
+    authenticate,
+)
 from control_api.forwarding import Forwarding
 from control_api.idempotency import Idempotency, IdempotencyStore
 from control_api.middleware import RESPONSE_HEADERS
 from control_api.rate_limit import RateDecision, RateLimiter
 from gateway.errors import ForbiddenError, InvalidRequestError, LimitExceededError
 from store.user_records import Role
-
-CALLER = "trunkline.caller"
-"""Key of the ASGI scope under which the request's `Caller` stands once it is known."""
 
 LIVE_READS = ("/quality", "/events")
 """Ends of paths under which a call is read from memory, while it goes on."""

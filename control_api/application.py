@@ -12,6 +12,7 @@ from starlette.types import Scope
 
 from control_api import (
     routes_agents,
+    routes_bans,
     routes_batch_calls,
     routes_browser_access,
     routes_call_control,
@@ -131,6 +132,7 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         routes_trunk_presets.trunk_presets_router(API_PREFIX),
         routes_routing.routing_router(API_PREFIX, gateway),
         routes_rejections.rejections_router(API_PREFIX, gateway.rejections),
+        routes_bans.bans_router(API_PREFIX, gateway.defence.bans),
         routes_keys.keys_router(API_PREFIX, gateway.directory),
         routes_session.session_router(API_PREFIX, gateway.sign_in, gateway.directory),
         routes_session.own_session_router(API_PREFIX, gateway.sign_in, gateway.directory),

@@ -30,6 +30,9 @@ SECURE_SESSION_COOKIE = "__Host-trunkline_session"
 """Over HTTPS: the prefix makes the browser refuse it from anywhere but this very host."""
 
 CSRF_HEADER = b"x-trunkline-dashboard"
+
+CALLER = "trunkline.caller"
+"""Key of the ASGI scope under which the request's `Caller` stands once it is known."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 SECURITY_SCHEMES = {

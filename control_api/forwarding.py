@@ -12,6 +12,7 @@ import aiohttp
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from control_api.authentication import CALLER, Caller
 from control_api.envelope import REQUEST_ID
 from control_api.event_source import MEDIA_TYPE
 from gateway.cluster.call_owners import node_away
@@ -114,6 +115,9 @@ class Forwarding:
 
     def _headers(self, request: Request) -> dict[str, str]:
         headers = {name: request.headers[name] for name in _GIVEN_ON if name in request.headers}
+        caller: Caller | None = request.scope.get(CALLER)
+        if caller is not None and caller.signed_in is not None:
+            headers.pop("origin", None)  # was held against our own name already, and there we have another
         headers[FORWARDED_BY] = self._owners.node_id
         headers["X-Request-Id"] = request.scope[REQUEST_ID]
         headers["X-Forwarded-Proto"] = request.url.scheme

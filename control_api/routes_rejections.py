@@ -24,7 +24,7 @@ class RejectionOut(ResponseModel):
 
     at: Timestamp
     rule: str = Field(description="What refused it, such as `unknown_trunk`.", examples=["unknown_trunk"])
-    sip_status: int = Field(description="All that the caller was told.")
+    sip_status: int = Field(description="All that the caller was told; 0: nothing.")
     message: str
     looked_up: str | None = Field(description="What was looked up.")
     fix: str | None = Field(description="What would put it right.")

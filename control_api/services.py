@@ -17,6 +17,7 @@ from gateway.call_actions import Side
 from gateway.call_control import ListenTicket, RecordingVerb
 from gateway.call_quality import CallQuality
 from gateway.contacts.contact_book import ContactBook
+from gateway.defence.bans import Bans
 from gateway.directory import Directory
 from gateway.engine_webhooks import EngineWebhooks
 from gateway.event_stream import StreamItem
@@ -154,6 +155,11 @@ class TrunkStatuses(Protocol):
     def status(self, trunk_id: str, /) -> TrunkStatus: ...
 
 
+class Defences(Protocol):
+    @property
+    def bans(self) -> Bans: ...
+
+
 class GatewayServices(Protocol):
     """The gateway as the API sees it."""
 
@@ -231,6 +237,9 @@ class GatewayServices(Protocol):
 
     @property
     def rejections(self) -> Rejections: ...
+
+    @property
+    def defence(self) -> Defences: ...
 
     @property
     def trunk_watch(self) -> TrunkStatuses: ...

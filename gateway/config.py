@@ -14,31 +14,21 @@ import socket
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from gateway.config_defence import DefenceSection
+from gateway.config_section import Duration as Duration
+from gateway.config_section import Section as Section
+from gateway.config_section import parse_duration as parse_duration
 from media.worker.port_share import split_ports
 from sip.tls_settings import TlsServerSettings
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 _CERTIFICATE_URL = re.compile(r"https://[^\s<>\"]{1,2000}")
 _ORIGIN = re.compile(r"https?://[^/\s]+")
 _ICE_URL = re.compile(  # RFC 7064, RFC 7065
     r"(stun|turn)s?:([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(\?transport=(udp|tcp))?"
 )
 _ENDPOINT = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<host>[^:\[\]\s]+)):(?P<port>\d{1,5})")
-
-
-def parse_duration(value: object) -> float:
-    """Seconds from `30`, `1.5`, `"30s"`, `"500ms"`, `"5m"` or `"1h"`. Raises `ValueError`."""
-    if isinstance(value, bool):
-        raise ValueError("a duration is a number of seconds or text such as 30s")
-    if isinstance(value, int | float):
-        return float(value)
-    match = _DURATION.fullmatch(str(value).strip())
-    if match is None:
-        raise ValueError("a duration is a number of seconds or text such as 500ms, 30s, 5m, 1h")
-    return float(match[1]) * _SECONDS[match[2]]
 
 
 def parse_endpoint(value: str) -> tuple[str, int]:
@@ -72,15 +62,6 @@ def parse_port_range(value: str) -> tuple[int, int]:
     if high - low < 1:
         raise ValueError("an RTP leg needs an even port and the odd one above it")
     return low, high
-
-
-Duration = Annotated[float, BeforeValidator(parse_duration), Field(ge=0)]
-
-
-class Section(BaseModel):
-    """A table of the file: unknown keys are mistakes, not ignored."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class SipSection(Section):
@@ -564,6 +545,7 @@ class Config(Section):
     watchdogs: WatchdogsSection = WatchdogsSection()
     recordings: RecordingsSection = RecordingsSection()
     batch: BatchSection = BatchSection()
+    defence: DefenceSection = DefenceSection()
     numbers: NumbersSection = NumbersSection()
     contacts: ContactsSection = ContactsSection()
     rates: RatesSection = RatesSection()

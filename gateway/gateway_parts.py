@@ -7,7 +7,6 @@ Starting and stopping them is `gateway.application`.
 from __future__ import annotations
 
 from functools import partial
-from time import monotonic
 
 from prometheus_client import CollectorRegistry
 
@@ -31,7 +30,7 @@ from gateway.cluster.cluster import Cluster
 from gateway.config import Config
 from gateway.contacts.contact_book import ContactBook
 from gateway.conversation_services import ConversationServices
-from gateway.defence.gate import InboundGate
+from gateway.defence.composition import Defence
 from gateway.dial_queue import DialQueue
 from gateway.directory import Directory
 from gateway.engine_callback import engine_callback
@@ -82,7 +81,6 @@ from gateway.widgets.widget_book import WidgetBook
 from media.ultravox.library import EngineLibrary
 from media.ultravox.rest import UltravoxClient
 from media.worker.supervisor import WorkerPool
-from sip.digest_server import DigestServer
 from sip.message import Request
 from sip.user_agent import IncomingCall, Listen, OptionsReply, UserAgent, UserAgentConfig
 from store.database import Store
@@ -169,11 +167,8 @@ class GatewayParts:
         self.events = EventBus()
         self.rejections = Rejections(lambda: self.directory.table)
         refused = RefusedInvites(self.metrics, self.rejections)
-        self._gate = InboundGate(
-            table=lambda: self.directory.table,
-            trunk=self.directory.trunk,
-            digest=DigestServer(clock=monotonic, algorithms=config.sip.digest_algorithms),
-            refused=refused,
+        self.defence = Defence(
+            config, self.metrics, refused, lambda: self.directory.table, self.directory.trunk
         )
         self._user_agent = UserAgent(
             UserAgentConfig(
@@ -187,7 +182,7 @@ class GatewayParts:
             on_invite=self._take_invite,
             on_options=self._answer_options,
             on_refused=self._note_refused,
-            gate=self._gate.judge,
+            gate=self.defence.gate.judge,
         )
         self.sip_sockets = SipSockets(self._user_agent, config.sip)
         probe = TrunkProbe(self._user_agent)

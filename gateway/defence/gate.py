@@ -1,21 +1,33 @@
 """The gate before the user agent: asked for each new request before it makes any state.
 
-An INVITE or REGISTER that has to show who sent it is challenged here, and the answer judged; nothing is kept
-for either.
+In this order: is the source banned, is it within its rate, is it a scanner, is it known or may it show who it
+is? An INVITE or REGISTER that has to do so is challenged here, and the answer judged; nothing is kept for
+either. A source that a trunk's networks hold is never banned.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import monotonic
 
+from gateway.config_defence import DefenceSection
+from gateway.defence.bans import Bans, source_of
+from gateway.defence.defence_metrics import DefenceMetrics
+from gateway.defence.scanners import is_scanner
+from gateway.defence.token_buckets import TokenBuckets
 from gateway.defence.trunk_digest import digest_account
 from gateway.refused_invites import Refused, RefusedInvites
-from routing.inbound import may_come_from, needs_digest
+from routing.decisions import Refusal
+from routing.explain import explain_text
+from routing.inbound import InboundQuery, decide_inbound, may_come_from, needs_digest
 from routing.table import RoutedTrunk, RoutingTable
-from sip.admission import ADMITTED, Admitted, Answered, Verdict
+from sip.admission import ADMITTED, DROPPED, Admitted, Answered, Verdict
 from sip.digest_server import DigestAccount, DigestCheck, DigestOutcome, DigestServer
 from sip.message import Request
 from store.records import Trunk
+
+RETRY_AFTER = "2"
+"""Seconds after which a source that is over its rate may try again."""
 
 _CHALLENGED = frozenset(("INVITE", "REGISTER"))
 
@@ -30,17 +42,70 @@ class InboundGate:
         trunk: Callable[[str], Trunk | None],
         digest: DigestServer,
         refused: RefusedInvites,
+        bans: Bans,
+        config: DefenceSection,
+        metrics: DefenceMetrics,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._table = table
         self._trunk = trunk
         self._digest = digest
         self._refused = refused
+        self._bans = bans
+        self._metrics = metrics
+        self._clock = clock
+        self._silent = config.unknown_sources == "silence"
+        self._known = TokenBuckets(config.source_rate)
+        self._strangers = TokenBuckets(config.unknown_source_rate)
+        self._total = TokenBuckets(config.total_rate, most_keys=1)
 
     def judge(self, request: Request, source: tuple[str, int]) -> Verdict:
         """May raise ParseError, for a request that cannot be read so far."""
-        if request.method not in _CHALLENGED or request.to_tag is not None:
+        host, now = source[0], self._clock()
+        if self._bans.holds(host, now):
+            return self._turn_away("banned")
+        table = self._table()
+        outside = request.to_tag is None
+        if table.match_source(host):
+            if outside and not self._known.take(host, now):
+                return self._too_many(request, source, "source_rate", f"{host} sends too much.")
+        else:
+            if not self._strangers.take(source_of(host), now):
+                return self._turn_away("rate")
+            if is_scanner(request.get("User-Agent")):
+                self._bans.ban(host, "scanner", now)
+                return self._turn_away("scanner")
+            if not table.digest_from_anywhere and outside:
+                return self._judge_stranger(request, source, table)
+        if request.method not in _CHALLENGED or not outside:
             return ADMITTED
-        return self._judge_digest(request, source, self._table())
+        if request.method == "INVITE" and not self._total.take("", now):
+            return self._too_many(request, source, "total_rate", "All sources together send too much.")
+        return self._judge_digest(request, source, table)
+
+    def _judge_stranger(self, request: Request, source: tuple[str, int], table: RoutingTable) -> Verdict:
+        """Nobody knows it, and it has nothing to show."""
+        if request.method == "INVITE":
+            called = request.request_uri.user_decoded or ""
+            decision = decide_inbound(table, InboundQuery(source_ip=source[0], to_user=called))
+            if isinstance(decision, Refusal):
+                status = 0 if self._silent else decision.sip_status
+                told = (decision.looked_up, decision.fix, explain_text(decision))
+                self._note(request, source, Refused(decision.code, decision.message, status, *told))
+        elif request.method != "REGISTER":
+            return self._turn_away("unknown") if self._silent else ADMITTED
+        self._bans.strike(source[0], "unknown source", self._clock())
+        return self._turn_away("unknown") if self._silent else Answered(403)
+
+    def _turn_away(self, reason: str) -> Verdict:
+        self._metrics.dropped.labels(reason).inc()
+        return DROPPED
+
+    def _too_many(self, request: Request, source: tuple[str, int], kind: str, message: str) -> Verdict:
+        if request.method == "INVITE":
+            fix = f"Have it send less, or raise defence.{kind}."
+            self._note(request, source, Refused(kind, message, 503, f"source address {source[0]}", fix))
+        return Answered(503, headers=(("Retry-After", RETRY_AFTER),))
 
     def _judge_digest(self, request: Request, source: tuple[str, int], table: RoutingTable) -> Verdict:
         host = source[0]
@@ -54,6 +119,8 @@ class InboundGate:
         ):
             return ADMITTED
         if check.outcome is DigestOutcome.WRONG:
+            if not table.match_source(host):
+                self._bans.strike(host, "digest guessing", self._clock())
             self._note(
                 request,
                 source,

@@ -21,6 +21,7 @@ from gateway.cluster.node import Heartbeat
 from gateway.cluster.node_client import NodeClient
 from gateway.config import Config, HttpSection
 from gateway.contacts.contact_book import ContactBook
+from gateway.defence.bans import Bans
 from gateway.directory import Directory
 from gateway.engine_webhooks import EngineWebhooks
 from gateway.health import Health
@@ -111,6 +112,7 @@ class Gateway:
     contacts: ContactBook = field(init=False)
     campaigns: Campaigns = field(init=False)
     widgets: WidgetBook = field(init=False)
+    bans: Bans = field(default_factory=lambda: Bans(after=2, window_s=60, time_s=3600))
     doors: Doors = field(init=False)
     visits: Visits = field(init=False)
     made_calls: InMemoryBrowserCalls = field(default_factory=InMemoryBrowserCalls)
@@ -170,6 +172,10 @@ class Gateway:
     @property
     def sip_sockets(self) -> ClosedSockets:
         return ClosedSockets()
+
+    @property
+    def defence(self) -> Gateway:
+        return self
 
     @property
     def trunk_watch(self) -> Gateway:

@@ -111,6 +111,8 @@ OPERATIONS = {
     ("GET", "/trunks"),
     ("GET", "/trunks/{trunk_id}"),
     ("GET", "/rejections"),
+    ("GET", "/bans"),
+    ("DELETE", "/bans/{source}"),
     ("GET", "/trunk-presets"),
     ("GET", "/routing/explain"),
     ("POST", "/webhooks"),

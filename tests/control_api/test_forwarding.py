@@ -14,6 +14,7 @@ from store import Store
 from store.cluster_records import NodeRecord
 from store.records import CallRecord, CallStatus
 from tests.control_api.api import World, error_of
+from tests.control_api.test_routes_session import Browser
 from tests.store.samples import call
 
 
@@ -51,6 +52,17 @@ async def test_what_steers_a_call_is_done_where_the_call_is(nodes: Nodes) -> Non
     assert nodes.other.gateway.control.asked == [("say", "Hello", False, "soon")]
     assert nodes.world.gateway.control.asked == []
     assert (await nodes.world.api.get(f"{path}/quality")).json()["data"]["live"] is True
+
+
+async def test_who_is_signed_in_steers_a_call_elsewhere_too(nodes: Nodes) -> None:
+    for scheme in ("http", "https"):
+        browser = Browser(nodes.world, scheme)
+        await browser.sign_in(api_key=nodes.world.secret)
+        answer = await browser(
+            "POST", f"calls/{nodes.record.id}/say", {"text": "Hello"}, Origin=f"{scheme}://gateway"
+        )
+        assert answer.status_code == 200, answer.text
+    assert len(nodes.other.gateway.control.asked) == 2
 
 
 async def test_the_other_node_s_refusal_is_given_back_as_it_is(nodes: Nodes) -> None:

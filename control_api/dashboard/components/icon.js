@@ -13,7 +13,7 @@ const PATHS = {
   download: "M12 4v11M7 11l5 5 5-5M5 20h14",
   edit: "M4 20l1-4L16 5l3 3L8 19zM14 7l3 3",
   filter: "M4 5h16l-6 7v6l-4 2v-8z",
-  hangup: "M3 14c5-5 13-5 18 0l-3 3-3-2v-3c-2-.6-4-.6-6 0v3l-3 2z",
+  hangup: "M2 14c0-3 5-5 10-5s10 2 10 5l-1 3-5-1v-3c-2.500-.8-5.500-.8-8 0v3l-5 1z",
   hash: "M5 9h14M5 15h14M10 4L8 20M16 4l-2 16",
   headphones: "M4 15v-2a8 8 0 0 1 16 0v2M4 15h3v5H4zM17 15h3v5h-3z",
   key: "M8 11a4 4 0 1 1 0 8 4 4 0 0 1 0-8zM11 12l9-9M16 7l3 3",

@@ -1,5 +1,5 @@
 // One call: what happened, how it sounded, what was said, and why it ended. While it lasts the page follows it.
-import { html, useState } from "../vendor/preact-htm.js";
+import { html, useEffect, useState } from "../vendor/preact-htm.js";
 import { hrefTo } from "../router.js";
 import { Card, Facts, Figure, PageFrame } from "../components/page.js";
 import { ErrorState, Loading, useLoad } from "../components/states.js";
@@ -16,6 +16,7 @@ import { Deliveries } from "./call_deliveries.js";
 import { inWords } from "./call_words.js";
 
 const TERMINAL = ["ended", "failed", "cancelled"];
+const RECORDING_AGAIN_MS = 1_500;
 
 export default function Call(properties) {
   const { route, api } = properties;
@@ -44,6 +45,12 @@ function KnownCall({ api, session, notify, call, reload, back }) {
     quality: setLiveQuality,
     transcript: (piece) => setUtterances((before) => withPiece(before, piece)),
   });
+  // A recording is prepared when the call is over, which takes a moment.
+  useEffect(() => {
+    if (!over || !["recording", "processing"].includes(call.recording_status)) return undefined;
+    const timer = setTimeout(reload, RECORDING_AGAIN_MS);
+    return () => clearTimeout(timer);
+  }, [call]);
   const known = merged(timeline.data ?? [], steps);
   const leg = (liveQuality ?? quality.data)?.legs[0];
   const words = inWords(call, leg);
@@ -60,7 +67,7 @@ function KnownCall({ api, session, notify, call, reload, back }) {
       <${Figure} label="Sound (MOS)" value=${leg?.sound.mos_average?.toFixed(2) ?? leg?.sound.mos?.toFixed(2) ?? "–"} note=${leg?.sound.mos_min ? `worst ${leg.sound.mos_min.toFixed(2)}` : "not rated"} />
       <${Figure} label="Agent answers in" value=${milliseconds(leg?.conversation.turn_latency_p50_ms)} note="95 of 100 in ${milliseconds(leg?.conversation.turn_latency_p95_ms)}" />
       <${Figure} label="Interruptions" value=${leg?.conversation.barge_ins ?? "–"} note="silent after ${milliseconds(leg?.conversation.barge_in_p50_ms)}" />
-      <${Figure} label="Cost" value=${call.cost_cents === null ? "–" : (call.cost_cents / 100).toFixed(2)} note=${call.outcome?.replaceAll("-", " ") ?? "no outcome"} /></div>
+      <${Figure} label="Cost" value=${call.cost_cents === null ? "–" : (call.cost_cents / 100).toFixed(2)} note=${call.outcome ? `outcome: ${call.outcome.replaceAll("-", " ")}` : "no outcome"} /></div>
     <${Conversation} call=${call} over=${over} utterances=${utterances} />
     <div class="grid">
       <${Card} title="Facts"><${Facts} pairs=${factsOf(call, agent.data, leg)} /><//>

@@ -23,7 +23,7 @@ export function Quality({ leg, state, live }) {
       ["Packets", `${network.packets_received} received, ${network.packets_sent} sent`],
       ["Lost", `${network.packets_lost} in ${network.loss_gaps} gaps`],
       ["Late, twice", `${network.packets_late}, ${network.packets_duplicate}`],
-      ["Jitter", `${network.jitter_ms} ms, at most ${network.jitter_max_ms} ms`],
+      ["Jitter", `${network.jitter_ms.toFixed(1)} ms at the end, at most ${Math.max(network.jitter_max_ms, network.jitter_ms).toFixed(1)} ms`],
       ["Round trip", network.round_trip_ms === null ? null : `${Math.round(network.round_trip_ms)} ms`],
       ["They hear us", network.remote_mos ? `MOS ${network.remote_mos.toFixed(2)}` : share(network.remote_loss_fraction) && `with ${share(network.remote_loss_fraction)} lost`],
     ]} /><${Facts} pairs=${[

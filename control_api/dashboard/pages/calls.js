@@ -46,7 +46,7 @@ function CallList({ route, api }) {
     { key: "status", title: "State", render: (call) => html`<${StatusBadge} status=${call.status} />` },
     { key: "direction", title: "Direction", wide: true, render: (call) => (call.direction === "webrtc" ? "browser" : call.direction) },
     { key: "agent_id", title: "Agent", wide: true, render: (call) => agentName(call.agent_id) ?? call.agent_id.slice(0, 8) },
-    { key: "duration_seconds", title: "Length", align: "end", render: (call) => duration(call.duration_seconds) },
+    { key: "duration_seconds", title: "Length", align: "end", wide: true, render: (call) => duration(call.duration_seconds) },
     { key: "outcome", title: "Came of it", wide: true, render: (call) => (call.failure_reason ?? call.outcome ?? call.end_reason ?? "").replaceAll(/[-_]/g, " ") },
     { key: "created_at", title: "When", wide: true, render: (call) => html`<${Time} value=${call.created_at} />` },
   ];

@@ -33,9 +33,9 @@ function Figures({ live }) {
   const poor = live.calls.filter((call) => call.sound?.diagnosis).length;
   return html`<div class="figures">
     <${Figure} label="Calls now" value=${live.call_count} note=${poor ? `${poor} with trouble` : "all sound well"} tone=${poor ? "bad" : undefined} />
-    <${Figure} label="Begun a second" value=${(live.calls_last_minute / 60).toFixed(2)} note="${live.calls_last_minute} in the last minute" />
-    <${Figure} label="Inbound" value=${room(live.capacity.inbound)} note="calls on this node" tone=${full(live.capacity.inbound) ? "bad" : undefined} />
-    <${Figure} label="Outbound" value=${room(live.capacity.outbound)} note="calls on this node" tone=${full(live.capacity.outbound) ? "bad" : undefined} />
+    <${Figure} label="Calls a second" value=${(live.calls_last_minute / 60).toFixed(2)} note="${live.calls_last_minute} begun in the last minute" />
+    <${Figure} label="Inbound" value=${room(live.capacity.inbound)} note="of the places on a node" tone=${full(live.capacity.inbound) ? "bad" : undefined} />
+    <${Figure} label="Outbound" value=${room(live.capacity.outbound)} note="of the places on a node" tone=${full(live.capacity.outbound) ? "bad" : undefined} />
     <${Figure} label="Failed" value=${failed} note="in the last hour" tone=${failed ? "bad" : "good"} /></div>`;
 }
 
@@ -46,19 +46,25 @@ function Calls({ live, agentName, api, session, notify }) {
   }
   return html`<${Card} title="Calls" flush actions=${live.call_count > live.calls.length && html`<span class="muted small">the newest ${live.calls.length} of ${live.call_count}</span>`}>
     <div class="table-frame" tabindex="0" role="region" aria-label="Calls in progress"><table class="table live-table"><caption class="unseen">Calls in progress</caption>
-      <thead><tr><th scope="col">With</th><th scope="col">State</th><th scope="col" class="wide-only">Agent</th><th scope="col" class="end">Time</th>
+      <thead><tr><th scope="col">With</th><th scope="col" class="wide-only">State</th><th scope="col" class="wide-only">Agent</th><th scope="col" class="end wide-only">Time</th>
         <th scope="col" class="wide-only">Sound</th><th scope="col" class="end wide-only">MOS</th><th scope="col" class="end"><span class="unseen">Actions</span></th></tr></thead>
       <tbody>${live.calls.map((call) => html`<tr key=${call.id} data-call=${call.id}>
         <td><a href=${hrefTo(`/calls/${call.id}`)}>${call.phone_number ?? (call.direction === "webrtc" ? "browser" : "unknown")}</a>
-          <span class="live-way muted small">${call.direction === "inbound" ? "to" : "from"} ${call.from_number ?? "–"}</span></td>
-        <td><${StatusBadge} status=${call.status} /></td>
+          <span class="live-way muted small">${call.direction === "inbound" ? "to" : "from"} ${call.from_number ?? "–"}</span>
+          <span class="narrow-only"><span class="live-state small number">${call.status.replace("-", " ")}, ${lasted(call, now)}</span></span></td>
+        <td class="wide-only"><${StatusBadge} status=${call.status} /></td>
         <td class="wide-only">${agentName(call.agent_id)}</td>
-        <td class="end number">${duration((now - Date.parse(call.started_at ?? call.created_at)) / 1000)}</td>
+        <td class="end number wide-only">${lasted(call, now)}</td>
         <td class="wide-only">${call.sound ? html`<span class="meters"><${Meter} level=${call.sound.contact_level_dbov} label="Contact" side="contact" />
           <${Meter} level=${call.sound.agent_level_dbov} label="Agent" side="agent" /></span>` : html`<span class="muted">–</span>`}
           ${call.sound?.diagnosis && html`<span class="live-trouble small">${call.sound.diagnosis}</span>`}</td>
         <td class="end wide-only"><${Mos} value=${call.sound?.mos} /></td>
         <td class="end"><${CallActions} ...${{ call, api, session, notify }} small /></td></tr>`)}</tbody></table></div><//>`;
+}
+
+/** How long it has lasted: since the answer, before that since it came. */
+function lasted(call, now) {
+  return duration((now - Date.parse(call.started_at ?? call.created_at)) / 1000);
 }
 
 function Trunks({ trunks }) {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from time import monotonic
 
 import pytest
 
@@ -10,6 +11,8 @@ from gateway.defence.trunk_digest import kept_digest
 from gateway.new_trunk import NewTrunk
 from sip.digest import DigestClient, parse_challenges
 from store.records import SourceMatch, Trunk, TrunkInbound
+from tests.gateway.conftest import OpenScene
+from tests.gateway.doubles import until
 from tests.gateway.scene import NUMBER, SDP, Scene
 from tests.support.sip_call import PeerCall
 
@@ -113,3 +116,103 @@ async def test_without_any_digest_nobody_is_challenged(scene: Scene) -> None:
 
 def _new_trunk(name: str, side: TrunkInbound) -> NewTrunk:
     return NewTrunk(name=name, inbound=side)
+
+
+# --- strangers, and who sends too much
+
+
+async def test_a_stranger_who_tries_too_often_is_banned_until_the_ban_is_lifted(
+    make_gateway: OpenScene,
+) -> None:
+    scene = await make_gateway(defence={"ban_after": 3})
+    await inbound(scene, TrunkInbound(ELSEWHERE))
+    for _ in range(3):
+        assert (await (await dial(scene)).until_final()).status == 403
+    before = dropped(scene, "banned")
+    call = await scene.dial()
+    await until(lambda: dropped(scene, "banned") > before)
+    assert call.final is None
+    (ban,) = scene.gateway.defence.bans.list(10, 0, monotonic()).items
+    assert (ban.source, ban.reason) == ("127.0.0.1", "unknown source")
+    scene.gateway.defence.bans.lift("127.0.0.1")
+    assert (await call.until_final()).status == 403, "its repetition is heard"
+    assert scene.gateway._user_agent.statistics.server_transactions == 0
+
+
+async def test_guessing_passwords_ends_in_a_ban(make_gateway: OpenScene) -> None:
+    scene = await make_gateway(defence={"ban_after": 2})
+    await inbound(scene, TrunkInbound((), PBX))
+    for _ in range(2):
+        assert (await (await dial(scene, "wrong password")).until_final()).status == 401
+    (ban,) = scene.gateway.defence.bans.list(10, 0, monotonic()).items
+    assert ban.reason == "digest guessing"
+
+
+async def test_a_known_network_is_never_banned(make_gateway: OpenScene) -> None:
+    scene = await make_gateway(defence={"ban_after": 2})
+    await inbound(scene, TrunkInbound(LOOPBACK, PBX))
+    for _ in range(4):
+        assert (await (await dial(scene, "wrong password")).until_final()).status == 401
+    assert len(scene.gateway.defence.bans) == 0
+
+
+async def test_unknown_sources_get_silence_where_that_is_set(make_gateway: OpenScene) -> None:
+    scene = await make_gateway(defence={"unknown_sources": "silence"})
+    await inbound(scene, TrunkInbound(ELSEWHERE))
+    call = await scene.dial()
+    await until(lambda: dropped(scene, "unknown") > 0)
+    assert call.final is None
+    (refusal, *_) = scene.gateway.rejections.list(scene.organization_id, 50, 0).items
+    assert (refusal.rule, refusal.sip_status, refusal.called) == ("unknown_trunk", 0, NUMBER)
+
+
+async def test_a_scanner_is_banned_at_its_first_word_unless_its_network_is_known(scene: Scene) -> None:
+    name = (("User-Agent", "friendly-scanner"),)
+    call = await scene.dial(headers=name)
+    session = await scene.session()
+    session.shut_down()
+    await scene.over()
+    assert call.provisional
+
+    await inbound(scene, TrunkInbound(ELSEWHERE))
+    await scene.dial(headers=name)
+    await until(lambda: dropped(scene, "scanner") > 0)
+    assert scene.gateway.registry.get_sample_value("trunkline_sources_banned") == 1
+
+
+async def test_strangers_are_heard_at_their_rate(make_gateway: OpenScene) -> None:
+    scene = await make_gateway(defence={"unknown_source_rate": 2, "ban_after": 0})
+    await inbound(scene, TrunkInbound(ELSEWHERE))
+    calls = [await scene.dial() for _ in range(4)]
+    await until(lambda: dropped(scene, "rate") >= 2 and sum(call.final is not None for call in calls) >= 2)
+    assert any(call.final is None for call in calls)
+
+
+@pytest.mark.parametrize("rate", ["source_rate", "total_rate"])
+async def test_above_its_rate_a_known_source_is_asked_to_wait(make_gateway: OpenScene, rate: str) -> None:
+    scene = await make_gateway(defence={rate: 1})
+    await scene.dial()
+    second = await (await scene.dial()).until_final()
+    assert (second.status, second.get("Retry-After")) == (503, "2")
+    assert rules(scene) == [rate]
+    (session,) = scene.live
+    session.shut_down()
+    await scene.over()
+
+
+async def test_at_its_capacity_every_call_above_is_refused_and_no_other(make_gateway: OpenScene) -> None:
+    scene = await make_gateway(calls={"max_inbound": 25})
+    calls = [await scene.dial() for _ in range(40)]
+    await until(lambda: sum(call.final is not None for call in calls) == 15)
+    refused = [call.final for call in calls if call.final is not None]
+    assert {one.status for one in refused} == {503}
+    assert all(one.get("Retry-After") for one in refused)
+    assert len(scene.live) == 25
+    assert rules(scene) == ["capacity"] * 15
+    for session in scene.live:
+        session.shut_down()
+    await scene.over()
+
+
+def dropped(scene: Scene, reason: str) -> float:
+    return scene.gateway.registry.get_sample_value("trunkline_sip_dropped_total", {"reason": reason}) or 0.0
