@@ -30,7 +30,7 @@ from control_api.rate_limit import RateDecision, RateLimiter
 from gateway.errors import ForbiddenError, InvalidRequestError, LimitExceededError
 from store.user_records import Role
 
-LIVE_READS = ("/quality", "/events")
+LIVE_READS = ("/quality", "/events", "/sip")
 """Ends of paths under which a call is read from memory, while it goes on."""
 
 ORGANIZATION_SHARE = 5

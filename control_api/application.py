@@ -31,6 +31,7 @@ from control_api import (
     routes_rejections,
     routes_routing,
     routes_session,
+    routes_signalling,
     routes_streams,
     routes_tools,
     routes_trunk_presets,
@@ -73,6 +74,7 @@ TAGS = [
     {"name": routes_widgets.TAG, "description": "Calls that visitors of your pages start."},
     {"name": routes_webhooks.TAG, "description": "Being told what happens."},
     {"name": routes_trunks.TAG, "description": "SIP trunks to carriers and PBXs."},
+    {"name": routes_signalling.TAG, "description": "What was said in SIP."},
     {"name": routes_routing.TAG, "description": "Why a call goes where it goes."},
     {"name": routes_keys.TAG, "description": "Who may use this API."},
     {"name": routes_session.TAG, "description": "Signing in to the dashboard."},
@@ -102,6 +104,7 @@ def create_app(gateway: GatewayServices) -> FastAPI:
     routers = (
         routes_call_export.call_export_router(API_PREFIX, gateway.calls, gateway.recordings),
         routes_calls.calls_router(API_PREFIX, gateway.calls, gateway.recordings),
+        routes_signalling.signalling_router(API_PREFIX, gateway.calls, gateway.traces),
         routes_recordings.recordings_router(API_PREFIX, gateway.calls, gateway.recordings),
         routes_recordings.recording_files_router(gateway.recordings),
         routes_call_control.call_control_router(API_PREFIX, gateway.control),

@@ -37,6 +37,8 @@ _GIVEN_ON = (
 )
 _GIVEN_BACK = (
     "content-type",
+    "content-disposition",
+    "content-security-policy",
     "retry-after",
     "idempotent-replayed",
     "cache-control",

@@ -31,6 +31,7 @@ from gateway.numbers.service import NumberService
 from gateway.recordings.service import RecordingService
 from gateway.rejections import Rejections
 from gateway.sign_in.sign_in import SignIn
+from gateway.signalling.traces import CallTraces
 from gateway.trunk_watch import TrunkStatus
 from gateway.voices import VoiceService
 from gateway.web_calls import WebCalls
@@ -240,6 +241,9 @@ class GatewayServices(Protocol):
 
     @property
     def defence(self) -> Defences: ...
+
+    @property
+    def traces(self) -> CallTraces: ...
 
     @property
     def trunk_watch(self) -> TrunkStatuses: ...

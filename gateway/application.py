@@ -90,6 +90,7 @@ class Gateway(GatewayParts):
         self._deliverer.start()
         self._analyzer.start()
         self._delivery_sweeper.start()
+        self._signalling.start()
         return Addresses(sip=tuple(self._user_agent.addresses))
 
     async def wait_settled(self, timeout_s: float) -> None:
@@ -142,6 +143,7 @@ class Gateway(GatewayParts):
             self._plane,
             self._archive,
             self._engine,
+            self._signalling,
             self._writer,
             self._analyzer,
             self._delivery_sweeper,

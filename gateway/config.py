@@ -467,6 +467,42 @@ class ClusterSection(Section):
         return self.node_id or socket.gethostname()[:64]
 
 
+class TraceSection(Section):
+    """SIP messages that are kept to be looked at."""
+
+    memory_bytes: int = Field(default=32 * 1024 * 1024, ge=0)  # 0 = none are kept
+    max_messages: int = Field(default=50_000, ge=1)
+    save: Literal["all", "failed", "none"] = "failed"  # calls whose messages go into the database
+    keep_saved: Duration = 7 * 86_400.0  # 0 = for ever
+    hep_collector: str | None = None  # udp:HOST:PORT or tcp:HOST:PORT
+    hep_capture_id: int = Field(default=1, ge=0, le=2**32 - 1)
+    hep_password: str | None = Field(default=None, repr=False, min_length=1, max_length=200)
+    hep_password_file: Path | None = None
+
+    @field_validator("hep_collector")
+    @classmethod
+    def _collector(cls, value: str | None) -> str | None:
+        if value is not None:
+            transport, _, endpoint = value.partition(":")
+            if transport not in ("udp", "tcp"):
+                raise ValueError(f"{value!r} must start with udp: or tcp:")
+            parse_endpoint(endpoint)
+        return value
+
+    @model_validator(mode="after")
+    def _password_once(self) -> TraceSection:
+        if self.hep_password is not None and self.hep_password_file is not None:
+            raise ValueError("hep_password and hep_password_file: give one of the two")
+        return self
+
+    def collector(self) -> tuple[str, str, int] | None:
+        """Transport, host and port of the collector."""
+        if self.hep_collector is None:
+            return None
+        transport, _, endpoint = self.hep_collector.partition(":")
+        return (transport, *parse_endpoint(endpoint))
+
+
 class StirSection(Section):
     """STIR/SHAKEN: signed caller identity (RFC 8224); trunks say what they want of it."""
 
@@ -552,6 +588,7 @@ class Config(Section):
     analysis: AnalysisSection = AnalysisSection()
     webhooks: WebhooksSection = WebhooksSection()
     cluster: ClusterSection = ClusterSection()
+    trace: TraceSection = TraceSection()
     stir: StirSection = StirSection()
     turn: TurnSection = TurnSection()
     logging: LoggingSection = LoggingSection()

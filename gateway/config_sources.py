@@ -167,6 +167,10 @@ def _with_secrets(config: Config) -> Config:
     if analysis.api_key_file is not None:
         key = _read_secret("analysis.api_key_file", analysis.api_key_file)
         analysis = analysis.model_copy(update={"api_key": key})
+    trace = config.trace
+    if trace.hep_password_file is not None:
+        secret = _read_secret("trace.hep_password_file", trace.hep_password_file)
+        trace = trace.model_copy(update={"hep_password": secret})
     turn = config.turn
     if turn.secret_file is not None:
         turn = turn.model_copy(update={"secret": _read_secret("turn.secret_file", turn.secret_file)})
@@ -176,6 +180,7 @@ def _with_secrets(config: Config) -> Config:
             "engine": engine,
             "store": store,
             "recordings": recordings,
+            "trace": trace,
             "turn": turn,
         }
     )

@@ -62,6 +62,7 @@ from gateway.refused_invites import RefusedInvites
 from gateway.rejections import Rejections
 from gateway.session import SessionServices
 from gateway.sign_in.setup import open_sign_in
+from gateway.signalling.setup import Signalling
 from gateway.sip_sockets import SipSockets
 from gateway.stir.service import CallerIdentity
 from gateway.sweep import fail_calls_of_the_dead
@@ -166,6 +167,8 @@ class GatewayParts:
         self.recordings = RecordingService(self._archive, open_links(config), config.recordings.public_url)
         self.events = EventBus()
         self.rejections = Rejections(lambda: self.directory.table)
+        self._signalling = Signalling(config, store.call_signalling, self.rejections.owners, self.metrics)
+        self.traces = self._signalling.traces
         refused = RefusedInvites(self.metrics, self.rejections)
         self.defence = Defence(
             config, self.metrics, refused, lambda: self.directory.table, self.directory.trunk
@@ -182,6 +185,7 @@ class GatewayParts:
             on_invite=self._take_invite,
             on_options=self._answer_options,
             on_refused=self._note_refused,
+            observer=self._signalling.observer,
             gate=self.defence.gate.judge,
         )
         self.sip_sockets = SipSockets(self._user_agent, config.sip)
@@ -242,6 +246,7 @@ class GatewayParts:
             limits=CallLimits(config.calls.max_in_cluster, config.calls.max_per_organization),
             node_id=self.cluster.node.id,
             parts=self.directory.parts_of,
+            traces=self.traces,
         )
         media_address = MediaAddress(
             public_host=config.media.public_host or config.sip.public_host,

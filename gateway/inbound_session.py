@@ -122,6 +122,8 @@ class InboundSession(Session):
         self._precall_webhook = number.precall_webhook if number else None
         self._sip = invite
         invite.listener = self
+        source = (invite.source_host, invite.source_port)
+        self._trace(invite, invite.local_tag, invite.request.from_tag, source)
         call.step("invite-received", source=f"{invite.source_host}:{invite.source_port}")
         call.step("routed", trunk_id=record.trunk_id, phone_number=record.from_number, agent_id=agent.id)
         self._occupy()

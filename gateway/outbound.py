@@ -177,7 +177,7 @@ class OutboundSession(Session):
         credentials = None
         if route.target.auth_username is not None and route.target.auth_password is not None:
             credentials = Credentials(route.target.auth_username, route.target.auth_password)
-        self._sip = self._outbound.user_agent.call(
+        self._sip = sip = self._outbound.user_agent.call(
             OutboundTarget(
                 request_uri=f"sip:{route.to_user}@{_in_uri(host, target_port)}",
                 host=peer_host,
@@ -198,7 +198,8 @@ class OutboundSession(Session):
             ),
             self,
         )
-        self.call.update(sip_call_id=self._sip.call_id)
+        self._trace(sip, sip.local_tag)
+        self.call.update(sip_call_id=sip.call_id)
         self.call.step("invite-sent", target=f"{route.target.transport}:{host}:{target_port}")
         self.call.ring()
         self._after(self._ring_timeout_s, self._ring_out)

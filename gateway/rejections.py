@@ -51,7 +51,7 @@ class Rejections:
 
     def add(self, rejection: Rejection, source_ip: str, owner: str | None = None) -> None:
         """Keep it for those whom it concerns: `owner`, where that is known already."""
-        owners = self._owners(source_ip, rejection.called) if owner is None else {owner}
+        owners = self.owners(source_ip, rejection.called) if owner is None else {owner}
         for owner in owners:
             self._kept.setdefault(owner, deque(maxlen=KEPT_FOR_EACH)).append(rejection)
 
@@ -60,7 +60,8 @@ class Rejections:
         mine = tuple(reversed(self._kept.get(organization_id, ())))
         return Page(mine[offset : offset + limit], len(mine), limit, offset)
 
-    def _owners(self, source_ip: str, called: str | None) -> set[str]:
+    def owners(self, source_ip: str, called: str | None) -> set[str]:
+        """The organisations whose business it is what this source said to that number."""
         table = self._table()
         trunks = [match.trunk for match in table.match_source(source_ip)]
         owners = {trunk.organization_id for trunk in trunks}

@@ -29,6 +29,8 @@ from gateway.event_bus import EventBus
 from gateway.failure_reasons import EndReason, FailureReason
 from gateway.live_calls import LiveCalls
 from gateway.metrics import GatewayMetrics
+from gateway.signalling.trace_ring import CallLeg, TraceRing
+from gateway.signalling.traces import CONTACT, CallTraces
 from gateway.sip_info import info_digit
 from gateway.transfer_target import transfer_uri
 from media.messages import LegStatistics
@@ -66,6 +68,7 @@ class SessionServices:
     limits: CallLimits = field(default_factory=CallLimits)
     node_id: str | None = None
     parts: Callable[[Agent], AgentParts] = lambda agent: AgentParts()
+    traces: CallTraces = field(default_factory=lambda: CallTraces(TraceRing(0, 0)))
 
 
 class Session:
@@ -334,6 +337,18 @@ class Session:
     def _after(self, seconds: float, act: Callable[[], None]) -> None:
         self._timers.append(asyncio.get_running_loop().call_later(seconds, act))
 
+    def _trace(
+        self,
+        sip: SipCall,
+        local_tag: str,
+        remote_tag: str | None = None,
+        source: tuple[str, int] | None = None,
+    ) -> None:
+        """Have the call's own dialog seen as its first leg."""
+        record = self.call.record
+        leg = CallLeg(record.id, record.organization_id, CONTACT, local_tag, remote_tag, source)
+        self._services.traces.leg(leg, sip.call_id)
+
     def _occupy(self) -> None:
         self._occupied = True
         self._services.live.occupy(self.direction)
@@ -380,6 +395,7 @@ class Session:
             self._settled.set()
             record = self.call.record
             self._services.metrics.observe_end(record)
+            self._services.traces.ended(record)
             if self._occupied:
                 self._services.live.release(self.direction)
             self._services.leases.release(self.call.id)

@@ -54,6 +54,10 @@ class LocalAddresses:
         fits. None of them is of the other family: an IPv4 address means nothing to a peer of IPv6."""
         if self._public_host is not None and same_family(self._public_host, peer_host):
             return self._public_host
+        return self.local(peer_host, bound_host)
+
+    def local(self, peer_host: str, bound_host: str) -> str:
+        """What stands in packets to that peer, whatever it is told."""
         if bound_host not in _UNSPECIFIED and same_family(bound_host, peer_host):
             return bound_host
         return self.towards(peer_host)

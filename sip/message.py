@@ -31,6 +31,9 @@ _MAXIMUM_FORWARDS = 255
 class Message(ABC):
     """What requests and responses share. Header names may be given in any case and in compact form."""
 
+    wire = b""
+    """The bytes as they came, of a message received over a connection; for observers."""
+
     def __init__(self, headers: Iterable[Header] = (), body: bytes = b"") -> None:
         self.headers: list[Header] = [_checked(name, value) for name, value in headers]
         self.body = body

@@ -38,6 +38,7 @@ class OutgoingCall(Call):
         super().__init__(context, new_call_id(), flow, self._user, target.credentials, target.policy)
         self.listener = listener
         self.target = target
+        self.local_tag = new_tag()
         self._own_headers = self._headers_of_target()
         self._cseq = 0
         self._early: dict[str, Dialog] = {}
@@ -168,7 +169,7 @@ class OutgoingCall(Call):
         name = f"{quote(target.from_display)} " if target.from_display else ""
         headers = [
             ("Max-Forwards", MAX_FORWARDS),
-            ("From", f"{name}<{target.from_uri}>;tag={new_tag()}"),
+            ("From", f"{name}<{target.from_uri}>;tag={self.local_tag}"),
             ("To", f"<{target.to_uri}>"),
             ("Call-ID", self.call_id),
             *self.context.user_agent_headers,

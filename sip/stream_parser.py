@@ -42,6 +42,7 @@ class StreamParser:
         self._first_line_seen = False
         self._pending: Request | Response | None = None
         self._pending_fault: ParseError | None = None
+        self._head = b""
         self._body_length = 0
         self._after_pong = False
         self._broken = False
@@ -150,6 +151,7 @@ class StreamParser:
             request = message if isinstance(message, Request) and message.is_answerable else None
             raise FramingError("Message Body Too Large", status=513, request=request)
         self._pending = message
+        self._head = head
         self._pending_fault = fault
         self._body_length = length
 
@@ -161,6 +163,7 @@ class StreamParser:
         if length:
             message.body = bytes(self._buffer[:length])
             del self._buffer[:length]
+        message.wire = b"".join((self._head, _END_OF_HEAD, message.body))
         self._pending = None
         self._after_pong = False
         fault, self._pending_fault = self._pending_fault, None

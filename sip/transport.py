@@ -10,7 +10,7 @@ import asyncio
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import structlog
 
@@ -21,7 +21,7 @@ from sip.message import Request, Response
 from sip.parser import parse_message
 from sip.tls_settings import ServerCertificate, TlsClientSettings, TlsServerSettings
 from sip.transport_tcp import TcpConnection, TcpTransport
-from sip.transport_udp import UdpTransport
+from sip.transport_udp import UdpFlow, UdpTransport
 from sip.transport_websocket import WebSocketConnection, WebSocketTransport
 
 log = structlog.get_logger(__name__)
@@ -52,14 +52,17 @@ class Listen:
     public_port: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TraceEvent:
-    """One message on the wire. `peer` is its other end; a repetition is an event of its own."""
+class TraceEvent(NamedTuple):
+    """One message on the wire, as `data`, between `local` and its other end, `peer`. A repetition is an event
+    of its own. There is no `message` where it cannot be read, and none with what we repeat.
+    """
 
     direction: Literal["received", "sent"]
     transport: str
     peer: tuple[str, int]
-    message: Request | Response
+    local: tuple[str, int]
+    data: bytes
+    message: Request | Response | None
 
 
 class MessageReceiver(Protocol):
@@ -280,6 +283,8 @@ class TransportLayer:
             message = parse_message(data)
         except ParseError as error:
             self.parse_errors += 1
+            if self._observer is not None:
+                self._trace("received", "udp", source, transport.flow_to(*source).local, data, None)
             self._answer_invalid(error, source, transport)
             return
         if isinstance(message, Request):
@@ -287,16 +292,16 @@ class TransportLayer:
         else:
             flow = transport.flow_to(*source)
         if self._observer is not None:
-            self._trace("received", "udp", source, message)
+            self._trace("received", "udp", source, transport.flow_to(*source).local, data, message)
         self._receiver.receive(message, flow, source, self._clock())
 
     def message_received(self, message: Request | Response, connection: _Connection) -> None:
         """A message of a connection; its answer goes back on it."""
         source = (connection.host, connection.port)
+        if self._observer is not None:
+            self._trace("received", connection.transport, source, connection.local, message.wire, message)
         if isinstance(message, Request):
             message.stamp_received(*source)
-        if self._observer is not None:
-            self._trace("received", connection.transport, source, message)
         self._receiver.receive(message, connection, source, self._clock())
 
     def invalid_received(self, error: ParseError, connection: _Connection) -> None:
@@ -305,9 +310,11 @@ class TransportLayer:
         if not self._receiver.receive_invalid(error, connection):
             self.unanswerable += 1
 
-    def message_sent(self, flow: Flow, data: bytes, message: Request | Response | None) -> None:
-        """Tell the observer; a repetition is read back from its bytes."""
-        self._trace("sent", flow.transport, (flow.host, flow.port), message or parse_message(data))
+    def message_sent(
+        self, flow: UdpFlow | _Connection, data: bytes, message: Request | Response | None
+    ) -> None:
+        """Tell the observer."""
+        self._trace("sent", flow.transport, (flow.host, flow.port), flow.local, data, message)
 
     def connection_lost(self, connection: _Connection) -> None:
         """Requests on the connection fail."""
@@ -320,6 +327,10 @@ class TransportLayer:
     def advertised_host(self, peer_host: str, bound_host: str) -> str:
         """Our host for Via and Contact."""
         return self.addresses.advertised(peer_host, bound_host)
+
+    def local_host(self, peer_host: str, bound_host: str) -> str:
+        """Our host in packets to that peer."""
+        return self.addresses.local(peer_host, bound_host)
 
     def _answer_invalid(self, error: ParseError, source: tuple[str, int], transport: UdpTransport) -> None:
         if error.request is None:
@@ -339,12 +350,14 @@ class TransportLayer:
         direction: Literal["received", "sent"],
         transport: str,
         peer: tuple[str, int],
-        message: Request | Response,
+        local: tuple[str, int],
+        data: bytes,
+        message: Request | Response | None,
     ) -> None:
         if self._observer is None:
             return
         try:
-            self._observer(TraceEvent(direction, transport, peer, message))
+            self._observer(TraceEvent(direction, transport, peer, local, data, message))
         except Exception:
             self.observer_failures += 1
             log.exception("sip.observer_failed")

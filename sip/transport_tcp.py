@@ -104,6 +104,7 @@ class TcpConnection(asyncio.Protocol):
         self.never_opened = peer is not None
         self.host, self.port = peer or ("", 0)
         self.alive = True
+        self.local = ("", 0)  # once it is open
         self.onward: TlsClientSettings | None = None  # see `Call.trust_onward`
         self.local_authority = "" if peer is None else layer.authority_towards(peer[0])
 
@@ -178,10 +179,12 @@ class TcpConnection(asyncio.Protocol):
         """Open: learn the peer's address, send what waited."""
         self._stream = stream = cast(asyncio.Transport, transport)
         self.never_opened = False
+        own = stream.get_extra_info("sockname")
+        if own is not None:
+            self.local = (own[0], own[1])
         if self.accepted:
             name = stream.get_extra_info("peername")
-            local = stream.get_extra_info("sockname")
-            if name is None or not self._layer.admit(self, (name[0], name[1]), local[1]):
+            if name is None or not self._layer.admit(self, (name[0], name[1]), self.local[1]):
                 self.alive = False
                 stream.abort()
                 return

@@ -44,11 +44,15 @@ class UdpOwner(Protocol):
         """Our host as that peer should see it."""
         ...
 
+    def local_host(self, peer_host: str, bound_host: str) -> str:
+        """Our host as it stands in packets to that peer."""
+        ...
+
 
 class UdpFlow:
     """A peer's address, reached from one socket."""
 
-    __slots__ = ("_address", "_transport", "host", "local_authority", "port")
+    __slots__ = ("_address", "_transport", "host", "local", "local_authority", "port")
 
     transport = "udp"
     reliable = False
@@ -60,6 +64,7 @@ class UdpFlow:
         self._address = (host, port)
         self.host = host
         self.port = port
+        self.local = transport.local_towards(host)
         self.local_authority = local_authority
 
     @property
@@ -134,6 +139,10 @@ class UdpTransport:
             flow = UdpFlow(self, host, port, authority(local_host, self._public_port or self.port))
             self._flows[(host, port)] = flow
         return flow
+
+    def local_towards(self, host: str) -> tuple[str, int]:
+        """The address that packets to `host` come from."""
+        return self.owner.local_host(host, self.host), self.port
 
     def send(self, data: bytes, address: tuple[str, int]) -> None:
         """Send now. A full socket buffer is a lost packet, which SIP's own timers repair. Raises

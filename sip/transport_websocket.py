@@ -77,12 +77,14 @@ class WebSocketConnection:
         layer: WebSocketTransport,
         writer: WebSocketWriter,
         peer: tuple[str, int],
+        local: tuple[str, int],
         local_authority: str,
         transport: str,
     ) -> None:
         self._layer = layer
         self._writer = writer
         self.host, self.port = peer
+        self.local = local
         self.local_authority = local_authority
         self.transport = transport
         self.alive = True
@@ -114,6 +116,7 @@ class WebSocketConnection:
         except ParseError as error:
             self._layer.owner.invalid_received(error, self)
         else:
+            message.wire = data
             self._layer.owner.message_received(message, self)
 
     def lost(self) -> None:
@@ -147,7 +150,7 @@ class WebSocketTransport:
             self.dropped += 1
             return None
         ours = authority(self.owner.advertised_host(host, local[0]), local[1])
-        connection = WebSocketConnection(self, writer, peer, ours, "wss" if secure else "ws")
+        connection = WebSocketConnection(self, writer, peer, local, ours, "wss" if secure else "ws")
         self._connections.add(connection)
         self._per_host[host] = self._per_host.get(host, 0) + 1
         return connection

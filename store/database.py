@@ -6,6 +6,7 @@ from store.agent_parts import AgentPartRepositories
 from store.agents import AgentRepository
 from store.browser_access import BrowserAccessRepository
 from store.call_analyses import CallAnalysisRepository
+from store.call_signalling import CallSignallingRepository
 from store.calls import CallRepository
 from store.campaign_attempts import AttemptRepository
 from store.campaign_contacts import CampaignContactRepository
@@ -50,6 +51,7 @@ class Store:
         self.calls = CallRepository(database)
         self.live_counts = LiveCountRepository(database)
         self.call_analyses = CallAnalysisRepository(database)
+        self.call_signalling = CallSignallingRepository(database)
         self.folders = FolderRepository(database)
         self.contacts = ContactRepository(database)
         self.nodes = NodeRepository(database)

@@ -14,6 +14,7 @@ from store.tables.cluster import leaderships, nodes, revisions
 from store.tables.contacts import contacts, folders
 from store.tables.engine_removals import engine_removals
 from store.tables.schema import metadata
+from store.tables.signalling import call_signalling
 from store.tables.telephony import number_inventory, phone_numbers, trunks
 from store.tables.users import sessions, users
 from store.tables.webhooks import webhook_deliveries, webhook_endpoints, webhook_events
@@ -29,6 +30,7 @@ __all__ = [
     "batch_contacts",
     "browser_access",
     "call_analyses",
+    "call_signalling",
     "call_timeline",
     "calls",
     "contacts",

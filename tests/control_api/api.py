@@ -37,6 +37,8 @@ from gateway.recordings.service import RecordingService
 from gateway.rejections import Rejections
 from gateway.sign_in.passwords import Passwords
 from gateway.sign_in.sign_in import SignIn
+from gateway.signalling.trace_ring import TraceRing
+from gateway.signalling.traces import CallTraces
 from gateway.sip_sockets import SocketRefusal, WebSocketConnection, WebSocketWriter
 from gateway.trunk_probe import ProbeOutcome, ProbeResult
 from gateway.trunk_watch import TrunkStatus
@@ -108,6 +110,7 @@ class Gateway:
     sign_in: SignIn = field(init=False)
     live_board: LiveBoard = field(init=False)
     rejections: Rejections = field(init=False)
+    traces: CallTraces = field(init=False)
     trunk_statuses: dict[str, TrunkStatus] = field(default_factory=dict)
     contacts: ContactBook = field(init=False)
     campaigns: Campaigns = field(init=False)
@@ -160,6 +163,7 @@ class Gateway:
             self._probe,
         )
         self.rejections = Rejections(lambda: self.directory.table)
+        self.traces = CallTraces(TraceRing(1_000_000, 1_000), owners=self.rejections.owners)
         self.widgets = WidgetBook(self.store, self.directory)
         self.doors = Doors(self.store, self.directory.agent)
         self.visits = Visits(self.made_calls, self.directory)

@@ -113,6 +113,9 @@ OPERATIONS = {
     ("GET", "/rejections"),
     ("GET", "/bans"),
     ("DELETE", "/bans/{source}"),
+    ("GET", "/calls/{call_id}/sip"),
+    ("GET", "/sip/trace"),
+    ("GET", "/sip/traces"),
     ("GET", "/trunk-presets"),
     ("GET", "/routing/explain"),
     ("POST", "/webhooks"),
@@ -313,7 +316,7 @@ async def test_what_needs_a_key_says_so_and_documents_the_refusals(world: World)
 async def test_every_operation_has_a_real_response_model(world: World) -> None:
     for route in world.app.routes:
         if isinstance(route, APIRoute) and route.path.startswith(API_PREFIX) and route.include_in_schema:
-            streams = ("/events", "/export", "/live", "/preview")
+            streams = ("/events", "/export", "/live", "/preview", "/sip", "/trace")
             without_json = route.status_code == 204 or route.path.endswith(streams)
             without_json |= "/webrtc/sessions" in route.path  # session descriptions
             assert (route.response_model is None) == without_json

@@ -156,7 +156,9 @@ async def test_observer_sees_everything_with_direction_transport_and_peer() -> N
         ("sent", "udp", here),
     ]
     assert events[1].message is request
-    assert events[2].message == request
+    assert events[2].message is None
+    assert all(event.data == request.serialise() for event in events)
+    assert {event.local for event in events} == {("127.0.0.1", bench.udp_port)}
 
 
 async def test_failing_observer_changes_nothing() -> None:

@@ -30,6 +30,9 @@ class Owner:
     def advertised_host(self, peer_host: str, bound_host: str) -> str:
         return f"us-for-{peer_host}"
 
+    def local_host(self, peer_host: str, bound_host: str) -> str:
+        return bound_host
+
 
 @pytest.fixture
 async def bench() -> AsyncIterator[tuple[Owner, UdpTransport, UdpPeer]]:

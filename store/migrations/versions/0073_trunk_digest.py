@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0073"
-down_revision = "0068"
+down_revision = "0071"
 branch_labels = None
 depends_on = None
 
