@@ -10,6 +10,7 @@ from control_api.api_route import ApiRoute, organization_of
 from control_api.documentation import WITHOUT_KEY, Answers, answers
 from control_api.envelope import json_response, single
 from control_api.idempotency import NO_STORE
+from control_api.routes_call_page import join_link
 from control_api.schemas_shared import Envelope
 from control_api.schemas_widgets import (
     BrowserCallCreate,
@@ -40,7 +41,7 @@ def browser_call_router(prefix: str, visits: Visits, public_url: str | None) -> 
         """Make a call for a browser. Give its `joinUrl` to the page of your visitor; it joins once."""
         made, agent = await visits.of_owner(organization_of(request), body.agent_id, body.variables)
         content = {
-            "joinUrl": f"{_base(request, public_url)}/join#{made.token}",  # a fragment is never logged
+            "joinUrl": join_link(request, public_url, made.token),
             "callId": made.record.id,
             "agentName": agent.name,
         }

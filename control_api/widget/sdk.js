@@ -170,8 +170,9 @@ export class Call extends EventTarget {
       onMessage: (message) => this.#hear(message),
       onGone: () => this.#end("connection-lost"),
     }));
-    const iceServers = await session.iceServers();
+    const { iceServers, agentName } = await session.prepare();
     this.#still();
+    this.agentName ??= agentName;
     const peer = (this.#peer = new RTCPeerConnection({
       iceServers: iceServers.map(({ urls, username, credential }) => (username ? { urls, username, credential } : { urls })),
       iceTransportPolicy: this.#options.relayOnly ? "relay" : "all",

@@ -36,14 +36,15 @@ export class Session {
     return this.#url !== null;
   }
 
-  /** STUN and TURN servers; does not use the token up. */
-  async iceServers() {
+  /** STUN and TURN servers, and the agent's name; does not use the token up. */
+  async prepare() {
     const response = await request(new URL(API + "ice-servers", this.#base), {
       headers: { Authorization: `Bearer ${this.#token}` },
     });
     if (!response.ok) throw await refusal(response);
     const answer = await response.json();
-    return (answer.data ?? answer).ice_servers ?? [];
+    const { ice_servers: iceServers = [], agent_name: agentName = null } = answer.data ?? answer;
+    return { iceServers, agentName };
   }
 
   /** Uses the token up. The server's SDP. */

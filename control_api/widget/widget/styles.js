@@ -51,7 +51,7 @@ const CSS = `
   display: grid;
   gap: 0.75rem;
 }
-.head { display: flex; flex-wrap: wrap; gap: 0.25rem 0.75rem; align-items: baseline; justify-content: space-between; }
+.head { display: grid; gap: 0.15rem; } /* one below the other: a longer state moves nothing */
 .title { font-weight: 600; overflow-wrap: anywhere; }
 .state { color: var(--soft-text); }
 .state.live { color: var(--text); }

@@ -404,3 +404,19 @@ def test_a_call_that_the_owner_ends_is_over_for_the_visitor(
     expect(state_of(widget)).to_have_text(ENDED)
     assert widget.evaluate("e => e.why") == "api-hangup"
     expect(widget.get_by_role("alert")).to_have_count(0)
+
+
+def test_a_page_of_the_owner_joins_the_call_that_its_server_made(
+    quiet_tab: Tab, gateway: Gateway, api: ApiClient, receptionist: Json, strange_site: Site
+) -> None:
+    """Signed-in visitors need no open door: the key stays on the server, the page gets a link."""
+    made = api.http.post("/webrtc/call", json={"agent_id": receptionist["id"]}).json()
+    assert set(made) == {"joinUrl", "callId", "agentName"}
+    widget = strange_site.show(
+        quiet_tab, f'<trunkline-call join-url="{made["joinUrl"]}"></trunkline-call>', gateway.http
+    )
+    widget.get_by_role("button", name="Start a call").click()
+    expect(state_of(widget)).to_have_text(SPEAKING, timeout=PATIENCE_MS)
+    assert api.call(made["callId"])["status"] == "in-progress"
+    hang_up(widget)
+    assert api.wait_for_status(made["callId"], "ended")["end_reason"] == "contact-hangup"
