@@ -18,7 +18,7 @@ import structlog
 from gateway.audio_fetch import AudioFetcher, AudioFetchError, FetchLimits
 from gateway.call_actions import Side
 from gateway.calls import CallService
-from gateway.config import ControlSection
+from gateway.configuration.http import ControlSection
 from gateway.errors import GatewayError, InvalidRequestError, LimitExceededError, NotFoundError
 from gateway.listening import TOKEN_LIFETIME_S, CallListeners, ListenTokens
 from gateway.session import Session

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import aiohttp
 
-from gateway.config import ToolsSection
+from gateway.configuration.engine import ToolsSection
 from gateway.engine_tools import CLIENT_TIMEOUT_MS
 from gateway.public_address import PublicResolver, url_problem
 from store.agent_part_records import Tool

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from gateway.backup_commands import backup, restore
-from gateway.config import Config, SipSection, parse_endpoint, parse_port_range
+from gateway.config import Config
 from gateway.config_sources import load_config
+from gateway.configuration.endpoints import parse_endpoint, parse_port_range
+from gateway.configuration.sip import SipSection
 from gateway.errors import ConfigurationError, ConflictError, InvalidRequestError, NotFoundError
 from gateway.follow_call import follow_call
 from gateway.free_port import free_sip_port

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from gateway.call import Call
-from gateway.config import AmdSection, WatchdogsSection
+from gateway.configuration.media import AmdSection, WatchdogsSection
 from gateway.conversation_control import ConversationControl
 from gateway.metrics import GatewayMetrics
 from gateway.silence_response import SilenceResponse, watch_command

@@ -8,7 +8,9 @@ from typing import Protocol
 
 from gateway.call import Call
 from gateway.client_tools import ClientTools
-from gateway.config import AmdSection, CallsSection, EngineSection, WatchdogsSection
+from gateway.configuration.calls import CallsSection
+from gateway.configuration.engine import EngineSection
+from gateway.configuration.media import AmdSection, WatchdogsSection
 from gateway.failure_reasons import EndReason, FailureReason
 from gateway.metrics import GatewayMetrics
 from media.messages import RecordingFinished

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.config import EngineSection
+from gateway.configuration.engine import EngineSection
 from media.ultravox.call_request import EngineCallback
 
 

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from gateway.config import TurnSection
+from gateway.configuration.browser import TurnSection
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Protocol
 
-from gateway.config import CallsSection
+from gateway.configuration.calls import CallsSection
 from gateway.errors import LimitExceededError
 from gateway.live_calls import LiveCalls
 from gateway.trunk_watch import TrunkStatus

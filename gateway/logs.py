@@ -11,7 +11,7 @@ import sys
 
 import structlog
 
-from gateway.config import LoggingSection
+from gateway.configuration.nodes import LoggingSection
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 

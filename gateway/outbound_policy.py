@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from weakref import WeakValueDictionary
 
-from gateway.config_defence import DefenceSection
+from gateway.configuration.defence import DefenceSection
 from gateway.errors import ForbiddenError, InvalidRequestError, LimitExceededError
 from routing.destinations import DestinationRules, refused_destination
 from routing.numbers import is_country

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from gateway.config import CarrierRate, RatesSection
+from gateway.configuration.calls import CarrierRate, RatesSection
 
 
 @dataclass(frozen=True, slots=True)

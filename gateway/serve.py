@@ -18,7 +18,8 @@ from typing import Any, Protocol
 import structlog
 
 from gateway.application import Addresses, Gateway
-from gateway.config import Config, parse_endpoint
+from gateway.config import Config
+from gateway.configuration.endpoints import parse_endpoint
 from gateway.demo import DemoSetup, LocalEngine, open_receptionist, seed_demo
 from gateway.errors import ConfigurationError
 from media.plane import MediaStartError

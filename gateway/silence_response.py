@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.call import Call
-from gateway.config import WatchdogsSection
+from gateway.configuration.media import WatchdogsSection
 from gateway.conversation_control import ConversationControl
 from gateway.failure_reasons import EndReason, FailureReason
 from media.messages import SilenceNoticed, WatchSilence

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from gateway.config import SipSection
+from gateway.configuration.sip import SipSection
 from sip.transport_websocket import WebSocketConnection, WebSocketWriter
 from sip.user_agent import UserAgent
 

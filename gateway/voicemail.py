@@ -11,7 +11,7 @@ from collections.abc import Callable
 from enum import Enum, auto
 
 from gateway.call import Call
-from gateway.config import AmdSection
+from gateway.configuration.media import AmdSection
 from gateway.conversation_control import ConversationControl
 from gateway.failure_reasons import EndReason
 

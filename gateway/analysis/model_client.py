@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from gateway.config import AnalysisSection
+from gateway.configuration.calls import AnalysisSection
 
 MOST_BYTES = 1024 * 1024
 

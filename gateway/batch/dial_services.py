@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.batch.status_change import CampaignJournal
-from gateway.config import BatchSection, CallsSection
+from gateway.configuration.calls import BatchSection, CallsSection
 from gateway.dial_queue import DialQueue
 from gateway.live_calls import LiveCalls
 from gateway.metrics import GatewayMetrics

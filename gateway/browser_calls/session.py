@@ -20,7 +20,7 @@ from gateway.browser_calls.errors import TokenExpiredError, TokenUsedError
 from gateway.browser_calls.page_commands import HangUp, PageCommand, PressKeys, SayText
 from gateway.browser_calls.page_feed import Page, PageFeed
 from gateway.call import Call
-from gateway.config import BrowserSection
+from gateway.configuration.browser import BrowserSection
 from gateway.conversation import Conversation
 from gateway.engine_request import conversation_options, engine_request, longest_call_s
 from gateway.errors import ConflictError, EngineError, ForbiddenError, GatewayError, UnavailableError

@@ -17,7 +17,7 @@ from gateway.cluster.node import BEATS_IN_TIMEOUT, Heartbeat
 from gateway.cluster.node_client import NodeClient
 from gateway.cluster.notices import Notices
 from gateway.cluster.redis_leases import RedisLeases
-from gateway.config import ClusterSection
+from gateway.configuration.nodes import ClusterSection
 from store.cluster_records import NodeRecord
 from store.database import Store
 from store.identifiers import uuid7

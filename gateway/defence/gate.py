@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import monotonic
 
-from gateway.config_defence import DefenceSection
+from gateway.configuration.defence import DefenceSection
 from gateway.defence.bans import Bans, source_of
 from gateway.defence.defence_metrics import DefenceMetrics
 from gateway.defence.scanners import is_scanner

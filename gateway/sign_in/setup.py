@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.config import DashboardSection
+from gateway.configuration.http import DashboardSection
 from gateway.sign_in.sign_in import KeyVerifier, SignIn
 from store.database import Store
 

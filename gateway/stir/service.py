@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from gateway.config import StirSection
+from gateway.configuration.sip import StirSection
 from gateway.errors import ConfigurationError
 from gateway.stir.certificates import SigningCertificates
 from gateway.stir.passport import sign_identity

@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from gateway.background_task import BackgroundTask
-from gateway.config import WebhooksSection
+from gateway.configuration.calls import WebhooksSection
 from gateway.metrics import GatewayMetrics
 from gateway.webhooks.retry_schedule import Answer, pause_after
 from gateway.webhooks.sender import WebhookSender

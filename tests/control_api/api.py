@@ -19,8 +19,9 @@ from gateway.browser_calls.service import BrowserCalls
 from gateway.cluster.call_owners import CallOwners
 from gateway.cluster.node import Heartbeat
 from gateway.cluster.node_client import NodeClient
-from gateway.config import Config, HttpSection
-from gateway.config_defence import DefenceSection
+from gateway.config import Config
+from gateway.configuration.defence import DefenceSection
+from gateway.configuration.http import HttpSection
 from gateway.contacts.contact_book import ContactBook
 from gateway.defence.bans import Bans
 from gateway.directory import Directory

@@ -6,7 +6,8 @@ import pytest
 from fastapi.routing import APIRoute
 
 from control_api.application import API_PREFIX
-from gateway.config import Config, HttpSection
+from gateway.config import Config
+from gateway.configuration.http import HttpSection
 from store import Store
 from tests.control_api.api import NOWHERE, Api, World, error_of
 

@@ -6,7 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.config import Config, HttpSection
+from gateway.config import Config
+from gateway.configuration.http import HttpSection
 from gateway.errors import EngineError
 from store import Store
 from tests.control_api.api import NOWHERE, World, error_of

@@ -3,7 +3,9 @@ from __future__ import annotations
 from typing import Any
 
 from control_api.middleware import MAX_BODY_BYTES
-from gateway.config import Config, ContactsSection, HttpSection
+from gateway.config import Config
+from gateway.configuration.calls import ContactsSection
+from gateway.configuration.http import HttpSection
 from store import Store
 from tests.control_api.api import IMPORT_MAX_ROWS, NOWHERE, World, error_of
 

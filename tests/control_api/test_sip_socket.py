@@ -14,7 +14,7 @@ from websockets.typing import Subprotocol
 from control_api import sip_socket
 from control_api.server import HttpServer
 from control_api.sip_socket import PATH, sip_route
-from gateway.config import SipSection
+from gateway.configuration.sip import SipSection
 from gateway.sip_sockets import SipSockets
 from sip.incoming_call import IncomingCall
 from sip.parser import parse_message

@@ -13,7 +13,7 @@ from aiohttp import web
 from gateway.call_actions import CallActions, Side
 from gateway.call_control import CallControl, RecordingVerb
 from gateway.calls import CallService
-from gateway.config import ControlSection
+from gateway.configuration.http import ControlSection
 from gateway.errors import ConflictError, InvalidRequestError, LimitExceededError, NotFoundError
 from gateway.listening import LISTENERS_PER_CALL
 from gateway.session import Session

@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from gateway.client_tools import ClientToolError, ClientTools, placed
-from gateway.config import ToolsSection
+from gateway.configuration.engine import ToolsSection
 from store.agent_part_records import Tool, ToolKind
 
 NOW = datetime.now(UTC)

@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from gateway.config import Config, SipSection, parse_duration, parse_endpoint, parse_port_range
+from gateway.config import Config
+from gateway.configuration.endpoints import parse_endpoint, parse_port_range
+from gateway.configuration.section import parse_duration
+from gateway.configuration.sip import SipSection
 from sip.tls_settings import TlsServerSettings
 
 

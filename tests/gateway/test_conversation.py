@@ -11,7 +11,9 @@ from prometheus_client import CollectorRegistry
 
 import gateway.conversation
 from gateway.call import Call
-from gateway.config import AmdSection, CallsSection, EngineSection, WatchdogsSection
+from gateway.configuration.calls import CallsSection
+from gateway.configuration.engine import EngineSection
+from gateway.configuration.media import AmdSection, WatchdogsSection
 from gateway.conversation import Conversation
 from gateway.conversation_services import ConversationServices
 from gateway.event_bus import CallEvent, EventBus

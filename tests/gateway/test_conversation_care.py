@@ -1,6 +1,6 @@
 from prometheus_client import CollectorRegistry
 
-from gateway.config import AmdSection, WatchdogsSection
+from gateway.configuration.media import AmdSection, WatchdogsSection
 from gateway.conversation_care import ConversationCare, ConversationOptions
 from gateway.metrics import GatewayMetrics
 from media import messages as m

@@ -2,7 +2,7 @@ import base64
 import hashlib
 import hmac
 
-from gateway.config import TurnSection
+from gateway.configuration.browser import TurnSection
 from gateway.ice_servers import IceServer, IceServers, ice_server_json, link_headers
 
 URLS = ("turn:relay.example.com:3478?transport=udp", "turns:relay.example.com:443?transport=tcp")

@@ -5,7 +5,7 @@ import json
 import pytest
 import structlog
 
-from gateway.config import LoggingSection
+from gateway.configuration.nodes import LoggingSection
 from gateway.logs import configure_logging
 
 

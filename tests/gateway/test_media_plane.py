@@ -7,7 +7,8 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from pydantic import ValidationError
 
-from gateway.config import Config, MediaSection
+from gateway.config import Config
+from gateway.configuration.media import MediaSection
 from gateway.media_plane import open_media_plane
 from gateway.metrics import GatewayMetrics
 from media.in_process import InProcessMediaPlane

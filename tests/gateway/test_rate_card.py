@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.config import CarrierRate, RatesSection
+from gateway.configuration.calls import CarrierRate, RatesSection
 from gateway.rate_card import BilledCall, RateCard
 
 

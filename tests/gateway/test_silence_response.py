@@ -1,6 +1,6 @@
 import pytest
 
-from gateway.config import WatchdogsSection
+from gateway.configuration.media import WatchdogsSection
 from gateway.failure_reasons import EndReason, FailureReason
 from gateway.silence_response import SilenceResponse, watch_command
 from media.messages import SilenceNoticed

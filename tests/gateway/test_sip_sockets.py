@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.config import SipSection
+from gateway.configuration.sip import SipSection
 from gateway.sip_sockets import SipSockets, SocketRefusal
 from sip.user_agent import Listen, OptionsReply, UserAgent, UserAgentConfig
 

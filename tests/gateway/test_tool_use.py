@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.client_tools import ClientToolError, ClientTools, ToolAnswer
-from gateway.config import ToolsSection
+from gateway.configuration.engine import ToolsSection
 from gateway.engine_tools import LEAVE_VOICEMAIL, TRANSFER
 from gateway.tool_use import NO_TRANSFER, CallTools, ToolUse, Transfer, TransferError, TransferRequest
 from media.messages import ToolInvoked

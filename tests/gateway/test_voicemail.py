@@ -7,7 +7,7 @@ import pytest
 
 import gateway.voicemail
 from gateway.call import Call
-from gateway.config import AmdSection
+from gateway.configuration.media import AmdSection
 from gateway.failure_reasons import EndReason
 from gateway.voicemail import Voicemail
 from tests.gateway.control_log import ControlLog, outbound_call

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from gateway.config import TurnSection
+from gateway.configuration.browser import TurnSection
 from gateway.ice_servers import IceServers
 from tests.e2e.browser.page_audio import TEST_RATE
 from tests.e2e.browser.self_call import call_itself

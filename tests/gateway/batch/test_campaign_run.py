@@ -16,7 +16,7 @@ from gateway.batch.dialer import Dialer
 from gateway.batch.schedule import Schedule
 from gateway.batch.settings import CampaignSettings, Retries, Rotation
 from gateway.batch.status_change import CampaignJournal
-from gateway.config import BatchSection
+from gateway.configuration.calls import BatchSection
 from gateway.contacts.new_contact import NewContact
 from gateway.directory import AssignmentType, Directory
 from gateway.errors import ConflictError, ForbiddenError, InvalidRequestError, LimitExceededError

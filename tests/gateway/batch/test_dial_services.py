@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gateway.batch.dial_services import FreePlaces
-from gateway.config import BatchSection, CallsSection
+from gateway.configuration.calls import BatchSection, CallsSection
 from gateway.dial_queue import DialQueue
 from gateway.live_calls import LiveCalls
 from store.records import CallDirection

@@ -12,7 +12,9 @@ from gateway.browser_calls.service import BrowserCalls, BrowserTicket
 from gateway.browser_calls.session import BrowserServices, BrowserSession, Joined
 from gateway.cluster.call_limits import CallLimits
 from gateway.cluster.leases import Leases
-from gateway.config import BrowserSection, CallsSection, EngineSection
+from gateway.configuration.browser import BrowserSection
+from gateway.configuration.calls import CallsSection
+from gateway.configuration.engine import EngineSection
 from gateway.conversation_services import ConversationServices
 from gateway.directory import Directory
 from gateway.live_calls import LiveCalls

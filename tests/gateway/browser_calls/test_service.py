@@ -9,7 +9,7 @@ import pytest
 from gateway.browser_calls.errors import SessionUnknownError, TokenExpiredError, TokenUnknownError
 from gateway.browser_calls.service import is_bridged
 from gateway.cluster.limits import Counted, Limit
-from gateway.config import BrowserSection
+from gateway.configuration.browser import BrowserSection
 from gateway.directory import Directory
 from gateway.errors import InvalidRequestError, LimitExceededError, NotFoundError, UnavailableError
 from gateway.new_agent import NewAgent

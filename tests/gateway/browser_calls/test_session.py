@@ -15,7 +15,7 @@ from gateway.browser_calls.errors import (
 )
 from gateway.browser_calls.page_commands import HangUp, PressKeys, SayText
 from gateway.cluster.call_limits import CallLimits
-from gateway.config import BrowserSection
+from gateway.configuration.browser import BrowserSection
 from gateway.directory import Directory
 from gateway.errors import ConflictError, ForbiddenError, UnavailableError
 from media import messages as m

@@ -4,7 +4,7 @@ from redis.asyncio import Redis
 
 from gateway.cluster.cluster import Cluster
 from gateway.cluster.limits import Counted, Limit
-from gateway.config import ClusterSection
+from gateway.configuration.nodes import ClusterSection
 from store import Store
 from tests.support.redis_server import RedisServer
 

@@ -10,7 +10,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from gateway.config import StirSection
+from gateway.configuration.sip import StirSection
 from gateway.errors import ConfigurationError
 from gateway.stir.passport import digits, read_identity
 from gateway.stir.service import CallerIdentity

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from gateway.config_section import Duration, Section
+from gateway.configuration.section import Duration, Section
 
 
 class DefenceSection(Section):
