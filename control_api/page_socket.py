@@ -25,6 +25,9 @@ from gateway.errors import GatewayError, LimitExceededError, UnavailableError
 
 UNKNOWN_SESSION = 4404
 TOO_MANY = 1013  # "try again later" (the registry of RFC 6455 section 11.7)
+# "Done" and "going away" (what a browser sends for a tab that is closed): such a page does not come back. One
+# whose network changes, or that only opens its socket anew, sends no code or nothing at all.
+LEAVING = (1000, 1001)
 SEND_TIMEOUT_S = 30.0
 # What a person types and presses is less.
 COMMANDS_PER_MINUTE = 300
@@ -51,16 +54,17 @@ def page_route(prefix: str, calls: BrowserCalls, relay: SocketRelay) -> WebSocke
         except GatewayError as error:
             await socket.close(UNKNOWN_SESSION, error.message)
             return
+        left = False
         try:
-            await _serve(socket, session, page)
+            left = await _serve(socket, session, page)
         finally:
-            session.detach_page(page)
+            session.detach_page(page, left=left)
 
     return WebSocketRoute(f"{prefix}/webrtc/sessions/{{session}}/socket", connect, name="page_socket")
 
 
-async def _serve(socket: WebSocket, session: BrowserSession, page: Page) -> None:
-    """Serve one page until the call ends or the page has gone."""
+async def _serve(socket: WebSocket, session: BrowserSession, page: Page) -> bool:
+    """Serve one page until the call ends or the page has gone: whether it said that it leaves."""
     sending = asyncio.create_task(_send(socket, page))
     receiving = asyncio.create_task(_receive(socket, session))
     try:
@@ -69,6 +73,7 @@ async def _serve(socket: WebSocket, session: BrowserSession, page: Page) -> None
         for task in (sending, receiving):
             task.cancel()
         await asyncio.gather(sending, receiving, return_exceptions=True)
+    return not receiving.cancelled() and receiving.result() in LEAVING
 
 
 async def _send(socket: WebSocket, page: Page) -> None:
@@ -82,13 +87,15 @@ async def _send(socket: WebSocket, page: Page) -> None:
         return  # gone, or as good as gone
 
 
-async def _receive(socket: WebSocket, session: BrowserSession) -> None:
+async def _receive(socket: WebSocket, session: BrowserSession) -> int | None:
+    """Obey the page until its socket is closed: the code of its closing, None when it broke."""
     limiter = RateLimiter(COMMANDS_PER_MINUTE, burst=COMMANDS_AT_ONCE)
     try:
         while True:
             received = await socket.receive()
             if received["type"] == "websocket.disconnect":
-                return
+                code: int | None = received.get("code")
+                return code
             if not limiter.take("page", time.monotonic()).allowed:
                 await _refuse(socket, code="rate_limited", message="Too many messages; slow down.")
                 continue
@@ -97,7 +104,7 @@ async def _receive(socket: WebSocket, session: BrowserSession) -> None:
             except GatewayError as error:
                 await _refuse(socket, code=error.code, message=error.message)
     except (WebSocketDisconnect, RuntimeError, OSError):
-        return
+        return None
 
 
 async def _refuse(socket: WebSocket, **problem: Any) -> None:

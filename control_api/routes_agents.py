@@ -12,6 +12,7 @@ from starlette.responses import Response
 from control_api.api_route import ApiRoute, organization_of
 from control_api.documentation import Answers, answers
 from control_api.envelope import listing, single
+from control_api.idempotency import NO_STORE
 from control_api.paging import Limit, Offset
 from control_api.path_ids import path_id
 from control_api.routes_call_page import join_link
@@ -156,6 +157,8 @@ def agents_router(
         opens our call page, or is the engine's own when the agent's `browser_mode` is `direct`.
         """
         agent = await directory.get_agent(organization_of(request), path_id(agent_id, "agent"))
-        return single(request, await test_calls.start(request, agent), 201)
+        answer = single(request, await test_calls.start(request, agent), 201)
+        answer.headers["Cache-Control"] = NO_STORE  # the link is a credential
+        return answer
 
     return router

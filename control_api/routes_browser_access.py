@@ -38,14 +38,17 @@ def browser_call_router(prefix: str, visits: Visits, public_url: str | None) -> 
         responses=answers(Answers.BODY, 404, 502),
     )
     async def create_browser_call(request: Request, body: BrowserCallCreate) -> Response:
-        """Make a call for a browser. Give its `joinUrl` to the page of your visitor; it joins once."""
-        made, agent = await visits.of_owner(organization_of(request), body.agent_id, body.variables)
-        content = {
-            "joinUrl": join_link(request, public_url, made.token),
-            "callId": made.record.id,
-            "agentName": agent.name,
-        }
-        return json_response(content, 201)
+        """Make a call for a browser. Give its `joinUrl` to the page of your visitor; it joins once. It opens
+        our call page, or is the engine's own when the agent's `browser_mode` is `direct`.
+        """
+        made = await visits.of_owner(organization_of(request), body.agent_id, body.variables)
+        join_url = made.engine_url
+        if made.token is not None:
+            join_url = join_link(request, public_url, made.token)
+        content = {"joinUrl": join_url, "callId": made.record.id, "agentName": made.agent_name}
+        answer = json_response(content, 201)
+        answer.headers["Cache-Control"] = NO_STORE
+        return answer
 
     return router
 

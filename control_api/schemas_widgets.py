@@ -162,7 +162,7 @@ class BrowserCallCreate(RequestModel):
 class BrowserCallOut(ResponseModel):
     """In camel case and without an envelope, as existing front ends expect it."""
 
-    joinUrl: str = Field(description="Opens the call's page, and joins it once.")  # noqa: N815
+    joinUrl: str = Field(description="Joins the call once: opens our page, or is the engine's own.")  # noqa: N815
     callId: Uuid  # noqa: N815
     agentName: str  # noqa: N815
 

@@ -13,6 +13,10 @@ from gateway.cluster.call_owners import node_away
 from store.cluster_records import NodeRecord
 
 SEND_TIMEOUT_S = 30.0
+# What a client that leaves says (RFC 6455 section 7.4.1) is passed on; what is no more than a broken
+# connection is told as such, since the node of the call tells the two apart.
+SENDABLE = (1000, 1001)
+BROKEN = 1011
 
 
 class NodeSockets(Protocol):
@@ -42,13 +46,16 @@ class SocketRelay:
         beyond = await self._nodes.socket(node, socket.url.path, {FORWARDED_BY: self._owners.node_id})
         outward = asyncio.create_task(_outward(socket, beyond))
         inward = asyncio.create_task(_inward(socket, beyond))
+        code = None
         try:
             await asyncio.wait({outward, inward}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in (outward, inward):
                 task.cancel()
             await asyncio.gather(outward, inward, return_exceptions=True)
-            await beyond.close()
+            if not inward.cancelled() and inward.exception() is None:
+                code = inward.result()
+            await beyond.close(code=code if code in SENDABLE else BROKEN)
         return True
 
 
@@ -64,11 +71,13 @@ async def _outward(socket: WebSocket, beyond: aiohttp.ClientWebSocketResponse) -
         return
 
 
-async def _inward(socket: WebSocket, beyond: aiohttp.ClientWebSocketResponse) -> None:
-    """From the client to the other node."""
+async def _inward(socket: WebSocket, beyond: aiohttp.ClientWebSocketResponse) -> int | None:
+    """From the client to the other node, until the client closes: the code it gave, None when it broke."""
     try:
         while (received := await socket.receive())["type"] != "websocket.disconnect":
             async with asyncio.timeout(SEND_TIMEOUT_S):
                 await beyond.send_str(received.get("text") or "")
     except (RuntimeError, OSError, TimeoutError, aiohttp.ClientError):
-        return
+        return None
+    code: int | None = received.get("code")
+    return code

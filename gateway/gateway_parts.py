@@ -334,10 +334,9 @@ class GatewayParts:
             price=self._price,
             outcome=self._journal.outcome,
         )
-        self.visits = Visits(self.browser_calls, self.directory)
         self.ice_servers = IceServers(config.turn)
         self.doors = Doors(store, self.directory.agent)
-        self.visits = Visits(self.browser_calls, self.directory)
+        self.visits = Visits(self.browser_calls, self.web_calls, self.directory)
         self.engine_webhooks = EngineWebhooks(
             config.engine.webhook_secret, store.calls, self.web_calls, self._writer.catch_up
         )

@@ -1,4 +1,4 @@
-"""Test calls: calls that a browser joins at the engine itself, without a telephone.
+"""Direct calls: calls that a browser joins at the engine itself, as the agent's `browser_mode` has it.
 
 The engine carries the audio, so that all we do is to follow: it tells us by webhook what becomes of the call,
 and we ask now and then, in case it cannot. Either way a call goes `queued` -> `in-progress` -> `ended`, and
@@ -8,9 +8,10 @@ and we ask now and then, in case it cannot. Either way a call goes `queued` -> `
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import structlog
 
@@ -49,10 +50,10 @@ _ENDS = {
 
 @dataclass(frozen=True, slots=True)
 class StartedCall:
-    """A test call and the link by which it is joined. Whoever has the link can join."""
+    """A call and the link by which it is joined at the engine. Whoever has the link can join."""
 
     record: CallRecord
-    join_url: str
+    join_url: str = field(repr=False)
 
 
 @dataclass(slots=True)
@@ -97,7 +98,14 @@ class WebCalls(BackgroundTask):
         """How many are queued or in progress."""
         return len(self._followed)
 
-    async def start_call(self, organization_id: str, agent_id: str) -> StartedCall:
+    async def start_call(
+        self,
+        organization_id: str,
+        agent_id: str,
+        *,
+        variables: Mapping[str, Any] | None = None,
+        test: bool = True,
+    ) -> StartedCall:
         """Raises `NotFoundError`; `InvalidRequestError` when the agent is not active; `EngineError`;
         `LimitExceededError`, `UnavailableError`.
         """
@@ -126,7 +134,8 @@ class WebCalls(BackgroundTask):
             direction=CallDirection.WEBRTC,
             agent_id=agent.id,
             created_at=datetime.now(UTC),
-            metadata={"test": True},
+            variables=dict(variables or {}),
+            metadata={"test": True} if test else {},
         )
         try:
             # No tool of ours: what the engine asks its client goes to the browser, not to us.
@@ -138,6 +147,7 @@ class WebCalls(BackgroundTask):
                     agent=settings,
                     sample_rate=NARROW_BAND_HZ,
                     metadata={"call_id": record.id, "direction": str(CallDirection.WEBRTC)},
+                    variables=record.variables,
                     join_timeout_ms=int(join_s * 1000),
                     callback=self._callback,
                     web_rtc=True,
@@ -147,7 +157,7 @@ class WebCalls(BackgroundTask):
             raise EngineError(f"The voice engine did not make the call: {error}") from error
         call = Call(record, self._save, price=self._price, outcome=self._outcome)
         call.update(engine_call_id=made.call_id)
-        call.step("created", by="test-call")
+        call.step("created", by="test-call" if test else "browser")
         call.step("engine-created", engine_call_id=made.call_id)
         await self._store.calls.insert(call.record)
         self._follow(call, made.call_id, self._longest(agent.id))

@@ -82,21 +82,21 @@ class PageFeed:
         self._engine: AgentState | None = None  # None until it is there
         self._heard = False
         self._muted: dict[str, bool] = {}
-        self._ever_watched = False
+        self._abandoned = False
         self.state = AgentState.CONNECTING
         call.follow(self._announced)
 
     @property
-    def deserted(self) -> bool:
-        """A page has watched, and none does now."""
-        return self._ever_watched and not self._pages
+    def abandoned(self) -> bool:
+        """The last page that watched has said that it leaves, and none has come since."""
+        return self._abandoned
 
     def attach(self) -> Page:
         """A page comes, or comes back: it sees how things stand first. Raises `LimitExceededError`."""
         if len(self._pages) >= PAGES:
             raise LimitExceededError(f"At most {PAGES} may watch a call.", code="too_many_watchers")
         page = Page()
-        self._ever_watched = True
+        self._abandoned = False
         page.offer(("state", None), self._state_message())
         for side, muted in self._muted.items():
             page.offer(("muted", side), _muted_message(side, muted=muted))
@@ -112,8 +112,13 @@ class PageFeed:
             self._pages.add(page)
         return page
 
-    def detach(self, page: Page) -> None:
-        self._pages.discard(page)
+    def detach(self, page: Page, *, left: bool) -> None:
+        """The page watches no longer. `left`: it has said so itself; else its connection broke and it may
+        come back.
+        """
+        if page in self._pages:
+            self._pages.remove(page)
+            self._abandoned = left and not self._pages
 
     def engine_there(self) -> None:
         """The agent can hear."""

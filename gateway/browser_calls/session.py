@@ -161,6 +161,7 @@ class BrowserSession(Session):
             leg = await conversation.open_leg(ipv6=ipv6, browser_timeout_s=config.closed_timeout)
         except MediaCapacityError as error:
             self._conversation = None
+            self._give_place_back()
             raise self._no_room(str(error)) from error
         except BaseException as error:
             self._fail(FailureReason.GATEWAY_ERROR, f"no leg: {error!r}")
@@ -196,9 +197,20 @@ class BrowserSession(Session):
             raise self._no_room("as many browsers are in calls as may at once")
         limits = self._services.limits.of_any(self.call.record.organization_id)
         if limits:
-            reached = await self._services.leases.acquire(self.call.id, limits)
+            reached = await self._services.leases.acquire(self._place, limits)
+            if self.over:  # meanwhile, and what it held has been given back
+                self._give_place_back()
+                raise TokenExpiredError("The call is over.")
             if reached is not None:
                 raise self._no_room(f"as many calls go on as may at once ({reached.limit.counted})")
+
+    @property
+    def _place(self) -> str:
+        """Names the lease of whoever joins; the call has another, of whoever made it, from the beginning."""
+        return f"{self.call.id} joined"
+
+    def _give_place_back(self) -> None:
+        self._services.leases.release(self._place)
 
     def _no_room(self, why: str) -> UnavailableError:
         retry_after = self._browser.retry_after_s
@@ -271,13 +283,13 @@ class BrowserSession(Session):
             super()._connected()
 
     def on_media_timeout(self, kind: str, silent_ms: int) -> None:
-        """Neither audio nor a check of ICE: the page is gone, or its network is. With its socket it has
-        surely gone; without it, it may come back by another network.
+        """Neither audio nor a check of ICE: the page is gone, or its network is. Only a page that has said
+        that it leaves is surely gone; from a network that changes, its socket comes back as its audio does.
         """
         if kind == FIRST_PACKET or self._media_lost is not None:
             super().on_media_timeout(kind, silent_ms)
             return
-        if self._feed.deserted:
+        if self._feed.abandoned:
             self._page_gone()
             return
         left = max(0.0, self._browser.config.media_timeout - silent_ms / 1000)
@@ -302,10 +314,10 @@ class BrowserSession(Session):
         """A page watches. Raises `LimitExceededError`."""
         return self._feed.attach()
 
-    def detach_page(self, page: Page) -> None:
-        """It does no longer; when the network was gone before, it will not come back."""
-        self._feed.detach(page)
-        if self._media_lost is not None and self._feed.deserted and not self.over:
+    def detach_page(self, page: Page, *, left: bool = False) -> None:
+        """It does no longer. `left`: it has said that it leaves; else it may come back."""
+        self._feed.detach(page, left=left)
+        if self._media_lost is not None and self._feed.abandoned and not self.over:
             self._page_gone()
 
     def obey(self, command: PageCommand) -> None:
@@ -364,6 +376,7 @@ class BrowserSession(Session):
         super().finish(settle, why)
 
     def on_released(self) -> None:
+        self._give_place_back()
         self._tell_over(self)
 
 

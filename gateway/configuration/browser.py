@@ -23,7 +23,7 @@ class BrowserSection(Section):
     max_waiting: int = Field(default=1_000, ge=1)  # that nobody has joined yet
     join_timeout: Duration = Field(default=120.0, gt=0)
     media_timeout: Annotated[Duration, Field(gt=0)] = 15.0
-    closed_timeout: Annotated[Duration, Field(ge=1)] = 6.0  # instead, when the page's socket is gone too
+    closed_timeout: Annotated[Duration, Field(ge=1)] = 6.0  # instead, when the page has said that it leaves
     media_addresses: tuple[str, ...] = ()  # the candidates; none: as for calls over SIP
 
     @field_validator("media_addresses")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from gateway.cluster.limits import Limit
 from gateway.directory import Directory
 from gateway.widgets.doors import Door
-from store.records import Agent, CallRecord
+from store.records import BrowserMode, CallRecord
 
 VISITOR_JOINS_WITHIN_S = 30.0
 """A page joins at once: its microphone is open already. A call that waits has a place that others want."""
@@ -46,11 +47,45 @@ class BrowserCallMaker(Protocol):
     ) -> StartedBrowserCall: ...
 
 
+class DirectCall(Protocol):
+    """A queued call that is joined at the engine."""
+
+    @property
+    def record(self) -> CallRecord: ...
+
+    @property
+    def join_url(self) -> str: ...
+
+
+class DirectCallMaker(Protocol):
+    """Makes calls whose sound the engine carries (`gateway.web_calls`)."""
+
+    async def start_call(
+        self,
+        organization_id: str,
+        agent_id: str,
+        *,
+        variables: Mapping[str, Any] | None = None,
+        test: bool = True,
+    ) -> DirectCall: ...
+
+
+@dataclass(frozen=True, slots=True)
+class OwnersCall:
+    """A call for whomever its owner chooses, who joins by the token here or by the link at the engine."""
+
+    record: CallRecord
+    agent_name: str
+    token: str | None = field(default=None, repr=False)
+    engine_url: str | None = field(default=None, repr=False)
+
+
 class Visits:
     """Begins browser calls. Raises `gateway.errors`."""
 
-    def __init__(self, calls: BrowserCallMaker, directory: Directory) -> None:
+    def __init__(self, calls: BrowserCallMaker, direct_calls: DirectCallMaker, directory: Directory) -> None:
         self._calls = calls
+        self._direct_calls = direct_calls
         self._directory = directory
 
     async def of_visitor(
@@ -69,10 +104,13 @@ class Visits:
             join_within_s=VISITOR_JOINS_WITHIN_S,
         )
 
-    async def of_owner(
-        self, organization_id: str, agent_id: str, variables: Mapping[str, Any]
-    ) -> tuple[StartedBrowserCall, Agent]:
-        """A call for whomever the owner gives the token. Raises `NotFoundError`."""
+    async def of_owner(self, organization_id: str, agent_id: str, variables: Mapping[str, Any]) -> OwnersCall:
+        """A call as the agent's `browser_mode` has it. Raises `NotFoundError`."""
         agent = await self._directory.get_agent(organization_id, agent_id)
+        if agent.browser_mode is BrowserMode.DIRECT:
+            started = await self._direct_calls.start_call(
+                organization_id, agent_id, variables=variables, test=False
+            )
+            return OwnersCall(started.record, agent.name, engine_url=started.join_url)
         made = await self._calls.create(organization_id, agent_id, variables=variables, metadata={})
-        return made, agent
+        return OwnersCall(made.record, agent.name, token=made.token)

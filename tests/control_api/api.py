@@ -171,7 +171,7 @@ class Gateway:
         self.outbound_policies = OutboundPolicies(self.store.outbound_policies, DefenceSection())
         self.widgets = WidgetBook(self.store, self.directory)
         self.doors = Doors(self.store, self.directory.agent)
-        self.visits = Visits(self.made_calls, self.directory)
+        self.visits = Visits(self.made_calls, self.web_calls, self.directory)
         self.contacts = ContactBook(self.store, import_max_rows=IMPORT_MAX_ROWS)
 
     @property

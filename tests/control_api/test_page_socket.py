@@ -91,6 +91,22 @@ async def test_a_page_that_comes_back_sees_how_things_stand(scene: Scene) -> Non
         assert (await read(socket))["text"] == "Is it there?"
 
 
+@pytest.mark.parametrize(("code", "goes_on"), [(1000, False), (1001, False), (3000, True), (None, True)])
+async def test_only_a_page_that_says_so_has_left(scene: Scene, code: int | None, goes_on: bool) -> None:
+    """None: the connection breaks, as when the network changes."""
+    async with scene.page() as socket:
+        await read(socket)
+        if code is None:
+            socket.transport.abort()
+        else:
+            await socket.close(code)
+    await until(lambda: not scene.session._feed._pages)
+    lost = m.MediaTimedOut(leg_id=scene.ticket.record.id, kind="mid-call", silent_ms=6000)
+    scene.browser.tell(scene.ticket, lost)
+    await asyncio.sleep(0)
+    assert scene.session.over is not goes_on
+
+
 async def test_a_page_writes_presses_and_hangs_up(scene: Scene) -> None:
     async with scene.page() as socket:
         await read(socket)

@@ -10,6 +10,7 @@ from gateway.config import Config
 from gateway.configuration.http import HttpSection
 from gateway.errors import EngineError
 from store import Store
+from store.records import BrowserMode, CallDirection
 from tests.control_api.api import NOWHERE, World, error_of
 
 PAGE = "https://shop.example"
@@ -62,6 +63,35 @@ async def test_a_call_for_a_browser_is_answered_in_the_products_shape(world: Wor
     }
     assert made.record.variables == {"plan": "gold"}
     assert made.origin is None
+
+
+async def test_a_call_with_an_agent_in_direct_mode_is_joined_at_the_engine(world: World) -> None:
+    agent = await world.agent(name="Receptionist", browser_mode=BrowserMode.DIRECT)
+    response = await world.api.post("webrtc/call", {"agent_id": agent.id, "variables": {"plan": "gold"}})
+    assert response.status_code == 201
+    assert world.gateway.made_calls.made == [], "nothing is carried here"
+    made = response.json()
+    assert made == {
+        "joinUrl": "ws://127.0.0.1:1/engine-1",
+        "callId": made["callId"],
+        "agentName": "Receptionist",
+    }
+    [request] = world.gateway.engine.requests
+    assert request.web_rtc
+    assert request.variables == {"plan": "gold"}
+    call = await world.gateway.store.calls.get(world.organization_id, made["callId"])
+    assert call is not None
+    assert (call.direction, call.variables, call.metadata) == (CallDirection.WEBRTC, {"plan": "gold"}, {})
+
+
+async def test_a_link_that_joins_is_kept_nowhere(world: World) -> None:
+    agent = await world.agent()
+    body = {"agent_id": agent.id}
+    made = await world.api.post("webrtc/call", body, key="once")
+    assert made.headers["cache-control"] == "no-store"
+    again = await world.api.post("webrtc/call", body, key="once")
+    assert (again.status_code, error_of(again)["code"]) == (409, "secret_not_kept")
+    assert len(world.gateway.made_calls.made) == 1
 
 
 async def test_a_call_for_a_browser_is_refused_as_the_product_does(world: World) -> None:

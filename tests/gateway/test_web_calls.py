@@ -76,6 +76,15 @@ async def test_a_test_call_is_made_at_the_engine_for_a_browser(scene: Scene) -> 
     assert stored.engine_call_id == "engine-1"
 
 
+async def test_a_call_that_is_no_test_has_its_variables_and_not_the_mark(scene: Scene) -> None:
+    started = await scene.calls.start_call(
+        scene.agent.organization_id, scene.agent.id, variables={"plan": "gold"}, test=False
+    )
+    assert (started.record.variables, started.record.metadata) == ({"plan": "gold"}, {})
+    assert scene.engine.requests[0].variables == {"plan": "gold"}
+    assert started.join_url not in repr(started)
+
+
 async def test_a_call_that_is_joined_and_left_has_ended_with_its_transcript(scene: Scene) -> None:
     await scene.start()
     await scene.engine_says()

@@ -145,11 +145,15 @@ async def test_a_page_that_comes_back_after_the_end_learns_how_it_ended() -> Non
 
 def test_pages_come_and_go_and_are_few() -> None:
     feed = PageFeed(new_call())
-    assert not feed.deserted, "nobody was there who could have left"
+    assert not feed.abandoned, "nobody was there who could have left"
     pages = [feed.attach() for _ in range(PAGES)]
     with pytest.raises(LimitExceededError):
         feed.attach()
     for page in pages:
-        assert not feed.deserted
-        feed.detach(page)
-    assert feed.deserted
+        assert not feed.abandoned
+        feed.detach(page, left=True)
+    assert feed.abandoned
+    page = feed.attach()
+    assert not feed.abandoned
+    feed.detach(page, left=False)
+    assert not feed.abandoned, "it may come back"

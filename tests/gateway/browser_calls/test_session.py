@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from gateway.browser_calls.errors import (
 )
 from gateway.browser_calls.page_commands import HangUp, PressKeys, SayText
 from gateway.cluster.call_limits import CallLimits
+from gateway.cluster.leases import LimitReached
+from gateway.cluster.limits import Counted, Limit
 from gateway.configuration.browser import BrowserSection
 from gateway.directory import Directory
 from gateway.errors import ConflictError, ForbiddenError, UnavailableError
@@ -119,6 +122,43 @@ async def test_an_organisations_limit_counts_browsers_too(directory: Directory, 
         await scene.join(ticket)
     scene.calls.holder(ticket.token).cancel()
     session.leave()
+    await scene.over()
+
+
+async def test_an_attempt_without_room_for_media_holds_no_place_of_others(
+    directory: Directory, agent: Agent
+) -> None:
+    scene = BrowserScene(directory._store, directory, limits=CallLimits(per_organization=1))
+    own = Limit(Counted.WIDGET, "door", 5)
+    ticket = await scene.ticket(agent, limits=(own,))
+    (organization,) = CallLimits(per_organization=1).of_any(agent.organization_id)
+    scene.plane.ports = 0
+    with pytest.raises(UnavailableError):
+        await scene.join(ticket)
+    assert scene.leases.held(organization) == 0
+    assert scene.leases.held(own) == 1, "it still waits to be joined"
+    scene.plane.ports = 1
+    joined = await scene.join(ticket)
+    assert scene.leases.held(organization) == 1
+    scene.calls.session(joined.secret).leave()
+    await scene.over()
+
+
+async def test_a_call_that_ends_while_it_asks_for_a_place_holds_none(
+    directory: Directory, agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = BrowserScene(directory._store, directory, limits=CallLimits(per_organization=1))
+    ticket = await scene.ticket(agent)
+    session, acquire = scene.calls.holder(ticket.token), scene.leases.acquire
+
+    async def slowly(lease_id: str, limits: Sequence[Limit]) -> LimitReached | None:
+        session.cancel()
+        await scene.over()
+        return await acquire(lease_id, limits)
+
+    monkeypatch.setattr(scene.leases, "acquire", slowly)
+    with pytest.raises(TokenExpiredError):
+        await scene.join(ticket)
     await scene.over()
 
 
@@ -254,7 +294,7 @@ async def test_a_page_writes_presses_keys_and_leaves(scene: BrowserScene, agent:
 async def test_a_closed_tab_is_told_from_a_lost_network(scene: BrowserScene, agent: Agent) -> None:
     ticket = await scene.ticket(agent)
     _, session = await scene.in_progress(ticket)
-    session.detach_page(session.attach_page())
+    session.detach_page(session.attach_page(), left=True)
     assert session.call.status is CallStatus.IN_PROGRESS, "audio still flows: the page comes back"
     scene.tell(ticket, m.MediaTimedOut(leg_id=ticket.record.id, kind="mid-call", silent_ms=6000))
     await scene.over()
@@ -268,9 +308,52 @@ async def test_a_page_that_goes_after_its_network_ends_the_call(scene: BrowserSc
     scene.tell(ticket, m.MediaTimedOut(leg_id=ticket.record.id, kind="mid-call", silent_ms=6000))
     await asyncio.sleep(0)
     assert session.call.status is CallStatus.IN_PROGRESS
-    session.detach_page(page)
+    session.detach_page(page, left=True)
     await scene.over()
     assert session.call.record.end_reason == "contact-hangup"
+
+
+@pytest.mark.parametrize("socket_first", [True, False])
+async def test_a_page_whose_socket_broke_may_still_restart_ice(
+    scene: BrowserScene, agent: Agent, socket_first: bool
+) -> None:
+    """The network changes: socket and audio are gone at once, in any order, and the page comes back."""
+    ticket = await scene.ticket(agent)
+    joined, session = await scene.in_progress(ticket)
+    page = session.attach_page()
+    lost = m.MediaTimedOut(leg_id=ticket.record.id, kind="mid-call", silent_ms=6000)
+    if socket_first:
+        session.detach_page(page)
+        scene.tell(ticket, lost)
+    else:
+        scene.tell(ticket, lost)
+        session.detach_page(page)
+    await asyncio.sleep(0)
+    fragment = f"a=ice-ufrag:other\r\na=ice-pwd:{'q' * 24}\r\n".encode()
+    assert scene.calls.live_session(joined.secret).take_fragment(fragment, restarts=True) is not None
+    scene.tell(ticket, m.MediaReturned(leg_id=ticket.record.id))
+    assert session.call.status is CallStatus.IN_PROGRESS
+
+
+async def test_a_page_that_left_and_came_back_is_there(scene: BrowserScene, agent: Agent) -> None:
+    ticket = await scene.ticket(agent)
+    _, session = await scene.in_progress(ticket)
+    session.detach_page(session.attach_page(), left=True)
+    session.detach_page(session.attach_page())
+    scene.tell(ticket, m.MediaTimedOut(leg_id=ticket.record.id, kind="mid-call", silent_ms=6000))
+    await asyncio.sleep(0)
+    assert session.call.status is CallStatus.IN_PROGRESS
+
+
+async def test_one_of_two_pages_that_leaves_does_not_end_the_call(scene: BrowserScene, agent: Agent) -> None:
+    ticket = await scene.ticket(agent)
+    _, session = await scene.in_progress(ticket)
+    first, second = session.attach_page(), session.attach_page()
+    session.detach_page(first, left=True)
+    session.detach_page(second)
+    scene.tell(ticket, m.MediaTimedOut(leg_id=ticket.record.id, kind="mid-call", silent_ms=6000))
+    await asyncio.sleep(0)
+    assert session.call.status is CallStatus.IN_PROGRESS
 
 
 async def test_the_page_is_told_when_the_agent_is_heard(scene: BrowserScene, agent: Agent) -> None:
