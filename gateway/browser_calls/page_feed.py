@@ -120,6 +120,10 @@ class PageFeed:
             self._pages.remove(page)
             self._abandoned = left and not self._pages
 
+    def page_is_back(self) -> None:
+        """It has said so by other means than a socket."""
+        self._abandoned = False
+
     def engine_there(self) -> None:
         """The agent can hear."""
         self._engine = self._engine or AgentState.LISTENING

@@ -262,6 +262,10 @@ class BrowserSession(Session):
         restart = self._description.take_fragment(fragment, restarts=restarts)
         if restart is not None:
             self.call.step("ice-restarted")
+            self._feed.page_is_back()
+            if self._media_lost is not None:  # it begins anew, and has its time for that
+                self._media_lost.cancel()
+                self._wait_for_media(self._browser.config.media_timeout)
             self._apply(restart.parameters)
         return restart
 
@@ -292,8 +296,10 @@ class BrowserSession(Session):
         if self._feed.abandoned:
             self._page_gone()
             return
-        left = max(0.0, self._browser.config.media_timeout - silent_ms / 1000)
-        self._media_lost = asyncio.get_running_loop().call_later(left, self._gone)
+        self._wait_for_media(max(0.0, self._browser.config.media_timeout - silent_ms / 1000))
+
+    def _wait_for_media(self, seconds: float) -> None:
+        self._media_lost = asyncio.get_running_loop().call_later(seconds, self._gone)
 
     def on_media_returned(self) -> None:
         if self._media_lost is not None:

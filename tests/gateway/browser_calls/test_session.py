@@ -335,6 +335,23 @@ async def test_a_page_whose_socket_broke_may_still_restart_ice(
     assert session.call.status is CallStatus.IN_PROGRESS
 
 
+async def test_a_restart_of_ice_at_the_last_moment_has_time_to_take_effect(
+    directory: Directory, agent: Agent
+) -> None:
+    scene = BrowserScene(
+        directory._store, directory, config=BrowserSection(closed_timeout=1, media_timeout=1.1)
+    )
+    ticket = await scene.ticket(agent)
+    _, session = await scene.in_progress(ticket)
+    scene.tell(ticket, m.MediaTimedOut(leg_id=ticket.record.id, kind="mid-call", silent_ms=1000))
+    fragment = f"a=ice-ufrag:other\r\na=ice-pwd:{'q' * 24}\r\n".encode()
+    session.take_fragment(fragment, restarts=True)
+    await asyncio.sleep(0.2)
+    assert not session.over
+    await scene.over()
+    assert session.call.record.failure_reason == "media-timeout", "the page had its time"
+
+
 async def test_a_page_that_left_and_came_back_is_there(scene: BrowserScene, agent: Agent) -> None:
     ticket = await scene.ticket(agent)
     _, session = await scene.in_progress(ticket)
