@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -48,9 +49,15 @@ def block_of(item: StreamItem | Snapshot) -> bytes:
         case EventsDropped():
             return event_block("events-dropped", {"count": item.count})
         case Snapshot():
-            return event_block("live", render_snapshot(item))
+            return _live_block(item)
         case Heartbeat():
             return b": \n\n"
+
+
+@lru_cache(maxsize=16)
+def _live_block(snapshot: Snapshot) -> bytes:
+    """A snapshot is one object for all who watch: it is written once, not once for each of them."""
+    return event_block("live", render_snapshot(snapshot))
 
 
 def _plain(event: CallEvent) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import AsyncIterator, Callable, Iterable
 from enum import StrEnum
 from typing import Annotated, Any
@@ -53,6 +54,8 @@ class ExportFormat(StrEnum):
 
 
 _MEDIA_TYPES = {ExportFormat.CSV: "text/csv; charset=utf-8", ExportFormat.JSONL: "application/jsonl"}
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_PHONE_NUMBER = re.compile(r"\+[0-9]+")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -105,11 +108,11 @@ def _csv_lines(rows: Iterable[Iterable[Any]]) -> str:
 
 
 def _cell(value: Any) -> Any:
-    """As text. What a spreadsheet would run as a formula is kept from it by an apostrophe; only numbers begin
-    with a plus, and mean no harm.
+    """As text. What a spreadsheet would run as a formula is kept from it by an apostrophe; a phone number,
+    whose plus means no harm, stays as it is.
     """
     if isinstance(value, dict):
         return _encode(value).decode()
-    if isinstance(value, str) and value[:1] in ("=", "-", "@", "\t", "\r"):
+    if isinstance(value, str) and value[:1] in _FORMULA and _PHONE_NUMBER.fullmatch(value) is None:
         return "'" + value
     return value

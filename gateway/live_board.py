@@ -47,7 +47,7 @@ class LiveTrunk:
     status: TrunkStatus
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Snapshot:
     """How things stand with one organisation. `limits` are the node's places for calls by direction, None
     without a limit; `begun` counts calls of the last minute, `failures` those of the last hour by reason.
@@ -130,6 +130,8 @@ class LiveBoard:
 
     async def _snapshots(self, organization_id: str) -> AsyncGenerator[Snapshot]:
         board = self._board(organization_id)
+        if board.watchers >= WATCHER_LIMIT:
+            return  # others that asked at the same moment were sooner
         board.watchers += 1
         try:
             while not self._closed():

@@ -42,6 +42,7 @@ class Sessions:
         self._now = now
         self._clock = clock
         self._good: OrderedDict[str, tuple[SignedIn, float]] = OrderedDict()
+        self._forgotten = 0  # times; what was read before the last of them is not kept
 
     async def open(
         self, owner: User | ApiKey, *, address: str | None, user_agent: str | None
@@ -83,6 +84,7 @@ class Sessions:
         remembered = self._good.get(digest)
         if remembered is not None and remembered[1] > self._clock():
             return remembered[0] if self._lasts(remembered[0].session) else None
+        forgotten = self._forgotten
         found = await self._store.sessions.find_by_token_hash(digest)
         if (
             found is None
@@ -93,6 +95,8 @@ class Sessions:
             return None
         if self._now() - found.session.seen_at >= SEEN_EVERY:
             await self._store.sessions.seen(found.session.id, self._now())
+        if forgotten != self._forgotten:
+            return await self._verify(digest)  # something has ended meanwhile: this one?
         self._good[digest] = (found, self._clock() + REMEMBERED_S)
         self._good.move_to_end(digest)
         if len(self._good) > REMEMBERED:
@@ -132,6 +136,7 @@ class Sessions:
 
     def forget(self) -> None:
         """Ask the store again about every session: one has ended, or what its user may do has changed."""
+        self._forgotten += 1
         self._good.clear()
 
     def _lasts(self, session: Session) -> bool:

@@ -17,9 +17,10 @@ _HEADER = re.compile(
 )
 # The signature of a PASSporT (RFC 8224): what is signed may be read, but used again by nobody.
 _IDENTITY = re.compile(
-    rb"(^(?:identity|y)[ \t]*:[ \t]*[A-Za-z0-9_\-]*\.[A-Za-z0-9_\-]*\.)([A-Za-z0-9_\-]+)",
+    rb"(^(?:identity|y)[ \t]*:\s*[A-Za-z0-9_\-]*\.[A-Za-z0-9_\-]*\.)([A-Za-z0-9_\-]+)",
     re.IGNORECASE | re.MULTILINE,
 )
+_IDENTITY_MARK = re.compile(rb"\n(?:identity|y)[ \t]*:")
 # Of a digest response only these are shown: enough to see which user and challenge it was for.
 _SHOWN = re.compile(
     rb"\b(username|realm|uri|algorithm|qop|nc|nonce)[ \t]*=[ \t]*(\"[^\"\r\n]*\"|[^\s,\"]+)",
@@ -37,6 +38,7 @@ _PASSWORD = re.compile(rb"(sips?:[^\s<>@:;,?\"]*:)([^\s<>@]*)(?=@)", re.IGNORECA
 _PASSWORD_MARK = re.compile(rb"sips?:[^\s<>@:;,?\"]*:[^\s<>@]*@")
 _SIGNAL = re.compile(rb"(^signal[ \t]*[=:][ \t]*)(\S+)", re.IGNORECASE | re.MULTILINE)
 _KPML_DIGITS = re.compile(rb"(\bdigits[ \t]*=[ \t]*[\"'])([^\"']*)", re.IGNORECASE)
+_BODY = re.compile(rb"\r?\n\r?\n")
 _KEY_MARKS = (b"crypto:", b"ice-pwd:", b"key-mgmt:", b"\nk=")
 
 
@@ -45,7 +47,7 @@ def redact(data: bytes, *, show_digits: bool = False) -> bytes:
     low = data.lower()
     if b"authorization" in low or b"authentication-info" in low:
         data = _HEADER.sub(_credentials, data)
-    if b"\nidentity" in low or b"\ny:" in low or b"\ny :" in low:
+    if _IDENTITY_MARK.search(low) is not None:
         data = _IDENTITY.sub(_covered, data)
     if any(mark in low for mark in _KEY_MARKS):
         for pattern in _KEYS:
@@ -72,11 +74,14 @@ def _credentials(match: re.Match[bytes]) -> bytes:
 
 
 def _without_digits(data: bytes, low: bytes) -> bytes:
-    head, separator, body = data.partition(b"\r\n\r\n")
+    begin = _BODY.search(data)
+    if begin is None:
+        return data
+    head, body = data[: begin.end()], data[begin.end() :]
     if b"kpml-response" in low:
         body = _KPML_DIGITS.sub(_covered, body)
     elif b"application/dtmf-relay" in low:
         body = _SIGNAL.sub(_covered, body)
     else:
         body = re.sub(rb"\S", b"x", body)
-    return head + separator + body
+    return head + body

@@ -10,6 +10,7 @@ from control_api.event_source import EventStreamResponse, block_of
 from gateway.call_quality import CallQuality
 from gateway.event_bus import CallEvent, EventsDropped
 from gateway.event_stream import Heartbeat, StreamItem
+from gateway.live_board import Snapshot
 from store.records import CallDirection, CallRecord, CallStatus, TimelineEvent
 
 
@@ -28,6 +29,16 @@ def test_an_event_is_one_line_of_json_whatever_it_holds() -> None:
         "event": "transcript",
         "data": {"call_id": "c1", "text": "two\nlines\r\nand id: 9", "final": True},
     }
+
+
+def test_a_snapshot_is_written_once_for_all_who_watch() -> None:
+    def snapshot() -> Snapshot:
+        return Snapshot(datetime.now(UTC), (), 0, dict.fromkeys(CallDirection, 0), {}, 0, {}, ())
+
+    shown = snapshot()
+    assert block_of(shown) is block_of(shown)
+    assert fields(block_of(shown))["data"]["call_count"] == 0
+    assert block_of(snapshot()) is not block_of(shown)
 
 
 def test_steps_look_the_same_whether_they_come_live_or_from_the_past() -> None:

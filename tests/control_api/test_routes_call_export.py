@@ -41,6 +41,14 @@ async def test_csv_has_a_line_for_each_call(world: World) -> None:
     assert rows[0]["outcome"] == "'=SUM(A1)"  # no formula of a stranger runs in somebody's spreadsheet
 
 
+async def test_no_words_that_begin_with_a_plus_run_as_a_formula_and_numbers_stay(world: World) -> None:
+    call, *_ = await three_calls(world)
+    world.gateway.calls.put(replace(call, outcome="+1+cmd|' /C calc'!A0"))
+    rows = list(csv.DictReader(io.StringIO((await world.api.get("calls/export")).text)))
+    assert rows[0]["outcome"] == "'+1+cmd|' /C calc'!A0"
+    assert rows[0]["phone_number"] == call.phone_number
+
+
 async def test_json_lines_are_call_objects(world: World) -> None:
     calls = await three_calls(world)
     answer = await world.api.get("calls/export?format=jsonl")

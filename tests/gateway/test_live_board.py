@@ -165,6 +165,15 @@ async def test_watchers_are_told_again_and_again_until_the_gateway_stops(world: 
     assert seen == 3
 
 
+async def test_only_so_many_may_watch_however_many_ask_at_once(world: World) -> None:
+    asked = [world.board.watch(world.organization_id) for _ in range(WATCHER_LIMIT + 3)]
+    first = [await anext(each, None) for each in asked]
+    assert first[-3:] == [None] * 3
+    assert None not in first[:-3]
+    for each in asked:
+        await each.aclose()
+
+
 async def test_only_so_many_may_watch(world: World) -> None:
     watching = [world.board.watch(world.organization_id) for _ in range(WATCHER_LIMIT)]
     for each in watching:

@@ -14,7 +14,7 @@ from store import Store
 from store.identifiers import uuid7
 from store.records import ApiKey
 from store.tables import sessions as table
-from store.user_records import Role, User
+from store.user_records import Role, SignedIn, User
 
 IDLE = timedelta(hours=1)
 LIFETIME = timedelta(hours=8)
@@ -193,3 +193,20 @@ async def test_what_is_over_is_forgotten(store: Store, sessions: Sessions, user:
     await sessions.open(user, address=None, user_agent=None)
     async with store.database.reading() as connection:
         assert len((await connection.execute(sa.select(table))).all()) == 1
+
+
+async def test_a_session_that_ends_while_it_is_looked_up_is_over_at_once(
+    store: Store, sessions: Sessions, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, token = await sessions.open(user, address=None, user_agent=None)
+    look_up = store.sessions.find_by_token_hash
+
+    async def ended_behind_our_back(token_hash: str) -> SignedIn | None:
+        found = await look_up(token_hash)
+        if found is not None:
+            await sessions.end(user.organization_id, opened.session.id)
+        return found
+
+    monkeypatch.setattr(store.sessions, "find_by_token_hash", ended_behind_our_back)
+    assert await sessions.verify(token) is None
+    assert await sessions.verify(token) is None

@@ -43,6 +43,8 @@ def test_digest_responses_are_taken_out_and_user_and_realm_stay(header: str) -> 
         "contact: <SIPS:alice:5ec7e7;x=5ec7e7@192.0.2.9>",
         "Identity: eyJhbGciOiJFUzI1NiJ9.eyJpYXQiOjF9.5ec7e75ec7e7;info=<https://a/b>;alg=ES256",
         "y: eyJhbGciOiJFUzI1NiJ9.eyJpYXQiOjF9.5ec7e75ec7e7;info=<https://a/b>",
+        "y\t: eyJhbGciOiJFUzI1NiJ9.eyJpYXQiOjF9.5ec7e75ec7e7;info=<https://a/b>",
+        "Identity:\r\n eyJhbGciOiJFUzI1NiJ9.eyJpYXQiOjF9.5ec7e75ec7e7;info=<https://a/b>",
     ],
 )
 def test_other_credentials_are_taken_out_whole(header: str) -> None:
@@ -84,6 +86,12 @@ def test_pressed_keys_are_covered_unless_they_may_be_shown(kind: str, body: str)
     assert b"7" not in shown
     assert len(shown) == len(body)
     assert redact(message, show_digits=True) == message
+
+
+def test_pressed_keys_are_covered_in_a_message_whose_lines_end_as_they_should_not() -> None:
+    headers = "Content-Type: application/dtmf-relay\r\n"
+    message = sip("INFO sip:a@192.0.2.1 SIP/2.0", headers=headers, body="Signal=7\r\n")
+    assert b"Signal=x" in redact(message.replace(b"\r\n", b"\n"))
 
 
 def test_a_message_without_secrets_is_left_as_it_is() -> None:
