@@ -7,7 +7,7 @@ this node makes an organisation's calls one after the other; several nodes may e
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -52,7 +52,7 @@ class OutboundPolicies:
         `destination_not_allowed`), `LimitExceededError` (`calls_per_minute_reached`, `spend_limit_reached`).
         """
         policy = await self._repository.of(organization_id)
-        _check_destination(policy, phone_number)
+        _check_destination(policy, phone_number, "phone_number")
         if self._limits(policy) == (None, None):
             yield
             return
@@ -61,6 +61,14 @@ class OutboundPolicies:
         async with lock:
             await self._check_limits(policy)
             yield
+
+    async def may_transfer(self, organization_id: str, numbers: Sequence[str]) -> None:
+        """A transfer calls somebody too. Raises `ForbiddenError` as `admit` does."""
+        if not numbers:
+            return
+        policy = await self._repository.of(organization_id)
+        for number in numbers:
+            _check_destination(policy, number, "target")
 
     def _limits(self, policy: OutboundPolicy) -> tuple[int | None, int | None]:
         """Calls a minute and cents a day."""
@@ -94,11 +102,11 @@ class OutboundPolicies:
                 )
 
 
-def _check_destination(policy: OutboundPolicy, phone_number: str) -> None:
+def _check_destination(policy: OutboundPolicy, phone_number: str, field: str) -> None:
     rules = DestinationRules(policy.allowed_countries, policy.allowed_prefixes, policy.allow_premium)
     refusal = refused_destination(rules, phone_number)
     if refusal is not None:
-        details: dict[str, Any] = {"field": "phone_number", "fix": refusal.fix}
+        details: dict[str, Any] = {"field": field, "fix": refusal.fix}
         raise ForbiddenError(refusal.message, code=refusal.code, **details)
 
 

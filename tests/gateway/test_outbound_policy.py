@@ -40,6 +40,15 @@ async def test_premium_numbers_are_refused_before_there_is_a_call(scene: Scene) 
     assert scene.live == []
 
 
+@pytest.mark.parametrize("number", ["+1911", "+49112"])
+async def test_emergency_numbers_are_refused_like_premium_ones(scene: Scene, number: str) -> None:
+    with pytest.raises(ForbiddenError) as refused:
+        await call(scene, number)
+    assert refused.value.code == "emergency_number"
+    assert refused.value.details["field"] == "phone_number"
+    assert scene.live == []
+
+
 async def test_a_change_of_the_destinations_counts_from_the_next_call_on(scene: Scene) -> None:
     await hold_to(scene, allowed_countries=("DE",))
     with pytest.raises(ForbiddenError) as refused:
