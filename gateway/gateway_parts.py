@@ -227,7 +227,7 @@ class GatewayParts:
         self.knowledge = KnowledgeService(self.directory, library, store.engine_removals)
         self._loop_watch = LoopWatch()
         self._client_tools = ClientTools(config.tools)
-        self.outbound_policies = OutboundPolicies(store.outbound_policies, config.defence)
+        self.outbound_policies = OutboundPolicies(store.outbound_policies, config.defence, self._price)
         session = SessionServices(
             live=self._live,
             metrics=self.metrics,
