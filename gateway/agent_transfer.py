@@ -7,7 +7,7 @@ number of his own would telephone at the organisation's expense.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from gateway.errors import GatewayError
 from gateway.tool_use import Transfer, TransferError, TransferRequest
@@ -24,7 +24,7 @@ _SPACING = re.compile(r"[\s().\-/\u00a0\u2010-\u2015]+")
 _WITHIN = r"[ \t().\-/\u00a0\u2010-\u2015]"  # what may stand between two digits of one number
 
 
-def agent_transfer(begin: Callable[[str], None], instructions: str) -> Transfer:
+def agent_transfer(begin: Callable[[str], Awaitable[None]], instructions: str) -> Transfer:
     """`begin` starts a cold transfer to a number or SIP URI and raises `GatewayError` when it cannot;
     `instructions` is the agent's prompt as the engine has it.
     """
@@ -43,7 +43,7 @@ def agent_transfer(begin: Callable[[str], None], instructions: str) -> Transfer:
         if not named:
             raise TransferError(NOT_NAMED)
         try:
-            begin(target)
+            await begin(target)
         except GatewayError as error:
             raise TransferError(f"The call was not transferred: {error.message} Tell the caller.") from error
         return BEGUN

@@ -136,12 +136,12 @@ class CallControl:
         return session.call.record
 
     async def transfer(self, organization_id: str, call_id: str, target: str) -> CallRecord:
-        """Have the far party call somebody else in our place. Raises `InvalidRequestError` that names the
-        field.
+        """Have the far party call somebody else in our place. Raises `InvalidRequestError` and
+        `ForbiddenError` that name the field.
         """
         session = await self._calls.in_progress(organization_id, call_id)
+        await session.transfer(target)
         self._stop_fetching(call_id)
-        session.transfer(target)
         return session.call.record
 
     async def send_digits(self, organization_id: str, call_id: str, digits: str) -> CallRecord:

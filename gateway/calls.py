@@ -18,6 +18,8 @@ from gateway.cluster.limits import Counted
 from gateway.dial_queue import DialQueue
 from gateway.errors import (
     ConflictError,
+    ForbiddenError,
+    GatewayError,
     InvalidRequestError,
     LimitExceededError,
     NotFoundError,
@@ -95,7 +97,7 @@ class CallService:
         `call_id` is for whoever has written the id down before, and `may_ring` is asked right before the
         INVITE leaves: the call is cancelled when it says no.
 
-        Raises `NotFoundError`, `InvalidRequestError`, `ForbiddenError` (not called from here),
+        Raises `NotFoundError`, `InvalidRequestError`, `ForbiddenError` (never called from here),
         `LimitExceededError` (the queue is full, or a limit of calls at once, in a minute or of their cost is
         reached) or `UnavailableError` (draining).
         """
@@ -292,10 +294,11 @@ def _limit_exceeded(counted: Counted) -> LimitExceededError:
     )
 
 
-def _refused(refusal: Refusal, agent_id: str, request: NewCall) -> InvalidRequestError:
+def _refused(refusal: Refusal, agent_id: str, request: NewCall) -> GatewayError:
     """A routing refusal in the API's terms, naming the field that would have to change."""
     field = _FIELD_AT_FAULT.get(refusal.kind, "agent_id")
-    return InvalidRequestError(
+    error = ForbiddenError if refusal.kind is RefusalKind.EMERGENCY_NUMBER else InvalidRequestError
+    return error(
         refusal.message,
         code=refusal.code,
         field=field,

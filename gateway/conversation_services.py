@@ -42,7 +42,7 @@ class ConversationListener(Protocol):
     def on_conversation_over(self, reason: EndReason) -> None:
         """The agent ended the conversation and everything it said was played."""
 
-    def transfer(self, target: str, /) -> None:
+    async def transfer(self, target: str, /) -> None:
         """Have the far party call somebody else in our place. Raises `gateway.errors.GatewayError`."""
 
     def on_conversation_lost(self, reason: FailureReason, detail: str) -> None:

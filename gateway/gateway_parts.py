@@ -227,6 +227,7 @@ class GatewayParts:
         self.knowledge = KnowledgeService(self.directory, library, store.engine_removals)
         self._loop_watch = LoopWatch()
         self._client_tools = ClientTools(config.tools)
+        self.outbound_policies = OutboundPolicies(store.outbound_policies, config.defence, self._price)
         session = SessionServices(
             live=self._live,
             metrics=self.metrics,
@@ -246,6 +247,7 @@ class GatewayParts:
             default_max_duration_s=config.calls.max_duration,
             default_ring_timeout_s=config.calls.ring_timeout,
             transfer_timeout_s=config.calls.transfer_timeout,
+            may_transfer=self.outbound_policies.may_transfer,
             hold_music=config.control.hold_music,
             trunk=self.directory.trunk,
             events=self.events,
@@ -284,7 +286,6 @@ class GatewayParts:
         self._queue = DialQueue(
             self._live, limit=config.calls.queue_limit, timeout_s=config.calls.queue_timeout
         )
-        self.outbound_policies = OutboundPolicies(store.outbound_policies, config.defence)
         self.calls = CallService(
             store=store,
             writer=self._writer,

@@ -7,8 +7,9 @@ this node makes an organisation's calls one after the other; several nodes may e
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from weakref import WeakValueDictionary
@@ -19,6 +20,7 @@ from routing.destinations import DestinationRules, refused_destination
 from routing.numbers import is_country
 from store.outbound_policies import OutboundPolicyRepository
 from store.outbound_policy_records import OutboundPolicy
+from store.records import CallRecord
 
 _MINUTE = timedelta(minutes=1)
 _DAY = timedelta(days=1)
@@ -28,7 +30,14 @@ CALLS_RETRY_S = 10
 class OutboundPolicies:
     """Asked by whoever makes a call."""
 
-    def __init__(self, repository: OutboundPolicyRepository, config: DefenceSection) -> None:
+    def __init__(
+        self,
+        repository: OutboundPolicyRepository,
+        config: DefenceSection,
+        price: Callable[[CallRecord], int | None] = lambda record: None,
+    ) -> None:
+        """`price` tells what a call costs, in US cents."""
+        self._price = price
         self._repository = repository
         self._config = config
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -52,7 +61,7 @@ class OutboundPolicies:
         `destination_not_allowed`), `LimitExceededError` (`calls_per_minute_reached`, `spend_limit_reached`).
         """
         policy = await self._repository.of(organization_id)
-        _check_destination(policy, phone_number)
+        _check_destination(policy, phone_number, "phone_number")
         if self._limits(policy) == (None, None):
             yield
             return
@@ -61,6 +70,14 @@ class OutboundPolicies:
         async with lock:
             await self._check_limits(policy)
             yield
+
+    async def may_transfer(self, organization_id: str, numbers: Sequence[str]) -> None:
+        """A transfer calls somebody too. Raises `ForbiddenError` as `admit` does."""
+        if not numbers:
+            return
+        policy = await self._repository.of(organization_id)
+        for number in numbers:
+            _check_destination(policy, number, "target")
 
     def _limits(self, policy: OutboundPolicy) -> tuple[int | None, int | None]:
         """Calls a minute and cents a day."""
@@ -84,7 +101,10 @@ class OutboundPolicies:
                 )
         if cents is not None:
             midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+            # The running ones first: one that ends between the two questions counts twice, not never.
+            running = await self._repository.in_progress(organization_id, midnight)
             spent = await self._repository.cents_since(organization_id, midnight)
+            spent += sum(self._so_far(call, now) for call in running)
             if spent >= cents:
                 raise LimitExceededError(
                     f"The organisation may spend {cents} cents a day on calls, and has spent {spent}.",
@@ -93,12 +113,19 @@ class OutboundPolicies:
                     limit=cents,
                 )
 
+    def _so_far(self, call: CallRecord, now: datetime) -> int:
+        """What a call would cost if it ended now."""
+        if call.started_at is None:
+            return 0
+        elapsed_ms = max(0, round((now - call.started_at).total_seconds() * 1000))
+        return self._price(replace(call, duration_ms=elapsed_ms)) or 0
 
-def _check_destination(policy: OutboundPolicy, phone_number: str) -> None:
+
+def _check_destination(policy: OutboundPolicy, phone_number: str, field: str) -> None:
     rules = DestinationRules(policy.allowed_countries, policy.allowed_prefixes, policy.allow_premium)
     refusal = refused_destination(rules, phone_number)
     if refusal is not None:
-        details: dict[str, Any] = {"field": "phone_number", "fix": refusal.fix}
+        details: dict[str, Any] = {"field": field, "fix": refusal.fix}
         raise ForbiddenError(refusal.message, code=refusal.code, **details)
 
 

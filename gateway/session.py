@@ -32,7 +32,7 @@ from gateway.metrics import GatewayMetrics
 from gateway.signalling.trace_ring import CallLeg, TraceRing
 from gateway.signalling.traces import CONTACT, CallTraces
 from gateway.sip_info import info_digit
-from gateway.transfer_target import transfer_uri
+from gateway.transfer_target import MayTransfer, dialled_numbers, transfer_anywhere, transfer_uri
 from gateway.trunk_statistics import TrunkStatistics
 from media.messages import LegStatistics
 from sip.addresses import authority
@@ -62,6 +62,7 @@ class SessionServices:
     default_max_duration_s: float
     default_ring_timeout_s: float
     transfer_timeout_s: float = 60.0
+    may_transfer: MayTransfer = transfer_anywhere
     hold_music: Path | None = None
     trunk: Callable[[str], Trunk | None] = lambda trunk_id: None
     events: EventBus = field(default_factory=EventBus)
@@ -166,15 +167,21 @@ class Session:
 
     # --- transfer ---------------------------------------------------------------------------------
 
-    def transfer(self, target: str) -> None:
+    async def transfer(self, target: str) -> None:
         """Have the far party call `target` (a number or a SIP URI) in our place. What
-        becomes of it is on the timeline. Raises `InvalidRequestError` and `ConflictError`.
+        becomes of it is on the timeline. Raises `InvalidRequestError`, `ForbiddenError` (it may not be called
+        from here) and `ConflictError`.
         """
         assert self._sip is not None
         trunk_id = self.call.record.trunk_id
         trunk = None if trunk_id is None else self._services.trunk(trunk_id)
         peer = self._sip.peer
         uri = transfer_uri(target, trunk, authority(peer.host, peer.port))
+        await self._services.may_transfer(self.call.record.organization_id, dialled_numbers(target, trunk))
+        if self.over:
+            raise ConflictError(
+                "the call is over", code="call_already_terminal", status=str(self.call.status)
+            )
         self._transfer.start(self._sip, uri, self._services.transfer_timeout_s)
 
     def part(self) -> None:

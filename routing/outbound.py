@@ -174,7 +174,7 @@ def _emergency(to: str, written: str, steps: list[Step]) -> Refusal:
         "emergency_number",
         f"{to!r}{as_sent} is an emergency number, which agents do not call.",
         f"number to call {to!r}",
-        "Call emergency services yourself. An operator can allow such calls in the configuration.",
+        "Call emergency services yourself, from a telephone.",
         403,
         "Forbidden",
         tuple(steps),

@@ -49,7 +49,10 @@ class DigestAccount:
 
 
 class DigestOutcome(Enum):
-    """`ABSENT`: nothing to judge. `STALE`: the right password with a nonce that is no longer good."""
+    """`ABSENT`: nothing to judge. `WRONG`: with a nonce that was given to this source, so that the source is
+    not forged. `STALE`: the nonce is none that we gave it, whatever the password, or no longer good with the
+    right one.
+    """
 
     ABSENT = "absent"
     GOOD = "good"
@@ -108,6 +111,9 @@ class DigestServer:
             return DigestCheck(DigestOutcome.ABSENT)
         algorithm, fields = given
         username = fields["username"]
+        if self._issued(fields["nonce"], source_host) is None:
+            # Unjudged: a guesser who makes up his nonces learns nothing from what he hears.
+            return DigestCheck(DigestOutcome.STALE, username)
         found = account(username)
         expected = _response(algorithm, (found or self._nobody).ha1(algorithm), request.method, fields)
         right = hmac.compare_digest(expected.encode(), fields["response"].lower().encode("utf-8", "replace"))

@@ -30,8 +30,10 @@ ResultHandler = Callable[[int, Response | None], None]
 Offer = bytes | Callable[[], bytes]
 """A session description, or what makes it when it is sent."""
 
-MAXIMUM_GLARE_RETRIES = 4
-"""How often a re-INVITE is made again after 491 before the peer is taken at its word."""
+MAXIMUM_GLARE_RETRIES = 12
+"""How often a re-INVITE is made again after 491 before the peer is taken at its word. Where its own re-INVITE
+waits for an answer that was lost, several short waits of ours may pass before it is free.
+"""
 
 
 class OfferedRequest:
@@ -266,7 +268,11 @@ class Renegotiation:
         self._retry = None
         if self._open is not None or self._unacknowledged:
             # The peer was faster; ours follows when its offer has been answered, and acknowledged.
-            self._next, self._ours = self._next or self._ours, None
+            ours, self._ours = self._ours, None
+            if self._next is None:
+                self._next = ours
+            elif ours is not None and ours.on_result is not None:
+                self._call.guard(ours.on_result, 487, None)  # a later one has taken its place
             return
         self._client = InviteClient(self._context, self, self._call.credentials)
         self._client.start(now)

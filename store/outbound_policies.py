@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from store.columns import from_json, from_microseconds, to_json, to_microseconds
 from store.connection import Database
 from store.outbound_policy_records import OutboundPolicy
-from store.records import CallDirection
+from store.records import CallDirection, CallRecord, CallStatus
 from store.tables import calls, outbound_policies
 
 
@@ -46,6 +46,35 @@ class OutboundPolicyRepository:
         )
         async with self._database.reading() as connection:
             return int((await connection.execute(query)).scalar_one())
+
+    async def in_progress(self, organization_id: str, since: datetime) -> list[CallRecord]:
+        """The outbound calls that began since and are answered, with no more of each than a price needs."""
+        query = sa.select(
+            calls.c.id,
+            calls.c.agent_id,
+            calls.c.created_at,
+            calls.c.started_at,
+            calls.c.phone_number,
+            calls.c.from_number,
+            calls.c.trunk_id,
+        ).where(*_outbound(organization_id, since), calls.c.status == CallStatus.IN_PROGRESS.value)
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query)).all()
+        return [
+            CallRecord(
+                id=row.id,
+                organization_id=organization_id,
+                status=CallStatus.IN_PROGRESS,
+                direction=CallDirection.OUTBOUND,
+                agent_id=row.agent_id,
+                created_at=from_microseconds(row.created_at),
+                started_at=from_microseconds(row.started_at),
+                phone_number=row.phone_number,
+                from_number=row.from_number,
+                trunk_id=row.trunk_id,
+            )
+            for row in rows
+        ]
 
 
 def _outbound(organization_id: str, since: datetime) -> tuple[sa.ColumnElement[bool], ...]:

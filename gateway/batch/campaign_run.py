@@ -41,7 +41,7 @@ CALLS_PAUSE_S = 0.1  # the same while calls are up, whose ends make room
 BREAKER_REASON = "most of the last calls failed technically"
 
 # Refusals for which the number that was to be called is at fault, not the set-up.
-_OF_THE_CONTACT = frozenset({"invalid_number", "emergency_number"})
+_OF_THE_CONTACT = frozenset({"invalid_number"})
 
 
 @dataclass(slots=True)

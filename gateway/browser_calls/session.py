@@ -355,7 +355,7 @@ class BrowserSession(Session):
             self.call.step("held" if held else "unheld")
             self.actions.hold(held, music)
 
-    def transfer(self, target: str) -> None:
+    async def transfer(self, target: str) -> None:
         raise ConflictError("a browser's call cannot be transferred", code="transfer_unavailable")
 
     # --- the end ---

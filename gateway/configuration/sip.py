@@ -25,7 +25,7 @@ class SipSection(Section):
     tls_private_key: Path | None = None
     tls_client_ca: Path | None = None
     tls_min_version: Literal["1.2", "1.3"] = "1.2"
-    digest_algorithms: tuple[Literal["SHA-256", "MD5"], ...] = ("SHA-256", "MD5")  # as they are offered
+    digest_algorithms: tuple[Literal["SHA-256", "MD5"], ...] = ("MD5", "SHA-256")  # as they are offered
     websocket: bool = False  # SIP over WebSocket (RFC 7118) at /sip of the HTTP port
     websocket_origins: tuple[str, ...] = ()  # pages of these origins may connect beside our own; * = any
 

@@ -2,7 +2,9 @@
 
 In this order: is the source banned, is it within its rate, is it a scanner, is it known or may it show who it
 is? An INVITE or REGISTER that has to do so is challenged here, and the answer judged; nothing is kept for
-either. A source that a trunk's networks hold is never banned.
+either. What is let in then has to be within the rate of all, which strangers so cannot use up. A source that
+a trunk's networks hold is never banned, and packets with the forged address of one that has shown its
+password lately do not get it banned.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from time import monotonic
 
 from gateway.configuration.defence import DefenceSection
 from gateway.defence.bans import Bans, source_of
+from gateway.defence.challenges import Challenges
 from gateway.defence.defence_metrics import DefenceMetrics
 from gateway.defence.scanners import is_scanner
 from gateway.defence.token_buckets import TokenBuckets
@@ -52,6 +55,7 @@ class InboundGate:
         self._digest = digest
         self._refused = refused
         self._bans = bans
+        self._challenges = Challenges()
         self._metrics = metrics
         self._clock = clock
         self._silent = config.unknown_sources == "silence"
@@ -62,26 +66,30 @@ class InboundGate:
     def judge(self, request: Request, source: tuple[str, int]) -> Verdict:
         """May raise ParseError, for a request that cannot be read so far."""
         host, now = source[0], self._clock()
-        if self._bans.holds(host, now):
-            return self._turn_away("banned")
         table = self._table()
+        known = bool(table.match_source(host))
+        if not known and self._bans.holds(host, now):
+            return self._turn_away("banned")
         outside = request.to_tag is None
-        if table.match_source(host):
+        if known:
             if outside and not self._known.take(host, now):
                 return self._too_many(request, source, "source_rate", f"{host} sends too much.")
         else:
             if not self._strangers.take(source_of(host), now):
                 return self._turn_away("rate")
             if is_scanner(request.get("User-Agent")):
-                self._bans.ban(host, "scanner", now)
+                if not self._challenges.proved(host, now):
+                    self._bans.ban(host, "scanner", now)
                 return self._turn_away("scanner")
             if not table.digest_from_anywhere and outside:
                 return self._judge_stranger(request, source, table)
         if request.method not in _CHALLENGED or not outside:
             return ADMITTED
-        if request.method == "INVITE" and not self._total.take("", now):
+        verdict = self._judge_digest(request, source, table)
+        admitted = isinstance(verdict, Admitted) and request.method == "INVITE"
+        if admitted and not self._total.take("", now):
             return self._too_many(request, source, "total_rate", "All sources together send too much.")
-        return self._judge_digest(request, source, table)
+        return verdict
 
     def _judge_stranger(self, request: Request, source: tuple[str, int], table: RoutingTable) -> Verdict:
         """Nobody knows it, and it has nothing to show."""
@@ -108,19 +116,21 @@ class InboundGate:
         return Answered(503, headers=(("Retry-After", RETRY_AFTER),))
 
     def _judge_digest(self, request: Request, source: tuple[str, int], table: RoutingTable) -> Verdict:
-        host = source[0]
+        host, now = source[0], self._clock()
         if not table.has_digest:
             return ADMITTED
         check = self._digest.check(request, host, self._account)
         if check.outcome is DigestOutcome.GOOD:
+            self._challenges.answered(host, now)
             return self._admit_user(check, request, source, table)
         if request.method == "INVITE" and not needs_digest(
             table, host, request.request_uri.user_decoded or ""
         ):
             return ADMITTED
         if check.outcome is DigestOutcome.WRONG:
+            # With a nonce that went to this address: it is no forged one.
             if not table.match_source(host):
-                self._bans.strike(host, "digest guessing", self._clock())
+                self._bans.strike(host, "digest guessing", now)
             self._note(
                 request,
                 source,
@@ -133,6 +143,8 @@ class InboundGate:
                     owner=self._owner(check.username),
                 ),
             )
+        elif not table.match_source(host) and self._challenges.given(host, now):
+            self._bans.strike(host, "unanswered challenges", now)
         stale = check.outcome is DigestOutcome.STALE
         return Answered(401, headers=self._digest.challenges(host, stale=stale))
 

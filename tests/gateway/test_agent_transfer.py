@@ -1,5 +1,7 @@
 """An agent transfers to whom its instructions name, and to nobody else."""
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 
 from gateway.agent_transfer import BEGUN, agent_transfer
@@ -7,6 +9,13 @@ from gateway.errors import ConflictError
 from gateway.tool_use import TransferError, TransferRequest
 
 INSTRUCTIONS = "Sales is at +1 (415) 555-0188, the desk at sip:desk@pbx.example.com. Be kind."
+
+
+def _noting(begun: list[str]) -> Callable[[str], Awaitable[None]]:
+    async def begin(target: str) -> None:
+        begun.append(target)
+
+    return begin
 
 
 @pytest.mark.parametrize(
@@ -19,7 +28,7 @@ INSTRUCTIONS = "Sales is at +1 (415) 555-0188, the desk at sip:desk@pbx.example.
 )
 async def test_whom_the_instructions_name_is_called(to: str, target: str) -> None:
     begun: list[str] = []
-    transfer = agent_transfer(begun.append, INSTRUCTIONS)
+    transfer = agent_transfer(_noting(begun), INSTRUCTIONS)
     assert await transfer(TransferRequest("cold", to)) == BEGUN
     assert begun == [target]
 
@@ -35,7 +44,9 @@ async def test_whom_the_instructions_name_is_called(to: str, target: str) -> Non
 )
 async def test_a_number_is_found_among_other_digits(instructions: str) -> None:
     begun: list[str] = []
-    assert await agent_transfer(begun.append, instructions)(TransferRequest("cold", "+14155550188")) == BEGUN
+    assert (
+        await agent_transfer(_noting(begun), instructions)(TransferRequest("cold", "+14155550188")) == BEGUN
+    )
     assert begun == ["+14155550188"]
 
 
@@ -51,7 +62,7 @@ async def test_a_number_is_found_among_other_digits(instructions: str) -> None:
 async def test_a_part_of_a_number_is_not_named(instructions: str, to: str) -> None:
     begun: list[str] = []
     with pytest.raises(TransferError):
-        await agent_transfer(begun.append, instructions)(TransferRequest("cold", to))
+        await agent_transfer(_noting(begun), instructions)(TransferRequest("cold", to))
 
 
 @pytest.mark.parametrize(
@@ -68,12 +79,12 @@ async def test_a_part_of_a_number_is_not_named(instructions: str, to: str) -> No
 async def test_nobody_else_is_called(request_: TransferRequest) -> None:
     begun: list[str] = []
     with pytest.raises(TransferError):
-        await agent_transfer(begun.append, INSTRUCTIONS)(request_)
+        await agent_transfer(_noting(begun), INSTRUCTIONS)(request_)
     assert begun == []
 
 
 async def test_a_transfer_that_cannot_begin_is_told_with_its_reason() -> None:
-    def refuse(target: str) -> None:
+    async def refuse(target: str) -> None:
         raise ConflictError("the call cannot be transferred now.")
 
     with pytest.raises(TransferError, match="cannot be transferred now"):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from gateway.errors import ConflictError
+from gateway.agent_transfer import agent_transfer
+from gateway.errors import ConflictError, ForbiddenError
 from gateway.session import Session
+from gateway.tool_use import TransferError, TransferRequest
 from media import messages as m
+from store.outbound_policy_records import OutboundPolicy
 from store.records import CallDirection, CallStatus
 from tests.gateway.conftest import OpenScene
 from tests.gateway.doubles import until
@@ -31,7 +35,7 @@ class Transferring:
     @classmethod
     async def begin(cls, scene: Scene, target: str = DESK) -> tuple[Transferring, SipMessage]:
         made = cls(scene, *await scene.answered())
-        made.session.transfer(target)
+        await made.session.transfer(target)
         return made, await made.call.until_request("REFER")
 
     def answer(self, refer: SipMessage, status: int, reason: str) -> None:
@@ -94,7 +98,7 @@ async def test_a_target_that_refuses_brings_the_caller_back_to_an_agent_who_know
     assert "486 Busy Here" in message["text"]
     assert made.steps() == ["transfer-started", "transfer-progress", "transfer-failed"]
     assert made.session.call.status is CallStatus.IN_PROGRESS
-    made.session.transfer(DESK)
+    await made.session.transfer(DESK)
     await made.call.until_request("REFER", 2)
 
 
@@ -112,7 +116,7 @@ async def test_a_second_transfer_that_is_refused_at_once_leaves_a_hold_as_it_is(
     await made.notify("SIP/2.0 486 Busy Here", "terminated;reason=noresource")
     await until(lambda: made.holds() == [True, False])
     made.session.set_hold(True)
-    made.session.transfer(DESK)
+    await made.session.transfer(DESK)
     made.answer(await made.call.until_request("REFER", 2), 603, "Decline")
     await until(lambda: made.steps().count("transfer-failed") == 2)
     assert made.holds() == [True, False, True]
@@ -142,10 +146,11 @@ async def test_a_hang_up_meanwhile_leaves_one_failure(scene: Scene) -> None:
 
 async def test_one_at_a_time_and_no_hold_meanwhile(scene: Scene) -> None:
     made, _ = await Transferring.begin(scene)
-    for act in (lambda: made.session.transfer(DESK), lambda: made.session.set_hold(True)):
-        with pytest.raises(ConflictError) as caught:
-            act()
-        assert caught.value.code == "transfer_running"
+    with pytest.raises(ConflictError) as transferred:
+        await made.session.transfer(DESK)
+    with pytest.raises(ConflictError) as held:
+        made.session.set_hold(True)
+    assert transferred.value.code == held.value.code == "transfer_running"
 
 
 async def test_a_call_on_hold_stays_so_when_its_transfer_fails(scene: Scene) -> None:
@@ -153,7 +158,7 @@ async def test_a_call_on_hold_stays_so_when_its_transfer_fails(scene: Scene) -> 
     session.set_hold(True)
     await until(lambda: "held" in kinds(session))
     made = Transferring(scene, call, session)
-    session.transfer(DESK)
+    await session.transfer(DESK)
     refer = await call.until_request("REFER")
     made.answer(refer, 202, "Accepted")
     await made.notify("SIP/2.0 404 Not Found", "terminated")
@@ -167,10 +172,40 @@ async def test_a_call_of_ours_is_transferred_alike(scene: Scene) -> None:
     call.answer(SDP)
     await until(lambda: session.call.status is CallStatus.IN_PROGRESS)
     made = Transferring(scene, call, session)
-    session.transfer("sip:desk@example.com")
+    await session.transfer("sip:desk@example.com")
     refer = await call.until_request("REFER")
     assert refer["Refer-To"] == "<sip:desk@example.com>"
     made.answer(refer, 202, "Accepted")
     await made.notify("SIP/2.0 200 OK", "terminated")
     made.call.respond(await call.until_request("BYE"), 200, "OK")
     assert (await scene.over()).end_reason == "transferred"
+
+
+@pytest.mark.parametrize(
+    ("target", "code"),
+    [
+        ("+19005551234", "premium_number"),
+        ("sip:19005551234@sip.example.com", "premium_number"),
+        ("+493012345678", "destination_not_allowed"),
+        ("tel:+493012345678", "destination_not_allowed"),
+        ("+1911", "emergency_number"),
+    ],
+)
+async def test_a_transfer_calls_nobody_whom_the_organisation_may_not_call(
+    scene: Scene, target: str, code: str
+) -> None:
+    _, session = await scene.answered()
+    policy = OutboundPolicy(scene.organization_id, allowed_countries=("US",), updated_at=datetime.now(UTC))
+    await scene.gateway.outbound_policies.put(policy)
+    with pytest.raises(ForbiddenError) as refused:
+        await session.transfer(target)
+    assert (refused.value.code, refused.value.details["field"]) == (code, "target")
+    assert "transfer-started" not in kinds(session)
+
+
+async def test_the_agent_is_told_why_its_transfer_is_not_allowed(scene: Scene) -> None:
+    _, session = await scene.answered()
+    transfer = agent_transfer(session.transfer, "For the hot line: +19005551234.")
+    with pytest.raises(TransferError, match="premium-rate"):
+        await transfer(TransferRequest("cold", "+19005551234"))
+    assert "transfer-started" not in kinds(session)

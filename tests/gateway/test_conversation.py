@@ -62,7 +62,7 @@ class Heard:
     def on_conversation_over(self, reason: EndReason) -> None:
         self.over.append(reason)
 
-    def transfer(self, target: str, /) -> None: ...
+    async def transfer(self, target: str, /) -> None: ...
 
     def on_conversation_lost(self, reason: FailureReason, detail: str) -> None:
         self.lost.append(reason)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -36,6 +36,15 @@ async def test_premium_numbers_are_refused_before_there_is_a_call(scene: Scene) 
     with pytest.raises(ForbiddenError) as refused:
         await call(scene, "+19005551234")
     assert refused.value.code == "premium_number"
+    assert refused.value.details["field"] == "phone_number"
+    assert scene.live == []
+
+
+@pytest.mark.parametrize("number", ["+1911", "+49112"])
+async def test_emergency_numbers_are_refused_like_premium_ones(scene: Scene, number: str) -> None:
+    with pytest.raises(ForbiddenError) as refused:
+        await call(scene, number)
+    assert refused.value.code == "emergency_number"
     assert refused.value.details["field"] == "phone_number"
     assert scene.live == []
 
@@ -86,6 +95,28 @@ async def test_when_the_days_money_is_spent_no_call_is_made(make_gateway: OpenSc
     assert refused.value.code == "spend_limit_reached"
     assert 0 < refused.value.details["retry_after"] <= 86_400
     await hold_to(scene, cents_per_day=101)
+    await call(scene, CALLEE)
+    await end(scene)
+
+
+async def test_calls_in_progress_count_with_what_they_have_cost_so_far(make_gateway: OpenScene) -> None:
+    scene = await make_gateway(defence={"cents_per_day": 100}, rates={"engine_cents_per_minute": 6})
+    now = datetime.now(UTC)
+    running = CallRecord(
+        id=uuid7(),
+        organization_id=scene.organization_id,
+        status=CallStatus.IN_PROGRESS,
+        direction=CallDirection.OUTBOUND,
+        agent_id=scene.agent.id,
+        created_at=now,
+        started_at=now - timedelta(minutes=16),
+    )
+    await scene.gateway.store.calls.insert(running)
+    await hold_to(scene, cents_per_day=96)
+    with pytest.raises(LimitExceededError) as refused:
+        await call(scene, CALLEE)
+    assert refused.value.code == "spend_limit_reached"
+    await hold_to(scene, cents_per_day=100)
     await call(scene, CALLEE)
     await end(scene)
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.errors import InvalidRequestError
-from gateway.transfer_target import transfer_uri
+from gateway.errors import ForbiddenError, InvalidRequestError
+from gateway.transfer_target import dialled_numbers, transfer_uri
 from store.records import NumberFormat, TrunkOutbound
 from tests.store.samples import trunk
 
@@ -46,8 +46,28 @@ def test_what_is_neither_is_refused(target: str) -> None:
     assert caught.value.details["field"] == "target"
 
 
-@pytest.mark.parametrize("target", ["sip:911@example.com", "tel:112"])
+@pytest.mark.parametrize("target", ["sip:911@example.com", "tel:112", "tel:112;phone-context=+49", "+49112"])
 def test_nobody_is_transferred_to_an_emergency_number(target: str) -> None:
-    with pytest.raises(InvalidRequestError) as caught:
+    with pytest.raises(ForbiddenError) as caught:
         transfer_uri(target, None, PEER)
     assert caught.value.code == "emergency_number"
+
+
+@pytest.mark.parametrize(
+    ("target", "country", "numbers"),
+    [
+        ("+14155550123", None, ("+14155550123",)),
+        ("sip:+1-900-555-1234@pbx.example.com", None, ("+19005551234",)),
+        ("sip:19005551234@pbx.example.com", None, ("+19005551234",)),
+        ("sips:0019005551234@pbx.example.com", None, ("+19005551234",)),
+        ("sip:%2B19005551234@pbx.example.com", None, ("+19005551234",)),
+        ("sip:9005551234@pbx.example.com", "US", ("+19005551234",)),
+        ("sip:0119005551234@pbx.example.com", None, ("0119005551234",)),
+        ("tel:9005551234;phone-context=+1", None, ("+19005551234",)),
+        ("sip:9005551234;phone-context=+1@pbx.example.com", None, ("+19005551234",)),
+        ("sip:2001@pbx.example.com", "US", ()),
+        ("sip:desk@pbx.example.com", "US", ()),
+    ],
+)
+def test_which_number_a_target_stands_for(target: str, country: str | None, numbers: tuple[str, ...]) -> None:
+    assert dialled_numbers(target, trunk("org", default_country=country)) == numbers

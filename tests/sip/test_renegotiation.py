@@ -262,14 +262,45 @@ def test_endless_glare_is_given_up() -> None:
     call = Answered()
     call.call.re_invite(NEW_OFFER, lambda status, response: call.results.append((status, response is None)))
     attempts: set[int] = set()
-    for _ in range(200):
+    for _ in range(300):
         for message in call.flow.take():
             if isinstance(message, Request) and message.method == "INVITE":
                 attempts.add(message.cseq.number)
                 call.harness.receive(peer_response(message, 491))
         call.harness.advance(0.1)
-    assert len(attempts) == 5
+    assert len(attempts) == 13
     assert call.results == [(491, False)]
+
+
+def test_a_peer_that_is_busy_for_several_short_waits_takes_our_offer_in_the_end() -> None:
+    call = Answered()
+    call.call.re_invite(NEW_OFFER, lambda status, response: call.results.append((status, response is None)))
+    refusals = 0
+    while not call.results:
+        for message in call.flow.take():
+            if isinstance(message, Request) and message.method == "INVITE":
+                refusals += 1
+                call.harness.receive(peer_response(message, 491 if refusals <= 8 else 200))
+        call.harness.advance(0.1)
+    assert call.results == [(200, False)]
+
+
+def test_an_offer_displaced_while_it_waited_after_glare_is_told_so() -> None:
+    call = Answered()
+    call.harness.receive(peer_response(call.offer(), 491))
+    call.flow.take()
+    call.peer("INVITE", 2, NEW_OFFER)
+    later: list[int] = []
+    call.call.re_invite(OFFER, lambda status, response: later.append(status))
+    call.harness.advance(2.1)  # ours is due again, while the peer's is open
+    assert call.results == [(487, True)]
+    call.listener.offers[0].answer(ANSWER)
+    call.flow.take()
+    call.peer("ACK", 2)
+    again = call.flow.take_request("INVITE")
+    assert again.body == OFFER
+    call.harness.receive(peer_response(again, 200))
+    assert later == [200]
 
 
 def test_of_the_offers_made_while_one_is_open_the_latest_follows_it() -> None:

@@ -236,7 +236,7 @@ async def test_hold_needs_no_signalling_and_transfer_is_refused(scene: BrowserSc
     session.set_hold(False)
     assert [command.held for command in scene.plane.sent(m.SetHold)] == [True, False]
     with pytest.raises(ConflictError):
-        session.transfer("+14155550123")
+        await session.transfer("+14155550123")
     (request,) = scene.engine.requests
     assert "transferCall" not in str(request.agent.tools), "the agent must not promise what it cannot do"
 

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.defence.trunk_digest import kept_digest
 from gateway.new_trunk import NewTrunk
-from sip.digest import DigestClient, parse_challenges
+from sip.digest import Challenge, DigestClient, parse_challenges
 from store.records import SourceMatch, Trunk, TrunkInbound
 from tests.gateway.conftest import OpenScene
 from tests.gateway.doubles import until
@@ -216,3 +216,79 @@ async def test_at_its_capacity_every_call_above_is_refused_and_no_other(make_gat
 
 def dropped(scene: Scene, reason: str) -> float:
     return scene.gateway.registry.get_sample_value("trunkline_sip_dropped_total", {"reason": reason}) or 0.0
+
+
+# --- forged addresses, and who never answers
+
+
+async def test_who_never_answers_its_challenges_is_banned(make_gateway: OpenScene) -> None:
+    scene = await make_gateway(defence={"ban_after": 2, "unknown_source_rate": 0})
+    await inbound(scene, TrunkInbound((), PBX))
+    for _ in range(10):
+        assert (await (await dial(scene)).until_final()).status == 401
+    (ban,) = scene.gateway.defence.bans.list(10, 0, monotonic()).items
+    assert ban.reason == "unanswered challenges"
+
+
+async def test_who_has_shown_its_password_is_not_banned_for_what_a_forger_sends(
+    make_gateway: OpenScene,
+) -> None:
+    scene = await make_gateway(defence={"ban_after": 1, "unknown_source_rate": 0})
+    await inbound(scene, TrunkInbound((), PBX))
+    await dial(scene, "correct horse")
+    session = await scene.session()
+    session.shut_down()
+    await scene.over()
+    for _ in range(6):
+        assert (await (await dial(scene)).until_final()).status == 401
+    await scene.dial(headers=(("User-Agent", "friendly-scanner"),))
+    await until(lambda: dropped(scene, "scanner") > 0)
+    assert len(scene.gateway.defence.bans) == 0
+
+
+async def test_wrong_passwords_with_a_made_up_nonce_ban_nobody_and_tell_nothing(
+    make_gateway: OpenScene,
+) -> None:
+    scene = await make_gateway(defence={"ban_after": 1})
+    await inbound(scene, TrunkInbound((), PBX))
+    uri = f"sip:{NUMBER}@{scene.target[0]}"
+    made_up = Challenge("digest", "trunkline", "1-2-3", "MD5", ("auth",))
+    answers = []
+    for password in ("wrong password", "correct horse"):
+        header = DigestClient("pbx", password).authorization(made_up, "INVITE", uri)
+        call = await scene.phone.call(uri, scene.target, SDP, headers=(("Authorization", header),))
+        final = await call.until_final()
+        assert final.status == 401
+        answers.append("stale=true" in (final.get("WWW-Authenticate") or ""))
+    assert answers == [True, True]
+    assert len(scene.gateway.defence.bans) == 0
+
+
+async def test_a_ban_ends_where_a_trunk_takes_the_source_in(make_gateway: OpenScene) -> None:
+    scene = await make_gateway(defence={"ban_after": 1})
+    await inbound(scene, TrunkInbound(ELSEWHERE))
+    assert (await (await dial(scene)).until_final()).status == 403
+    assert len(scene.gateway.defence.bans) == 1
+    await inbound(scene, TrunkInbound(LOOPBACK))
+    await dial(scene)
+    session = await scene.session()
+    session.shut_down()
+    await scene.over()
+
+
+async def test_strangers_do_not_use_up_the_rate_of_all(make_gateway: OpenScene) -> None:
+    scene = await make_gateway(defence={"total_rate": 1})
+    await inbound(scene, TrunkInbound((), PBX))
+    for _ in range(3):
+        assert (await (await dial(scene)).until_final()).status == 401
+    await dial(scene, "correct horse")
+    session = await scene.session()
+    session.shut_down()
+    await scene.over()
+
+
+async def test_by_default_a_phone_that_looks_at_the_first_challenge_alone_finds_md5(scene: Scene) -> None:
+    await inbound(scene, TrunkInbound((), PBX))
+    final = await (await dial(scene)).until_final()
+    offered = parse_challenges([value for name, value in final.headers if name == "WWW-Authenticate"])
+    assert [one.algorithm for one in offered] == ["MD5", "SHA-256"]
