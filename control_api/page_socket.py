@@ -15,6 +15,7 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from control_api.rate_limit import RateLimiter
+from control_api.signalling_route import take_turn
 from control_api.socket_relay import SocketRelay
 from gateway.browser_calls.credentials import call_of
 from gateway.browser_calls.page_commands import read_command
@@ -43,6 +44,7 @@ def page_route(prefix: str, calls: BrowserCalls, relay: SocketRelay) -> WebSocke
         await socket.accept()  # a refused handshake would tell the page nothing
         secret = socket.path_params["session"]
         try:
+            take_turn(socket)
             call_id = call_of(secret)
             if call_id is not None and await relay.relay(socket, call_id):
                 return

@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi.routing import APIRoute
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from control_api.authentication import bearer_token
@@ -19,6 +19,7 @@ from control_api.middleware import RESPONSE_HEADERS
 from control_api.rate_limit import RateLimiter
 from gateway.browser_calls.credentials import call_of
 from gateway.errors import LimitExceededError
+from gateway.widgets.doors import address_group
 
 REQUESTS_PER_MINUTE = 600
 """From one address: candidates of many calls behind one router, but no search for a secret."""
@@ -44,7 +45,7 @@ class SignallingRoute(APIRoute):
 
         async def admitted(request: Request) -> Response:
             request.scope[RESPONSE_HEADERS].extend(CORS)
-            _take_turn(request)
+            take_turn(request)
             secret = request.path_params.get("session") or bearer_token(request.scope)
             call_id = call_of(secret) if secret is not None else None
             forwarding = request.app.state.admission.forwarding
@@ -58,10 +59,10 @@ class SignallingRoute(APIRoute):
         return admitted
 
 
-def _take_turn(request: Request) -> None:
-    """Raises `LimitExceededError`."""
-    address = request.client.host if request.client is not None else ""
-    decision = _addresses.take(address, time.monotonic())
+def take_turn(connection: HTTPConnection) -> None:
+    """Count a request or a socket against its address. Raises `LimitExceededError`."""
+    address = connection.client.host if connection.client is not None else ""
+    decision = _addresses.take(address_group(address), time.monotonic())
     if not decision.allowed:
         raise LimitExceededError("Too many requests; slow down.", retry_after=decision.retry_after)
 

@@ -43,7 +43,10 @@ class SocketRelay:
             return False
         if FORWARDED_BY in socket.headers:
             raise node_away(node.id, "was not the one that was asked")
-        beyond = await self._nodes.socket(node, socket.url.path, {FORWARDED_BY: self._owners.node_id})
+        headers = {FORWARDED_BY: self._owners.node_id}
+        if socket.client is not None:
+            headers["X-Forwarded-For"] = socket.client.host
+        beyond = await self._nodes.socket(node, socket.url.path, headers)
         outward = asyncio.create_task(_outward(socket, beyond))
         inward = asyncio.create_task(_inward(socket, beyond))
         code = None

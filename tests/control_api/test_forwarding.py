@@ -168,3 +168,24 @@ async def test_a_page_s_socket_goes_through_any_node(browser_nodes: BrowserNodes
         assert json.loads(await socket.recv())["reason"] == "contact-hangup"
         await socket.wait_closed()
         assert socket.close_code == 1000
+
+
+@pytest.mark.parametrize(("code", "left"), [(1001, True), (None, False)])
+async def test_the_node_of_a_call_learns_how_the_page_s_socket_was_closed(
+    browser_nodes: BrowserNodes, code: int | None, left: bool
+) -> None:
+    """None: the connection breaks, and the page may come back."""
+    session = await browser_nodes.join()
+    browser, ticket = browser_nodes.browser, browser_nodes.ticket
+    browser.heard(ticket)
+    here = browser.calls.session(session.rpartition("/")[2])
+    host, port = browser_nodes.asked
+    async with connect(f"ws://{host}:{port}{session}/socket", proxy=None) as socket:
+        await socket.recv()
+        if code is None:
+            socket.transport.abort()
+        else:
+            await socket.close(code)
+    await until(lambda: not here._feed._pages)
+    browser.tell(ticket, m.MediaTimedOut(leg_id=ticket.record.id, kind="mid-call", silent_ms=6000))
+    assert here.over is left
