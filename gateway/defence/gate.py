@@ -62,11 +62,12 @@ class InboundGate:
     def judge(self, request: Request, source: tuple[str, int]) -> Verdict:
         """May raise ParseError, for a request that cannot be read so far."""
         host, now = source[0], self._clock()
-        if self._bans.holds(host, now):
-            return self._turn_away("banned")
         table = self._table()
+        known = table.match_source(host)
+        if not known and self._bans.holds(host, now):
+            return self._turn_away("banned")
         outside = request.to_tag is None
-        if table.match_source(host):
+        if known:
             if outside and not self._known.take(host, now):
                 return self._too_many(request, source, "source_rate", f"{host} sends too much.")
         else:
