@@ -22,12 +22,14 @@ from control_api.authentication import (
     KeyVerifier,
     SessionVerifier,
     authenticate,
+    bearer_token,
 )
 from control_api.forwarding import Forwarding
 from control_api.idempotency import Idempotency, IdempotencyStore
 from control_api.middleware import RESPONSE_HEADERS
 from control_api.rate_limit import RateDecision, RateLimiter
 from gateway.errors import ForbiddenError, InvalidRequestError, LimitExceededError
+from store.errors import StoreError
 from store.user_records import Role
 
 LIVE_READS = ("/quality", "/events", "/sip")
@@ -79,6 +81,17 @@ class Admission:
             raise ForbiddenError("The role read may look on and change nothing.", code="read_only")
         scope[CALLER] = caller
         return caller
+
+    async def still_good(self, scope: Scope) -> bool:
+        """Whether the key or the session of an admitted request is good yet: for what goes on after it."""
+        caller: Caller = scope[CALLER]
+        try:
+            if caller.signed_in is not None:
+                return self._sessions is not None and await self._sessions.still_good(caller.signed_in)
+            bearer = bearer_token(scope)
+            return bearer is not None and await self._keys.verify_key(bearer) is not None
+        except StoreError:
+            return True  # nobody can say; it was
 
 
 class ApiRoute(APIRoute):
@@ -143,9 +156,14 @@ def caller_of(request: Request) -> Caller:
     return caller
 
 
+def may_change(request: Request) -> bool:
+    """Whether an admitted request comes from somebody who may do more than look on."""
+    return caller_of(request).role is Role.ADMIN
+
+
 def require_admin(request: Request) -> None:
     """Raises `ForbiddenError` when an admitted request comes from somebody who may only look on."""
-    if caller_of(request).role is not Role.ADMIN:
+    if not may_change(request):
         raise ForbiddenError("This is for the role admin.", code="admin_only")
 
 

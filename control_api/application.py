@@ -110,9 +110,7 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         routes_recordings.recordings_router(API_PREFIX, gateway.calls, gateway.recordings),
         routes_recordings.recording_files_router(gateway.recordings),
         routes_call_control.call_control_router(API_PREFIX, gateway.control),
-        routes_streams.streams_router(
-            API_PREFIX, gateway.streams, gateway.control, gateway.live_board, gateway.sign_in.sessions
-        ),
+        routes_streams.streams_router(API_PREFIX, gateway.streams, gateway.control, gateway.live_board),
         routes_agents.agents_router(
             API_PREFIX,
             gateway.directory,
@@ -138,7 +136,7 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         routes_routing.routing_router(API_PREFIX, gateway),
         routes_rejections.rejections_router(API_PREFIX, gateway.rejections),
         routes_outbound_policy.outbound_policy_router(API_PREFIX, gateway.outbound_policies),
-        routes_bans.bans_router(API_PREFIX, gateway.defence.bans),
+        routes_bans.bans_router(API_PREFIX, gateway.defence.bans, gateway.directory),
         routes_keys.keys_router(API_PREFIX, gateway.directory),
         routes_session.session_router(API_PREFIX, gateway.sign_in, gateway.directory),
         routes_session.own_session_router(API_PREFIX, gateway.sign_in, gateway.directory),

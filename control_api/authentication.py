@@ -63,6 +63,8 @@ class SessionVerifier(Protocol):
 
     async def verify(self, token: str, /) -> SignedIn | None: ...
 
+    async def still_good(self, signed_in: SignedIn, /) -> bool: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from time import monotonic
-from typing import Any
+from typing import Any, Protocol
 
 from fastapi import APIRouter
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from control_api.api_route import ApiRoute
+from control_api.api_route import ApiRoute, organization_of
 from control_api.documentation import Answers, answers
 from control_api.envelope import listing
 from control_api.paging import Limit, Offset
 from control_api.routes_routing import TAG
 from control_api.schemas_shared import ListEnvelope, ResponseModel, Timestamp
 from gateway.defence.bans import Ban, Bans
+from gateway.errors import ForbiddenError
 from gateway.timestamps import timestamp
 
 
@@ -30,7 +31,13 @@ class BanOut(ResponseModel):
     dropped: int = Field(description="Requests from there since.")
 
 
-def bans_router(prefix: str, bans: Bans) -> APIRouter:
+class Organizations(Protocol):
+    """Knows who shares the gateway."""
+
+    async def is_alone(self, organization_id: str, /) -> bool: ...
+
+
+def bans_router(prefix: str, bans: Bans, organizations: Organizations) -> APIRouter:
     """The routes under `{prefix}/bans`."""
     router = APIRouter(prefix=f"{prefix}/bans", tags=[TAG], route_class=ApiRoute)
 
@@ -53,7 +60,13 @@ def bans_router(prefix: str, bans: Bans) -> APIRouter:
         responses=answers(Answers.PLAIN, 404),
     )
     async def lift_ban(request: Request, source: str) -> Response:
-        """Listen to a source again; `source` is an address in it."""
+        """Listen to a source again; `source` is an address in it. For an organisation that has the gateway to
+        itself: a ban guards all who share one."""
+        if not await organizations.is_alone(organization_of(request)):
+            raise ForbiddenError(
+                "Other organisations share this gateway. A trunk that takes the source's network lets it in.",
+                code="shared_gateway",
+            )
         bans.lift(source)
         return Response(status_code=204)
 

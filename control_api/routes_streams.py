@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
-from control_api.api_route import ApiRoute, caller_of, organization_of
+from control_api.api_route import Admission, ApiRoute, organization_of
 from control_api.documentation import Answers, answers
 from control_api.envelope import single
 from control_api.event_source import MEDIA_TYPE, EventStreamResponse
@@ -22,7 +22,6 @@ from control_api.schemas_control import ListenOut, render_ticket
 from control_api.schemas_shared import Envelope
 from control_api.services import CallControlService, LiveBoard, StreamService
 from gateway.errors import GatewayError
-from gateway.sign_in.sessions import Sessions
 
 TAG = "live"
 
@@ -43,7 +42,6 @@ def streams_router(
     streams: StreamService,
     control: CallControlService,
     board: LiveBoard,
-    sessions: Sessions,
 ) -> APIRouter:
     """The routes under `prefix`."""
     router = APIRouter(prefix=prefix, tags=[TAG], route_class=ApiRoute)
@@ -58,7 +56,7 @@ def streams_router(
     async def stream_live(request: Request) -> Response:
         """How things stand, once a second: calls and how they sound, room, trunks, failures."""
         snapshots = board.watch(organization_of(request))
-        return EventStreamResponse(_while_signed_in(request, snapshots, sessions))
+        return EventStreamResponse(_while_good(request, snapshots))
 
     @router.get(
         "/events",
@@ -70,7 +68,7 @@ def streams_router(
     async def stream_events(request: Request, last_event_id: LastEventId = None) -> Response:
         """What happens in all calls of the organisation, as Server-Sent Events."""
         items = await streams.of_organization(organization_of(request), last_event_id)
-        return EventStreamResponse(_while_signed_in(request, items, sessions))
+        return EventStreamResponse(_while_good(request, items))
 
     @router.get(
         "/calls/{call_id}/events",
@@ -84,7 +82,7 @@ def streams_router(
     ) -> Response:
         """What happens in one call, as Server-Sent Events; the stream ends with the call."""
         items = await streams.of_call(organization_of(request), path_id(call_id, "call"), last_event_id)
-        return EventStreamResponse(_while_signed_in(request, items, sessions))
+        return EventStreamResponse(_while_good(request, items))
 
     @router.post(
         "/calls/{call_id}/listen",
@@ -103,14 +101,12 @@ def streams_router(
     return router
 
 
-async def _while_signed_in(
-    request: Request, items: AsyncGenerator[T], sessions: Sessions
-) -> AsyncGenerator[T]:
-    """The stream, until the session that opened it is over. A stream of a bearer key has no session."""
-    signed_in = caller_of(request).signed_in
+async def _while_good(request: Request, items: AsyncGenerator[T]) -> AsyncGenerator[T]:
+    """The stream, until the key or the session that opened it is good no more."""
+    admission: Admission = request.app.state.admission
     async with aclosing(items):
         async for item in items:
-            if signed_in is not None and not await sessions.still_good(signed_in):
+            if not await admission.still_good(request.scope):
                 return
             yield item
 

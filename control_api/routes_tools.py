@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from control_api.api_route import ApiRoute, organization_of
+from control_api.api_route import ApiRoute, may_change, organization_of
 from control_api.documentation import Answers, answers
 from control_api.envelope import listing, single
 from control_api.paging import Limit, Offset
@@ -34,7 +35,7 @@ def tools_router(prefix: str, directory: Directory) -> APIRouter:
     async def create_tool(request: Request, body: ToolCreate) -> Response:
         """Make a tool that agents may be given."""
         tool = await directory.create_tool(organization_of(request), body.to_new())
-        return single(request, render_tool(tool), 201)
+        return single(request, render_tool(tool, secrets=may_change(request)), 201)
 
     @router.get(
         "",
@@ -50,7 +51,7 @@ def tools_router(prefix: str, directory: Directory) -> APIRouter:
     ) -> Response:
         """The organisation's tools, newest first."""
         page = await directory.list_tools(organization_of(request), name=name, limit=limit, offset=offset)
-        return listing(request, page, render_tool)
+        return listing(request, page, partial(render_tool, secrets=may_change(request)))
 
     @router.get(
         "/{tool_id}",
@@ -61,7 +62,7 @@ def tools_router(prefix: str, directory: Directory) -> APIRouter:
     async def get_tool(request: Request, tool_id: str) -> Response:
         """One tool."""
         tool = await directory.get_tool(organization_of(request), path_id(tool_id, "tool"))
-        return single(request, render_tool(tool))
+        return single(request, render_tool(tool, secrets=may_change(request)))
 
     @router.put(
         "/{tool_id}",
@@ -72,7 +73,7 @@ def tools_router(prefix: str, directory: Directory) -> APIRouter:
     async def replace_tool(request: Request, tool_id: str, body: ToolCreate) -> Response:
         """Replace a tool's definition. Calls in progress go on with the old one."""
         tool = await directory.replace_tool(organization_of(request), path_id(tool_id, "tool"), body.to_new())
-        return single(request, render_tool(tool))
+        return single(request, render_tool(tool, secrets=may_change(request)))
 
     @router.delete(
         "/{tool_id}",

@@ -228,7 +228,7 @@ class DynamicParameterOut(ResponseModel):
 class StaticParameterOut(ResponseModel):
     name: str
     location: Location
-    value: Any
+    value: Any = Field(description="Null for the role read: it may be the key of another service.")
 
 
 class ToolOut(ResponseModel):
@@ -248,8 +248,8 @@ class ToolOut(ResponseModel):
     updated_at: Timestamp
 
 
-def render_tool(tool: Tool) -> dict[str, Any]:
-    """As `ToolOut`."""
+def render_tool(tool: Tool, *, secrets: bool) -> dict[str, Any]:
+    """As `ToolOut`. `secrets`: with the values that are always sent, keys of other services among them."""
     request = {"url": tool.url, "method": tool.method}
     return {
         "id": tool.id,
@@ -260,7 +260,7 @@ def render_tool(tool: Tool) -> dict[str, Any]:
         "http": request if tool.kind is ToolKind.HTTP else None,
         "client": request if tool.kind is ToolKind.CLIENT else None,
         "dynamicParameters": list(tool.dynamic_parameters),
-        "staticParameters": list(tool.static_parameters),
+        "staticParameters": [each if secrets else {**each, "value": None} for each in tool.static_parameters],
         "timeout": duration(tool.timeout_ms),
         "created_at": timestamp(tool.created_at),
         "updated_at": timestamp(tool.updated_at),

@@ -55,6 +55,10 @@ class Accounts:
             raise NotFoundError(f"There is no organisation {organization_id}.")
         return found
 
+    async def is_alone(self, organization_id: str) -> bool:
+        """Whether there is no other organisation than this."""
+        return [each.id for each in await self._store.organizations.list()] == [organization_id]
+
     async def create_key(
         self,
         organization_id: str,

@@ -23,6 +23,7 @@ class KeyVerifier:
         self._store = store
         self._clock = clock
         self._good: OrderedDict[str, tuple[ApiKey, float]] = OrderedDict()
+        self._forgotten = 0  # times; what was read before the last of them is not kept
 
     async def verify(self, secret: str) -> ApiKey | None:
         """The key that this secret belongs to, or `None` when there is none or it was revoked."""
@@ -32,10 +33,13 @@ class KeyVerifier:
         remembered = self._good.get(digest)
         if remembered is not None and remembered[1] > self._clock():
             return remembered[0]
+        forgotten = self._forgotten
         key = await self._store.keys.find_by_secret_hash(digest)
         if key is None or key.revoked_at is not None or not hmac.compare_digest(key.secret_hash, digest):
             self._good.pop(digest, None)
             return None
+        if forgotten != self._forgotten:
+            return await self.verify(secret)  # one was revoked meanwhile: this one?
         self._good[digest] = (key, self._clock() + TIME_TO_LIVE)
         self._good.move_to_end(digest)
         if len(self._good) > CACHE_SIZE:
@@ -44,4 +48,5 @@ class KeyVerifier:
 
     def forget(self) -> None:
         """Ask the store again about every key: one was revoked."""
+        self._forgotten += 1
         self._good.clear()

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from time import monotonic
 
-from tests.control_api.api import World
+import sqlalchemy as sa
+
+from store.tables import api_keys, organizations
+from tests.control_api.api import World, error_of
+
+
+async def alone(world: World) -> None:
+    """The other organisation goes."""
+    async with world.gateway.store.database.transaction() as connection:
+        for table, column in ((api_keys, api_keys.c.organization_id), (organizations, organizations.c.id)):
+            await connection.execute(sa.delete(table).where(column == world.other_organization_id))
 
 
 async def test_bans_are_listed_and_lifted(world: World) -> None:
@@ -21,6 +31,11 @@ async def test_bans_are_listed_and_lifted(world: World) -> None:
     assert (oldest["source"], oldest["dropped"]) == ("203.0.113.9", 1)
     assert oldest["until"] > oldest["since"]
 
+    refused = await world.api("DELETE", "bans/203.0.113.9")
+    assert (refused.status_code, error_of(refused)["code"]) == (403, "shared_gateway")
+    assert len(world.gateway.bans) == 2, "they guard the other organisation too"
+
+    await alone(world)
     for source in ("203.0.113.9", "2001:db8::1"):
         assert (await world.api("DELETE", f"bans/{source}")).status_code == 204
         assert (await world.api("DELETE", f"bans/{source}")).status_code == 404

@@ -11,7 +11,7 @@ from starlette.websockets import WebSocketDisconnect
 from control_api.application import API_PREFIX
 from gateway.event_bus import CallEvent, EventsDropped
 from media.messages import AudioHeard
-from tests.control_api.api import NOWHERE, World
+from tests.control_api.api import NOWHERE, Api, World
 from tests.control_api.test_routes_call_control import call
 from tests.control_api.test_routes_session import Browser
 
@@ -123,5 +123,15 @@ async def test_who_is_signed_out_sees_no_more_of_what_was_open(world: World) -> 
     await asyncio.sleep(0.05)
     assert not streaming.done()
     await world.gateway.sign_in.sessions.end(world.organization_id, session)
+    response = await asyncio.wait_for(streaming, 5)
+    assert response.text.count("event: live") == 1
+
+
+async def test_a_stream_ends_with_the_key_that_opened_it(world: World) -> None:
+    key, secret = await world.gateway.directory.create_key(world.organization_id, "wall display")
+    streaming = asyncio.create_task(Api(world.app, secret).get("live"))
+    await asyncio.sleep(0.05)
+    assert not streaming.done()
+    await world.gateway.directory.revoke_key(world.organization_id, key.id)
     response = await asyncio.wait_for(streaming, 5)
     assert response.text.count("event: live") == 1

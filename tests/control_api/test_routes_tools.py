@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.control_api.api import World, error_of
+from store.user_records import Role
+from tests.control_api.api import Api, World, error_of
 
 HTTP_TOOL: dict[str, Any] = {
     "name": "Look an order up",
@@ -41,6 +42,15 @@ async def test_a_tool_comes_back_as_it_went_in(world: World) -> None:
     assert tool["client"] is None
     assert (await world.api.get(f"tools/tool_{tool['id']}")).json()["data"] == tool
     assert (await world.api.get("tools")).json()["data"] == [tool]
+
+
+async def test_who_may_only_read_does_not_see_keys_of_other_services(world: World) -> None:
+    tool = await made(world, HTTP_TOOL)
+    _, secret = await world.gateway.directory.create_key(world.organization_id, "auditor", role=Role.READ)
+    auditor = Api(world.app, secret)
+    hidden = tool | {"staticParameters": [{"name": "X-Api-Key", "location": "header", "value": None}]}
+    assert (await auditor.get(f"tools/{tool['id']}")).json()["data"] == hidden
+    assert (await auditor.get("tools")).json()["data"] == [hidden]
 
 
 async def test_a_client_tool_has_defaults(world: World) -> None:

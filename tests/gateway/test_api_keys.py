@@ -61,6 +61,25 @@ async def test_a_key_revoked_elsewhere_is_bad_after_its_time(store: Store) -> No
     assert await verifier.verify(secret) is None
 
 
+async def test_a_key_revoked_while_it_is_looked_up_is_bad_at_once(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, secret = await store.keys.create("org", "ci")
+    verifier = KeyVerifier(store)
+    look_up = store.keys.find_by_secret_hash
+
+    async def revoked_behind_our_back(digest: str) -> ApiKey | None:
+        found = await look_up(digest)
+        if found is not None and found.revoked_at is None:
+            await store.keys.revoke("org", key.id)
+            verifier.forget()
+        return found
+
+    monkeypatch.setattr(store.keys, "find_by_secret_hash", revoked_behind_our_back)
+    assert await verifier.verify(secret) is None
+    assert await verifier.verify(secret) is None
+
+
 @pytest.mark.parametrize("secret", ["", "x", "truedy_", "é\udcff", "x" * (MAX_SECRET_LENGTH + 1)])
 async def test_a_wrong_secret_is_nobody(store: Store, secret: str) -> None:
     await store.keys.create("org", "ci")

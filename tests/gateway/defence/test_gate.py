@@ -156,6 +156,18 @@ async def test_a_known_network_is_never_banned(make_gateway: OpenScene) -> None:
     assert len(scene.gateway.defence.bans) == 0
 
 
+async def test_a_ban_ends_when_a_trunk_takes_the_source_in(scene: Scene) -> None:
+    await inbound(scene, TrunkInbound(ELSEWHERE))
+    scene.gateway.defence.bans.ban("127.0.0.1", "scanner", monotonic())
+    call = await scene.dial()
+    await until(lambda: dropped(scene, "banned") > 0)
+    assert call.final is None
+    await inbound(scene, TrunkInbound(LOOPBACK))
+    session = await scene.session()  # by the INVITE's repetition
+    session.shut_down()
+    await scene.over()
+
+
 async def test_unknown_sources_get_silence_where_that_is_set(make_gateway: OpenScene) -> None:
     scene = await make_gateway(defence={"unknown_sources": "silence"})
     await inbound(scene, TrunkInbound(ELSEWHERE))
