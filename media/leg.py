@@ -218,7 +218,9 @@ class Leg:
             for digits in self._sender.digits_sent:
                 self._emit(messages.DigitsSent(leg_id=self.leg_id, digits=digits))
             self._sender.digits_sent.clear()
-        heard_at = rtp.last_sign_at if self._browser else rtp.last_packet_at
+        heard_at = rtp.last_packet_at
+        if self._browser:
+            heard_at = rtp.last_sign_at(talks=self._direction is Direction.SENDRECV)
         silent = self._timeout.check(heard_at, now)
         if silent is not None:
             kind, silent_ms = silent
@@ -340,8 +342,10 @@ class Leg:
         self._expect_packets(now)
 
     def _expect_packets(self, now: float) -> None:
-        # On hold the far party may send or not; nobody has gone away.
-        self._timeout.expect(self._direction is Direction.SENDRECV and not self._speaker.held, now)
+        # On hold the far party may send or not; nobody has gone away. A browser's checks go on meanwhile,
+        # also from a page that only listens.
+        talking = self._direction is Direction.SENDRECV and not self._speaker.held
+        self._timeout.expect(talking or self._browser, now)
 
     # --- the sample rate ---
     #

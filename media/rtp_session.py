@@ -158,13 +158,14 @@ class RtpSession:
         """When the far party was last heard."""
         return self.latch.last_heard if self.latch.ever_heard else None
 
-    @property
-    def last_sign_at(self) -> float | None:
-        """When the far party last showed that it is there: by a packet, or by a check of ICE after it."""
-        if not self.latch.ever_heard:
-            return None
+    def last_sign_at(self, *, talks: bool) -> float | None:
+        """When the far party last showed that it is there: by a packet, or by a check of ICE after it; of one
+        that only listens (not `talks`), by a check alone.
+        """
         ice = self.transport.ice
         checked_at = ice.last_check_at if ice is not None else None
+        if not self.latch.ever_heard:
+            return None if talks else checked_at
         return self.latch.last_heard if checked_at is None else max(self.latch.last_heard, checked_at)
 
     @property

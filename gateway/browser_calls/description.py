@@ -106,6 +106,8 @@ def _answer(session: AudioSession, offer: bytes) -> tuple[bytes, AudioParameters
         raise DescriptionNotAcceptableError("The offer has no ICE of a full agent.")
     if parameters.dtls is None:
         raise DescriptionNotAcceptableError("The offer has no certificate for DTLS-SRTP.")
+    if parameters.direction == "inactive":
+        raise DescriptionNotAcceptableError("The offer has no audio in either direction (a=inactive).")
     if not parameters.rtcp_mux:
         raise DescriptionNotAcceptableError("RTCP has to go with the audio (a=rtcp-mux).")
     return answer, parameters

@@ -161,7 +161,7 @@ class BrowserSession(Session):
             leg = await conversation.open_leg(ipv6=ipv6, browser_timeout_s=config.closed_timeout)
         except MediaCapacityError as error:
             self._conversation = None
-            self._give_place_back()
+            self._services.leases.release(self._place)
             raise self._no_room(str(error)) from error
         except BaseException as error:
             self._fail(FailureReason.GATEWAY_ERROR, f"no leg: {error!r}")
@@ -186,6 +186,7 @@ class BrowserSession(Session):
         conversation.run_at(WIDE_BAND_HZ)
         self._apply(description.parameters)
         self._occupy()
+        self._after(self._services.conversation.first_packet_timeout_s, self._never_connected)
         self._setup = asyncio.create_task(self._attach(conversation))
         return Joined(self.call.id, description.answer, secret, description.etag)
 
@@ -199,7 +200,7 @@ class BrowserSession(Session):
         if limits:
             reached = await self._services.leases.acquire(self._place, limits)
             if self.over:  # meanwhile, and what it held has been given back
-                self._give_place_back()
+                self._services.leases.release(self._place)
                 raise TokenExpiredError("The call is over.")
             if reached is not None:
                 raise self._no_room(f"as many calls go on as may at once ({reached.limit.counted})")
@@ -208,9 +209,6 @@ class BrowserSession(Session):
     def _place(self) -> str:
         """Names the lease of whoever joins; the call has another, of whoever made it, from the beginning."""
         return f"{self.call.id} joined"
-
-    def _give_place_back(self) -> None:
-        self._services.leases.release(self._place)
 
     def _no_room(self, why: str) -> UnavailableError:
         retry_after = self._browser.retry_after_s
@@ -253,6 +251,11 @@ class BrowserSession(Session):
     def _nobody_joined(self) -> None:
         self.call.step("join-timeout")
         self.finish(lambda: self.call.fail(FailureReason.NO_ANSWER), FailureReason.NO_ANSWER)
+
+    def _never_connected(self) -> None:
+        """Checks of ICE may come, but no audio: such a page must not keep a place."""
+        if self.call.status is CallStatus.QUEUED:
+            self._fail(FailureReason.MEDIA_TIMEOUT, "the page joined, but no audio came")
 
     # --- media ---
 
@@ -382,7 +385,7 @@ class BrowserSession(Session):
         super().finish(settle, why)
 
     def on_released(self) -> None:
-        self._give_place_back()
+        self._services.leases.release(self._place)
         self._tell_over(self)
 
 

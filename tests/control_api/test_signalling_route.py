@@ -18,8 +18,7 @@ def test_one_subscriber_is_one_address_and_its_sockets_count() -> None:
     for place in range(2 * REQUESTS_PER_MINUTE):
         try:
             take_turn(connection(f"2001:db8:77:1::{place:x}", "http" if place % 2 else "websocket"))
-        except LimitExceededError as error:
-            assert error.details["retry_after"] >= 1
+        except LimitExceededError:
             refused += 1
     assert refused > REQUESTS_PER_MINUTE / 2
     take_turn(connection("2001:db8:77:2::1"))

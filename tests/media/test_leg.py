@@ -13,8 +13,9 @@ from media.dtmf_detector import DtmfDetector
 from media.dtmf_tones import tones
 from media.engine_link import EngineLink
 from media.file_thread import FileThread
+from media.ice_lite import IceLite
 from media.leg import Leg
-from media.messages import Direction, Event
+from media.messages import Direction, Event, IceParameters
 from media.playback import Player
 from media.recorder import Recorder
 from media.rtp import RtpPacket
@@ -67,6 +68,11 @@ class Bench:
             emit=self.events.append,
             align=lambda leg, now: self.aligned.append(now),
         )
+
+    def close(self) -> None:
+        self.files.close(5.0)
+        for sock in (self.peer, self.rtcp, *self.sockets):
+            sock.close()
 
     def do(self, command: messages.Command) -> None:
         self.leg.execute(command, self.now)
@@ -125,9 +131,14 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     """A parameter, where there is one, is the configuration."""
     made = Bench(getattr(request, "param", None))
     yield made
-    made.files.close(5.0)
-    for sock in (made.peer, made.rtcp, *made.sockets):
-        sock.close()
+    made.close()
+
+
+@pytest.fixture
+def browser_bench() -> Iterator[Bench]:
+    made = Bench(browser=True)
+    yield made
+    made.close()
 
 
 def is_loud(frame: Samples) -> bool:
@@ -342,6 +353,33 @@ def test_on_hold_there_is_music_for_the_caller_and_silence_for_the_engine(
     bench.do(messages.SetHold(leg_id=LEG, held=False))
     bench.tick(5)
     assert not any(is_loud(frame) for frame in bench.heard()), "what the agent said meanwhile is gone"
+
+
+def test_a_browser_on_hold_is_missed_when_its_checks_cease_too(browser_bench: Bench) -> None:
+    bench = browser_bench
+    bench.answered()
+    bench.do(messages.SetHold(leg_id=LEG, held=True))
+    bench.tick(260)
+    assert isinstance(event := bench.events[-1], messages.MediaTimedOut)
+    assert event.kind == "mid-call"
+
+
+def test_a_page_that_only_listens_is_missed_when_its_checks_cease(
+    browser_bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = browser_bench
+    checks = IceLite(
+        IceParameters(local_ufrag="a", local_password="b", remote_ufrag="c", remote_password="d")
+    )
+    bench.negotiate(Direction.SENDONLY)
+    monkeypatch.setattr(bench.leg.rtp.transport, "ice", checks)
+    for _ in range(400):
+        checks.last_check_at = bench.now
+        bench.tick()
+    assert "MediaTimedOut" not in bench.kinds(), "it is there, though it says nothing"
+    bench.tick(260)
+    assert isinstance(event := bench.events[-1], messages.MediaTimedOut)
+    assert event.kind == "mid-call"
 
 
 def test_on_hold_no_packets_are_expected(bench: Bench) -> None:

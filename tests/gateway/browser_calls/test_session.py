@@ -191,6 +191,28 @@ async def test_media_that_never_comes_fails_the_call(scene: BrowserScene, agent:
     assert session.call.record.failure_reason == "media-timeout"
 
 
+async def test_a_page_that_joins_and_sends_no_audio_keeps_no_place(scene: BrowserScene, agent: Agent) -> None:
+    """Its checks of ICE come, so that the media worker does not miss it."""
+    conversation = scene.calls._services.session.conversation
+    object.__setattr__(conversation, "first_packet_timeout_s", 0.05)
+    session = scene.calls.session((await scene.join(await scene.ticket(agent))).secret)
+    _, other = await scene.in_progress(await scene.ticket(agent))
+    await until(lambda: session.call.terminal)
+    assert session.call.record.failure_reason == "media-timeout"
+    assert other.call.status is CallStatus.IN_PROGRESS
+    other.leave()
+    await scene.over()
+
+
+async def test_an_offer_without_audio_in_either_direction_is_refused(
+    scene: BrowserScene, agent: Agent
+) -> None:
+    ticket = await scene.ticket(agent)
+    with pytest.raises(DescriptionNotAcceptableError):
+        await scene.join(ticket, offer_of().replace(b"a=sendrecv", b"a=inactive"))
+    await scene.join(ticket)
+
+
 async def test_a_network_that_comes_back_in_time_keeps_the_call(directory: Directory, agent: Agent) -> None:
     config = BrowserSection(closed_timeout=1, media_timeout=1.05)
     scene = BrowserScene(directory._store, directory, config=config)
