@@ -6,20 +6,27 @@ import { Icon } from "../components/icon.js";
 export function VoicePreview({ api, voice, short = false }) {
   const [state, setState] = useState({ busy: false, error: null, source: null });
   const player = useRef(null);
-  const clear = () => setState((before) => {
+  const asking = useRef(null);
+  const show = (news) => setState((before) => {
     if (before.source) URL.revokeObjectURL(before.source);
-    return { busy: false, error: null, source: null };
+    return { busy: false, error: null, source: null, ...news };
   });
-  useEffect(() => clear, [voice?.id]);
+  // What was asked for another voice, or for a page that is gone, comes too late.
+  useEffect(() => () => {
+    asking.current?.abort();
+    show({});
+  }, [voice?.id]);
   useEffect(() => { player.current?.play().catch(() => {}); }, [state.source]);
   if (!voice) return null;
   const hear = async () => {
-    setState({ busy: true, error: null, source: null });
+    const { signal } = (asking.current = new AbortController());
+    show({ busy: true });
     try {
-      const answer = await api.raw("GET", `/voices/${voice.id}/preview`);
-      setState({ busy: false, error: null, source: URL.createObjectURL(await answer.blob()) });
+      const answer = await api.raw("GET", `/voices/${voice.id}/preview`, { signal });
+      const sound = await answer.blob();
+      if (!signal.aborted) show({ source: URL.createObjectURL(sound) });
     } catch (error) {
-      setState({ busy: false, error, source: null });
+      if (!signal.aborted) show({ error });
     }
   };
   return html`<div class="row"><button type="button" class="button button-small" disabled=${state.busy} onClick=${hear}>

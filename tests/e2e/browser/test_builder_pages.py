@@ -6,12 +6,12 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import Error, Route, expect
 
 from tests.e2e.api_client import ApiClient, Json
 from tests.e2e.batch_callee import BatchCallee
@@ -187,7 +187,7 @@ def test_an_empty_installation_leads_to_a_first_call_in_less_than_a_minute(
 
 def test_a_telephone_is_called_from_the_page(builder: Builder, api: ApiClient, furnished: Json) -> None:
     builder.go(f"/call?agent={furnished['agent']['id']}")
-    builder.tab.allow_errors("422", "/sip")  # the call's page asks for signalling that there may be none of
+    builder.tab.allow_errors("422")
     builder.fill("Your number *", "0900")
     builder.press("Call this number")
     expect(builder.page.locator(".field-bad")).to_contain_text("E.164")
@@ -250,6 +250,27 @@ def test_a_voice_is_heard_before_it_is_chosen(builder: Builder) -> None:
     player = builder.page.locator("audio")
     expect(player).to_be_visible()
     builder.tab.wait_until(lambda: player.evaluate("one => one.duration") > 0.5, what="sound of the voice")
+
+
+def test_a_voice_that_comes_too_late_is_not_played_as_another(builder: Builder) -> None:
+    builder.go("/agents/new")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    builder.page.route("**/voices/*/preview", hold)
+    hear = builder.page.get_by_role("button", name=re.compile("^Hear "))
+    first = hear.inner_text()
+    hear.click()
+    builder.tab.wait_until(lambda: len(held) == 1, what="the request")
+    builder.page.get_by_label("Voice", exact=False).first.select_option(index=2)
+    expect(hear).not_to_have_text(first)
+    expect(hear).to_be_enabled()
+    with suppress(Error):  # the page does not wait for it any more
+        held[0].fulfill(status=200, content_type="audio/wav", body=b"RIFF")
+    builder.page.evaluate("fetch('/api/public/v1/session').then((answer) => answer.text())")
+    expect(builder.page.locator("audio")).to_have_count(0)
 
 
 def test_a_number_is_given_to_an_agent_by_choice_and_by_dragging(
