@@ -176,7 +176,9 @@ class InboundSession(Session):
         found = await self._inbound.identity.verify(
             trunk,
             request.get_all("Identity"),
-            callers={route.caller.e164 or "", *named_users(request, "From", "P-Asserted-Identity")},
+            # The one number that is shown as the caller's: a signature of another that the INVITE names too
+            # would have the agent believe what nobody has vouched for.
+            callers={route.caller.e164 or route.caller.key},
             called={
                 route.called.e164 or "",
                 request.request_uri.user or "",

@@ -126,17 +126,28 @@ class Endpoint:
             log.exception("sip.message_failed", source=source, start_line=message.start_line())
 
     def receive_invalid(self, error: ParseError, flow: Flow) -> bool:
-        """Answer a request that could not be read, without keeping state; False when it cannot be
-        answered."""
+        """Answer a request that could not be read, without keeping state, unless its source is one that the
+        gate leaves without a word; False when it cannot be answered."""
         request = error.request
         if request is None:
             return False
         try:
+            if self._leaves_unanswered(request, flow):
+                return True
             response = response_to(request, error.status, error.reason, to_tag=new_tag())
             flow.send(response.serialise(), response)
         except (TransportError, SipError):
             return False
         return True
+
+    def _leaves_unanswered(self, request: Request, flow: Flow) -> bool:
+        """Whoever is banned, or is not to learn that we are here, must not learn it by a fault either."""
+        if self._gate is None:
+            return False
+        try:
+            return isinstance(self._gate(request, (flow.host, flow.port)), Dropped)
+        except ParseError:
+            return False
 
     def transport_failed(self, flow: Flow, now: float) -> None:
         """What was sent on `flow` may not have arrived: its requests fail."""

@@ -27,6 +27,8 @@ class ParseError(SipError):
         self.reason = reason
         self.status = status
         self.request = request
+        self.wire = b""
+        """What came, as far as whoever read it from a connection has kept it."""
 
 
 class FramingError(ParseError):

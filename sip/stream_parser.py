@@ -67,6 +67,7 @@ class StreamParser:
                 pass
         except FramingError as error:
             error.earlier = list(items)
+            error.wire = error.wire or bytes(self._buffer)
             self._broken = True
             self._buffer.clear()
             raise
@@ -93,7 +94,11 @@ class StreamParser:
         del self._buffer[: end + len(_END_OF_HEAD)]
         self._searched = 0
         self._first_line_seen = False
-        self._begin_message(head)
+        try:
+            self._begin_message(head)
+        except FramingError as error:
+            error.wire = head + _END_OF_HEAD + bytes(self._buffer)
+            raise
         return True
 
     def _take_keep_alive(self, items: list[StreamItem]) -> bool:
@@ -172,5 +177,7 @@ class StreamParser:
                 check_mandatory(message)
             except ParseError as error:
                 fault = error
+        if fault is not None:
+            fault.wire = message.wire
         items.append(message if fault is None else fault)
         return True

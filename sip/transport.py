@@ -307,6 +307,9 @@ class TransportLayer:
     def invalid_received(self, error: ParseError, connection: _Connection) -> None:
         """An unreadable message of a connection."""
         self.parse_errors += 1
+        if self._observer is not None and error.wire:
+            source = (connection.host, connection.port)
+            self._trace("received", connection.transport, source, connection.local, error.wire, None)
         if not self._receiver.receive_invalid(error, connection):
             self.unanswerable += 1
 

@@ -114,6 +114,7 @@ class WebSocketConnection:
         try:
             message = parse_message(data)
         except ParseError as error:
+            error.wire = data
             self._layer.owner.invalid_received(error, self)
         else:
             message.wire = data

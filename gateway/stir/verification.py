@@ -66,7 +66,9 @@ class Verifier:
     async def verify(
         self, identity: list[str], *, callers: Collection[str], called: Collection[str]
     ) -> Verification:
-        """`callers` and `called` are the numbers that the INVITE names, in any spelling."""
+        """`callers` is who is taken for the caller, `called` the numbers that the INVITE is for, in any
+        spelling.
+        """
         if not identity:
             return Verification(Verdict.NONE, None, "the call is not signed", 428)
         try:

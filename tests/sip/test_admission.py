@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sip.admission import ADMITTED, DROPPED, Admitted, Answered, Verdict, stateless_tag
 from sip.endpoint import Endpoint
+from sip.errors import ParseError
 from sip.message import Request
+from sip.parser import parse_message
 from tests.support.sip_endpoint_harness import OFFER, Harness, described, peer_request
 
 
@@ -65,3 +69,16 @@ def test_repetitions_and_what_belongs_to_a_call_are_not_asked_about_again() -> N
     assert asked == ["INVITE"]
     assert call.final_status == 487
     assert tag
+
+
+@pytest.mark.parametrize(
+    ("verdict", "answers"),
+    [(DROPPED, []), (ADMITTED, [b"SIP/2.0 400"]), (Answered(403), [b"SIP/2.0 400"])],
+)
+def test_what_cannot_be_read_is_answered_where_anything_is(verdict: Verdict, answers: list[bytes]) -> None:
+    harness, _ = harness_with(verdict)
+    wire = peer_request("INVITE", body=OFFER).serialise().replace(b"CSeq: 1", b"CSeq: x")
+    with pytest.raises(ParseError) as caught:
+        parse_message(wire)
+    assert harness.endpoint.receive_invalid(caught.value, harness.flow)
+    assert [sent[:11] for sent in harness.flow.sent_raw] == answers

@@ -161,6 +161,23 @@ async def test_observer_sees_everything_with_direction_transport_and_peer() -> N
     assert {event.local for event in events} == {("127.0.0.1", bench.udp_port)}
 
 
+@pytest.mark.parametrize("framing", [False, True])
+async def test_observer_sees_what_a_connection_brings_and_nobody_can_read(framing: bool) -> None:
+    events: list[TraceEvent] = []
+    bench = await opened(observer=events.append)
+    wire = options("SIP/2.0/TCP h;branch=z9hG4bK-1").serialise().replace(b"CSeq: 1", b"CSeq: x")
+    if framing:
+        wire = wire.replace(b"Content-Length: 0", b"Content-Length: x")
+    async with await TcpPeer.connect(bench.tcp_port) as peer:
+        await peer.send(wire)
+        async with asyncio.timeout(WAIT):
+            await bench.receiver.invalid.get()
+    await bench.layer.close()
+    (event,) = events
+    assert (event.direction, event.transport, event.message) == ("received", "tcp", None)
+    assert event.data == wire
+
+
 async def test_failing_observer_changes_nothing() -> None:
     def fail(event: TraceEvent) -> None:
         raise RuntimeError("broken on purpose")

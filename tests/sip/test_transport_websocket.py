@@ -154,3 +154,11 @@ def test_all_are_closed_in_the_end(bench: Bench) -> None:
     bench.layer.close()
     assert all(socket.closed for socket in sockets)
     assert bench.layer.connections == 0
+
+
+def test_what_cannot_be_read_is_handed_on_as_it_came() -> None:
+    bench = Bench()
+    connection, _ = bench.connect()
+    connection.receive(b"no SIP at all\r\n\r\n")
+    (error,) = bench.owner.invalid
+    assert error.wire == b"no SIP at all\r\n\r\n"

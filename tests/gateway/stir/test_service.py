@@ -37,8 +37,10 @@ class Signed:
         (trunk,) = (await directory.list_trunks(self.scene.organization_id, limit=10)).items
         await directory.update_trunk(self.scene.organization_id, trunk.id, stir=TrunkStir(**stir))
 
-    async def dial(self, *values: str) -> Any:
+    async def dial(self, *values: str, asserted: str | None = None) -> Any:
         headers = tuple(("Identity", value) for value in values)
+        if asserted is not None:
+            headers += (("P-Asserted-Identity", f"<sip:{asserted}@carrier.example.com>"),)
         return await self.scene.dial(headers=headers, from_uri=f"sip:{CALLER}@carrier.example.com")
 
     def identity(self, **changes: Any) -> str:
@@ -79,6 +81,20 @@ async def test_the_agent_is_told_who_calls_and_the_call_goes_on_in_any_case(
     assert signed.scene.engine.requests[-1].variables == variables
     (step,) = [event for event in session.call.timeline if event.kind == "caller-identity"]
     assert step.detail["verdict"] == verdict
+
+
+@pytest.mark.parametrize(
+    ("asserted", "signed_for", "verdict"),
+    [("+12155550000", CALLER, "failed"), ("+12155550000", "+12155550000", "verified")],
+)
+async def test_the_number_that_is_shown_is_the_one_that_has_to_be_signed(
+    signed: Signed, asserted: str, signed_for: str, verdict: str
+) -> None:
+    await signed.dial(signed.identity(caller=signed_for[1:]), asserted=asserted)
+    session = await signed.scene.session()
+    await signed.scene.attached()
+    assert session.call.record.phone_number == asserted
+    assert session.call.record.variables["caller_verification"] == verdict
 
 
 async def test_a_trunk_that_insists_refuses_what_is_not_signed_rightly(signed: Signed) -> None:
