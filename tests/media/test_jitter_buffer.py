@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -85,6 +86,19 @@ def test_a_lost_packet_after_an_empty_buffer_is_not_filled_twice() -> None:
     assert jitter.take(0.0) is None  # this was the time of packet 1, which is lost
     put(jitter, 2)
     assert take_all(jitter) == [b"\2"]
+
+
+@pytest.mark.parametrize("lost", [1, 2, 3, 5, 10, 25])
+def test_a_burst_of_loss_leaves_no_delay(lost: int) -> None:
+    jitter = buffer()
+    for index in range(100 + lost):
+        if index < 50 or index >= 50 + lost:
+            put(jitter, index)
+        taken = jitter.take(index * 0.02)
+        if isinstance(taken, int):  # a gap is filled, and what is behind it comes in its turn
+            taken = jitter.take(index * 0.02)
+    assert taken == bytes((99 + lost,)), "what has just come is heard at once"
+    assert jitter.depth == 0
 
 
 def test_a_pause_of_the_sender_leaves_no_gap_to_fill() -> None:
