@@ -44,7 +44,7 @@ function KnownCall({ api, session, notify, call, reload, back }) {
     timeline: (step) => setSteps((before) => (before.some(({ sequence }) => sequence === step.sequence) ? before : [...before, step])),
     quality: setLiveQuality,
     transcript: (piece) => setUtterances((before) => withPiece(before, piece)),
-  });
+  }, () => api.get(base).catch(() => {})); // tells when the session is over
   // A recording is prepared when the call is over, which takes a moment.
   useEffect(() => {
     if (!over || !["recording", "processing"].includes(call.recording_status)) return undefined;

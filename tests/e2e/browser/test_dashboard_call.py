@@ -140,3 +140,17 @@ def test_a_call_that_is_not_there_is_told(dashboard: Dashboard) -> None:
     expect(dashboard.page.get_by_role("heading", name="Not found")).to_be_visible()
     dashboard.page.get_by_role("link", name="Calls", exact=False).last.click()
     dashboard.expect_heading("Calls")
+
+
+def test_whose_session_ends_while_a_call_is_followed_signs_in_anew(
+    dashboard: Dashboard, parties: Parties, api: ApiClient
+) -> None:
+    parties.connected_caller(scenario="far_end_hangs_up")
+    call = api.wait_for_call(lambda call: call["status"] == "in-progress")
+    dashboard.tab.allow_errors("401")
+    dashboard.go(f"/calls/{call['id']}")
+    expect(dashboard.page.get_by_text("They are talking.")).to_be_visible()
+    for session in api.get("/sessions"):
+        api.http.delete(f"/sessions/{session['id']}").raise_for_status()
+    expect(dashboard.page.get_by_role("heading", name="Sign in")).to_be_visible(timeout=25_000)
+    api.post(f"/calls/{call['id']}/hangup")
