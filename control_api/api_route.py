@@ -109,9 +109,13 @@ class ApiRoute(APIRoute):
         async def admitted(request: Request) -> Response:
             admission: Admission = request.app.state.admission
             caller = await admission.admit(request.scope, readers_may_change=self.readers_may_change)
-            for name in request.query_params:
+            told: set[str] = set()
+            for name, _ in request.query_params.multi_items():
                 if name not in known:
                     raise _unknown_parameter(name)
+                if name in told:
+                    raise InvalidRequestError(f"{name}: is given more than once", field=name)
+                told.add(name)
             if steers and admission.forwarding is not None:
                 endless = self.path_format.endswith("/events")
                 elsewhere = await admission.forwarding.forward(

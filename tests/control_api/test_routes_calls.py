@@ -410,6 +410,7 @@ async def test_an_alias_is_read_and_never_written(world: World) -> None:
         ("agent_id=nobody", "agent_id"),
         ("phone_number=me", "phone_number"),
         ("created_after=yesterday", "created_after"),
+        ("status=ended&status=failed", "status"),
     ],
 )
 async def test_a_wrong_parameter_is_named(world: World, query: str, field: str) -> None:
