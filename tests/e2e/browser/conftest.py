@@ -14,6 +14,7 @@ import pytest
 from tests.e2e.browser.chromium import Chromium
 from tests.e2e.browser.page_audio import PAGE_RATE, TEST_RATE, resampled
 from tests.e2e.browser.tab import Tab
+from tests.e2e.gateway_process import Gateway
 from tests.e2e.known_speech import spoken
 from tests.support.audio import Samples, silence, write_wav
 
@@ -42,8 +43,10 @@ def chromium(
 
 
 @pytest.fixture
-def open_tab(chromium: Chromium) -> Iterator[Callable[..., Tab]]:
-    """Opens pages (options as in `Chromium.tab`); each must be free of console errors when the test ends."""
+def open_tab(chromium: Chromium, start_gateway: Callable[..., Gateway]) -> Iterator[Callable[..., Tab]]:
+    """Opens pages (options as in `Chromium.tab`); each must be free of console errors when the test ends, and
+    is gone before a gateway of the test's own is.
+    """
     tabs: list[Tab] = []
 
     def open_one(**options: Any) -> Tab:
