@@ -6,6 +6,8 @@ import asyncio
 from abc import ABC, abstractmethod
 from contextlib import suppress
 
+CANCEL_AGAIN_S = 5.0
+
 
 class BackgroundTask(ABC):
     """One asyncio task, which does what `_run` does."""
@@ -21,7 +23,9 @@ class BackgroundTask(ABC):
     async def close(self) -> None:
         """End it wherever it is; nothing happens when it was not started, or is closed already."""
         if self._task is not None:
-            self._task.cancel()
+            while not self._task.done():
+                self._task.cancel()  # a library may have taken the last one for a time-out of its own
+                await asyncio.wait({self._task}, timeout=CANCEL_AGAIN_S)
             with suppress(asyncio.CancelledError):
                 await self._task
             self._task = None

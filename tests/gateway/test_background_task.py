@@ -1,7 +1,11 @@
 """The life of work beside the calls."""
 
 import asyncio
+from contextlib import suppress
 
+import pytest
+
+from gateway import background_task
 from gateway.background_task import BackgroundTask
 
 
@@ -41,3 +45,21 @@ async def test_it_may_be_closed_twice_and_without_a_start() -> None:
     await counter.close()
     await counter.close()
     assert counter.ended
+
+
+class Deaf(BackgroundTask):
+    """Takes the first cancellation for something else."""
+
+    async def _run(self) -> None:
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await asyncio.Event().wait()
+
+
+async def test_one_that_misses_its_end_is_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(background_task, "CANCEL_AGAIN_S", 0.01)
+    deaf = Deaf("deaf")
+    deaf.start()
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await deaf.close()

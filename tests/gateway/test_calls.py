@@ -7,6 +7,7 @@ import pytest
 
 from gateway.errors import (
     ConflictError,
+    ForbiddenError,
     InvalidRequestError,
     LimitExceededError,
     NotFoundError,
@@ -56,9 +57,9 @@ async def test_what_cannot_be_placed_is_refused_before_there_is_a_call(scene: Sc
     with pytest.raises(InvalidRequestError) as refused:
         await calls.create(scene.organization_id, new_call(scene, from_number="+14155550111"))
     assert refused.value.details["field"] == "from_number"
-    with pytest.raises(InvalidRequestError) as refused:
+    with pytest.raises(ForbiddenError) as forbidden:
         await calls.create(scene.organization_id, new_call(scene, phone_number="911"))
-    assert refused.value.details["field"] == "phone_number"
+    assert forbidden.value.details["field"] == "phone_number"
     assert (await calls.list(scene.organization_id, CallFilter(), 10, 0)).items == ()
 
 
