@@ -26,6 +26,7 @@ from typing import Any
 import psutil
 import uvloop
 
+from bench.sip_throughput import HOST, LONGEST_WAIT, SDP
 from sip.tls_settings import TlsClientSettings, TlsServerSettings
 from sip.user_agent import (
     Call,
@@ -40,14 +41,7 @@ from sip.user_agent import (
 )
 from tests.support.certificates import Authority
 
-HOST = "127.0.0.1"
 NAME = "localhost"
-SDP = (
-    b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
-    b"m=audio 40000 RTP/AVP 0 101\r\n"
-    b"a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=ptime:20\r\n"
-)
-LONGEST_WAIT = 60.0
 
 
 class _Called(CallListener):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gateway.agent_parts import PartDirectory, nothing
-from gateway.errors import NotFoundError
+from gateway.errors import InvalidRequestError, NotFoundError
 from gateway.new_agent import NewAgent
 from gateway.new_tool import NewTool
 from store.agent_part_records import Tool
@@ -127,6 +127,22 @@ class AgentDirectory(PartDirectory):
     async def get_agent(self, organization_id: str, agent_id: str) -> Agent:
         """Raises `NotFoundError`, for another organisation's agent too."""
         return self._own_agent(organization_id, agent_id)
+
+    async def get_active_agent(self, organization_id: str, agent_id: str) -> Agent:
+        """One that calls can be had with now. Raises `NotFoundError`; `InvalidRequestError` when it is not
+        active.
+        """
+        agent = self._own_agent(organization_id, agent_id)
+        if agent.status is not AgentStatus.ACTIVE:
+            reason = agent.sync_error or "the voice engine does not have it yet"
+            raise InvalidRequestError(
+                f"The agent is {agent.status}, not active: {reason}",
+                code="agent_not_active",
+                field="agent_id",
+                agent_id=agent.id,
+                status=str(agent.status),
+            )
+        return agent
 
     async def list_agents(
         self,

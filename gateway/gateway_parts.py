@@ -336,7 +336,6 @@ class GatewayParts:
             outcome=self._journal.outcome,
         )
         self.ice_servers = IceServers(config.turn)
-        self.doors = Doors(store, self.directory.agent)
         self.visits = Visits(self.browser_calls, self.web_calls, self.directory)
         self.engine_webhooks = EngineWebhooks(
             config.engine.webhook_secret, store.calls, self.web_calls, self._writer.catch_up

@@ -19,7 +19,7 @@ from gateway.background_task import BackgroundTask
 from gateway.call import Call, ChangeSink
 from gateway.directory import Directory
 from gateway.engine_request import engine_settings, longest_call_s, longest_ring_s
-from gateway.errors import EngineError, InvalidRequestError, LimitExceededError, UnavailableError
+from gateway.errors import EngineError, LimitExceededError, UnavailableError
 from gateway.failure_reasons import EndReason, FailureReason
 from gateway.new_call import CallSettings
 from media.ultravox.agent_settings import AgentSettingsError
@@ -30,7 +30,7 @@ from media.ultravox.rest import EngineCallStatus, EngineTranscriptMessage, Ultra
 from sip.audio_codecs import NARROW_BAND_HZ
 from store.database import Store
 from store.identifiers import uuid7
-from store.records import AgentStatus, CallDirection, CallRecord, CallStatus
+from store.records import CallDirection, CallRecord, CallStatus
 
 log = structlog.get_logger(__name__)
 
@@ -111,16 +111,7 @@ class WebCalls(BackgroundTask):
         """
         if self._draining():
             raise UnavailableError("The gateway is shutting down.", code="draining", retry_after=30)
-        agent = await self._directory.get_agent(organization_id, agent_id)
-        if agent.status is not AgentStatus.ACTIVE:
-            reason = agent.sync_error or "the voice engine does not have it yet"
-            raise InvalidRequestError(
-                f"The agent is {agent.status}, not active: {reason}",
-                code="agent_not_active",
-                field="agent_id",
-                agent_id=agent.id,
-                status=str(agent.status),
-            )
+        agent = await self._directory.get_active_agent(organization_id, agent_id)
         if len(self._followed) >= MAX_LIVE:
             raise LimitExceededError(
                 "Too many test calls at once.", code="too_many_test_calls", retry_after=30

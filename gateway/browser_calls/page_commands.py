@@ -6,10 +6,10 @@ import json
 from dataclasses import dataclass
 
 from gateway.errors import InvalidRequestError
+from gateway.sip_info import KEYS
 
 MAX_TEXT = 5_000
 MAX_DIGITS = 32
-_KEYS = frozenset("0123456789*#ABCD")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def read_command(text: str) -> PageCommand:
         if not isinstance(digits, str) or not 1 <= len(digits) <= MAX_DIGITS:
             raise InvalidRequestError(f"digits: has to be 1 to {MAX_DIGITS} keys", field="digits")
         digits = digits.upper()
-        if not _KEYS.issuperset(digits):
+        if not KEYS.issuperset(digits):
             raise InvalidRequestError("digits: has other keys than 0-9 * # A-D", field="digits")
         return PressKeys(digits)
     if kind == "hangup":

@@ -20,11 +20,11 @@ from gateway.call import Call, ChangeSink
 from gateway.cluster.limits import Limit
 from gateway.directory import Directory
 from gateway.engine_request import longest_ring_s
-from gateway.errors import InvalidRequestError, LimitExceededError, UnavailableError
+from gateway.errors import LimitExceededError, UnavailableError
 from gateway.new_call import CallSettings
 from store.database import Store
 from store.identifiers import uuid7
-from store.records import AgentStatus, CallDirection, CallRecord, CallStatus
+from store.records import CallDirection, CallRecord, CallStatus
 
 # A page whose connection broke just before the end still learns how the call ended.
 REMEMBERED_S = 60.0
@@ -103,16 +103,7 @@ class BrowserCalls:
         services = self._services
         if services.draining():
             raise UnavailableError("The gateway is shutting down.", code="draining", retry_after=30)
-        agent = await self._directory.get_agent(organization_id, agent_id)
-        if agent.status is not AgentStatus.ACTIVE:
-            reason = agent.sync_error or "the voice engine does not have it yet"
-            raise InvalidRequestError(
-                f"The agent is {agent.status}, not active: {reason}",
-                code="agent_not_active",
-                field="agent_id",
-                agent_id=agent.id,
-                status=str(agent.status),
-            )
+        agent = await self._directory.get_active_agent(organization_id, agent_id)
         if self.waiting >= services.config.max_waiting:
             raise LimitExceededError(
                 "Too many calls wait to be joined.", code="too_many_waiting", retry_after=RETRY_S
