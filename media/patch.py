@@ -158,7 +158,7 @@ class Patch:
     def lost(self, gone: Leg) -> Leg | None:
         """One leg is gone. The other one, which is to be told; None when that is known."""
         left = self.second if gone is self.first else self.first
-        gone.patch = None
+        gone.part()
         if not self._whole or left is None or left.patch is not self:
             return None
         self._whole = False
@@ -182,6 +182,8 @@ class Patch:
 
 def patch(first: Leg, second: Leg | None, mode: PatchMode) -> str | None:
     """Join two legs in another way than before. Why that cannot be, else None; the first is alone then."""
+    if second is first:
+        second = None
     before = first.patch
     if (
         before is not None
@@ -195,7 +197,5 @@ def patch(first: Leg, second: Leg | None, mode: PatchMode) -> str | None:
             leg.patch.end()
     if mode is PatchMode.AGENT:
         return None
-    if second is first:
-        second = None
     Patch(first, second, mode)
     return None if second is not None else "the other leg is not there"

@@ -145,7 +145,7 @@ def test_a_machine_and_its_beep_are_told_through_the_leg(talk: Talk) -> None:
     assert result.answered_by == "machine"
     assert item.beep_ms is not None
     assert beep.duration_ms == pytest.approx(item.beep_ms[1] - item.beep_ms[0], abs=60)
-    assert talk.leg.monitor.listen == talk.leg._monitor.turns.frame, "and nothing is listened for any more"
+    assert talk.leg.monitor.listen == talk.leg.monitor.turns.frame, "and nothing is listened for any more"
 
 
 def test_an_hour_of_silence_is_noticed_four_times_at_most(talk: Talk) -> None:
