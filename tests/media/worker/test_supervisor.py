@@ -408,7 +408,7 @@ async def test_two_legs_of_a_call_are_patched_in_one_worker() -> None:
             await until(lambda: first.has(messages.PatchEnded))
             pool.send(messages.Patch(leg_id="leg-0", other_leg_id="second", mode=PatchMode.AGENT))
             await asyncio.sleep(0.1)  # words that overtake the order are said to nobody
-            await first.hears(1700)
+            await first.hears(1500)
 
 
 async def test_a_leg_whose_worker_has_no_room_is_not_put_elsewhere() -> None:
