@@ -10,7 +10,6 @@ from __future__ import annotations
 import audioop
 import socket
 from collections.abc import Callable
-from pathlib import Path
 
 import structlog
 
@@ -23,6 +22,7 @@ from media.handshakes import Handshakes
 from media.inbound_audio import FRAME_MS
 from media.latching import Source
 from media.leg_keys import LegKeys
+from media.leg_recording import LegRecording
 from media.leg_speaker import LegSpeaker, Voice
 from media.line_sound import LineSound, line_sound
 from media.listen_tap import ListenTap
@@ -34,7 +34,7 @@ from media.playout import QUIET_RMS, Playout
 from media.quality.leg_monitor import LegMonitor
 from media.quality.leg_report import leg_statistics, spell, voip_metrics
 from media.rate_bridge import RateBridge
-from media.recorder import Recorder, Recording
+from media.recorder import Recorder
 from media.rtp_session import RtpSession
 
 log = structlog.get_logger(__name__)
@@ -69,7 +69,6 @@ class Leg:
         "_playout",
         "_rate_is_fixed",
         "_receiver",
-        "_recorder",
         "_recording",
         "_security_negotiated_at",
         "_sender",
@@ -109,7 +108,6 @@ class Leg:
         self._config = config
         self._emit = emit
         self._align = align
-        self._recorder = recorder
         self._speaker = LegSpeaker(created.leg_id, player, emit)
         self.rtp = RtpSession(
             sockets,
@@ -154,7 +152,7 @@ class Leg:
         self._caller: bytes | None = None  # the far party's frame of this tick
         self._mute_caller = False
         self._drain_deadline: float | None = None
-        self._recording: Recording | None = None
+        self._recording = LegRecording(created.leg_id, recorder, emit)
         self._direction = Direction.SENDRECV
         self._tap: ListenTap | None = None
 
@@ -196,8 +194,8 @@ class Leg:
             if not self._agent_heard and sent and agent is not None:
                 self._first_audio(agent)
         self.monitor.listen(self._caller, agent, now)
-        if self._recording is not None:
-            self._recording.write(self._caller, agent, now)
+        if self._recording.running is not None:
+            self._recording.running.write(self._caller, agent, now)
         if self._tap is not None:
             self._tap.write(self._caller, agent)
         if self._frames % HOUSEKEEPING_FRAMES == 0:
@@ -344,12 +342,12 @@ class Leg:
             case messages.StopListening():
                 self._tap = None
             case messages.StartRecording():
-                self._start_recording(command)
+                self._rate_is_fixed = True
+                self._recording.start(command.path, self.sample_rate)
             case messages.StopRecording():
-                self._stop_recording()
+                self._recording.stop()
             case messages.PauseRecording() | messages.ResumeRecording():
-                if self._recording is not None:
-                    self._recording.paused = isinstance(command, messages.PauseRecording)
+                self._recording.pause(isinstance(command, messages.PauseRecording))
             case messages.DrainPlayout():
                 self._drain_deadline = now + command.timeout_ms / 1000
             case messages.StartAmd():
@@ -430,26 +428,6 @@ class Leg:
         self._tell_words_heard()
         self._expect_packets(now)
 
-    def _start_recording(self, command: messages.StartRecording) -> None:
-        self._stop_recording()
-        self._rate_is_fixed = True
-        self._recording = self._recorder.start(Path(command.path), self.sample_rate)
-
-    def _stop_recording(self) -> None:
-        recording, self._recording = self._recording, None
-        if recording is None:
-            return
-        emit, leg_id = self._emit, self.leg_id
-
-        def finished(duration_ms: int, error: str | None) -> None:
-            emit(
-                messages.RecordingFinished(
-                    leg_id=leg_id, path=recording.path, duration_ms=duration_ms, error=error
-                )
-            )
-
-        recording.finish(finished)
-
     def _check_drained(self, now: float) -> None:
         drained = self._playout.empty
         if not drained and now < (self._drain_deadline or 0.0):
@@ -462,7 +440,7 @@ class Leg:
         """Everything of this leg but its sockets ends."""
         self.engine.close()
         self._speaker.end_playback(complete=False)
-        self._stop_recording()
+        self._recording.stop()
         self.rtp.goodbye(now)
         return self.statistics()
 
