@@ -25,6 +25,7 @@ from sip.identifiers import new_tag
 from sip.incoming_call import IncomingCall
 from sip.message import Request, Response, response_to
 from sip.outgoing_call import OutgoingCall
+from sip.replacement import replaced_call
 from sip.server_transaction import InviteServerTransaction, ServerTransaction
 from sip.timers import TimerQueue, Timing
 from sip.transaction_layer import TransactionLayer
@@ -312,7 +313,10 @@ class Endpoint:
             call.receive_request(request, transaction, now)
 
     def _receive_call(self, request: Request, transaction: InviteServerTransaction, now: float) -> None:
-        call = IncomingCall(self, request, transaction, self._source, identity=self._identity)
+        replaces = replaced_call(request, self._dialogs)
+        call = IncomingCall(
+            self, request, transaction, self._source, identity=self._identity, replaces=replaces
+        )
         self._calls.add(call)
         call.guard(self._on_invite, call)
         if call.is_answering:
