@@ -38,11 +38,12 @@ from media.messages import LegStatistics
 from sip.addresses import authority
 from sip.audio_parameters import AudioParameters
 from sip.body import session_description
+from sip.call_listener import IgnoringListener
 from sip.errors import NotAcceptableError, SdpError
 from sip.message import Request, Response
 from sip.offer_answer import AudioSession
 from sip.user_agent import Call as SipCall
-from sip.user_agent import OfferedRequest
+from sip.user_agent import IncomingCall, OfferedRequest
 from store.records import Agent, CallDirection, CallStatus, Trunk
 
 log = structlog.get_logger(__name__)
@@ -199,6 +200,55 @@ class Session:
 
     def transferred(self) -> None:
         self.finish(lambda: self.call.end(EndReason.TRANSFERRED), EndReason.TRANSFERRED)
+
+    # --- another dialog ---------------------------------------------------------------------------
+
+    @property
+    def transfer_running(self) -> bool:
+        """Whether the far party is being asked to call somebody else."""
+        return self._transfer.running
+
+    def carries(self, sip: SipCall | None) -> bool:
+        """Whether this is the dialog that the call is in now."""
+        return sip is not None and sip is self._sip
+
+    def is_with(self, host: str) -> bool:
+        """Whether the far side of the call's dialog is there."""
+        return self._sip is not None and self._sip.peer.host == host
+
+    def audio_for_another_dialog(self) -> AudioSession:
+        """Our end of the same media leg, for a dialog that takes the call over."""
+        assert self._audio is not None
+        return self._audio.for_another_dialog(new_session_id())
+
+    def take_dialog(
+        self, sip: SipCall, audio: AudioSession, parameters: AudioParameters | None, step: str
+    ) -> SipCall:
+        """The call goes on in another dialog; `parameters` is what was agreed there, if it is known yet. The
+        dialog before gets its BYE, unless it is over.
+        """
+        before, self._sip, self._audio = self._sip, sip, audio
+        assert before is not None
+        peer = sip.peer
+        self.call.step(step, sip_call_id=sip.call_id, peer=authority(peer.host, peer.port))
+        self._trace_dialog(sip)
+        before.listener = IgnoringListener()
+        before.hang_up(_q850(EndReason.TRANSFERRED))
+        if parameters is not None:
+            self._apply(parameters)
+        return before
+
+    def take_late_answer(self, sdp: bytes | None) -> None:
+        """The answer to the offer that a dialog which took the call over had asked for."""
+        assert self._audio is not None
+        try:
+            if sdp is None:
+                raise SdpError("the ACK to an INVITE without offer carries no answer")
+            self._apply(self._audio.accept_answer(sdp))
+        except (SdpError, NotAcceptableError) as error:
+            self.call.step("answer-refused", error=str(error))
+            failure = FailureReason.MEDIA_NEGOTIATION_FAILED
+            self.finish(lambda: self.call.fail(failure), failure)
 
     async def statistics(self) -> LegStatistics | None:
         """The leg's figures so far; None when there is no leg, or no longer."""
@@ -360,6 +410,13 @@ class Session:
         self._attempted = True
         self._services.trunk_statistics.attempted(record.trunk_id, self.direction)
         leg = CallLeg(record.id, record.organization_id, CONTACT, local_tag, remote_tag, source)
+        self._services.traces.leg(leg, sip.call_id)
+
+    def _trace_dialog(self, sip: SipCall) -> None:
+        """Have a dialog that took the call over seen as its leg too."""
+        record, dialog = self.call.record, sip.established_dialog.id
+        source = (sip.source_host, sip.source_port) if isinstance(sip, IncomingCall) else None
+        leg = CallLeg(record.id, record.organization_id, CONTACT, dialog.local_tag, dialog.remote_tag, source)
         self._services.traces.leg(leg, sip.call_id)
 
     def _occupy(self) -> None:
