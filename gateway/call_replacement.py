@@ -99,7 +99,7 @@ class CallReplacement:
 
 
 class _UntilAcknowledged(CallListener):
-    """Hears a dialog that has taken a call over until its ACK, with which comes the answer to our offer, where
+    """Hears a dialog that has taken a call over until its ACK, with which comes the answer to our offer where
     the INVITE made none.
     """
 

@@ -322,7 +322,7 @@ class Call(ABC):
             except Exception:
                 log.exception("sip.listener_failed", call_id=self.call_id, state=self.state.value)
                 status = 500
-        headers = (self.policy.allow,) if status == 405 else ()
+        headers = {405: (self.policy.allow,), 415: (("Accept", "text/plain"),)}.get(status, ())
         transaction.respond(response_to(request, status, headers=headers), now)
 
     def _renegotiate(self) -> Renegotiation:

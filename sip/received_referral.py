@@ -36,7 +36,7 @@ class ReceivedReferral:
         self._transaction: ServerTransaction | None = transaction
         self._wants_news = (request.get("Refer-Sub") or "").partition(";")[0].strip().lower() != "false"
         self._number = request.cseq.number
-        self._accepted = False
+        self.accepted = False
         self._finished = False
         self._last_status = 0
 
@@ -61,7 +61,7 @@ class ReceivedReferral:
         if not self._wants_news:
             headers = (*headers, ("Refer-Sub", "false"))
         transaction.respond(response_to(self.request, 202, headers=headers), self._call.context.clock())
-        self._accepted = True
+        self.accepted = True
         self._notify(100, "Trying", last=False)
 
     def close(self) -> None:
@@ -83,7 +83,7 @@ class ReceivedReferral:
         call = self._call
         self._last_status = status
         over = call.state is CallState.ENDED
-        if over or not self._accepted or not self._wants_news or call.dialog is None:
+        if over or not self.accepted or not self._wants_news or call.dialog is None:
             return
         state = "terminated;reason=noresource" if last else f"active;expires={SUBSCRIPTION_S}"
         text = "".join(character for character in reason if " " <= character <= "~")[:100]
