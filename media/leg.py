@@ -17,6 +17,7 @@ from media import messages
 from media.codecs import UnknownCodecError
 from media.config import MediaConfig
 from media.dtmf import Digit
+from media.early_media import EarlyMedia
 from media.engine_link import EngineLink
 from media.handshakes import Handshakes
 from media.inbound_audio import FRAME_MS
@@ -59,6 +60,7 @@ class Leg:
         "_deliver",
         "_direction",
         "_drain_deadline",
+        "_early",
         "_emit",
         "_frames",
         "_gate_deadline",
@@ -144,6 +146,7 @@ class Leg:
         self.patch: Patch | None = None
         self._browser = created.browser
         self._timeout = MediaTimeout(created.first_packet_timeout_ms, created.media_timeout_ms)
+        self._early = EarlyMedia(player)
         self._frames = 0
         self._gate_deadline: float | None = None  # set once the gate may open
         self._gate_open = False
@@ -193,6 +196,8 @@ class Leg:
             sent = sender.send(line if self._bridge is None else self._bridge.outward(line))
             if not self._agent_heard and sent and agent is not None:
                 self._first_audio(agent)
+        elif self._early.plays:
+            sender.send(self._early.take())  # which nobody else hears
         self.monitor.listen(self._caller, agent, now)
         if self._recording.running is not None:
             self._recording.running.write(self._caller, agent, now)
@@ -318,6 +323,9 @@ class Leg:
                     self._gate_deadline = now + command.wait_ms / 1000
                     self.monitor.answered(now)
                     self.rtp.call_stands(now)
+                    if self._early.plays:
+                        self._early.stop()
+                        self._expect_packets(now)
             case messages.SendEngineMessage():
                 self.engine.send_message(command.message)
             case messages.SendDigits():
@@ -326,6 +334,10 @@ class Leg:
             case messages.Play():
                 self._rate_is_fixed = True
                 self._speaker.play(command, self.sample_rate)
+            case messages.PlayEarly():
+                if self._gate_deadline is None:
+                    self._early.play(command.path, self.rtp.sample_rate)
+                    self._expect_packets(now)
             case messages.StopPlay():
                 self._speaker.stop_play(command.play_id)
             case messages.SetMute():
@@ -369,13 +381,14 @@ class Leg:
         if self._browser:
             self.rtp.call_stands(now)
         self._fit_codec()
+        self._early.run_at(self.rtp.sample_rate)
         self._direction = command.direction
         self._expect_packets(now)
 
     def _expect_packets(self, now: float) -> None:
         # On hold the far party may send or not; nobody has gone away. A browser's checks go on meanwhile,
         # also from a page that only listens.
-        talking = self._direction is Direction.SENDRECV and not self._speaker.held
+        talking = self._direction is Direction.SENDRECV and not self._speaker.held and not self._early.plays
         self._timeout.expect(talking or self._browser, now)
 
     # --- the sample rate ---
