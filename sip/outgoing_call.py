@@ -78,7 +78,7 @@ class OutgoingCall(Call):
     def take_flow(self, flow: Flow) -> None:
         """The way to the target has been found."""
         self.flow = flow
-        self.dialog_headers = dialog_headers(flow, self._user)
+        self.dialog_headers = dialog_headers(flow, self._user, self.policy)
 
     def unreachable(self, now: float) -> None:
         """No way to the target exists: 503."""
