@@ -48,12 +48,8 @@ def lookup_at(server: DnsServer, hosts: Path = Path("/dev/null"), clock: Clock |
 
 async def test_servers_of_a_transport_come_by_priority_with_all_their_addresses(server: DnsServer) -> None:
     found = await lookup_at(server).locate("carrier.test", None, "udp")
-    assert found == (
-        Destination("192.0.2.1", 5080, "udp"),
-        Destination("2001:db8::1", 5080, "udp"),
-        Destination("192.0.2.2", 5070, "udp"),
-        Destination("192.0.2.3", 5070, "udp"),
-    )
+    assert found[:2] == (Destination("192.0.2.1", 5080, "udp"), Destination("2001:db8::1", 5080, "udp"))
+    assert sorted(found[2:]) == [Destination("192.0.2.2", 5070, "udp"), Destination("192.0.2.3", 5070, "udp")]
     assert server.asked[("carrier.test", "NAPTR")] == 0
 
 
@@ -70,7 +66,7 @@ async def test_with_a_port_only_the_address_is_looked_up(server: DnsServer) -> N
 
 async def test_a_domain_without_service_records_is_called_at_the_default_port(server: DnsServer) -> None:
     found = await lookup_at(server).locate("b.carrier.test", None, "udp", families=(False,))
-    assert found == (Destination("192.0.2.2", 5060, "udp"), Destination("192.0.2.3", 5060, "udp"))
+    assert sorted(found) == [Destination("192.0.2.2", 5060, "udp"), Destination("192.0.2.3", 5060, "udp")]
 
 
 async def test_an_address_is_asked_of_nobody(server: DnsServer) -> None:
