@@ -31,6 +31,7 @@ class Binding:
     instance: str | None = None
     reg_id: int | None = None
     user_agent: str | None = None
+    local_port: int | None = None  # of ours, that it came to; known where it is kept over a restart
 
     @property
     def behind_nat(self) -> bool:
@@ -58,5 +59,6 @@ class Binding:
 
 def best_first(bindings: Sequence[Binding]) -> tuple[Binding, ...]:
     """By q, and of equals the one that was heard from last."""
-    return tuple(sorted(bindings, key=lambda one: (1.0 if one.q is None else one.q, one.seen_at), reverse=True))
-
+    return tuple(
+        sorted(bindings, key=lambda one: (1.0 if one.q is None else one.q, one.seen_at), reverse=True)
+    )

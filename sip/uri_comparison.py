@@ -1,4 +1,4 @@
-"""Whether two URIs mean the same (RFC 3261 section 19.1.4): two Contacts of one registration do when they do."""
+"""Whether two URIs mean the same (RFC 3261 section 19.1.4), as two Contacts of one registration may."""
 
 from __future__ import annotations
 

@@ -205,12 +205,12 @@ class UserAgent:
             request.abandon()
             raise
 
-    def way_to(self, binding: Binding, local_port: int | None = None) -> Flow | None:
+    def way_to(self, binding: Binding) -> Flow | None:
         """How requests to a registered Contact go: over its connection, or over UDP back to where the
         REGISTER came from. None while it cannot be reached."""
         flow = binding.flow
         if flow is None:
-            flow = self._transports.restored_flow(binding.transport, binding.source, local_port)
+            flow = self._transports.restored_flow(binding.transport, binding.source, binding.local_port)
         if isinstance(flow, UdpFlow) and binding.behind_nat:
             return flow.alone()
         return flow if flow is not None and flow.alive else None
@@ -263,9 +263,7 @@ class UserAgent:
         """For the endpoint (see `FlowFactory`)."""
         return self._transports.next_hop(host, port, transport, fallback)
 
-    def _find(
-        self, target: OutboundTarget | OutOfDialogTarget, found: Callable[[Flow | None], None]
-    ) -> None:
+    def _find(self, target: OutboundTarget | OutOfDialogTarget, found: Callable[[Flow | None], None]) -> None:
         if target.flow is not None:
             found(target.flow if target.flow.alive else None)
         else:
