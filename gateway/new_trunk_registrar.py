@@ -1,4 +1,6 @@
-"""What registering with us, and calls to who has registered, ask of a new trunk. Each failure names the field."""
+"""What registering with us, and calls to who has registered, ask of a new trunk. Each failure names the
+field.
+"""
 
 from __future__ import annotations
 
