@@ -59,6 +59,7 @@ from gateway.rate_card import BilledCall, RateCard
 from gateway.recordings.retention import RecordingSweeper
 from gateway.recordings.service import RecordingService
 from gateway.recordings.setup import open_archive, open_links
+from gateway.referred_call import ReferralServices
 from gateway.refused_invites import RefusedInvites
 from gateway.registrar.contact_ways import ContactWays
 from gateway.registrar.keeping import RegistrationKeeper
@@ -264,6 +265,7 @@ class GatewayParts:
             default_ring_timeout_s=config.calls.ring_timeout,
             transfer_timeout_s=config.calls.transfer_timeout,
             may_transfer=self.outbound_policies.may_transfer,
+            referrals=self._referral_services,
             hold_music=config.control.hold_music,
             trunk=self.directory.trunk,
             events=self.events,
@@ -405,6 +407,11 @@ class GatewayParts:
                 trunk_name=trunk.name if trunk else None,
                 managed=number is not None and number.managed,
             )
+        )
+
+    def _referral_services(self) -> ReferralServices:
+        return ReferralServices(
+            self._dialling, self.outbound_policies.may_transfer, self.config.calls.transfer_timeout
         )
 
     def _note_refused(self, request: Request, source: tuple[str, int], status: int, reason: str) -> None:
