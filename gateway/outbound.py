@@ -23,10 +23,10 @@ from gateway.dial_queue import DialQueue
 from gateway.engine_request import conversation_options, engine_request, longest_call_s, longest_ring_s
 from gateway.failure_reasons import FailureReason, failure_of_status
 from gateway.media_address import MediaAddress, family_of
-from gateway.negotiated_media import local_audio
+from gateway.negotiated_media import local_audio, new_session_id
 from gateway.new_call import CallSettings
 from gateway.new_trunk_outbound import tls_towards
-from gateway.session import Session, SessionServices, new_session_id
+from gateway.session import Session, SessionServices
 from gateway.stir.service import CallerIdentity
 from media.messages import LegCreated
 from media.plane import MediaCapacityError

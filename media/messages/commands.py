@@ -23,6 +23,7 @@ class CreateLeg(Message, frozen=True):
     # A browser: handshakes are timed from its negotiation on, its checks of ICE are signs of life, and its
     # page is told when the agent is heard (`AgentSpeech`).
     browser: bool = False
+    beside: str | None = None  # the worker that has this leg takes the new one too
 
 
 class LegCreated(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,6 +123,15 @@ class SetHold(Message, frozen=True):
     music_path: str | None = None  # a sound file; None for a tone of our own
 
 
+class Patch(Message, frozen=True):
+    """Who talks with whom of two legs. `agent`: the far party of `leg_id` and its engine, as ever; `consult`:
+    that engine and the far party of `other_leg_id`; `bridge`: both far parties.
+    """
+
+    other_leg_id: str
+    mode: str  # agent, consult, bridge
+
+
 class DetectTones(Message, frozen=True):
     """Listen for keys in the far party's audio itself, or stop to."""
 
@@ -198,6 +208,7 @@ Command: TypeAlias = (
     | StopPlay
     | SetMute
     | SetHold
+    | Patch
     | DetectTones
     | StartListening
     | StopListening
