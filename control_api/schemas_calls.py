@@ -137,8 +137,8 @@ class CallTransferOut(ResponseModel):
     """A call's newest transfer."""
 
     status: str = Field(
-        description="`started`, then words such as `accepted`, `ringing`, `answered`, `consulting`, `joining`,"
-        " and in the end `completed` or `failed`."
+        description="`started`, then words such as `accepted`, `ringing`, `answered`, `consulting`,"
+        " `joining`, and in the end `completed` or `failed`."
     )
     mode: str = Field(description="`cold` or `warm`.")
     method: str = Field(description="`refer` or `bridge`: the one that is tried now, or was used.")

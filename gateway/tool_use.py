@@ -46,6 +46,7 @@ class TransferRequest:
 
 Work = Callable[[], Awaitable[ToolAnswer]]
 
+
 class Transfer(Protocol):
     """Each returns what the agent is to know. Raises `TransferError`."""
 

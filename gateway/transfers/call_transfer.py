@@ -261,7 +261,9 @@ class CallTransfer:
                 self._referral_failed(now, news)
 
     def _referral_failed(self, now: _Running, news: ReferralNews) -> None:
-        reason = news.reason or ("" if news.status else "nobody said whether it went through")
+        reason = news.reason
+        if news.status is None:
+            reason = f"nobody said whether it went through ({reason or 'no reason was given'})"
         if self._phase is Phase.JOINING:
             if now.target_gone:
                 self._fail(news.status, reason)
@@ -383,9 +385,7 @@ class CallTransfer:
     def _patch(self, now: _Running, mode: str) -> None:
         if now.leg is not None:
             now.patched = True
-            self._services.plane.send(
-                m.Patch(leg_id=self._call.id, other_leg_id=now.leg.leg_id, mode=mode)
-            )
+            self._services.plane.send(m.Patch(leg_id=self._call.id, other_leg_id=now.leg.leg_id, mode=mode))
 
     # --- the end ----------------------------------------------------------------------------------
 

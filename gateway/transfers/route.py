@@ -5,7 +5,7 @@ that trunk, or over one of the agent's numbers where the call's own trunk takes 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.cluster.call_limits import CallLimits
 from gateway.cluster.limits import Counted, Limit
@@ -48,7 +48,7 @@ class TransferRouter:
     trunk: Callable[[str], Trunk | None]
     may_refer: MayTransfer = transfer_anywhere
     may_call: Callable[[str, Sequence[str]], Awaitable[None]] = limit_nothing
-    limits: CallLimits = CallLimits()
+    limits: CallLimits = field(default_factory=CallLimits)
 
     async def refer_uri(self, record: CallRecord, target: str, peer: str) -> str:
         """What the far party, which is at `peer`, is asked to call. Raises `InvalidRequestError` and

@@ -121,7 +121,7 @@ class TargetLeg(LegOwner):
         self._send(m.SendDigits(leg_id=self.leg_id, digits=digits))
 
     def close(self, reason: str | None = None) -> None:
-        """End it, whatever its state; nothing is heard of it any more. `reason` is a Reason header's value."""
+        """End it, whatever its state; nothing is heard of it any more. `reason` is for a Reason header."""
         if self._closing is not None:
             return
         self._listener = None
@@ -310,9 +310,7 @@ class TargetLeg(LegOwner):
         try:
             await asyncio.gather(self._setup, return_exceptions=True)
             if self._has_leg:
-                closed = await asyncio.wait_for(
-                    self._services.plane.close_leg(self.leg_id), CLOSE_TIMEOUT_S
-                )
+                closed = await asyncio.wait_for(self._services.plane.close_leg(self.leg_id), CLOSE_TIMEOUT_S)
                 self._services.metrics.observe_leg(closed.statistics)
         except (UnknownLegError, TimeoutError) as error:
             log.warning("transfer_leg_not_closed", call_id=self._call.id, error=repr(error))
