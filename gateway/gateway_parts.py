@@ -307,11 +307,9 @@ class GatewayParts:
             queue=self._queue,
             outbound=OutboundServices(
                 session=session,
-                user_agent=self._user_agent,
-                media_address=media_address,
+                dialling=self._dialling,
                 recordings=recordings,
                 trunk=self.directory.trunk,
-                identity=self._identity,
             ),
             table=lambda: self.directory.table,
             agent=self.directory.agent,
