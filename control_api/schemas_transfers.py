@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from control_api.schemas_shared import RequestModel
 from gateway.transfers.agent_words import LONGEST_BRIEFING
@@ -49,16 +49,6 @@ class TransferIn(RequestModel):
     consult_timeout: Annotated[int, Field(ge=5, le=LONGEST_WAIT_S)] | None = Field(
         default=None, description="Seconds that the agent may speak with the target of a warm transfer."
     )
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        if self.mode is TransferMode.COLD:
-            for name in ("briefing", "consult_timeout"):
-                if getattr(self, name) is not None:
-                    raise ValueError(f"{name} goes with the mode warm")
-            if self.method is TransferMethod.REFER and self.dtmf is not None:
-                raise ValueError("dtmf does not go with the method refer: the far party calls by itself")
-        return self
 
     def plan(self) -> TransferPlan:
         return TransferPlan(

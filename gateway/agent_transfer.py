@@ -58,11 +58,12 @@ class AgentTransfer:
             named = target != "" and _is_named(target, self._instructions)
         if not named:
             raise TransferError(NOT_NAMED)
+        mode = TransferMode(request.kind)
         plan = TransferPlan(
             target,
-            TransferMode(request.kind),
+            mode,
             digits=self._extension(request.extension),
-            briefing=request.reason,
+            briefing=request.reason if mode is TransferMode.WARM else None,
         )
         try:
             await self._desk.request(plan)

@@ -241,6 +241,7 @@ class CallControl:
         try:
             if session.over:
                 raise NotFoundError("the call is over")
+            session.transfers.require_agent()
             session.actions.play(path, loop=loop, volume=volume, remove=True)
         except GatewayError as error:
             path.unlink(missing_ok=True)

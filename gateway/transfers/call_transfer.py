@@ -121,6 +121,7 @@ class CallTransfer:
         """Begin. Raises `InvalidRequestError`, `ForbiddenError` (it may not be called from here),
         `LimitExceededError` and `ConflictError`.
         """
+        plan.check()
         self.require_idle()
         self._phase = Phase.CHECKING
         try:

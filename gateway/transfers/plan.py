@@ -7,6 +7,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gateway.errors import InvalidRequestError
+
 
 class TransferMode(StrEnum):
     """`cold`: at once. `warm`: the agent speaks to the target first, while the far party waits."""
@@ -48,3 +50,15 @@ class TransferPlan:
     briefing: str | None = None
     ring_timeout_s: float | None = None
     consult_timeout_s: float | None = None
+
+    def check(self) -> None:
+        """Raises `InvalidRequestError` that names the field for what does not go together."""
+        if self.mode is TransferMode.WARM:
+            return
+        for field, value in (("briefing", self.briefing), ("consult_timeout", self.consult_timeout_s)):
+            if value is not None:
+                raise InvalidRequestError(f"{field} goes with the mode warm.", field=field)
+        if self.method is TransferMethod.REFER and self.digits is not None:
+            raise InvalidRequestError(
+                "Keys cannot be pressed where the far party calls by itself (refer).", field="dtmf"
+            )
