@@ -370,7 +370,7 @@ class CallTransfer:
             self._join(now)
             return
         self._phase = Phase.CONSULTING
-        self._patch(now, "consult")
+        self._patch(now, m.PatchMode.CONSULT)
         self._parted.consult()
         self._report.progress("consulting")
         self._parted.tell_agent(reached(now.plan.target, now.plan.briefing, tools=now.tools))
@@ -379,11 +379,11 @@ class CallTransfer:
 
     def _join(self, now: _Running) -> None:
         self._phase = Phase.JOINED
-        self._patch(now, "bridge")
+        self._patch(now, m.PatchMode.BRIDGE)
         self._parted.leave_agent()
         self._report.completed(200, "joined")
 
-    def _patch(self, now: _Running, mode: str) -> None:
+    def _patch(self, now: _Running, mode: m.PatchMode) -> None:
         if now.leg is not None:
             now.patched = True
             self._services.plane.send(m.Patch(leg_id=self._call.id, other_leg_id=now.leg.leg_id, mode=mode))
@@ -399,7 +399,7 @@ class CallTransfer:
             if now.task is not None and now.task is not asyncio.current_task():
                 now.task.cancel()
             if now.patched:
-                self._patch(now, "agent")
+                self._patch(now, m.PatchMode.AGENT)
             self._drop_leg(now)
         self._report.failed(status, reason)
         self._parted.rejoin()

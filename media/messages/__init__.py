@@ -11,6 +11,7 @@ from __future__ import annotations
 from media.messages.base import (
     Direction,
     Message,
+    PatchMode,
     Symmetric,
 )
 from media.messages.commands import (
@@ -61,6 +62,7 @@ from media.messages.events import (
     MediaSecured,
     MediaSecurityFailed,
     MediaTimedOut,
+    PatchEnded,
     PlaybackCleared,
     PlayFinished,
     PlayoutDrained,
@@ -118,6 +120,8 @@ __all__ = [
     "NegotiateLeg",
     "OpenGate",
     "Patch",
+    "PatchEnded",
+    "PatchMode",
     "PauseRecording",
     "Play",
     "PlayFinished",
