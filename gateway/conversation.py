@@ -346,6 +346,9 @@ class Conversation:
         self._call.step("media-security-failed", error=event.reason)
         self.lose(FailureReason.MEDIA_NEGOTIATION_FAILED, event.reason)
 
+    def _on_patch_ended(self, event: m.PatchEnded) -> None:
+        self._listener.transfers.patch_ended(event.other_leg_id, event.reason)
+
     def _on_leg_failed(self, event: m.LegFailed) -> None:
         self._call.step("leg-failed", error=event.error)
         self._leg_failed = True
@@ -534,5 +537,6 @@ _HANDLERS: dict[type[msgspec.Struct], Callable[[Conversation, Any], None]] = {
     m.MediaTimedOut: Conversation._on_media_timeout,
     m.MediaReturned: Conversation._on_media_returned,
     m.AgentSpeech: Conversation._on_agent_speech,
+    m.PatchEnded: Conversation._on_patch_ended,
     m.LegFailed: Conversation._on_leg_failed,
 }

@@ -31,6 +31,8 @@ class TransferDesk(Protocol):
 
     def cancel(self, reason: str = "cancelled") -> None: ...
 
+    def patch_ended(self, other_leg_id: str, reason: str) -> None: ...
+
 
 class ConversationListener(Protocol):
     """The session that owns the conversation."""

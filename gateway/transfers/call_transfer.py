@@ -151,6 +151,12 @@ class CallTransfer:
         if self.joined and self._now is not None and self._now.leg is not None:
             self._now.leg.press(digit)
 
+    def patch_ended(self, other_leg_id: str, reason: str) -> None:
+        """The media plane has lost the leg that the call's was joined with."""
+        now = self._now
+        if now is not None and now.leg is not None and now.leg.leg_id == other_leg_id:
+            self.target_lost(FailureReason.GATEWAY_ERROR, reason)
+
     def close(self) -> None:
         """The call is over; a transfer that was still open has not succeeded as far as anybody knows."""
         now, phase = self._now, self._phase

@@ -112,10 +112,8 @@ class TransferRouter:
             if (trunk := self.trunk(routed.id)) is not None and routed.enabled
         ]
         for way in found:
-            if way[1].outbound is not None:
+            if way[1].outbound is not None or not needs_outbound:
                 return way
-        if found and not needs_outbound:
-            return found[0]
         raise ConflictError(
             "There is no trunk over which the target could be called.", code="transfer_no_trunk"
         )

@@ -34,6 +34,9 @@ class NotedTransfers:
         self._refuse()
         self.ends.append(reason)
 
+    def patch_ended(self, other_leg_id: str, reason: str) -> None:
+        self.ends.append(f"{other_leg_id}: {reason}")
+
     def _refuse(self) -> None:
         if self.refusal is not None:
             raise self.refusal
