@@ -59,6 +59,7 @@ from gateway.rate_card import BilledCall, RateCard
 from gateway.recordings.retention import RecordingSweeper
 from gateway.recordings.service import RecordingService
 from gateway.recordings.setup import open_archive, open_links
+from gateway.referred_call import ReferralServices
 from gateway.refused_invites import RefusedInvites
 from gateway.rejections import Rejections
 from gateway.session import SessionServices
@@ -266,6 +267,8 @@ class GatewayParts:
                 self.metrics,
                 self.traces,
             ),
+            referrals=self._referral_services,
+            trunk=self.directory.trunk,
             events=self.events,
             leases=self.leases,
             limits=limits,
@@ -399,6 +402,11 @@ class GatewayParts:
                 trunk_name=trunk.name if trunk else None,
                 managed=number is not None and number.managed,
             )
+        )
+
+    def _referral_services(self) -> ReferralServices:
+        return ReferralServices(
+            self._dialling, self.outbound_policies.may_transfer, self.config.calls.transfer_timeout
         )
 
     def _note_refused(self, request: Request, source: tuple[str, int], status: int, reason: str) -> None:

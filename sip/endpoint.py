@@ -16,15 +16,19 @@ import structlog
 
 from sip.admission import Answered, Dropped, Gate, stateless_tag
 from sip.call import Call
-from sip.call_listener import CallListener, OutboundTarget
+from sip.call_listener import CallListener, Credentials, OutboundTarget
+from sip.call_policy import CallPolicy
 from sip.capabilities import OPTIONS_HEADERS
 from sip.dialog import Dialog, DialogId, dialog_id_of_request
+from sip.dialog_snapshot import DialogSnapshot, SnapshotError
 from sip.errors import ParseError, SipError
 from sip.flow import Flow, FlowFactory, TransportError
 from sip.identifiers import new_tag
 from sip.incoming_call import IncomingCall
 from sip.message import Request, Response, response_to
 from sip.outgoing_call import OutgoingCall
+from sip.replacement import replaced_call
+from sip.restored_call import RestoredCall
 from sip.server_transaction import InviteServerTransaction, ServerTransaction
 from sip.timers import TimerQueue, Timing
 from sip.transaction_layer import TransactionLayer
@@ -172,6 +176,21 @@ class Endpoint:
         self._calls.add(call)
         return call
 
+    def restore_call(
+        self,
+        snapshot: DialogSnapshot,
+        flow: Flow,
+        listener: CallListener,
+        credentials: Credentials | None = None,
+        policy: CallPolicy = CallPolicy(),  # noqa: B008 - frozen
+    ) -> RestoredCall:
+        """Go on with an established call. Raises `SnapshotError`, also when the call is here already."""
+        if (snapshot.call_id, snapshot.local_tag, snapshot.remote_tag) in self._dialogs:
+            raise SnapshotError("the call goes on here already")
+        call = RestoredCall(self, snapshot, flow, listener, credentials, policy)
+        self._calls.add(call)
+        return call
+
     # From the transaction layer
 
     def new_local_tag(self) -> str:
@@ -312,7 +331,10 @@ class Endpoint:
             call.receive_request(request, transaction, now)
 
     def _receive_call(self, request: Request, transaction: InviteServerTransaction, now: float) -> None:
-        call = IncomingCall(self, request, transaction, self._source, identity=self._identity)
+        replaces = replaced_call(request, self._dialogs)
+        call = IncomingCall(
+            self, request, transaction, self._source, identity=self._identity, replaces=replaces
+        )
         self._calls.add(call)
         call.guard(self._on_invite, call)
         if call.is_answering:

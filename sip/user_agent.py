@@ -20,15 +20,18 @@ from sip.call_listener import (
     OutboundTarget,
     Peer,
 )
+from sip.call_policy import CallPolicy
+from sip.dialog_snapshot import DialogSnapshot, SnapshotError, way_port
 from sip.endpoint import Endpoint, OptionsReply
-from sip.flow import Flow
+from sip.flow import Flow, TransportError
 from sip.incoming_call import IncomingCall
 from sip.message import Request, Response
 from sip.out_of_dialog_request import OutOfDialogRequest, OutOfDialogTarget, RequestSeries
 from sip.outgoing_call import OutgoingCall
 from sip.renegotiation import OfferedRequest
+from sip.restored_call import RestoredCall
 from sip.timers import Timing
-from sip.tls_settings import TlsServerSettings
+from sip.tls_settings import TlsClientSettings, TlsServerSettings
 from sip.transport import Listen, TraceEvent, TransportLayer
 from sip.transport_websocket import WebSocketConnection, WebSocketWriter
 
@@ -170,6 +173,24 @@ class UserAgent:
 
         self._transports.resolve(target.host, target.port, target.transport, found, target.tls)
         return call
+
+    def restore(
+        self,
+        snapshot: DialogSnapshot,
+        listener: CallListener,
+        credentials: Credentials | None = None,
+        policy: CallPolicy = CallPolicy(),  # noqa: B008 - frozen
+        tls: TlsClientSettings | None = None,
+    ) -> RestoredCall:
+        """Go on with a call that another user agent had established; a re-INVITE is the caller's to send.
+
+        Raises `SnapshotError` for one that cannot be read, and where there is no way to its peer.
+        """
+        try:
+            flow = self._transports.flow_to(snapshot.host, way_port(snapshot), snapshot.transport, tls)
+        except TransportError as error:
+            raise SnapshotError(f"there is no way to the peer: {error}") from error
+        return self._endpoint.restore_call(snapshot, flow, listener, credentials, policy)
 
     async def ask(
         self, method: str, target: OutOfDialogTarget, series: RequestSeries | None = None

@@ -72,7 +72,7 @@ class CallTransfer:
         self._call = call
         self._session = session
         self._services = services
-        self._parted = PartedCall(session, services.hold_music)
+        self.apart = PartedCall(session, services.hold_music)
         self._report = TransferReport(call)
         self._phase = Phase.IDLE
         self._now: _Running | None = None
@@ -109,7 +109,7 @@ class CallTransfer:
     def require_idle(self) -> None:
         """Raises `ConflictError` while a transfer is under way, and when the call has been put through."""
         self.require_agent()
-        if self.running:
+        if self.running or self._session.transfer_running:
             raise self._conflict("a transfer of this call is under way", "transfer_running")
 
     def end_reason(self, otherwise: EndReason) -> EndReason:
@@ -235,7 +235,7 @@ class CallTransfer:
     def _dial(self, now: _Running, way: tuple[LegRoute, str]) -> None:
         route, lease = way
         self._phase = Phase.DIALLING
-        self._parted.part()
+        self.apart.part()
         leg_id = f"{self._call.id}-transfer-{self._legs}"
         now.leg = TargetLeg(self._call, leg_id, route, lease, self, self._services.leg)
         self._wait(now, now.plan.ring_timeout_s or self._services.ring_timeout_s, self._ring_out)
@@ -253,7 +253,7 @@ class CallTransfer:
         match news.state:
             case ReferralState.ACCEPTED:
                 # Only now: a far party that refuses at once never notices.
-                self._parted.part()
+                self.apart.part()
                 self._report.progress("accepted")
             case ReferralState.PROGRESS:
                 ringing = news.status is not None and news.status > 100
@@ -377,16 +377,16 @@ class CallTransfer:
             return
         self._phase = Phase.CONSULTING
         self._patch(now, m.PatchMode.CONSULT)
-        self._parted.consult()
+        self.apart.consult()
         self._report.progress("consulting")
-        self._parted.tell_agent(reached(now.plan.target, now.plan.briefing, tools=now.tools))
+        self.apart.tell_agent(reached(now.plan.target, now.plan.briefing, tools=now.tools))
         timeout = now.plan.consult_timeout_s or self._services.consult_timeout_s
         self._wait(now, timeout, lambda: self._fail(reason="nobody completed it in time"))
 
     def _join(self, now: _Running) -> None:
         self._phase = Phase.JOINED
         self._patch(now, m.PatchMode.BRIDGE)
-        self._parted.leave_agent()
+        self.apart.leave_agent()
         self._report.completed(200, "joined")
 
     def _patch(self, now: _Running, mode: m.PatchMode) -> None:
@@ -408,8 +408,8 @@ class CallTransfer:
                 self._patch(now, m.PatchMode.AGENT)
             self._drop_leg(now)
         self._report.failed(status, reason)
-        self._parted.rejoin()
-        self._parted.tell_agent(came_to_nothing(status, reason))
+        self.apart.rejoin()
+        self.apart.tell_agent(came_to_nothing(status, reason))
 
     def _drop_leg(self, now: _Running) -> None:
         leg, now.leg = now.leg, None

@@ -27,6 +27,11 @@ class TransferringSession(HoldingSession, Protocol):
     @property
     def over(self) -> bool: ...
 
+    @property
+    def transfer_running(self) -> bool:
+        """Whether one is under way, of ours or of the far party's own."""
+        ...
+
     def transferred(self) -> None:
         """Our part is over: the call ends as transferred."""
         ...

@@ -1,4 +1,4 @@
-"""Transfers by a leg of ours, cold and warm: who hears whom, what the wire says, and what customers are told."""
+"""Transfers by a leg of ours, cold and warm: who hears whom, and what wire and customers are told."""
 
 from __future__ import annotations
 
