@@ -203,7 +203,7 @@ class TransportLayer:
         for udp in self._udp if transport == "udp" else ():
             if udp.family == family and udp.port == local_port:
                 return udp.flow_to(*source)
-        return self._flow_or_none(source[0], source[1], transport, None)
+        return self._flow_or_none(Destination(source[0], source[1], transport), None)
 
     def next_hop(self, host: str, port: int | None, transport: str, fallback: Flow) -> Flow:
         """The flow to an address or name (see `FlowFactory`)."""
