@@ -6,7 +6,8 @@ one player and one recorder, drives the library from the main thread only, and l
 ports down. It must never be imported into the test process.
 
 It prints one event on a line: `listening HOST:PORT`, `calling`, `incoming FROM`, `confirmed`, `disconnected
-STATUS`. Both `call` and `answer` hang up when the time is over, unless the far end does so first.
+STATUS`, `registered STATUS`. Both `call` and `answer` hang up when the time is over, unless the far end
+does so first.
 """
 
 from __future__ import annotations
@@ -65,6 +66,9 @@ class Account(pjsua2.Account):  # type: ignore[misc]
         self._recorder = recorder
         self.call: Phone | None = None
 
+    def onRegState(self, parameter: Any) -> None:  # noqa: N802
+        say(f"registered {parameter.code}")
+
     def onIncomingCall(self, parameter: Any) -> None:  # noqa: N802
         self.call = Phone(self, self._player, self._recorder, parameter.callId)
         say(f"incoming {self.call.getInfo().remoteUri}")
@@ -109,6 +113,7 @@ def main() -> int:
     parser.add_argument("--patience", type=float, default=20, help="give up so long after the start")
     parser.add_argument("--srtp", choices=("disabled", "optional", "mandatory"), default="disabled")
     parser.add_argument("--password", default="", help="for digest challenges, with our user part")
+    parser.add_argument("--registrar", default="", help="host:port that we register with")
     parser.add_argument("--digits", default="", help="keys to press, one second after the call is up")
     arguments = parser.parse_args()
 
@@ -120,6 +125,10 @@ def main() -> int:
     account = Account(player, recorder)
     settings = pjsua2.AccountConfig()
     settings.idUri = f"sip:{arguments.user}@{address}"
+    if arguments.registrar:
+        settings.idUri = f"sip:{arguments.user}@{arguments.registrar}"
+        settings.regConfig.registrarUri = f"sip:{arguments.registrar}"
+        settings.regConfig.timeoutSec = 120
     if arguments.password:
         settings.sipConfig.authCreds.append(
             pjsua2.AuthCredInfo("digest", "*", arguments.user, 0, arguments.password)
