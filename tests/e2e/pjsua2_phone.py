@@ -1,4 +1,4 @@
-"""A softphone in its own process, on PJSUA2: `python -m tests.e2e.pjsua2_phone call|answer ...`.
+"""A softphone in its own process, on PJSUA2: `python -m tests.e2e.pjsua2_phone call|answer|transfer ...`.
 
 It plays one WAV file to the far end and records what it hears into another. The library allows four calls in
 a process and crashes when its audio ports are destroyed while in use, so this program makes one call with
@@ -7,6 +7,9 @@ ports down. It must never be imported into the test process.
 
 It prints one event on a line: `listening HOST:PORT`, `calling`, `incoming FROM`, `confirmed`, `disconnected
 STATUS`. Both `call` and `answer` hang up when the time is over, unless the far end does so first.
+
+`transfer` calls `--uri`, then a colleague (`--colleague`), and connects the two with one another: by a REFER
+to the one named by `--refer`. It says `transferred STATUS` with what it was told of that, and hangs up.
 """
 
 from __future__ import annotations
@@ -31,8 +34,10 @@ class Phone(pjsua2.Call):  # type: ignore[misc]
         self, account: Any, player: Any, recorder: Any, call_id: int = pjsua2.PJSUA_INVALID_ID
     ) -> None:
         super().__init__(account, call_id)
+        self._account = account
         self._player = player
         self._recorder = recorder
+        self.transferred = False
         self.confirmed_at: float | None = None
         self.ended = False
 
@@ -44,6 +49,23 @@ class Phone(pjsua2.Call):  # type: ignore[misc]
         elif info.state == pjsua2.PJSIP_INV_STATE_DISCONNECTED:
             self.ended = True
             say(f"disconnected {info.lastStatusCode}")
+
+    def _successor(self) -> Phone:
+        """The call that takes this one's place."""
+        call = self._account.call = Phone(self._account, self._player, self._recorder)
+        return call
+
+    def onCallReplaceRequest(self, parameter: Any) -> None:  # noqa: N802
+        parameter.newCall = self._successor()
+
+    def onCallTransferRequest(self, parameter: Any) -> None:  # noqa: N802
+        parameter.newCall = self._successor()
+
+    def onCallTransferStatus(self, parameter: Any) -> None:  # noqa: N802
+        if parameter.finalNotify:
+            self.transferred = True
+            say(f"transferred {parameter.statusCode}")
+            parameter.cont = False
 
     def onCallMediaState(self, _parameter: Any) -> None:  # noqa: N802
         # The elements live inside `info`: without the name they would be read after they were freed.
@@ -64,6 +86,8 @@ class Account(pjsua2.Account):  # type: ignore[misc]
         self._player = player
         self._recorder = recorder
         self.call: Phone | None = None
+        self.consult: Phone | None = None
+        self.referred = False
 
     def onIncomingCall(self, parameter: Any) -> None:  # noqa: N802
         self.call = Phone(self, self._player, self._recorder, parameter.callId)
@@ -98,9 +122,34 @@ def start_library() -> tuple[Any, str]:
     return endpoint, endpoint.transportGetInfo(identifier).localAddress
 
 
+def transfer(account: Account, colleague: str, refer: str, up: float) -> None:
+    """The next step of a transfer, once it is due."""
+    first, second = account.call, account.consult
+    if first is None or first.ended:
+        return
+    if second is None:
+        if up > 0.5:
+            account.consult = Phone(account, account._player, account._recorder)
+            account.consult.makeCall(colleague, pjsua2.CallOpParam(True))
+        return
+    asked = first if refer == "callee" else second
+    if second.confirmed_at is None or asked.ended:
+        return
+    if asked.transferred:
+        for call in (first, second):
+            if not call.ended:
+                call.hangup(pjsua2.CallOpParam(True))
+                call.ended = True
+    elif not account.referred and time.monotonic() - second.confirmed_at > 0.5:
+        account.referred = True
+        asked.xferReplaces(second if refer == "callee" else first, pjsua2.CallOpParam(True))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("mode", choices=("call", "answer"))
+    parser.add_argument("mode", choices=("call", "answer", "transfer"))
+    parser.add_argument("--colleague", help="whom to transfer the call to")
+    parser.add_argument("--refer", choices=("callee", "colleague"), help="who is asked to call the other")
     parser.add_argument("--uri", help="whom to call")
     parser.add_argument("--user", default="+15557650001", help="our own user part")
     parser.add_argument("--play", required=True, help="WAV file (8 kHz, mono, 16 bit) sent to the far end")
@@ -135,7 +184,7 @@ def main() -> int:
     account.create(settings)
     say(f"listening {address}")
 
-    if arguments.mode == "call":
+    if arguments.mode != "answer":
         account.call = Phone(account, player, recorder)
         account.call.makeCall(arguments.uri, pjsua2.CallOpParam(True))
         say("calling")
@@ -152,6 +201,8 @@ def main() -> int:
         if call.ended:
             break
         up = time.monotonic() - call.confirmed_at
+        if arguments.mode == "transfer":
+            transfer(account, arguments.colleague, arguments.refer, up)
         if digits and up > 1:
             call.dialDtmf(digits)
             digits = ""
