@@ -185,6 +185,7 @@ class GatewayParts:
                 ),
                 public_host=config.sip.public_host,
                 tls=config.sip.tls_server(),
+                dns_servers=config.sip.name_servers(),
             ),
             on_invite=self._take_invite,
             on_options=self._answer_options,

@@ -65,6 +65,7 @@ class Call(ABC):
     ) -> None:
         self.context = context
         self.call_id = call_id
+        self.user = user
         self.listener: CallListener = _IGNORE
         self.state = CallState.EARLY
         self.flow = flow
@@ -132,6 +133,15 @@ class Call(ABC):
         address = self.established_dialog.local_address.partition(";tag=")[0]
         self._referral.send(target, address, self.context.clock())
         return True
+
+    def release(self) -> None:
+        """Let go of an established call without a word to the peer: somebody else goes on with it. The
+        listener hears nothing any more.
+        """
+        self.listener = _IGNORE
+        if self.state is CallState.ESTABLISHED:
+            self._end("local", None, self.context.clock())
+            self._forget_dialog()
 
     # For the endpoint
 

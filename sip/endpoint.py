@@ -14,11 +14,14 @@ from ipaddress import ip_address
 
 import structlog
 
+from sip.addresses import is_address
 from sip.admission import Answered, Dropped, Gate, stateless_tag
 from sip.call import Call
-from sip.call_listener import CallListener, OutboundTarget
+from sip.call_listener import CallListener, Credentials, OutboundTarget
+from sip.call_policy import CallPolicy
 from sip.capabilities import OPTIONS_HEADERS
 from sip.dialog import Dialog, DialogId, dialog_id_of_request
+from sip.dialog_snapshot import DialogSnapshot, SnapshotError
 from sip.errors import ParseError, SipError
 from sip.flow import Flow, FlowFactory, TransportError
 from sip.identifiers import new_tag
@@ -26,6 +29,8 @@ from sip.incoming_call import IncomingCall
 from sip.message import Request, Response, response_to
 from sip.outgoing_call import OutgoingCall
 from sip.replacement import replaced_call
+from sip.restored_call import RestoredCall
+from sip.server_location import default_port
 from sip.server_transaction import InviteServerTransaction, ServerTransaction
 from sip.timers import TimerQueue, Timing
 from sip.transaction_layer import TransactionLayer
@@ -34,8 +39,6 @@ from sip.uas_core import refusal
 log = structlog.get_logger(__name__)
 
 _UNUSABLE_HOSTS = frozenset(("", "0.0.0.0", "::"))
-DEFAULT_PORT = 5060
-TLS_PORT = 5061
 _PRIVATE_PREFIXES = ("10.", "172.", "192.168.", "100.")
 
 
@@ -173,6 +176,21 @@ class Endpoint:
         self._calls.add(call)
         return call
 
+    def restore_call(
+        self,
+        snapshot: DialogSnapshot,
+        flow: Flow,
+        listener: CallListener,
+        credentials: Credentials | None = None,
+        policy: CallPolicy = CallPolicy(),  # noqa: B008 - frozen
+    ) -> RestoredCall:
+        """Go on with an established call. Raises `SnapshotError`, also when the call is here already."""
+        if (snapshot.call_id, snapshot.local_tag, snapshot.remote_tag) in self._dialogs:
+            raise SnapshotError("the call goes on here already")
+        call = RestoredCall(self, snapshot, flow, listener, credentials, policy)
+        self._calls.add(call)
+        return call
+
     # From the transaction layer
 
     def new_local_tag(self) -> str:
@@ -241,16 +259,18 @@ class Endpoint:
         transport = "tls" if uri.scheme == "sips" else uri.transport or current.transport
         if uri.host in _UNUSABLE_HOSTS or transport not in ("udp", "tcp", "tls"):
             return current
-        port = uri.port or (TLS_PORT if transport == "tls" else DEFAULT_PORT)
         if _behind_nat(uri.host, current.host) and not dialog.route_set:
             return current
         if (
             uri.host == current.host
-            and port == current.port
+            and (uri.port or default_port(transport)) == current.port
             and transport == current.transport
             and current.alive
         ):
             return current
+        port = uri.port
+        if port is None and is_address(uri.host):
+            port = default_port(transport)
         return self._flow_factory.next_hop(uri.host, port, transport, current)
 
     def flow_for_large(self, flow: Flow) -> Flow | None:

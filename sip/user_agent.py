@@ -20,15 +20,20 @@ from sip.call_listener import (
     OutboundTarget,
     Peer,
 )
+from sip.call_policy import CallPolicy
+from sip.dialog_snapshot import DialogSnapshot, SnapshotError, way_port
 from sip.endpoint import Endpoint, OptionsReply
-from sip.flow import Flow
+from sip.flow import Flow, TransportError
 from sip.incoming_call import IncomingCall
 from sip.message import Request, Response
 from sip.out_of_dialog_request import OutOfDialogRequest, OutOfDialogTarget, RequestSeries
 from sip.outgoing_call import OutgoingCall
 from sip.renegotiation import OfferedRequest
+from sip.restored_call import RestoredCall
+from sip.server_location import Destination
+from sip.server_lookup import ServerLookup
 from sip.timers import Timing
-from sip.tls_settings import TlsServerSettings
+from sip.tls_settings import TlsClientSettings, TlsServerSettings
 from sip.transport import Listen, TraceEvent, TransportLayer
 from sip.transport_websocket import WebSocketConnection, WebSocketWriter
 
@@ -61,8 +66,9 @@ TIMER_GRANULARITY = 0.005
 class UserAgentConfig:
     """`public_host` is what peers are told to use when it is not the local address (NAT); times are seconds.
 
-    `max_transactions` bounds the server and the client transactions, each; a request beyond it gets 503.
-    Finished transactions count for 32 s, so the default allows some 1,000 calls per second.
+    `dns_servers` are name servers to ask instead of the system's. `max_transactions` bounds the server and
+    the client transactions, each; a request beyond it gets 503. Finished transactions count for 32 s, so the
+    default allows some 1,000 calls per second.
     """
 
     listen: tuple[Listen, ...]
@@ -73,6 +79,7 @@ class UserAgentConfig:
     t4: float = 5.0
     max_transactions: int = 100_000
     tls: TlsServerSettings | None = None
+    dns_servers: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +136,7 @@ class UserAgent:
             public_host=config.public_host,
             observer=observer,
             tls=config.tls,
+            lookup=ServerLookup(config.dns_servers),
         )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._armed: asyncio.TimerHandle | None = None
@@ -171,6 +179,24 @@ class UserAgent:
         self._transports.resolve(target.host, target.port, target.transport, found, target.tls)
         return call
 
+    def restore(
+        self,
+        snapshot: DialogSnapshot,
+        listener: CallListener,
+        credentials: Credentials | None = None,
+        policy: CallPolicy = CallPolicy(),  # noqa: B008 - frozen
+        tls: TlsClientSettings | None = None,
+    ) -> RestoredCall:
+        """Go on with a call that another user agent had established; a re-INVITE is the caller's to send.
+
+        Raises `SnapshotError` for one that cannot be read, and where there is no way to its peer.
+        """
+        try:
+            flow = self._transports.flow_to(snapshot.host, way_port(snapshot), snapshot.transport, tls)
+        except TransportError as error:
+            raise SnapshotError(f"there is no way to the peer: {error}") from error
+        return self._endpoint.restore_call(snapshot, flow, listener, credentials, policy)
+
     async def ask(
         self, method: str, target: OutOfDialogTarget, series: RequestSeries | None = None
     ) -> tuple[int, Response | None]:
@@ -199,6 +225,11 @@ class UserAgent:
         except asyncio.CancelledError:
             request.abandon()
             raise
+
+    async def locate(self, host: str, port: int | None, transport: str | None) -> tuple[Destination, ...]:
+        """The servers behind a name in the order to be tried (RFC 3263), one at least; no `transport`: as the
+        domain likes best. Raises OSError."""
+        return await self._transports.locate(host, port, transport)
 
     def accept_web_socket(
         self, writer: WebSocketWriter, *, peer: tuple[str, int], local: tuple[str, int], secure: bool
@@ -240,7 +271,7 @@ class UserAgent:
         """For the endpoint (see `FlowFactory`)."""
         return self._transports.flow_for_large(flow)
 
-    def next_hop(self, host: str, port: int, transport: str, fallback: Flow) -> Flow:
+    def next_hop(self, host: str, port: int | None, transport: str, fallback: Flow) -> Flow:
         """For the endpoint (see `FlowFactory`)."""
         return self._transports.next_hop(host, port, transport, fallback)
 

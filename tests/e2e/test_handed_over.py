@@ -15,9 +15,8 @@ import pytest
 from tests.e2e.api_client import ApiClient
 from tests.e2e.engine_view import EngineView
 from tests.e2e.parties import Parties
-from tests.e2e.softphones import AGENT_HZ, PHONE_HZ, pjsua2, recorded
-from tests.e2e.steady_tone import loud_part, seconds
-from tests.support.audio import RATE, Samples, dominant_tone, silence, tone, write_wav
+from tests.e2e.softphones import AGENT_HZ, PHONE_HZ, pjsua2
+from tests.support.audio import silence, tone, write_wav
 
 COLLEAGUE_HZ = 480
 
