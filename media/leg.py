@@ -35,6 +35,7 @@ from media.quality.leg_monitor import LegMonitor
 from media.quality.leg_report import leg_statistics, spell, voip_metrics
 from media.rate_bridge import RateBridge
 from media.recorder import Recorder, Recording
+from media.ringing_tone import ringing_frame
 from media.rtp_session import RtpSession
 
 log = structlog.get_logger(__name__)
@@ -71,6 +72,7 @@ class Leg:
         "_receiver",
         "_recorder",
         "_recording",
+        "_rings",
         "_security_negotiated_at",
         "_sender",
         "_speaker",
@@ -147,6 +149,7 @@ class Leg:
         self._browser = created.browser
         self._timeout = MediaTimeout(created.first_packet_timeout_ms, created.media_timeout_ms)
         self._frames = 0
+        self._rings = False  # the far party hears it ring, before the gate opens
         self._gate_deadline: float | None = None  # set once the gate may open
         self._gate_open = False
         self._gate_frame = 0
@@ -195,6 +198,9 @@ class Leg:
             sent = sender.send(line if self._bridge is None else self._bridge.outward(line))
             if not self._agent_heard and sent and agent is not None:
                 self._first_audio(agent)
+        elif self._rings:
+            ringing = ringing_frame(self.sample_rate, self._frames)
+            sender.send(ringing if self._bridge is None else self._bridge.outward(ringing))
         self.monitor.listen(self._caller, agent, now)
         if self._recording is not None:
             self._recording.write(self._caller, agent, now)
@@ -315,6 +321,8 @@ class Leg:
                 self._attach(command)
             case messages.DetachEngine():
                 self.engine.detach()
+            case messages.RingBack():
+                self._rings = True
             case messages.OpenGate():
                 if self._gate_deadline is None:
                     self._gate_deadline = now + command.wait_ms / 1000

@@ -71,6 +71,10 @@ class DetachEngine(Message, frozen=True):
     """Close the engine's socket normally; what was not yet played is dropped."""
 
 
+class RingBack(Message, frozen=True):
+    """The far party, whom we have not answered, hears it ring in early media until the gate opens."""
+
+
 class OpenGate(Message, frozen=True):
     """The signalling path is up (ACK): agent audio starts at the first inbound packet or after `wait_ms`."""
 
@@ -206,6 +210,7 @@ Command: TypeAlias = (
     | NegotiateLeg
     | AttachEngine
     | DetachEngine
+    | RingBack
     | OpenGate
     | SendEngineMessage
     | SendDigits

@@ -51,7 +51,8 @@ class Phone(pjsua2.Call):  # type: ignore[misc]
             say(f"disconnected {info.lastStatusCode}")
 
     def _successor(self) -> Phone:
-        """The call that takes this one's place."""
+        """The call that takes this one's place; a call that is forgotten would be hung up."""
+        self._account.former.append(self)
         call = self._account.call = Phone(self._account, self._player, self._recorder)
         return call
 
@@ -87,6 +88,7 @@ class Account(pjsua2.Account):  # type: ignore[misc]
         self._recorder = recorder
         self.call: Phone | None = None
         self.consult: Phone | None = None
+        self.former: list[Phone] = []
         self.referred = False
         self.transferred = False
 
@@ -148,7 +150,6 @@ def transfer(account: Account, colleague: str, refer: str, up: float) -> None:
         for call in (first, second):
             if not call.ended:
                 call.hangup(pjsua2.CallOpParam(True))
-                call.ended = True
     elif not account.referred and not first.ended and time.monotonic() - second.confirmed_at > 0.5:
         account.referred = True
         asked.xferReplaces(second if refer == "callee" else first, pjsua2.CallOpParam(True))
@@ -228,7 +229,7 @@ def main() -> int:
             # The call may end before the news of its transfer come.
             transfer(account, arguments.colleague, arguments.refer, up)
             continue
-        if call.ended:
+        if call.ended and (account.consult is None or account.consult.ended):
             break
         if digits and up > 1:
             call.dialDtmf(digits)
