@@ -176,6 +176,10 @@ class Conversation:
             )
         )
 
+    def ring_back(self) -> None:
+        """The caller hears it ring until the call is answered; nothing of that is recorded."""
+        self._send(m.PlayEarly(leg_id=self._leg_id))
+
     def answered(self) -> None:
         """Signalling says that the call stands: the agent may be heard, and is recorded if that is wanted."""
         self._answered = True

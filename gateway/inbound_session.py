@@ -52,6 +52,7 @@ from store.records import (
     StirCheck,
     Trunk,
 )
+from store.trunk_dialog_records import Ringback
 
 log = structlog.get_logger(__name__)
 
@@ -150,6 +151,7 @@ class InboundSession(Session):
             symmetric = self._trunk.symmetric if self._trunk else "auto"
             created = await conversation.open_leg(symmetric, family_of(self._media_host))
             self._negotiate_offer(created)
+            self._ring_back()
             await conversation.create_engine_call()
             conversation.attach_engine()
         except MediaCapacityError as error:
@@ -275,6 +277,19 @@ class InboundSession(Session):
             return
         self._answer, self._agreed = self._audio.answer(self._invite.offer)
         self._conversation.run_at(self._agreed.sample_rate)
+
+    def _ring_back(self) -> None:
+        """On a trunk that wants it the caller hears a ringing tone of ours, where its INVITE has offered: an
+        offer of ours may not be answered before the ACK.
+        """
+        trunk = None if self._trunk is None else self._inbound.trunk(self._trunk.id)
+        wanted = trunk is not None and trunk.dialog.ringback is Ringback.TONE
+        if not wanted or self._agreed is None or self._conversation is None or self.over:
+            return
+        self._apply(self._agreed)
+        self._conversation.ring_back()
+        self._invite.ring(183, self._answer)
+        self.call.step("ringback")
 
     def on_engine_open(self) -> None:
         if not self.over and self._answer is not None:
