@@ -313,6 +313,7 @@ def _row(record: CallRecord) -> Row:
         record.node_id,
         to_json_or_none(record.analysis),
         None,  # analyzed_at
+        to_json_or_none(record.sip_details),
     )
 
 
@@ -354,6 +355,7 @@ def call_record(row: sa.Row[Any]) -> CallRecord:
         engine_billed_ms=row.engine_billed_ms,
         node_id=row.node_id,
         analysis=from_json_or_none(row.analysis),
+        sip_details=from_json_or_none(row.sip_details),
     )
 
 

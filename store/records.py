@@ -12,6 +12,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
+from store.trunk_identity_records import (
+    NumberWriting,
+    RouteBy,
+    TrunkCallerIdentity,
+    TrunkHeaders,
+    TrunkRates,
+)
 from store.user_records import Role
 
 T = TypeVar("T")
@@ -299,6 +306,7 @@ class TrunkInbound:
     allowed_addresses: tuple[str, ...] = ()
     digest: TrunkDigest | None = None
     match: SourceMatch = SourceMatch.ALL
+    route_by: RouteBy = RouteBy.REQUEST_URI
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +321,7 @@ class TrunkOutbound:
     tls: TrunkTls | None = None
     registration: TrunkRegistration | None = None
     probe_interval: int = 0  # seconds between two OPTIONS; 0: none are sent
+    caller_identity: TrunkCallerIdentity = TrunkCallerIdentity()
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,6 +341,9 @@ class Trunk:
     media_encryption: MediaEncryption = MediaEncryption.ALLOW
     srtp_keying: SrtpKeying = SrtpKeying.SDES
     stir: TrunkStir = TrunkStir()
+    number_writing: NumberWriting = NumberWriting()
+    headers: TrunkHeaders = TrunkHeaders()
+    rates: TrunkRates = TrunkRates()
     symmetric: SymmetricRtp = SymmetricRtp.AUTO
     signalling: TrunkSignalling = TrunkSignalling()
     max_concurrent_calls: int | None = None  # both directions, all nodes; None: no limit
@@ -412,6 +424,8 @@ class CallRecord:
     engine_billed_ms: int | None = None  # what the engine charges for; None until it has said so
     node_id: str | None = None  # the gateway that has the call
     analysis: dict[str, Any] | None = None  # success, summary, extracted; None until, or if never, it is read
+    # q850_cause, anonymous, diversion, headers: what SIP told beside the status; only the keys that it told
+    sip_details: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,15 @@ from store.records import (
     TrunkTransport,
 )
 from store.tables import trunks
+from store.trunk_identity_records import (
+    DisplayName,
+    LeadingPlus,
+    NumberWriting,
+    RouteBy,
+    TrunkCallerIdentity,
+    TrunkHeaders,
+    TrunkRates,
+)
 
 
 class TrunkRepository:
@@ -115,6 +124,11 @@ def _row(trunk: Trunk) -> dict[str, Any]:
         "media_encryption": trunk.media_encryption.value,
         "srtp_keying": trunk.srtp_keying.value,
         "stir": to_json({"verify": trunk.stir.verify.value, "sign": trunk.stir.sign}),
+        "number_writing": to_json(trunk.number_writing),
+        "outbound_caller_identity": None if outbound is None else to_json(outbound.caller_identity),
+        "headers": to_json(trunk.headers),
+        "rates": to_json(trunk.rates),
+        "inbound_route_by": (RouteBy.REQUEST_URI if inbound is None else inbound.route_by).value,
         "symmetric": trunk.symmetric.value,
         "session_timer": signalling.session_timer.value,
         "session_expires": signalling.session_expires,
@@ -132,6 +146,27 @@ def _stir(text: str | None) -> TrunkStir:
     return TrunkStir(StirCheck(kept["verify"]), kept["sign"])
 
 
+def _number_writing(text: str | None) -> NumberWriting:
+    if text is None:
+        return NumberWriting()
+    kept = from_json(text)
+    return NumberWriting(LeadingPlus(kept["leading_plus"]), kept["tech_prefix"])
+
+
+def _caller_identity(text: str | None) -> TrunkCallerIdentity:
+    if text is None:
+        return TrunkCallerIdentity()
+    kept = from_json(text)
+    return TrunkCallerIdentity(**(kept | {"display_name": DisplayName(kept["display_name"])}))
+
+
+def _headers(text: str | None) -> TrunkHeaders:
+    if text is None:
+        return TrunkHeaders()
+    kept = from_json(text)
+    return TrunkHeaders(tuple(kept["inbound"]), kept["outbound"])
+
+
 def _record(row: sa.Row[Any]) -> Trunk:
     inbound: TrunkInbound | None = None
     if row.inbound_allowed_addresses is not None:
@@ -141,6 +176,7 @@ def _record(row: sa.Row[Any]) -> Trunk:
             if row.inbound_digest_username is None
             else TrunkDigest(row.inbound_digest_username, row.inbound_digest_sha256, row.inbound_digest_md5),
             match=SourceMatch(row.inbound_match),
+            route_by=RouteBy(row.inbound_route_by),
         )
     outbound: TrunkOutbound | None = None
     if row.outbound_address is not None:
@@ -155,6 +191,7 @@ def _record(row: sa.Row[Any]) -> Trunk:
             if row.outbound_registration is None
             else TrunkRegistration(**from_json(row.outbound_registration)),
             probe_interval=row.outbound_probe_interval,
+            caller_identity=_caller_identity(row.outbound_caller_identity),
         )
     return Trunk(
         id=row.id,
@@ -172,6 +209,9 @@ def _record(row: sa.Row[Any]) -> Trunk:
         media_encryption=MediaEncryption(row.media_encryption),
         srtp_keying=SrtpKeying(row.srtp_keying),
         stir=_stir(row.stir),
+        number_writing=_number_writing(row.number_writing),
+        headers=_headers(row.headers),
+        rates=TrunkRates() if row.rates is None else TrunkRates(**from_json(row.rates)),
         symmetric=SymmetricRtp(row.symmetric),
         signalling=TrunkSignalling(
             session_timer=SessionTimerUse(row.session_timer),
