@@ -67,6 +67,7 @@ from gateway.signalling.setup import Signalling
 from gateway.sip_sockets import SipSockets
 from gateway.stir.service import CallerIdentity
 from gateway.sweep import fail_calls_of_the_dead
+from gateway.trunk_dialling import TrunkDialling
 from gateway.trunk_probe import TrunkProbe
 from gateway.trunk_registration import RegistrationState
 from gateway.trunk_statistics import TrunkStatistics
@@ -263,6 +264,7 @@ class GatewayParts:
             bind_host=config.media.bind_host,
             local_host_for=self._user_agent.local_host_for,
         )
+        self._dialling = TrunkDialling(self._user_agent, media_address, self._identity)
         recordings = self._archive.live_directory
         self._inbound = InboundCalls(
             InboundServices(
@@ -296,11 +298,9 @@ class GatewayParts:
             queue=self._queue,
             outbound=OutboundServices(
                 session=session,
-                user_agent=self._user_agent,
-                media_address=media_address,
+                dialling=self._dialling,
                 recordings=recordings,
                 trunk=self.directory.trunk,
-                identity=self._identity,
             ),
             table=lambda: self.directory.table,
             agent=self.directory.agent,
