@@ -12,6 +12,20 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, StrictBool
 
 from control_api.schemas_shared import RequestModel, ResponseModel, Timestamp, Uuid, unsent
+from control_api.schemas_trunk_identity import (
+    CallerIdentityIn,
+    CallerIdentityOut,
+    NumberWritingIn,
+    NumberWritingOut,
+    TrunkHeadersIn,
+    TrunkHeadersOut,
+    TrunkRatesIn,
+    TrunkRatesOut,
+    render_caller_identity,
+    render_headers,
+    render_number_writing,
+    render_rates,
+)
 from control_api.schemas_trunk_signalling import (
     TrunkRegistrationIn,
     TrunkRegistrationOut,
@@ -52,6 +66,7 @@ from store.records import (
     TrunkOutbound,
     TrunkTransport,
 )
+from store.trunk_identity_records import RouteBy
 
 MAX_NETWORKS = 256
 
@@ -88,6 +103,10 @@ class TrunkInboundIn(RequestModel):
         default=SourceMatch.ALL,
         description="With networks and a user: whether a call needs both, or one of the two will do.",
     )
+    route_by: RouteBy = Field(
+        default=RouteBy.REQUEST_URI,
+        description="Where the number called is looked for when that in the Request-URI is none of ours.",
+    )
 
     def to_record(self) -> TrunkInbound:
         digest: TrunkDigest | None = None
@@ -99,7 +118,7 @@ class TrunkInboundIn(RequestModel):
             raise InvalidRequestError(
                 "auth_username and auth_password go together.", field="inbound.auth_username"
             )
-        return TrunkInbound(tuple(self.allowed_addresses), digest, self.match)
+        return TrunkInbound(tuple(self.allowed_addresses), digest, self.match, self.route_by)
 
 
 class TrunkOutboundIn(RequestModel):
@@ -117,6 +136,7 @@ class TrunkOutboundIn(RequestModel):
     probe_interval: Annotated[int, Field(ge=0, le=3_600)] = Field(
         default=0, description="Seconds between two OPTIONS that ask whether it is there; 0: never."
     )
+    caller_identity: CallerIdentityIn = CallerIdentityIn()
 
 
 class TrunkCreate(RequestModel):
@@ -129,6 +149,9 @@ class TrunkCreate(RequestModel):
         default=NumberFormat.E164, description="How numbers are written on this trunk's wire."
     )
     default_country: Country | None = Field(default=None, description="Needed with `national`.")
+    number_writing: NumberWritingIn = NumberWritingIn()
+    headers: TrunkHeadersIn = TrunkHeadersIn()
+    rates: TrunkRatesIn = TrunkRatesIn()
     codecs: tuple[Codec, ...] = Field(default=("PCMU", "PCMA"), min_length=1, max_length=5)
     enabled: StrictBool = True
     dtmf: DtmfMode = Field(
@@ -172,9 +195,13 @@ class TrunkCreate(RequestModel):
                 tls=None if outbound.tls is None else outbound.tls.to_record(),
                 registration=None if outbound.registration is None else outbound.registration.to_record(),
                 probe_interval=outbound.probe_interval,
+                caller_identity=outbound.caller_identity.to_record(),
             ),
             number_format=self.number_format,
             default_country=self.default_country,
+            number_writing=self.number_writing.to_record(),
+            headers=self.headers.to_record(),
+            rates=self.rates.to_record(),
             codecs=self.codecs,
             enabled=self.enabled,
             dtmf=self.dtmf,
@@ -204,6 +231,7 @@ class TrunkInboundOut(ResponseModel):
     auth_username: str | None
     auth_password_set: bool = Field(description="Whether there is a password; it is never shown.")
     match: SourceMatch
+    route_by: RouteBy
 
 
 class TrunkOutboundOut(ResponseModel):
@@ -215,6 +243,7 @@ class TrunkOutboundOut(ResponseModel):
     tls: TrunkTlsOut | None
     registration: TrunkRegistrationOut | None
     probe_interval: int
+    caller_identity: CallerIdentityOut
 
 
 class TrunkOut(ResponseModel):
@@ -226,6 +255,9 @@ class TrunkOut(ResponseModel):
     outbound: TrunkOutboundOut | None
     number_format: NumberFormat
     default_country: str | None
+    number_writing: NumberWritingOut
+    headers: TrunkHeadersOut
+    rates: TrunkRatesOut
     codecs: list[str]
     enabled: bool
     dtmf: DtmfMode
@@ -255,6 +287,7 @@ def render_trunk(trunk: Trunk, status: TrunkStatus) -> dict[str, Any]:
             "auth_username": None if inbound.digest is None else inbound.digest.username,
             "auth_password_set": inbound.digest is not None,
             "match": inbound.match.value,
+            "route_by": inbound.route_by.value,
         },
         "outbound": None
         if outbound is None
@@ -267,9 +300,13 @@ def render_trunk(trunk: Trunk, status: TrunkStatus) -> dict[str, Any]:
             "tls": render_tls(outbound.tls),
             "registration": render_registration(outbound.registration),
             "probe_interval": outbound.probe_interval,
+            "caller_identity": render_caller_identity(outbound.caller_identity),
         },
         "number_format": trunk.number_format.value,
         "default_country": trunk.default_country,
+        "number_writing": render_number_writing(trunk.number_writing),
+        "headers": render_headers(trunk.headers),
+        "rates": render_rates(trunk.rates),
         "codecs": list(trunk.codecs),
         "enabled": trunk.enabled,
         "dtmf": trunk.dtmf.value,

@@ -27,9 +27,10 @@ from gateway.failure_reasons import EndReason, FailureReason, end_of_engine_reas
 from gateway.negotiated_media import encryption_of, negotiate_leg
 from gateway.tool_use import ToolUse
 from gateway.transcript import SPEAKERS, USER
+from gateway.untrusted_variables import trusted_prompt
 from media import messages as m
 from media.plane import MediaCapacityError, UnknownLegError
-from media.ultravox.call_request import EngineCallRequest, render_template
+from media.ultravox.call_request import EngineCallRequest
 from media.ultravox.errors import EngineApiError
 from media.ultravox.rest import EngineCall
 from sip.addresses import authority
@@ -91,9 +92,7 @@ class Conversation:
             services.client_tools,
             services.metrics.observe_tool,
             self._care.leave_voicemail,
-            agent_transfer(
-                listener.transfer, render_template(request.agent.system_prompt, request.variables)
-            ),
+            agent_transfer(listener.transfer, trusted_prompt(request.agent.system_prompt, request.variables)),
         )
         self._why: EndReason | None = None  # why the engine ends the call, when we know better than it
         self._goodbye: asyncio.TimerHandle | None = None

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from routing.number_style import NumberStyle
 from routing.numbers import NumberRule
 from routing.table import OutboundTarget, RoutedAgent, RoutedNumber, RoutedTrunk
 from store.records import Agent, PhoneNumber, SourceMatch, Trunk
 from store.trunk_identity_records import RouteBy
+
+
+def number_style(trunk: Trunk) -> NumberStyle:
+    """How numbers are written on a trunk's wire."""
+    return NumberStyle(
+        NumberRule(trunk.number_format.value),
+        trunk.default_country,
+        trunk.number_writing.leading_plus.value,
+        trunk.number_writing.tech_prefix or "",
+    )
 
 
 def routed_trunk(trunk: Trunk) -> RoutedTrunk:

@@ -29,6 +29,7 @@ from gateway.event_bus import EventBus
 from gateway.failure_reasons import EndReason, FailureReason
 from gateway.live_calls import LiveCalls
 from gateway.metrics import GatewayMetrics
+from gateway.received_cause import note_cause
 from gateway.signalling.trace_ring import CallLeg, TraceRing
 from gateway.signalling.traces import CONTACT, CallTraces
 from gateway.sip_info import info_digit
@@ -41,6 +42,7 @@ from sip.body import session_description
 from sip.errors import NotAcceptableError, SdpError
 from sip.message import Request, Response
 from sip.offer_answer import AudioSession
+from sip.q850 import NORMAL_CLEARING, TEMPORARY_FAILURE
 from sip.user_agent import Call as SipCall
 from sip.user_agent import OfferedRequest
 from store.records import Agent, CallDirection, CallStatus, Trunk
@@ -283,6 +285,7 @@ class Session:
         """The dialog is over: BYE from the far side, or the stack gave up on it."""
         reason = _peer_reason(request)
         self.call.step("sip-terminated", by=by, reason=reason)
+        note_cause(self.call, request)
         if by == "remote":
             if self.direction is CallDirection.INBOUND and self.call.status is CallStatus.RINGING:
                 self.call.answer()  # its BYE proves that the caller had our 200, though the ACK was lost
@@ -448,13 +451,20 @@ def as_dict(statistics: LegStatistics) -> dict[str, object]:
     return {name: getattr(statistics, name) for name in statistics.__struct_fields__}
 
 
+_CAUSES = {
+    FailureReason.CAPACITY: 42,  # congestion of our equipment
+    FailureReason.MEDIA_NEGOTIATION_FAILED: 88,  # incompatible destination
+}
+
+
 def _q850(why: EndReason | FailureReason | None) -> str | None:
-    """A Reason header (RFC 3326): 16 is normal clearing, 41 a temporary failure. Not `SIP;cause=200`, which
+    """A Reason header (RFC 3326): normal clearing, or what fits a failure. Not `SIP;cause=200`, which
     in a CANCEL means that somebody else has answered.
     """
     if why is None:
         return None
-    return f'Q.850;cause={16 if isinstance(why, EndReason) else 41};text="{why}"'
+    cause = NORMAL_CLEARING if isinstance(why, EndReason) else _CAUSES.get(why, TEMPORARY_FAILURE)
+    return f'Q.850;cause={cause};text="{why}"'
 
 
 def _peer_reason(request: Request | None) -> str | None:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.call_policy import call_policy
 from gateway.media_address import MediaAddress
 from gateway.new_trunk_outbound import tls_towards
 from gateway.stir.service import CallerIdentity
-from gateway.trunk_address import in_uri, target_endpoint
+from gateway.trunk_address import in_uri, in_user, target_endpoint
+from gateway.trunk_caller import own_headers, shown_caller
 from sip.message import Request, Response
 from sip.user_agent import Call as SipCall
 from sip.user_agent import CallListener, Credentials, OutboundTarget, OutgoingCall, UserAgent
@@ -29,6 +31,9 @@ class LegParties:
     from_user: str
     called: str
     caller: str
+    agent: str | None = None  # whose name may be shown
+    private: bool | None = None  # the caller is withheld; None: as the trunk has it
+    sip_headers: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +115,27 @@ class TrunkDialling:
         credentials = None
         if outbound.auth_username is not None and outbound.auth_password is not None:
             credentials = Credentials(outbound.auth_username, outbound.auth_password)
+        to_user = in_user(parties.to_user)
+        caller = shown_caller(
+            way.trunk,
+            outbound,
+            outbound.from_host or in_uri(way.media_host),
+            parties.from_user,
+            parties.agent,
+            parties.private,
+        )
+        signed: tuple[tuple[str, str], ...] = ()
+        if caller.tells_number:
+            signed = self._identity.headers(way.trunk, caller=parties.caller, called=parties.called)
         return OutboundTarget(
-            request_uri=f"sip:{parties.to_user}@{in_uri(host, port)}",
+            request_uri=f"sip:{to_user}@{in_uri(host, port)}",
             host=way.peer_host,
             port=port,
             transport=str(outbound.transport),
-            from_uri=f"sip:{parties.from_user}@{outbound.from_host or in_uri(way.media_host)}",
-            from_display=None,
-            to_uri=f"sip:{parties.to_user}@{in_uri(host)}",
-            headers=self._identity.headers(way.trunk, caller=parties.caller, called=parties.called),
+            from_uri=caller.from_uri,
+            from_display=caller.from_display,
+            to_uri=f"sip:{to_user}@{in_uri(host)}",
+            headers=(*caller.headers, *signed, *own_headers(way.trunk, parties.sip_headers)),
             offer=offer,
             credentials=credentials,
             policy=call_policy(way.trunk),

@@ -23,6 +23,7 @@ from routing.number_style import NumberStyle
 from routing.numbers import NumberRule, ReadNumber, is_withheld, read_number
 from routing.table import RoutedAgent, RoutedNumber, RoutedTrunk, RoutingTable, TrunkMatch
 
+
 class RouteBy(StrEnum):
     """What of an INVITE names the number called."""
 
@@ -268,9 +269,7 @@ def _trunk_step(source: str, matches: tuple[TrunkMatch, ...], trunk: RoutedTrunk
     return Step("source address -> trunk", source, found, passed=True)
 
 
-def _no_number(
-    dialled: str, trunk: RoutedTrunk | None, called: ReadNumber, steps: list[Step]
-) -> Refusal:
+def _no_number(dialled: str, trunk: RoutedTrunk | None, called: ReadNumber, steps: list[Step]) -> Refusal:
     where = f"the organisation of trunk {trunk.name!r}" if trunk else "the number table"
     steps.append(Step("number", _quote(called.key), f"not in {where}", passed=False))
     shown = _quote(dialled)

@@ -1,7 +1,7 @@
-"""How one trunk writes numbers: its number format, with or without a leading plus, behind a prefix of its own.
+"""How one trunk writes numbers: its number format, with or without a leading plus, behind a prefix.
 
-Checks of what may be called look at the number as it is meant and as it is written: a prefix must neither hide
-a number nor make another one of it.
+Checks of what may be called look at the number as it is meant and as it is written: a prefix must neither
+hide a number nor make another one of it.
 """
 
 from __future__ import annotations

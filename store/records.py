@@ -321,7 +321,7 @@ class TrunkOutbound:
     tls: TrunkTls | None = None
     registration: TrunkRegistration | None = None
     probe_interval: int = 0  # seconds between two OPTIONS; 0: none are sent
-    caller_identity: TrunkCallerIdentity = TrunkCallerIdentity()
+    caller_identity: TrunkCallerIdentity = field(default_factory=TrunkCallerIdentity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,9 +341,9 @@ class Trunk:
     media_encryption: MediaEncryption = MediaEncryption.ALLOW
     srtp_keying: SrtpKeying = SrtpKeying.SDES
     stir: TrunkStir = TrunkStir()
-    number_writing: NumberWriting = NumberWriting()
-    headers: TrunkHeaders = TrunkHeaders()
-    rates: TrunkRates = TrunkRates()
+    number_writing: NumberWriting = field(default_factory=NumberWriting)
+    headers: TrunkHeaders = field(default_factory=TrunkHeaders)
+    rates: TrunkRates = field(default_factory=TrunkRates)
     symmetric: SymmetricRtp = SymmetricRtp.AUTO
     signalling: TrunkSignalling = TrunkSignalling()
     max_concurrent_calls: int | None = None  # both directions, all nodes; None: no limit

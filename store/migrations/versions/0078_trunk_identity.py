@@ -1,4 +1,4 @@
-"""Trunks: number writing, caller identity, headers passed on, rates; calls: what SIP told beside the status."""
+"""Trunks: number writing, caller identity, headers, rates; calls: what SIP told beside the status."""
 
 from __future__ import annotations
 
