@@ -1,4 +1,4 @@
-"""What number writing, caller identity and headers of a new trunk must fulfil. Each failure names the field."""
+"""What number writing, caller identity and headers of a new trunk must fulfil."""
 
 from __future__ import annotations
 

@@ -111,6 +111,11 @@ class OutboundSession(Session, LegOwner):
         self.finish(lambda: self.call.fail(FailureReason.CAPACITY))
 
     @property
+    def trunk_id(self) -> str | None:
+        """Whose turn it has to wait for."""
+        return self._route.trunk.id
+
+    @property
     def cancellable(self) -> bool:
         return True
 

@@ -51,8 +51,8 @@ def transfer_uri(target: str, trunk: Trunk | None, peer_authority: str) -> str:
 
 def dialled_numbers(target: str, trunk: Trunk | None) -> tuple[str, ...]:
     """The telephone numbers that a target which `transfer_uri` has accepted may stand for, in E.164 form
-    where they can be read as that; empty for an address without one, and for extensions. All of them have to be
-    allowed: what a prefix does is known to the far side alone.
+    where they can be read as that; empty for an address without one, and for extensions. All of them have
+    to be allowed: what a prefix does is known to the far side alone.
     """
     if not target.lower().startswith(_SCHEMES):
         return (target,)

@@ -16,6 +16,8 @@ class Waiting:
         self.dialled = False
         self.expired = False
 
+    trunk_id: str | None = None
+
     def dial(self) -> None:
         self.dialled = True
         self._live.occupy(CallDirection.OUTBOUND)
