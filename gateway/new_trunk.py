@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from gateway.errors import InvalidRequestError
 from gateway.new_trunk_identity import check_identity
 from gateway.new_trunk_outbound import check_outbound_extras, check_signalling
+from gateway.new_trunk_registrar import check_registrar, check_to_registered
 from gateway.source_networks import checked_networks
 from routing.numbers import is_country
 from routing.table import parse_address
@@ -22,6 +23,7 @@ from store.records import (
     TrunkSignalling,
     TrunkStir,
 )
+from store.trunk_dialog_records import TrunkDialog
 from store.trunk_identity_records import NumberWriting, TrunkHeaders, TrunkRates
 
 CODECS = ("PCMU", "PCMA", "G722", "OPUS", "L16")
@@ -48,6 +50,7 @@ class NewTrunk:
     media_encryption: MediaEncryption = MediaEncryption.ALLOW
     srtp_keying: SrtpKeying = SrtpKeying.SDES
     stir: TrunkStir = field(default_factory=TrunkStir)
+    dialog: TrunkDialog = field(default_factory=TrunkDialog)
     number_writing: NumberWriting = field(default_factory=NumberWriting)
     headers: TrunkHeaders = field(default_factory=TrunkHeaders)
     rates: TrunkRates = field(default_factory=TrunkRates)
@@ -73,6 +76,7 @@ def checked_trunk(trunk: NewTrunk) -> NewTrunk:
     if not codecs or any(codec not in CODECS for codec in codecs) or len(set(codecs)) != len(codecs):
         raise InvalidRequestError(f"The codecs must be one or more of {', '.join(CODECS)}.", field="codecs")
     check_signalling(trunk.signalling)
+    check_to_registered(trunk.inbound, trunk.outbound)
     check_identity(trunk.number_writing, trunk.headers, trunk.outbound)
     return replace(
         trunk,
@@ -95,11 +99,13 @@ def _checked_inbound(inbound: TrunkInbound) -> TrunkInbound:
         raise InvalidRequestError(
             "auth_username and auth_password go together.", field="inbound.auth_password"
         )
+    check_registrar(inbound)
     return replace(inbound, allowed_addresses=checked_networks(inbound.allowed_addresses, where))
 
 
 def _checked_outbound(outbound: TrunkOutbound) -> TrunkOutbound:
-    _check_address(outbound.address, "outbound.address")
+    if outbound.to_registered is None:
+        _check_address(outbound.address, "outbound.address")
     if (outbound.auth_username is None) != (outbound.auth_password is None):
         raise InvalidRequestError(
             "auth_username and auth_password go together.",

@@ -46,7 +46,8 @@ def transfer_uri(target: str, trunk: Trunk | None, peer_authority: str) -> str:
     if style.is_emergency(target):
         raise _emergency()
     outbound = None if trunk is None else trunk.outbound
-    return f"sip:{in_user(style.dialled(target))}@{peer_authority if outbound is None else outbound.address}"
+    address = peer_authority if outbound is None or not outbound.address else outbound.address
+    return f"sip:{in_user(style.dialled(target))}@{address}"
 
 
 def dialled_numbers(target: str, trunk: Trunk | None) -> tuple[str, ...]:

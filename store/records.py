@@ -12,6 +12,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
+from store.registrar_records import InboundRegistrar, ToRegistered
+from store.trunk_dialog_records import TrunkDialog
 from store.trunk_identity_records import (
     NumberWriting,
     RouteBy,
@@ -306,12 +308,15 @@ class TrunkInbound:
     allowed_addresses: tuple[str, ...] = ()
     digest: TrunkDigest | None = None
     match: SourceMatch = SourceMatch.ALL
+    registrar: InboundRegistrar | None = None
     route_by: RouteBy = RouteBy.REQUEST_URI
 
 
 @dataclass(frozen=True, slots=True)
 class TrunkOutbound:
-    """Where calls are sent: `address` is host or host:port."""
+    """Where calls are sent: `address` is host or host:port, and empty where they go to whoever has registered
+    (`to_registered`).
+    """
 
     address: str
     transport: TrunkTransport = TrunkTransport.UDP
@@ -321,6 +326,7 @@ class TrunkOutbound:
     tls: TrunkTls | None = None
     registration: TrunkRegistration | None = None
     probe_interval: int = 0  # seconds between two OPTIONS; 0: none are sent
+    to_registered: ToRegistered | None = None
     caller_identity: TrunkCallerIdentity = field(default_factory=TrunkCallerIdentity)
 
 
@@ -341,6 +347,7 @@ class Trunk:
     media_encryption: MediaEncryption = MediaEncryption.ALLOW
     srtp_keying: SrtpKeying = SrtpKeying.SDES
     stir: TrunkStir = TrunkStir()
+    dialog: TrunkDialog = TrunkDialog()  # noqa: RUF009 - frozen
     number_writing: NumberWriting = field(default_factory=NumberWriting)
     headers: TrunkHeaders = field(default_factory=TrunkHeaders)
     rates: TrunkRates = field(default_factory=TrunkRates)
@@ -424,6 +431,7 @@ class CallRecord:
     engine_billed_ms: int | None = None  # what the engine charges for; None until it has said so
     node_id: str | None = None  # the gateway that has the call
     analysis: dict[str, Any] | None = None  # success, summary, extracted; None until, or if never, it is read
+    transfer: dict[str, Any] | None = None  # the newest one; see `gateway.transfers.report`
     # q850_cause, anonymous, diversion, headers: what SIP told beside the status; only the keys that it told
     sip_details: dict[str, Any] | None = None
 

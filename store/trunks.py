@@ -33,7 +33,9 @@ from store.records import (
     TrunkTls,
     TrunkTransport,
 )
+from store.registrar_records import InboundRegistrar, ToRegistered
 from store.tables import trunks
+from store.trunk_dialog_records import Ringback, TrunkDialog
 from store.trunk_identity_records import (
     DisplayName,
     LeadingPlus,
@@ -108,6 +110,10 @@ def _row(trunk: Trunk) -> dict[str, Any]:
         "inbound_digest_sha256": None if digest is None else digest.ha1_sha256,
         "inbound_digest_md5": None if digest is None else digest.ha1_md5,
         "inbound_match": (SourceMatch.ALL if inbound is None else inbound.match).value,
+        "inbound_registrar": None
+        if inbound is None or inbound.registrar is None
+        else to_json(inbound.registrar),
+        "outbound_to_registered": None if outbound is None else outbound.to_registered,
         "outbound_address": None if outbound is None else outbound.address,
         "outbound_transport": None if outbound is None else outbound.transport.value,
         "outbound_auth_username": None if outbound is None else outbound.auth_username,
@@ -124,6 +130,7 @@ def _row(trunk: Trunk) -> dict[str, Any]:
         "media_encryption": trunk.media_encryption.value,
         "srtp_keying": trunk.srtp_keying.value,
         "stir": to_json({"verify": trunk.stir.verify.value, "sign": trunk.stir.sign}),
+        "dialog": to_json(trunk.dialog),
         "number_writing": to_json(trunk.number_writing),
         "outbound_caller_identity": None if outbound is None else to_json(outbound.caller_identity),
         "headers": to_json(trunk.headers),
@@ -144,6 +151,13 @@ def _stir(text: str | None) -> TrunkStir:
         return TrunkStir()
     kept = from_json(text)
     return TrunkStir(StirCheck(kept["verify"]), kept["sign"])
+
+
+def _dialog(text: str | None) -> TrunkDialog:
+    if text is None:
+        return TrunkDialog()
+    kept = from_json(text)
+    return TrunkDialog(**kept | {"ringback": Ringback(kept["ringback"])})
 
 
 def _number_writing(text: str | None) -> NumberWriting:
@@ -176,6 +190,9 @@ def _record(row: sa.Row[Any]) -> Trunk:
             if row.inbound_digest_username is None
             else TrunkDigest(row.inbound_digest_username, row.inbound_digest_sha256, row.inbound_digest_md5),
             match=SourceMatch(row.inbound_match),
+            registrar=None
+            if row.inbound_registrar is None
+            else InboundRegistrar(**from_json(row.inbound_registrar)),
             route_by=RouteBy(row.inbound_route_by),
         )
     outbound: TrunkOutbound | None = None
@@ -191,6 +208,9 @@ def _record(row: sa.Row[Any]) -> Trunk:
             if row.outbound_registration is None
             else TrunkRegistration(**from_json(row.outbound_registration)),
             probe_interval=row.outbound_probe_interval,
+            to_registered=None
+            if row.outbound_to_registered is None
+            else ToRegistered(row.outbound_to_registered),
             caller_identity=_caller_identity(row.outbound_caller_identity),
         )
     return Trunk(
@@ -209,6 +229,7 @@ def _record(row: sa.Row[Any]) -> Trunk:
         media_encryption=MediaEncryption(row.media_encryption),
         srtp_keying=SrtpKeying(row.srtp_keying),
         stir=_stir(row.stir),
+        dialog=_dialog(row.dialog),
         number_writing=_number_writing(row.number_writing),
         headers=_headers(row.headers),
         rates=TrunkRates() if row.rates is None else TrunkRates(**from_json(row.rates)),
