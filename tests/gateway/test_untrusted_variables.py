@@ -4,9 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.agent_transfer import NOT_NAMED, agent_transfer
+from gateway.agent_transfer import NOT_NAMED, AgentTransfer
 from gateway.tool_use import TransferError, TransferRequest
+from gateway.transfers.plan import TransferPlan
 from gateway.untrusted_variables import trusted_prompt, without_wire_names
+
+
+class NobodysDesk:
+    """Fails when anything is asked of it."""
+
+    async def request(self, plan: TransferPlan, /) -> None:
+        pytest.fail(f"{plan} was begun")
+
+    def complete(self) -> None:
+        pytest.fail("completed")
+
+    def cancel(self, reason: str = "cancelled") -> None:
+        pytest.fail(reason)
 
 
 @pytest.mark.parametrize(
@@ -19,12 +33,9 @@ from gateway.untrusted_variables import trusted_prompt, without_wire_names
     ],
 )
 async def test_a_header_makes_no_number_callable(prompt: str, value: str, asked: str) -> None:
-    async def begin(target: str) -> None:
-        pytest.fail(f"{target} was called")
-
-    transfer = agent_transfer(begin, trusted_prompt(prompt, {"sip_header_x_note": value}))
+    transfer = AgentTransfer(NobodysDesk(), trusted_prompt(prompt, {"sip_header_x_note": value}))
     with pytest.raises(TransferError, match=NOT_NAMED[:20]):
-        await transfer(TransferRequest("cold", asked))
+        await transfer.begin(TransferRequest("cold", asked))
 
 
 def test_other_variables_fill_the_prompt() -> None:
