@@ -28,9 +28,10 @@ from gateway.failure_reasons import EndReason, FailureReason, end_of_engine_reas
 from gateway.negotiated_media import encryption_of, negotiate_leg
 from gateway.tool_use import ToolUse
 from gateway.transcript import SPEAKERS, USER
+from gateway.untrusted_variables import trusted_prompt
 from media import messages as m
 from media.plane import MediaCapacityError, UnknownLegError
-from media.ultravox.call_request import EngineCallRequest, render_template
+from media.ultravox.call_request import EngineCallRequest
 from media.ultravox.errors import EngineApiError
 from media.ultravox.rest import EngineCall
 from sip.addresses import authority
@@ -92,9 +93,7 @@ class Conversation:
             services.client_tools,
             services.metrics.observe_tool,
             self._care.leave_voicemail,
-            AgentTransfer(
-                listener.transfers, render_template(request.agent.system_prompt, request.variables)
-            ),
+            AgentTransfer(listener.transfers, trusted_prompt(request.agent.system_prompt, request.variables)),
         )
         listener.transfers.agent_has_tools = "warm" in options.tools.transfers
         self._absence = EngineAbsence()

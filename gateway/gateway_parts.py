@@ -73,6 +73,7 @@ from gateway.stir.service import CallerIdentity
 from gateway.sweep import fail_calls_of_the_dead
 from gateway.transfers.composition import open_transfers
 from gateway.trunk_dialling import TrunkDialling
+from gateway.trunk_pace import TrunkPace
 from gateway.trunk_probe import TrunkProbe
 from gateway.trunk_registration import RegistrationState
 from gateway.trunk_statistics import TrunkStatistics
@@ -314,7 +315,10 @@ class GatewayParts:
             )
         )
         self._queue = DialQueue(
-            self._live, limit=config.calls.queue_limit, timeout_s=config.calls.queue_timeout
+            self._live,
+            limit=config.calls.queue_limit,
+            timeout_s=config.calls.queue_timeout,
+            pace=TrunkPace(self.directory.trunk).wait,
         )
         self.calls = CallService(
             store=store,

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field, replace
 
 from gateway.errors import InvalidRequestError
+from gateway.new_trunk_identity import check_identity
 from gateway.new_trunk_outbound import check_outbound_extras, check_signalling
 from gateway.new_trunk_registrar import check_registrar, check_to_registered
 from gateway.source_networks import checked_networks
@@ -23,6 +24,7 @@ from store.records import (
     TrunkStir,
 )
 from store.trunk_dialog_records import TrunkDialog
+from store.trunk_identity_records import NumberWriting, TrunkHeaders, TrunkRates
 
 CODECS = ("PCMU", "PCMA", "G722", "OPUS", "L16")
 DEFAULT_CODECS = ("PCMU", "PCMA")
@@ -49,6 +51,9 @@ class NewTrunk:
     srtp_keying: SrtpKeying = SrtpKeying.SDES
     stir: TrunkStir = field(default_factory=TrunkStir)
     dialog: TrunkDialog = field(default_factory=TrunkDialog)
+    number_writing: NumberWriting = field(default_factory=NumberWriting)
+    headers: TrunkHeaders = field(default_factory=TrunkHeaders)
+    rates: TrunkRates = field(default_factory=TrunkRates)
     symmetric: SymmetricRtp = SymmetricRtp.AUTO
     signalling: TrunkSignalling = field(default_factory=TrunkSignalling)
     max_concurrent_calls: int | None = None
@@ -72,6 +77,7 @@ def checked_trunk(trunk: NewTrunk) -> NewTrunk:
         raise InvalidRequestError(f"The codecs must be one or more of {', '.join(CODECS)}.", field="codecs")
     check_signalling(trunk.signalling)
     check_to_registered(trunk.inbound, trunk.outbound)
+    check_identity(trunk.number_writing, trunk.headers, trunk.outbound)
     return replace(
         trunk,
         inbound=None if trunk.inbound is None else _checked_inbound(trunk.inbound),

@@ -23,6 +23,7 @@ from gateway.failure_reasons import FailureReason, failure_of_status
 from gateway.media_address import family_of
 from gateway.negotiated_media import local_audio, new_session_id
 from gateway.new_call import CallSettings
+from gateway.received_cause import note_cause
 from gateway.session import Session, SessionServices
 from gateway.trunk_dialling import LegOwner, LegParties, PlacedLeg, TrunkDialling, Way
 from media.messages import LegCreated
@@ -110,6 +111,11 @@ class OutboundSession(Session, LegOwner):
         self.finish(lambda: self.call.fail(FailureReason.CAPACITY))
 
     @property
+    def trunk_id(self) -> str | None:
+        """Whose turn it has to wait for."""
+        return self._route.trunk.id
+
+    @property
     def cancellable(self) -> bool:
         return True
 
@@ -179,6 +185,9 @@ class OutboundSession(Session, LegOwner):
             from_user=route.from_user,
             called=route.to,
             caller=route.number.phone_number,
+            agent=self._agent.name,
+            private=self._settings.private,
+            sip_headers=self._settings.sip_headers,
         )
         self._leg = self._outbound.dialling.place(way, parties, self._audio.offer(), self)
         self.call.ring()
@@ -258,12 +267,13 @@ class OutboundSession(Session, LegOwner):
             reason_header=response.get("Reason") if response is not None else None,
         )
         self.call.update(sip_status=status, sip_reason=reason)
+        cause = note_cause(self.call, response)
         if self._cancelling:
             self.finish(lambda: self.call.cancel())
         elif self._ring_timed_out:
             self.finish(lambda: self.call.fail(FailureReason.NO_ANSWER))
         else:
-            failure = failure_of_status(status, from_peer=peer)
+            failure = failure_of_status(status, from_peer=peer, q850=cause)
             self.finish(lambda: self.call.fail(failure))
 
     def _ring_out(self) -> None:

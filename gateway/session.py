@@ -29,6 +29,7 @@ from gateway.incoming_texts import IncomingTexts, RefusedText
 from gateway.live_calls import LiveCalls
 from gateway.metrics import GatewayMetrics
 from gateway.negotiated_media import new_session_id
+from gateway.received_cause import note_cause
 from gateway.referred_call import ReferralServices, ReferredCall
 from gateway.signalling.trace_ring import CallLeg, TraceRing
 from gateway.signalling.traces import CONTACT, CallTraces
@@ -44,6 +45,7 @@ from sip.call_listener import CallState, IgnoringListener
 from sip.errors import NotAcceptableError, SdpError
 from sip.message import Request, Response
 from sip.offer_answer import AudioSession
+from sip.q850 import NORMAL_CLEARING, TEMPORARY_FAILURE
 from sip.received_referral import ReceivedReferral
 from sip.user_agent import Call as SipCall
 from sip.user_agent import IncomingCall, OfferedRequest
@@ -368,6 +370,7 @@ class Session:
         """The dialog is over: BYE from the far side, or the stack gave up on it."""
         reason = _peer_reason(request)
         self.call.step("sip-terminated", by=by, reason=reason)
+        note_cause(self.call, request)
         if by == "remote" and self._referred is not None and self._referred.running:
             self._referred.referrer_left()
             return
@@ -543,13 +546,20 @@ def as_dict(statistics: LegStatistics) -> dict[str, object]:
     return {name: getattr(statistics, name) for name in statistics.__struct_fields__}
 
 
+_CAUSES = {
+    FailureReason.CAPACITY: 42,  # congestion of our equipment
+    FailureReason.MEDIA_NEGOTIATION_FAILED: 88,  # incompatible destination
+}
+
+
 def _q850(why: EndReason | FailureReason | None) -> str | None:
-    """A Reason header (RFC 3326): 16 is normal clearing, 41 a temporary failure. Not `SIP;cause=200`, which
+    """A Reason header (RFC 3326): normal clearing, or what fits a failure. Not `SIP;cause=200`, which
     in a CANCEL means that somebody else has answered.
     """
     if why is None:
         return None
-    return f'Q.850;cause={16 if isinstance(why, EndReason) else 41};text="{why}"'
+    cause = NORMAL_CLEARING if isinstance(why, EndReason) else _CAUSES.get(why, TEMPORARY_FAILURE)
+    return f'Q.850;cause={cause};text="{why}"'
 
 
 def _peer_reason(request: Request | None) -> str | None:

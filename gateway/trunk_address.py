@@ -24,3 +24,8 @@ def in_uri(host: str, port: int | None = None) -> str:
     """A host, and a port, as they stand in a URI."""
     literal = f"[{host}]" if ":" in host else host
     return f"{literal}:{port}" if port is not None else literal
+
+
+def in_user(number: str) -> str:
+    """A number as the user part of a SIP URI, which holds no # (RFC 3261 section 25.1)."""
+    return number.replace("#", "%23")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -17,7 +17,8 @@ from gateway.media_address import MediaAddress
 from gateway.new_trunk_outbound import tls_towards
 from gateway.registrar.contact_ways import ContactWay, FindContacts, may_go_on
 from gateway.stir.service import CallerIdentity
-from gateway.trunk_address import in_uri, target_endpoint
+from gateway.trunk_address import in_uri, in_user, target_endpoint
+from gateway.trunk_caller import own_headers, shown_caller
 from sip.addresses import same_family
 from sip.message import Request, Response
 from sip.user_agent import Call as SipCall
@@ -33,6 +34,9 @@ class LegParties:
     from_user: str
     called: str
     caller: str
+    agent: str | None = None  # whose name may be shown
+    private: bool | None = None  # the caller is withheld; None: as the trunk has it
+    sip_headers: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,26 +141,40 @@ class TrunkDialling:
         """What the INVITE says, and where it goes."""
         outbound = way.outbound
         contact = way.contacts[0] if way.contacts else None
+        to_user = in_user(parties.to_user)
         if contact is None or outbound.to_registered is None:
             host, port = target_endpoint(outbound.address, outbound.transport)
-            request_uri = f"sip:{parties.to_user}@{in_uri(host, port)}"
+            request_uri = f"sip:{to_user}@{in_uri(host, port)}"
         else:
             host, port = contact.host, contact.flow.port
-            request_uri = contact.request_uri(parties.to_user, outbound.to_registered)
+            request_uri = contact.request_uri(to_user, outbound.to_registered)
         credentials = None
         if outbound.auth_username is not None and outbound.auth_password is not None:
             credentials = Credentials(outbound.auth_username, outbound.auth_password)
+        caller = shown_caller(
+            way.trunk,
+            outbound,
+            outbound.from_host or in_uri(way.media_host),
+            parties.from_user,
+            parties.agent,
+            parties.private,
+        )
+        signed: tuple[tuple[str, str], ...] = ()
+        if caller.tells_number:
+            signed = self._identity.headers(way.trunk, caller=parties.caller, called=parties.called)
         return OutboundTarget(
             request_uri=request_uri,
             host=way.peer_host if contact is None else host,
             port=port,
             transport=str(outbound.transport) if contact is None else contact.flow.transport,
-            from_uri=f"sip:{parties.from_user}@{outbound.from_host or in_uri(way.media_host)}",
-            from_display=None,
-            to_uri=f"sip:{parties.to_user}@{in_uri(host)}",
+            from_uri=caller.from_uri,
+            from_display=caller.from_display,
+            to_uri=f"sip:{to_user}@{in_uri(host)}",
             headers=(
                 *(() if contact is None else contact.routes),
-                *self._identity.headers(way.trunk, caller=parties.caller, called=parties.called),
+                *caller.headers,
+                *signed,
+                *own_headers(way.trunk, parties.sip_headers),
             ),
             offer=offer,
             credentials=credentials,

@@ -314,6 +314,7 @@ def _row(record: CallRecord) -> Row:
         to_json_or_none(record.analysis),
         to_json_or_none(record.transfer),
         None,  # analyzed_at
+        to_json_or_none(record.sip_details),
     )
 
 
@@ -356,6 +357,7 @@ def call_record(row: sa.Row[Any]) -> CallRecord:
         node_id=row.node_id,
         analysis=from_json_or_none(row.analysis),
         transfer=from_json_or_none(row.transfer),
+        sip_details=from_json_or_none(row.sip_details),
     )
 
 

@@ -14,6 +14,13 @@ from typing import Any, Generic, TypeVar
 
 from store.registrar_records import InboundRegistrar, ToRegistered
 from store.trunk_dialog_records import TrunkDialog
+from store.trunk_identity_records import (
+    NumberWriting,
+    RouteBy,
+    TrunkCallerIdentity,
+    TrunkHeaders,
+    TrunkRates,
+)
 from store.user_records import Role
 
 T = TypeVar("T")
@@ -302,6 +309,7 @@ class TrunkInbound:
     digest: TrunkDigest | None = None
     match: SourceMatch = SourceMatch.ALL
     registrar: InboundRegistrar | None = None
+    route_by: RouteBy = RouteBy.REQUEST_URI
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,6 +327,7 @@ class TrunkOutbound:
     registration: TrunkRegistration | None = None
     probe_interval: int = 0  # seconds between two OPTIONS; 0: none are sent
     to_registered: ToRegistered | None = None
+    caller_identity: TrunkCallerIdentity = field(default_factory=TrunkCallerIdentity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,6 +348,9 @@ class Trunk:
     srtp_keying: SrtpKeying = SrtpKeying.SDES
     stir: TrunkStir = TrunkStir()
     dialog: TrunkDialog = TrunkDialog()  # noqa: RUF009 - frozen
+    number_writing: NumberWriting = field(default_factory=NumberWriting)
+    headers: TrunkHeaders = field(default_factory=TrunkHeaders)
+    rates: TrunkRates = field(default_factory=TrunkRates)
     symmetric: SymmetricRtp = SymmetricRtp.AUTO
     signalling: TrunkSignalling = TrunkSignalling()
     max_concurrent_calls: int | None = None  # both directions, all nodes; None: no limit
@@ -420,6 +432,8 @@ class CallRecord:
     node_id: str | None = None  # the gateway that has the call
     analysis: dict[str, Any] | None = None  # success, summary, extracted; None until, or if never, it is read
     transfer: dict[str, Any] | None = None  # the newest one; see `gateway.transfers.report`
+    # q850_cause, anonymous, diversion, headers: what SIP told beside the status; only the keys that it told
+    sip_details: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

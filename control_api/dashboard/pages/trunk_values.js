@@ -7,9 +7,12 @@ const FRESH = {
 };
 const SIGNALLING = ["session_timer", "session_expires", "min_session_expires", "reliable_provisionals", "early_media"];
 const FRESH_SIGNALLING = { session_timer: "allow", session_expires: 1800, min_session_expires: 90, reliable_provisionals: "allow", early_media: "ignore" };
-const FRESH_INBOUND = { auth_username: "", auth_password: "", match: "all", registrar: null };
+const FRESH_INBOUND = { auth_username: "", auth_password: "", match: "all", route_by: "request_uri", registrar: null };
 const FRESH_REGISTRAR = { enabled: false, max_contacts: 5, min_expires: 60, max_expires: 3600, trust_source: false };
 const FRESH_OUTBOUND = { address: "", to_registered: "", transport: "udp", auth_username: "", auth_password: "", from_host: "", probe_interval: 0 };
+const FRESH_IDENTITY = { from_user: "", display_name: "none", p_asserted_identity: false, p_preferred_identity: false, private: false, diversion: "" };
+const FRESH_WRITING = { leading_plus: "keep", tech_prefix: "" };
+const FRESH_RATES = { outbound_calls_per_second: "", inbound_calls_per_second: "" };
 const FRESH_TLS = { ca: "", server_name: "", min_version: "1.2", certificate: "", private_key: "" };
 const FRESH_REGISTRATION = { expires: 300, username: "", domain: "" };
 
@@ -24,8 +27,10 @@ export function formOf(trunk) {
     has_inbound: Boolean(inbound),
     inbound: { ...withTexts(FRESH_INBOUND, inbound), registrar: withTexts(FRESH_REGISTRAR, inbound?.registrar), allowed_addresses: (inbound?.allowed_addresses ?? []).join("\n") },
     has_outbound: Boolean(outbound),
-    outbound: { ...withTexts(FRESH_OUTBOUND, outbound), tls: withTexts(FRESH_TLS, outbound?.tls), registers: Boolean(outbound?.registration),
+    outbound: { ...withTexts(FRESH_OUTBOUND, outbound), tls: withTexts(FRESH_TLS, outbound?.tls), registers: Boolean(outbound?.registration), caller_identity: withTexts(FRESH_IDENTITY, outbound?.caller_identity),
       registration: withTexts(FRESH_REGISTRATION, outbound?.registration) },
+    number_writing: withTexts(FRESH_WRITING, trunk.number_writing),
+    rates: withTexts(FRESH_RATES, trunk.rates),
     signalling: { ...FRESH_SIGNALLING, ...trunk.signalling },
   };
 }
@@ -38,17 +43,20 @@ export function bodyOf(values) {
     max_concurrent_calls: values.max_concurrent_calls === "" ? null : values.max_concurrent_calls,
     inbound: values.has_inbound ? inboundOf(values.inbound) : null,
     outbound: values.has_outbound ? outboundOf(values.outbound) : null,
+    number_writing: filled(values.number_writing),
+    rates: filled(values.rates),
     signalling: Object.fromEntries(SIGNALLING.map((name) => [name, values.signalling[name]])),
   };
 }
 
-function inboundOf({ allowed_addresses: networks, auth_username: user, auth_password: password, match, registrar }) {
-  return { registrar: user ? registrar : null, allowed_addresses: linesOf(networks), match, ...(user ? { auth_username: user } : {}), ...(password ? { auth_password: password } : {}) };
+function inboundOf({ allowed_addresses: networks, auth_username: user, auth_password: password, match, registrar, route_by: routeBy }) {
+  return { registrar: user ? registrar : null, allowed_addresses: linesOf(networks), match, route_by: routeBy, ...(user ? { auth_username: user } : {}), ...(password ? { auth_password: password } : {}) };
 }
 
 function outboundOf(values) {
   const to = values.to_registered ? { to_registered: values.to_registered } : { address: values.address };
-  const body = { ...to, transport: values.transport, probe_interval: values.probe_interval === "" ? 0 : values.probe_interval };
+  const body = { ...to, transport: values.transport, probe_interval: values.probe_interval === "" ? 0 : values.probe_interval,
+    caller_identity: filled(values.caller_identity) };
   for (const name of ["auth_username", "auth_password", "from_host"]) if (values[name]) body[name] = values[name];
   if (values.to_registered) return body;
   if (values.transport === "tls") body.tls = filled(values.tls);
