@@ -275,6 +275,7 @@ class GatewayParts:
                 media_address,
                 recordings,
                 lambda trunk_id: self.directory.table.trunk(trunk_id),
+                lambda number: self.directory.table.number(number),
             ),
             self.metrics,
             agent=self.directory.agent,

@@ -32,7 +32,7 @@ from media.plane import MediaCapacityError
 from media.ultravox.agent_settings import AgentSettingsError
 from media.ultravox.call_request import CallRequestError
 from media.ultravox.errors import EngineApiError, EngineRefusedError
-from routing.table import RoutedTrunk
+from routing.table import RoutedNumber, RoutedTrunk
 from sip.addresses import is_address
 from sip.body import session_description
 from sip.call_listener import CallState
@@ -65,6 +65,7 @@ class AdoptedServices:
     media_address: MediaAddress
     recordings: Path
     routed_trunk: Callable[[str], RoutedTrunk | None]
+    routed_number: Callable[[str], RoutedNumber | None]
 
 
 class AdoptedSession(Session):
@@ -129,6 +130,20 @@ class AdoptedSession(Session):
         if not bye:
             self.let_go()
         self.finish(lambda: self.call.fail(FailureReason.GATEWAY_ERROR), FailureReason.GATEWAY_ERROR)
+
+    async def count(self) -> None:
+        """Have the call count against its limits here. It is up already, and is not ended for one."""
+        record, services = self.call.record, self._services
+        number = self._adopted.routed_number(record.from_number or "")
+        limits = (
+            services.limits.of_any(record.organization_id)
+            if number is None
+            else services.limits.of(record.organization_id, self._trunk, number)
+        )
+        if limits and not self.over:
+            await services.leases.acquire(record.id, limits)
+            if self.over:
+                services.leases.release(record.id)
 
     async def _prepare(self) -> None:
         """Leg, engine and its socket."""

@@ -116,6 +116,7 @@ class Adopter:
         sink.open()
         self._services.keeper.took(call_id)
         session.go_on(round((monotonic() - asked_at) * 1000), from_node)
+        await session.count()
         self._services.count("handed-over")
         log.info("call_taken_over", call_id=call_id, from_node=from_node)
         return True
@@ -150,6 +151,7 @@ class Adopter:
             return
         gap_ms = round((monotonic() - ended_at) * 1000)
         session.go_on(gap_ms, node)
+        await session.count()
         self._services.count("adopted")
         log.warning("call_adopted", call_id=record.id, from_node=node, gap_ms=gap_ms)
 

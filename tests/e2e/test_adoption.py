@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import signal
 import time
 from collections import Counter
@@ -118,7 +119,7 @@ async def _hears_herself(caller: LiveCaller, frequency: float) -> None:
 
 
 async def _moved(caller: LiveCaller, seconds: float) -> float:
-    """Wait for the re-INVITE of whoever goes on with the call; when it came. Audio goes there from then on."""
+    """Wait for the re-INVITE of whoever goes on with the call, and send audio there; when it came."""
     await caller.call.until_request("INVITE", 1, timeout_s=seconds)
     moved_at = time.monotonic()
     caller.audio.connect(caller.call.remote_sdp)
@@ -155,7 +156,7 @@ def _step(call: Json, kind: str) -> Json:
     return found[0]["detail"]  # type: ignore[no-any-return]
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 async def test_a_caller_of_a_killed_node_is_taken_up_by_exactly_one_of_two_others(cluster: Site) -> None:
     doomed = await asyncio.to_thread(cluster.node, "doomed")
     others = [await asyncio.to_thread(cluster.node, name) for name in ("second", "third")]
@@ -170,9 +171,8 @@ async def test_a_caller_of_a_killed_node_is_taken_up_by_exactly_one_of_two_other
         assert call["status"] == "in-progress"
         assert _step(call, "adopted")["from_node"] == "doomed"
         assert (await cluster.told(caller.call_id))["call.failed"] == 0
-        adopted = [
-            node.metrics().get('trunkline_call_adoptions_total{result="adopted"}', 0) for node in others
-        ]
+        counter = 'trunkline_call_adoptions_total{result="adopted"}'
+        adopted = [node.metrics().get(counter, 0) for node in others]
         assert sorted(adopted) == [0, 1]
         assert (await caller.call.bye()).status == 200
         call = await _ended(others[1], cluster.key, caller.call_id)
@@ -182,7 +182,7 @@ async def test_a_caller_of_a_killed_node_is_taken_up_by_exactly_one_of_two_other
         assert (told["call.ended"], told["call.failed"]) == (1, 0)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 async def test_a_gateway_alone_goes_on_with_its_calls_when_it_is_started_again(tmp_path: Path) -> None:
     with await asyncio.to_thread(contextlib.ExitStack) as stack:
         site = stack.enter_context(opened_site(f"sqlite:///{tmp_path / 'alone.db'}", tmp_path))
@@ -212,7 +212,7 @@ async def test_a_gateway_alone_goes_on_with_its_calls_when_it_is_started_again(t
         assert await site.rows(sa.select(call_snapshots.c.call_id)) == [], "nothing is left of them"
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 async def test_a_node_that_stops_hands_its_calls_to_another(cluster: Site) -> None:
     leaving = await asyncio.to_thread(cluster.node, "leaving")
     staying = await asyncio.to_thread(cluster.node, "staying")
@@ -229,7 +229,7 @@ async def test_a_node_that_stops_hands_its_calls_to_another(cluster: Site) -> No
         assert call["status"] == "in-progress"
         assert _step(call, "adopted")["gap_ms"] < 1000
         packets = [packet.arrival for packet in caller.audio.received]
-        pauses = [later - earlier for earlier, later in zip(packets, packets[1:], strict=False)]
+        pauses = [later - earlier for earlier, later in itertools.pairwise(packets)]
         assert max(pauses) < 1.0, "the line was quiet"
         rows = await cluster.rows(sa.select(calls.c.node_id).where(calls.c.id == caller.call_id))
         assert [row.node_id for row in rows] == ["staying"]
