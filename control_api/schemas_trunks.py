@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, StrictBool
 
 from control_api.schemas_shared import RequestModel, ResponseModel, Timestamp, Uuid, unsent
+from control_api.schemas_trunk_dialog import TrunkDialogIn, TrunkDialogOut, render_dialog
 from control_api.schemas_trunk_signalling import (
     TrunkRegistrationIn,
     TrunkRegistrationOut,
@@ -145,6 +146,7 @@ class TrunkCreate(RequestModel):
         description="How calls that we place offer their keys: in the session description, or by DTLS-SRTP.",
     )
     stir: TrunkStirIn = TrunkStirIn()
+    dialog: TrunkDialogIn = TrunkDialogIn()
     symmetric: SymmetricRtp = Field(
         default=SymmetricRtp.AUTO,
         description="Whether audio goes to where the far side's packets come from: once they come; `always`, "
@@ -181,6 +183,7 @@ class TrunkCreate(RequestModel):
             media_encryption=self.media_encryption,
             srtp_keying=self.srtp_keying,
             stir=self.stir.to_record(),
+            dialog=self.dialog.to_record(),
             symmetric=self.symmetric,
             signalling=self.signalling.to_record(),
             max_concurrent_calls=self.max_concurrent_calls,
@@ -232,6 +235,7 @@ class TrunkOut(ResponseModel):
     media_encryption: MediaEncryption
     srtp_keying: SrtpKeying
     stir: TrunkStirOut
+    dialog: TrunkDialogOut
     symmetric: SymmetricRtp
     signalling: TrunkSignallingOut
     registration: RegistrationStatusOut | None = Field(description="Null when we do not register there.")
@@ -276,6 +280,7 @@ def render_trunk(trunk: Trunk, status: TrunkStatus) -> dict[str, Any]:
         "media_encryption": trunk.media_encryption.value,
         "srtp_keying": trunk.srtp_keying.value,
         "stir": {"verify": trunk.stir.verify.value, "sign": trunk.stir.sign},
+        "dialog": render_dialog(trunk.dialog),
         "symmetric": trunk.symmetric.value,
         "signalling": render_signalling(trunk.signalling),
         "registration": render_registration_status(status.registration),

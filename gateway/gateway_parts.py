@@ -61,6 +61,7 @@ from gateway.rate_card import BilledCall, RateCard
 from gateway.recordings.retention import RecordingSweeper
 from gateway.recordings.service import RecordingService
 from gateway.recordings.setup import open_archive, open_links
+from gateway.referred_call import ReferralServices
 from gateway.refused_invites import RefusedInvites
 from gateway.rejections import Rejections
 from gateway.session import SessionServices
@@ -69,6 +70,7 @@ from gateway.signalling.setup import Signalling
 from gateway.sip_sockets import SipSockets
 from gateway.stir.service import CallerIdentity
 from gateway.sweep import calls_of_the_dead, fail_orphans
+from gateway.trunk_dialling import TrunkDialling
 from gateway.trunk_probe import TrunkProbe
 from gateway.trunk_registration import RegistrationState
 from gateway.trunk_statistics import TrunkStatistics
@@ -186,6 +188,7 @@ class GatewayParts:
                 ),
                 public_host=config.sip.public_host,
                 tls=config.sip.tls_server(),
+                dns_servers=config.sip.name_servers(),
             ),
             on_invite=self._take_invite,
             on_options=self._answer_options,
@@ -251,6 +254,7 @@ class GatewayParts:
             default_ring_timeout_s=config.calls.ring_timeout,
             transfer_timeout_s=config.calls.transfer_timeout,
             may_transfer=self.outbound_policies.may_transfer,
+            referrals=self._referral_services,
             hold_music=config.control.hold_music,
             trunk=self.directory.trunk,
             events=self.events,
@@ -267,6 +271,7 @@ class GatewayParts:
             bind_host=config.media.bind_host,
             local_host_for=self._user_agent.local_host_for,
         )
+        self._dialling = TrunkDialling(self._user_agent, media_address, self._identity)
         recordings = self._archive.live_directory
         self._adoption.compose(
             AdoptedServices(
@@ -318,11 +323,9 @@ class GatewayParts:
             queue=self._queue,
             outbound=OutboundServices(
                 session=session,
-                user_agent=self._user_agent,
-                media_address=media_address,
+                dialling=self._dialling,
                 recordings=recordings,
                 trunk=self.directory.trunk,
-                identity=self._identity,
             ),
             table=lambda: self.directory.table,
             agent=self.directory.agent,
@@ -412,6 +415,11 @@ class GatewayParts:
                 trunk_name=trunk.name if trunk else None,
                 managed=number is not None and number.managed,
             )
+        )
+
+    def _referral_services(self) -> ReferralServices:
+        return ReferralServices(
+            self._dialling, self.outbound_policies.may_transfer, self.config.calls.transfer_timeout
         )
 
     def _note_refused(self, request: Request, source: tuple[str, int], status: int, reason: str) -> None:

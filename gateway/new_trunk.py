@@ -21,6 +21,7 @@ from store.records import (
     TrunkSignalling,
     TrunkStir,
 )
+from store.trunk_dialog_records import TrunkDialog
 
 CODECS = ("PCMU", "PCMA", "G722", "OPUS", "L16")
 DEFAULT_CODECS = ("PCMU", "PCMA")
@@ -46,6 +47,7 @@ class NewTrunk:
     media_encryption: MediaEncryption = MediaEncryption.ALLOW
     srtp_keying: SrtpKeying = SrtpKeying.SDES
     stir: TrunkStir = field(default_factory=TrunkStir)
+    dialog: TrunkDialog = field(default_factory=TrunkDialog)
     symmetric: SymmetricRtp = SymmetricRtp.AUTO
     signalling: TrunkSignalling = field(default_factory=TrunkSignalling)
     max_concurrent_calls: int | None = None

@@ -8,7 +8,6 @@ somebody.
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,17 +16,15 @@ from time import monotonic
 import structlog
 
 from gateway.call import Call
-from gateway.call_policy import call_policy
 from gateway.conversation import Conversation
 from gateway.dial_queue import DialQueue
 from gateway.engine_request import conversation_options, engine_request, longest_call_s, longest_ring_s
 from gateway.failure_reasons import FailureReason, failure_of_status
-from gateway.media_address import MediaAddress, family_of
+from gateway.media_address import family_of
 from gateway.negotiated_media import local_audio
 from gateway.new_call import CallSettings
-from gateway.new_trunk_outbound import tls_towards
 from gateway.session import Session, SessionServices, new_session_id
-from gateway.stir.service import CallerIdentity
+from gateway.trunk_dialling import LegOwner, LegParties, PlacedLeg, TrunkDialling, Way
 from media.messages import LegCreated
 from media.plane import MediaCapacityError
 from media.ultravox.agent_settings import AgentSettingsError
@@ -41,13 +38,11 @@ from sip.errors import NotAcceptableError, SdpError, SipError
 from sip.message import Response
 from sip.offer_answer import AudioSession
 from sip.user_agent import Call as SipCall
-from sip.user_agent import Credentials, OutboundTarget, UserAgent
+from sip.user_agent import OutgoingCall
 from store.records import Agent, CallDirection, CallStatus, DtmfMode, EarlyMedia, Trunk
 
 log = structlog.get_logger(__name__)
 
-SIP_PORT = 5060
-SIPS_PORT = 5061
 EARLY_DESCRIPTIONS = 16  # branches of a fork whose session descriptions are kept
 CANCEL_GRACE_S = 5.0  # how long we wait for the 487 to our CANCEL before the call is settled without it
 
@@ -60,14 +55,12 @@ class OutboundServices:
     """What the outbound flow needs beyond the sessions' own services."""
 
     session: SessionServices
-    user_agent: UserAgent
-    media_address: MediaAddress
+    dialling: TrunkDialling
     recordings: Path
     trunk: Callable[[str], Trunk | None]
-    identity: CallerIdentity
 
 
-class OutboundSession(Session):
+class OutboundSession(Session, LegOwner):
     """One outbound call, from `queued` on."""
 
     direction = CallDirection.OUTBOUND
@@ -94,6 +87,7 @@ class OutboundSession(Session):
         self._cancelling = False
         self._ring_timed_out = False
         self._trunk = services.trunk(route.trunk.id)
+        self._leg: PlacedLeg | None = None
         self._early_descriptions: dict[str, bytes] = {}  # by To tag: each branch of a fork has its own
         self._early: AudioParameters | None = None
         self._invited_at: float | None = None  # monotonic; None once the far party gave a sign
@@ -153,15 +147,20 @@ class OutboundSession(Session):
                 conversation_options(self._agent, self._parts, self._settings, CallDirection.OUTBOUND),
                 DtmfMode(self._route.trunk.dtmf),
             )
-            peer_host = await _resolve(target_endpoint(self._route.target.address)[0])
-            media_host = self._outbound.media_address.for_peer(peer_host)
-            created = await self._conversation.open_leg(self._route.trunk.symmetric, family_of(media_host))
+            trunk = self._trunk
+            if trunk is None or trunk.outbound is None:
+                self._fail(FailureReason.TRUNK_UNAVAILABLE, "the trunk is gone")
+                return
+            way = await self._outbound.dialling.find_way(trunk, trunk.outbound)
+            created = await self._conversation.open_leg(
+                self._route.trunk.symmetric, family_of(way.media_host)
+            )
             await self._conversation.create_engine_call()
             if self._may_ring is not None and not await self._may_ring():
                 self.call.step("not-let-out")
                 self.finish(lambda: self.call.cancel())
                 return
-            self._invite(peer_host, media_host, created)
+            self._invite(way, created)
         except MediaCapacityError as error:
             self._fail(FailureReason.CAPACITY, str(error))
         except (EngineApiError, AgentSettingsError, CallRequestError) as error:
@@ -172,42 +171,27 @@ class OutboundSession(Session):
             log.exception("outbound_call_crashed", call_id=self.call.id)
             self._fail(FailureReason.GATEWAY_ERROR, "internal error")
 
-    def _invite(self, peer_host: str, media_host: str, leg: LegCreated) -> None:
+    def _invite(self, way: Way, leg: LegCreated) -> None:
         route = self._route
-        host, target_port = target_endpoint(route.target.address, route.target.transport)
-        self._audio = AudioSession(local_audio(media_host, leg, route.trunk), session_id=new_session_id())
-        credentials = None
-        if route.target.auth_username is not None and route.target.auth_password is not None:
-            credentials = Credentials(route.target.auth_username, route.target.auth_password)
-        self._sip = sip = self._outbound.user_agent.call(
-            OutboundTarget(
-                request_uri=f"sip:{route.to_user}@{_in_uri(host, target_port)}",
-                host=peer_host,
-                port=target_port,
-                transport=route.target.transport,
-                from_uri=f"sip:{route.from_user}@{route.target.from_host or _in_uri(media_host)}",
-                from_display=None,
-                to_uri=f"sip:{route.to_user}@{_in_uri(host)}",
-                headers=self._outbound.identity.headers(
-                    self._trunk, caller=route.number.phone_number, called=route.to
-                ),
-                offer=self._audio.offer(),
-                credentials=credentials,
-                policy=call_policy(self._trunk),
-                tls=None
-                if self._trunk is None or self._trunk.outbound is None
-                else tls_towards(self._trunk.outbound),
-            ),
-            self,
+        self._audio = AudioSession(local_audio(way.media_host, leg, route.trunk), session_id=new_session_id())
+        parties = LegParties(
+            to_user=route.to_user,
+            from_user=route.from_user,
+            called=route.to,
+            caller=route.number.phone_number,
         )
-        self._trace(sip, sip.local_tag)
-        self._invited_at = monotonic()
-        self.call.update(sip_call_id=sip.call_id)
-        self.call.step("invite-sent", target=f"{route.target.transport}:{host}:{target_port}")
+        self._leg = self._outbound.dialling.place(way, parties, self._audio.offer(), self)
         self.call.ring()
         self._after(self._ring_timeout_s, self._ring_out)
 
     # --- SIP --------------------------------------------------------------------------------------
+
+    def on_attempt(self, call: OutgoingCall, destination: str) -> None:
+        self._sip = call
+        self._trace(call, call.local_tag)
+        self._invited_at = monotonic()
+        self.call.update(sip_call_id=call.call_id)
+        self.call.step("invite-sent", target=destination)
 
     def _first_sign(self, status: int) -> None:
         """Count the delay to the first ringing or answer."""
@@ -291,10 +275,10 @@ class OutboundSession(Session):
 
     def _give_up(self, settle: Callable[[], bool]) -> None:
         """CANCEL and wait for the 487; without an INVITE on the wire the call is settled at once."""
-        if self._sip is None or self.call.status is not CallStatus.RINGING:
+        if self._leg is None or self.call.status is not CallStatus.RINGING:
             self.finish(settle)
             return
-        self._sip.hang_up()
+        self._leg.give_up()
         self._after(CANCEL_GRACE_S, lambda: self.finish(settle))
 
     def _fail(self, reason: FailureReason, detail: str) -> None:
@@ -309,32 +293,3 @@ class OutboundSession(Session):
     def on_released(self) -> None:
         if self._queue is not None:
             self._queue.release(self)
-
-
-def target_endpoint(address: str, transport: str = "udp") -> tuple[str, int]:
-    """Host and port of a trunk's `address`, which is a host or host:port; IPv6 with a port stands in
-    brackets.
-    """
-    default = SIPS_PORT if transport == "tls" else SIP_PORT
-    if address.startswith("["):
-        host, _, port = address[1:].partition("]")
-        return host, int(port[1:] or default)
-    host, _, port = address.partition(":")
-    if ":" in port:
-        return address, default  # an IPv6 literal without a port
-    return host, int(port or default)
-
-
-async def _resolve(host: str) -> str:
-    """The first address of a host name; an address literal is given back as it is. Raises `OSError`."""
-    try:
-        socket.inet_pton(socket.AF_INET6 if ":" in host else socket.AF_INET, host)
-    except OSError:
-        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_DGRAM)
-        return str(found[0][4][0])
-    return host
-
-
-def _in_uri(host: str, port: int | None = None) -> str:
-    literal = f"[{host}]" if ":" in host else host
-    return f"{literal}:{port}" if port is not None else literal

@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -30,8 +31,10 @@ from gateway.digit_input import INFO
 from gateway.errors import ConflictError
 from gateway.event_bus import EventBus
 from gateway.failure_reasons import EndReason, FailureReason
+from gateway.incoming_texts import IncomingTexts, RefusedText
 from gateway.live_calls import LiveCalls
 from gateway.metrics import GatewayMetrics
+from gateway.referred_call import ReferralServices, ReferredCall
 from gateway.signalling.trace_ring import CallLeg, TraceRing
 from gateway.signalling.traces import CONTACT, CallTraces
 from gateway.sip_info import info_digit
@@ -41,11 +44,13 @@ from media.messages import LegStatistics
 from sip.addresses import authority
 from sip.audio_parameters import AudioParameters
 from sip.body import session_description
+from sip.call_listener import CallState, IgnoringListener
 from sip.errors import NotAcceptableError, SdpError
 from sip.message import Request, Response
 from sip.offer_answer import AudioSession
+from sip.received_referral import ReceivedReferral
 from sip.user_agent import Call as SipCall
-from sip.user_agent import OfferedRequest
+from sip.user_agent import IncomingCall, OfferedRequest
 from store.records import Agent, CallDirection, CallStatus, Trunk
 
 log = structlog.get_logger(__name__)
@@ -73,6 +78,7 @@ class SessionServices:
     limits: CallLimits = field(default_factory=CallLimits)
     node_id: str | None = None
     parts: Callable[[Agent], AgentParts] = lambda agent: AgentParts()
+    referrals: Callable[[], ReferralServices] | None = None
     trunk_statistics: TrunkStatistics = field(default_factory=TrunkStatistics)
     traces: CallTraces = field(default_factory=lambda: CallTraces(TraceRing(0, 0)))
     keeper: CallKeeper | None = None
@@ -114,6 +120,8 @@ class Session:
         self._attempted = False
         self._settled = asyncio.Event()
         self._transfer = CallTransfer(call, self)
+        self._referred: ReferredCall | None = None
+        self._texts = IncomingTexts()
         self._held_before = False
         self._elsewhere = False  # somebody else has the call
         self._earlier_engine_calls: tuple[str, ...] = ()
@@ -173,7 +181,7 @@ class Session:
         """
         assert self._sip is not None
         assert self._audio is not None
-        if self._transfer.running:
+        if self.transfer_running:
             raise ConflictError(
                 "the call is being transferred", code="transfer_running", status=str(self.call.status)
             )
@@ -207,6 +215,10 @@ class Session:
         from here) and `ConflictError`.
         """
         assert self._sip is not None
+        if self.transfer_running:
+            raise ConflictError(
+                "a transfer of this call is under way", code="transfer_running", status=str(self.call.status)
+            )
         trunk_id = self.call.record.trunk_id
         trunk = None if trunk_id is None else self._services.trunk(trunk_id)
         peer = self._sip.peer
@@ -236,7 +248,7 @@ class Session:
 
     def snapshot(self) -> CallSnapshot | None:
         """What another gateway needs to go on with the call; None while it could not."""
-        if self.over or self._transfer.running or self._conversation is None:
+        if self.over or self.transfer_running or self._conversation is None:
             return None
         return session_snapshot(
             self.call,
@@ -246,6 +258,72 @@ class Session:
             earlier_engine_calls=self._earlier_engine_calls,
             max_duration_s=self._max_duration_s,
         )
+
+    # --- another dialog ---------------------------------------------------------------------------
+
+    @property
+    def transfer_running(self) -> bool:
+        """Whether the far party is being asked to call somebody else, or has us call somebody."""
+        return self._transfer.running or (self._referred is not None and self._referred.running)
+
+    def carries(self, sip: SipCall | None) -> bool:
+        """Whether this is the dialog that the call is in now."""
+        return sip is not None and sip is self._sip
+
+    def is_with(self, host: str) -> bool:
+        """Whether the far side of the call's dialog is there."""
+        return self._sip is not None and self._sip.peer.host == host
+
+    def audio_for_another_dialog(self) -> AudioSession:
+        """Our end of the same media leg, for a dialog that takes the call over."""
+        assert self._audio is not None
+        return self._audio.for_another_dialog(new_session_id())
+
+    def take_dialog(
+        self,
+        sip: SipCall,
+        audio: AudioSession,
+        parameters: AudioParameters | None,
+        step: str,
+        *,
+        leave: float = 0.0,
+    ) -> None:
+        """The call goes on in another dialog; `parameters` is what was agreed there, if it is known yet. The
+        dialog before gets its BYE, after `leave` seconds unless it is over by then.
+        """
+        if sip.state is not CallState.ANSWERED:
+            sip.listener = self
+        before, self._sip, self._audio = self._sip, sip, audio
+        assert before is not None
+        peer = sip.peer
+        self.call.step(step, sip_call_id=sip.call_id, peer=authority(peer.host, peer.port))
+        self._trace_dialog(sip)
+        before.listener = IgnoringListener()
+        bye = partial(before.hang_up, _q850(EndReason.TRANSFERRED))
+        if leave:
+            asyncio.get_running_loop().call_later(leave, bye)
+        else:
+            bye()
+        if self._services.keeper is not None:
+            self._services.keeper.changed(self)
+        if parameters is not None:
+            self._apply(parameters)
+
+    def referrer_lost(self) -> None:
+        """The far party had us call somebody, hung up, and that one was not to be had."""
+        self.finish(lambda: self.call.end(EndReason.CONTACT_HANGUP), EndReason.CONTACT_HANGUP)
+
+    def take_late_answer(self, sdp: bytes | None) -> None:
+        """The answer to the offer that a dialog which took the call over had asked for."""
+        assert self._audio is not None
+        try:
+            if sdp is None:
+                raise SdpError("the ACK to an INVITE without offer carries no answer")
+            self._apply(self._audio.accept_answer(sdp))
+        except (SdpError, NotAcceptableError) as error:
+            self.call.step("answer-refused", error=str(error))
+            failure = FailureReason.MEDIA_NEGOTIATION_FAILED
+            self.finish(lambda: self.call.fail(failure), failure)
 
     async def statistics(self) -> LegStatistics | None:
         """The leg's figures so far; None when there is no leg, or no longer."""
@@ -279,6 +357,30 @@ class Session:
         key = info_digit(request.content_type, request.body)
         if key is not None and self._conversation is not None:
             self._conversation.pressed(key.digit, INFO, key.duration_ms)
+
+    def on_message(self, call: SipCall, request: Request) -> int:
+        """Text of the far party's; the trunk allows that."""
+        if self.over or self.call.status is not CallStatus.IN_PROGRESS:
+            return 480
+        try:
+            text = self._texts.read(request)
+        except RefusedText as refused:
+            self.call.step("sip-message-refused", sip_status=refused.status)
+            return refused.status
+        self.actions.message(text, urgency="soon")
+        return 200
+
+    def on_refer(self, call: SipCall, referral: ReceivedReferral) -> None:
+        """The far party wants us to call somebody else in its place; the trunk allows that."""
+        trunk_id = self.call.record.trunk_id
+        trunk = None if trunk_id is None else self._services.trunk(trunk_id)
+        if trunk is None or self._services.referrals is None:
+            referral.reject()
+        elif self.over or self.transfer_running or self.call.status is not CallStatus.IN_PROGRESS:
+            referral.reject(491)
+        else:
+            services = self._services.referrals()
+            self._referred = ReferredCall(self.call, self, trunk, call.peer, referral, services)
 
     def on_refresh_due(self, call: SipCall) -> None:
         """The session timer wants a re-INVITE: the same again, which changes nothing."""
@@ -330,6 +432,9 @@ class Session:
         """The dialog is over: BYE from the far side, or the stack gave up on it."""
         reason = _peer_reason(request)
         self.call.step("sip-terminated", by=by, reason=reason)
+        if by == "remote" and self._referred is not None and self._referred.running:
+            self._referred.referrer_left()
+            return
         if by == "remote":
             if self.direction is CallDirection.INBOUND and self.call.status is CallStatus.RINGING:
                 self.call.answer()  # its BYE proves that the caller had our 200, though the ACK was lost
@@ -413,6 +518,13 @@ class Session:
         leg = CallLeg(record.id, record.organization_id, CONTACT, local_tag, remote_tag, source)
         self._services.traces.leg(leg, sip.call_id)
 
+    def _trace_dialog(self, sip: SipCall) -> None:
+        """Have a dialog that took the call over seen as its leg too."""
+        record, dialog = self.call.record, sip.established_dialog.id
+        source = (sip.source_host, sip.source_port) if isinstance(sip, IncomingCall) else None
+        leg = CallLeg(record.id, record.organization_id, CONTACT, dialog.local_tag, dialog.remote_tag, source)
+        self._services.traces.leg(leg, sip.call_id)
+
     def _occupy(self) -> None:
         self._occupied = True
         self._services.live.occupy(self.direction)
@@ -430,6 +542,8 @@ class Session:
         # First of all, so that whatever the rest does, the call gives back what it holds.
         self._closing = asyncio.create_task(self._close(settle))
         self._transfer.close()
+        if self._referred is not None:
+            self._referred.close()
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()

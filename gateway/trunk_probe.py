@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.new_trunk_outbound import tls_towards
-from gateway.outbound import target_endpoint
+from gateway.trunk_address import target_endpoint
 from sip.errors import SipError
 from sip.user_agent import Credentials, OutOfDialogTarget, UserAgent
 from store.records import TrunkOutbound

@@ -18,7 +18,7 @@ import structlog
 
 from gateway.call_policy import trunk_credentials
 from gateway.new_trunk_outbound import host_of, tls_towards
-from gateway.outbound import target_endpoint
+from gateway.trunk_address import target_endpoint
 from sip.errors import ParseError, SipError
 from sip.grammar import parse_number
 from sip.message import Response

@@ -12,6 +12,7 @@ from sip.tls_settings import TlsClientSettings
 
 if TYPE_CHECKING:
     from sip.call import Call
+    from sip.received_referral import ReceivedReferral
     from sip.renegotiation import OfferedRequest
 
 EndedBy = Literal["remote", "local", "timeout", "transport", "expired"]
@@ -101,6 +102,14 @@ class CallListener(Protocol):
     def on_info(self, call: Call, request: Request) -> None:
         """An INFO, already answered with 200."""
         return
+
+    def on_refer(self, call: Call, referral: ReceivedReferral) -> None:
+        """The peer asks us to call somebody else in its place; only where the call's policy accepts it."""
+        referral.reject()
+
+    def on_message(self, call: Call, request: Request) -> int:
+        """A MESSAGE, and the status to answer it with; only where the call's policy accepts it."""
+        return 405
 
     def on_refresh_due(self, call: Call) -> None:
         """The session timer wants a re-INVITE that changes nothing (`Call.re_invite`): the peer knows no

@@ -14,6 +14,7 @@ from ipaddress import ip_address
 
 import structlog
 
+from sip.addresses import is_address
 from sip.admission import Answered, Dropped, Gate, stateless_tag
 from sip.call import Call
 from sip.call_listener import CallListener, Credentials, OutboundTarget
@@ -27,7 +28,9 @@ from sip.identifiers import new_tag
 from sip.incoming_call import IncomingCall
 from sip.message import Request, Response, response_to
 from sip.outgoing_call import OutgoingCall
+from sip.replacement import replaced_call
 from sip.restored_call import RestoredCall
+from sip.server_location import default_port
 from sip.server_transaction import InviteServerTransaction, ServerTransaction
 from sip.timers import TimerQueue, Timing
 from sip.transaction_layer import TransactionLayer
@@ -36,8 +39,6 @@ from sip.uas_core import refusal
 log = structlog.get_logger(__name__)
 
 _UNUSABLE_HOSTS = frozenset(("", "0.0.0.0", "::"))
-DEFAULT_PORT = 5060
-TLS_PORT = 5061
 _PRIVATE_PREFIXES = ("10.", "172.", "192.168.", "100.")
 
 
@@ -258,16 +259,18 @@ class Endpoint:
         transport = "tls" if uri.scheme == "sips" else uri.transport or current.transport
         if uri.host in _UNUSABLE_HOSTS or transport not in ("udp", "tcp", "tls"):
             return current
-        port = uri.port or (TLS_PORT if transport == "tls" else DEFAULT_PORT)
         if _behind_nat(uri.host, current.host) and not dialog.route_set:
             return current
         if (
             uri.host == current.host
-            and port == current.port
+            and (uri.port or default_port(transport)) == current.port
             and transport == current.transport
             and current.alive
         ):
             return current
+        port = uri.port
+        if port is None and is_address(uri.host):
+            port = default_port(transport)
         return self._flow_factory.next_hop(uri.host, port, transport, current)
 
     def flow_for_large(self, flow: Flow) -> Flow | None:
@@ -330,7 +333,10 @@ class Endpoint:
             call.receive_request(request, transaction, now)
 
     def _receive_call(self, request: Request, transaction: InviteServerTransaction, now: float) -> None:
-        call = IncomingCall(self, request, transaction, self._source, identity=self._identity)
+        replaces = replaced_call(request, self._dialogs)
+        call = IncomingCall(
+            self, request, transaction, self._source, identity=self._identity, replaces=replaces
+        )
         self._calls.add(call)
         call.guard(self._on_invite, call)
         if call.is_answering:

@@ -89,6 +89,14 @@ class AudioSession:
         """Whether we hold the peer: from now on we neither offer nor answer to hear it."""
         self._holding = held
 
+    def for_another_dialog(self, session_id: int) -> AudioSession:
+        """A fresh one for the same end of ours: another party takes the call over, with its own offer, keys
+        and numbers. Whether we hold it stays.
+        """
+        other = AudioSession(self._local, session_id)
+        other._holding = self._holding
+        return other
+
     @property
     def current(self) -> AudioParameters | None:
         """What is agreed now; None before the first answer."""

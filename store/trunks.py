@@ -34,6 +34,7 @@ from store.records import (
     TrunkTransport,
 )
 from store.tables import trunks
+from store.trunk_dialog_records import Ringback, TrunkDialog
 
 
 class TrunkRepository:
@@ -115,6 +116,7 @@ def _row(trunk: Trunk) -> dict[str, Any]:
         "media_encryption": trunk.media_encryption.value,
         "srtp_keying": trunk.srtp_keying.value,
         "stir": to_json({"verify": trunk.stir.verify.value, "sign": trunk.stir.sign}),
+        "dialog": to_json(trunk.dialog),
         "symmetric": trunk.symmetric.value,
         "session_timer": signalling.session_timer.value,
         "session_expires": signalling.session_expires,
@@ -130,6 +132,13 @@ def _stir(text: str | None) -> TrunkStir:
         return TrunkStir()
     kept = from_json(text)
     return TrunkStir(StirCheck(kept["verify"]), kept["sign"])
+
+
+def _dialog(text: str | None) -> TrunkDialog:
+    if text is None:
+        return TrunkDialog()
+    kept = from_json(text)
+    return TrunkDialog(**kept | {"ringback": Ringback(kept["ringback"])})
 
 
 def _record(row: sa.Row[Any]) -> Trunk:
@@ -172,6 +181,7 @@ def _record(row: sa.Row[Any]) -> Trunk:
         media_encryption=MediaEncryption(row.media_encryption),
         srtp_keying=SrtpKeying(row.srtp_keying),
         stir=_stir(row.stir),
+        dialog=_dialog(row.dialog),
         symmetric=SymmetricRtp(row.symmetric),
         signalling=TrunkSignalling(
             session_timer=SessionTimerUse(row.session_timer),

@@ -140,10 +140,10 @@ class AdoptedSession(Session):
             if number is None
             else services.limits.of(record.organization_id, self._trunk, number)
         )
-        if limits and not self.over:
+        if limits:
             await services.leases.acquire(record.id, limits)
-            if self.over:
-                services.leases.release(record.id)
+        if self.over:
+            services.leases.release(record.id)  # it ended meanwhile
 
     async def _prepare(self) -> None:
         """Leg, engine and its socket."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from media.messages.base import (
     Direction,
     Message,
+    PatchMode,
     Symmetric,
 )
 from media.messages.commands import (
@@ -24,6 +25,7 @@ from media.messages.commands import (
     LegCreated,
     NegotiateLeg,
     OpenGate,
+    Patch,
     PauseRecording,
     Play,
     ResumeRecording,
@@ -60,6 +62,7 @@ from media.messages.events import (
     MediaSecured,
     MediaSecurityFailed,
     MediaTimedOut,
+    PatchEnded,
     PlaybackCleared,
     PlayFinished,
     PlayoutDrained,
@@ -116,6 +119,9 @@ __all__ = [
     "Message",
     "NegotiateLeg",
     "OpenGate",
+    "Patch",
+    "PatchEnded",
+    "PatchMode",
     "PauseRecording",
     "Play",
     "PlayFinished",

@@ -41,6 +41,7 @@ trunks = sa.Table(
     sa.Column("outbound_tls", sa.Text),  # null: the gateway's defaults
     sa.Column("outbound_registration", sa.Text),  # null: we do not register
     sa.Column("stir", sa.Text),  # null: the defaults
+    sa.Column("dialog", sa.Text),  # null: the defaults
     sa.Column("max_concurrent_calls", sa.Integer),  # null: no limit
     sa.Index(None, "organization_id", "created_at", "id"),
     sa.Index(None, "inbound_digest_username", unique=True),

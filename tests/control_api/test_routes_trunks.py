@@ -39,6 +39,7 @@ BOTH = {
     "media_encryption": "require",
     "srtp_keying": "dtls",
     "stir": {"verify": "require", "sign": True},
+    "dialog": {"allow_refer": True, "ringback": "tone"},
     "symmetric": "never",
 }
 
@@ -69,6 +70,7 @@ async def test_a_trunk_with_both_sides(world: World) -> None:
     assert (trunk["codecs"], trunk["enabled"], trunk["dtmf"]) == (["PCMA"], False, "inband")
     assert (trunk["media_encryption"], trunk["srtp_keying"]) == ("require", "dtls")
     assert trunk["stir"] == {"verify": "require", "sign": True}
+    assert trunk["dialog"] == {"allow_refer": True, "allow_messages": False, "ringback": "tone"}
     assert trunk["symmetric"] == "never"
     assert (await world.api.get(f"trunks/{trunk['id']}")).json()["data"] == trunk
     assert (await world.api.get("trunks")).json()["data"] == [trunk]
@@ -154,6 +156,7 @@ def outbound(**fields: Any) -> dict[str, Any]:
         (outbound() | {"media_encryption": "maybe"}, "media_encryption"),
         (outbound() | {"srtp_keying": "zrtp"}, "srtp_keying"),
         (outbound() | {"stir": {"verify": "always"}}, "stir.verify"),
+        (outbound() | {"dialog": {"ringback": "song"}}, "dialog.ringback"),
         (outbound() | {"symmetric": "perhaps"}, "symmetric"),
         (outbound() | {"codecs": ["PCMU", "PCMU"]}, "codecs"),
         (outbound() | {"signalling": {"session_timer": "sometimes"}}, "signalling.session_timer"),

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 import sqlalchemy as sa
 
@@ -23,7 +24,7 @@ from tests.e2e.conftest import UNLIMITED, watched
 from tests.e2e.gateway_process import Gateway, ServerProcess
 from tests.e2e.live_caller import LiveCaller
 from tests.e2e.parties import ECHO
-from tests.support.audio import tone, tone_level_dbfs
+from tests.support.audio import Samples, tone, tone_level_dbfs
 from tests.support.postgres_server import PostgresServer
 from tests.support.redis_server import RedisServer
 
@@ -113,9 +114,16 @@ async def talking(gateway: Gateway) -> AsyncIterator[LiveCaller]:
 async def _hears_herself(caller: LiveCaller, frequency: float) -> None:
     await caller.audio.play(tone(frequency, 600))
     limit = time.monotonic() + 5
-    while tone_level_dbfs(caller.audio.audio()[-8000:], frequency) < -30:
+    while tone_level_dbfs(_last_second(caller), frequency) < -30:
         assert time.monotonic() < limit, f"{frequency} Hz did not come back"
         await asyncio.sleep(0.1)
+
+
+def _last_second(caller: LiveCaller) -> Samples:
+    """In the order of arrival: whoever goes on with the call begins a stream of its own."""
+    law = caller.audio.law
+    packets = [packet for packet in caller.audio.received if packet.payload_type == law.value]
+    return np.concatenate([law.decode(packet.payload) for packet in packets[-50:]])
 
 
 async def _moved(caller: LiveCaller, seconds: float) -> float:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from gateway.new_call import NewCall
-from gateway.outbound import target_endpoint
+from gateway.trunk_address import target_endpoint
 from media import messages as m
 from media.ultravox.errors import EngineUnreachableError
 from store.identifiers import uuid7
@@ -202,7 +202,7 @@ async def test_a_trunk_whose_name_is_not_found_is_unavailable(
     async def not_found(host: str) -> str:
         raise OSError("no such name")
 
-    monkeypatch.setattr("gateway.outbound._resolve", not_found)
+    monkeypatch.setattr("gateway.trunk_dialling._resolve", not_found)
     await scene.place()
     assert (await scene.over()).failure_reason == "trunk-unavailable"
 
