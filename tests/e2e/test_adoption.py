@@ -201,6 +201,7 @@ async def test_a_gateway_alone_goes_on_with_its_calls_when_it_is_started_again(t
             first.signal(signal.SIGKILL)
             gone.call.ended = True
             gone.phone.answer_in_dialog = False
+            gone.audio.stop()
             await asyncio.to_thread(first.wait, 5)
             again = await asyncio.to_thread(site.node, "alone")
             await _moved(caller, 10)
