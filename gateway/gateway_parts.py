@@ -10,6 +10,8 @@ from functools import partial
 
 from prometheus_client import CollectorRegistry
 
+from gateway.adoption.adopted_session import AdoptedServices
+from gateway.adoption.composition import Adoption
 from gateway.agent_sync import AgentSync
 from gateway.analysis.analyzer import CallAnalyzer
 from gateway.analysis.due import AnalysisPolicy
@@ -70,8 +72,8 @@ from gateway.sign_in.setup import open_sign_in
 from gateway.signalling.setup import Signalling
 from gateway.sip_sockets import SipSockets
 from gateway.stir.service import CallerIdentity
-from gateway.sweep import fail_calls_of_the_dead
 from gateway.transfers.composition import open_transfers
+from gateway.sweep import calls_of_the_dead, fail_orphans
 from gateway.trunk_dialling import TrunkDialling
 from gateway.trunk_pace import TrunkPace
 from gateway.trunk_probe import TrunkProbe
@@ -113,6 +115,7 @@ class GatewayParts:
         )
         self.directory.on_changed = self.cluster.notices.tell
         self.leases = self.cluster.leases
+        self._adoption = Adoption(store, self.cluster, enabled=config.cluster.adopt_calls)
         self.widgets = WidgetBook(store, self.directory)
         self.doors = Doors(store, self.directory.agent)
         self.contacts = ContactBook(store, import_max_rows=config.contacts.import_max_rows)
@@ -293,8 +296,27 @@ class GatewayParts:
             parts=self.directory.parts_of,
             traces=self.traces,
             trunk_statistics=self._trunk_statistics,
+            keeper=self._adoption.keeper,
         )
         recordings = self._archive.live_directory
+        self._adoption.compose(
+            AdoptedServices(
+                session,
+                self._user_agent,
+                media_address,
+                recordings,
+                lambda trunk_id: self.directory.table.trunk(trunk_id),
+                lambda number: self.directory.table.number(number),
+            ),
+            self.metrics,
+            agent=self.directory.agent,
+            save=self._journal.save,
+            price=self._price,
+            outcome=self._journal.outcome,
+            fail=lambda records: fail_orphans(store, records, self._journal),
+            busy=lambda: self._draining,
+            written=self._writer.catch_up,
+        )
         self._inbound = InboundCalls(
             InboundServices(
                 session=session,
@@ -436,7 +458,11 @@ class GatewayParts:
         self._inbound.on_invite(invite)
 
     async def _sweep_after_the_dead(self, living: frozenset[str]) -> None:
-        await fail_calls_of_the_dead(self.store, living, self._journal)
+        dead = await calls_of_the_dead(self.store, living)
+        if dead:
+            silences = await self._adoption.silences()
+            left = await self._adoption.take_up(dead, silences, self.config.cluster.node_timeout)
+            await fail_orphans(self.store, left, self._journal)
 
     def _wake_webhooks(self) -> None:
         self._deliverer.wake()
