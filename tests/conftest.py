@@ -49,7 +49,6 @@ COMPUTING = (
     TESTS / "bench" / "test_analysis.py",
     TESTS / "bench" / "test_markers.py",
     TESTS / "bench" / "test_report.py",
-    TESTS / "bench" / "test_variants.py",
     TESTS / "media" / "worker" / "test_framing.py",
     TESTS / "media" / "worker" / "test_port_share.py",
     TESTS / "media" / "worker" / "test_protocol.py",
