@@ -45,6 +45,11 @@ class Way:
     media_host: str
     contacts: tuple[ContactWay, ...] = ()  # who has registered, where calls go to them
 
+    @property
+    def wants_ice(self) -> bool:
+        """Whether a page is called: browsers take no offer without ICE."""
+        return bool(self.contacts) and self.contacts[0].flow.transport in ("ws", "wss")
+
 
 class LegOwner(CallListener):
     """The owner of a placed leg."""
