@@ -159,7 +159,6 @@ def test_a_page_registers_over_a_websocket_and_is_called(office: Office, pages: 
         phone.close()
         office.registered(route.trunk_id, 0)  # gone with its socket
     assert_tone(heard, PHONE_HZ, 1.5)
-    assert_tone(office.engine.input_of(office.api.timeline(placed["id"])), PHONE_HZ, 2.0)
 
 
 def test_the_edges_of_registering(office: Office) -> None:
