@@ -71,6 +71,7 @@ from gateway.signalling.setup import Signalling
 from gateway.sip_sockets import SipSockets
 from gateway.stir.service import CallerIdentity
 from gateway.sweep import fail_calls_of_the_dead
+from gateway.transfers.composition import open_transfers
 from gateway.trunk_dialling import TrunkDialling
 from gateway.trunk_probe import TrunkProbe
 from gateway.trunk_registration import RegistrationState
@@ -197,6 +198,7 @@ class GatewayParts:
                 ),
                 public_host=config.sip.public_host,
                 tls=config.sip.tls_server(),
+                dns_servers=config.sip.name_servers(),
             ),
             on_invite=self._take_invite,
             on_options=self._answer_options,
@@ -245,6 +247,13 @@ class GatewayParts:
         self._loop_watch = LoopWatch()
         self._client_tools = ClientTools(config.tools)
         self.outbound_policies = OutboundPolicies(store.outbound_policies, config.defence, self._price)
+        media_address = MediaAddress(
+            public_host=config.media.public_host or config.sip.public_host,
+            bind_host=config.media.bind_host,
+            local_host_for=self._user_agent.local_host_for,
+        )
+        self._dialling = TrunkDialling(self._user_agent, media_address, self._identity, ways.find)
+        limits = CallLimits(config.calls.max_in_cluster, config.calls.max_per_organization)
         session = SessionServices(
             live=self._live,
             metrics=self.metrics,
@@ -263,25 +272,27 @@ class GatewayParts:
             ),
             default_max_duration_s=config.calls.max_duration,
             default_ring_timeout_s=config.calls.ring_timeout,
-            transfer_timeout_s=config.calls.transfer_timeout,
-            may_transfer=self.outbound_policies.may_transfer,
+            transfers=open_transfers(
+                config,
+                self.directory,
+                self.outbound_policies,
+                self._dialling,
+                self._plane,
+                limits,
+                self.leases,
+                self.metrics,
+                self.traces,
+            ),
             referrals=self._referral_services,
-            hold_music=config.control.hold_music,
             trunk=self.directory.trunk,
             events=self.events,
             leases=self.leases,
-            limits=CallLimits(config.calls.max_in_cluster, config.calls.max_per_organization),
+            limits=limits,
             node_id=self.cluster.node.id,
             parts=self.directory.parts_of,
             traces=self.traces,
             trunk_statistics=self._trunk_statistics,
         )
-        media_address = MediaAddress(
-            public_host=config.media.public_host or config.sip.public_host,
-            bind_host=config.media.bind_host,
-            local_host_for=self._user_agent.local_host_for,
-        )
-        self._dialling = TrunkDialling(self._user_agent, media_address, self._identity, ways.find)
         recordings = self._archive.live_directory
         self._inbound = InboundCalls(
             InboundServices(

@@ -21,9 +21,9 @@ from gateway.dial_queue import DialQueue
 from gateway.engine_request import conversation_options, engine_request, longest_call_s, longest_ring_s
 from gateway.failure_reasons import FailureReason, failure_of_status
 from gateway.media_address import family_of
-from gateway.negotiated_media import local_audio
+from gateway.negotiated_media import local_audio, new_session_id
 from gateway.new_call import CallSettings
-from gateway.session import Session, SessionServices, new_session_id
+from gateway.session import Session, SessionServices
 from gateway.trunk_dialling import LegOwner, LegParties, PlacedLeg, TrunkDialling, Way
 from media.messages import LegCreated
 from media.plane import MediaCapacityError

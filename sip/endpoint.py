@@ -14,6 +14,7 @@ from ipaddress import ip_address
 
 import structlog
 
+from sip.addresses import is_address
 from sip.admission import Answered, Dropped, Gate, stateless_tag
 from sip.call import Call
 from sip.call_listener import CallListener, Credentials, OutboundTarget
@@ -30,6 +31,7 @@ from sip.outgoing_call import OutgoingCall
 from sip.registrations import Registrations
 from sip.replacement import replaced_call
 from sip.restored_call import RestoredCall
+from sip.server_location import default_port
 from sip.server_transaction import InviteServerTransaction, ServerTransaction
 from sip.timers import TimerQueue, Timing
 from sip.transaction_layer import TransactionLayer
@@ -38,8 +40,6 @@ from sip.uas_core import refusal
 log = structlog.get_logger(__name__)
 
 _UNUSABLE_HOSTS = frozenset(("", "0.0.0.0", "::"))
-DEFAULT_PORT = 5060
-TLS_PORT = 5061
 _PRIVATE_PREFIXES = ("10.", "172.", "192.168.", "100.")
 
 
@@ -264,16 +264,18 @@ class Endpoint:
         transport = "tls" if uri.scheme == "sips" else uri.transport or current.transport
         if uri.host in _UNUSABLE_HOSTS or transport not in ("udp", "tcp", "tls"):
             return current
-        port = uri.port or (TLS_PORT if transport == "tls" else DEFAULT_PORT)
         if _behind_nat(uri.host, current.host) and not dialog.route_set:
             return current
         if (
             uri.host == current.host
-            and port == current.port
+            and (uri.port or default_port(transport)) == current.port
             and transport == current.transport
             and current.alive
         ):
             return current
+        port = uri.port
+        if port is None and is_address(uri.host):
+            port = default_port(transport)
         return self._flow_factory.next_hop(uri.host, port, transport, current)
 
     def flow_for_large(self, flow: Flow) -> Flow | None:

@@ -82,7 +82,7 @@ class FlowFactory(Protocol):
         over UDP our same socket and its address, so that a NAT lets them through."""
         ...
 
-    def next_hop(self, host: str, port: int, transport: str, fallback: Flow) -> Flow:
-        """`host` may be a name; when it cannot be resolved `fallback` is used. Does not block and does not
-        raise."""
+    def next_hop(self, host: str, port: int | None, transport: str, fallback: Flow) -> Flow:
+        """`host` may be a name, and without a port that of a domain (RFC 3263 section 4); when it cannot be
+        resolved `fallback` is used. Does not block and does not raise."""
         ...

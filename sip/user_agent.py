@@ -32,6 +32,8 @@ from sip.outgoing_call import OutgoingCall
 from sip.registrations import Registrations
 from sip.renegotiation import OfferedRequest
 from sip.restored_call import RestoredCall
+from sip.server_location import Destination
+from sip.server_lookup import ServerLookup
 from sip.timers import Timing
 from sip.tls_settings import TlsClientSettings, TlsServerSettings
 from sip.transport import Listen, TraceEvent, TransportLayer
@@ -67,8 +69,9 @@ TIMER_GRANULARITY = 0.005
 class UserAgentConfig:
     """`public_host` is what peers are told to use when it is not the local address (NAT); times are seconds.
 
-    `max_transactions` bounds the server and the client transactions, each; a request beyond it gets 503.
-    Finished transactions count for 32 s, so the default allows some 1,000 calls per second.
+    `dns_servers` are name servers to ask instead of the system's. `max_transactions` bounds the server and
+    the client transactions, each; a request beyond it gets 503. Finished transactions count for 32 s, so the
+    default allows some 1,000 calls per second.
     """
 
     listen: tuple[Listen, ...]
@@ -79,6 +82,7 @@ class UserAgentConfig:
     t4: float = 5.0
     max_transactions: int = 100_000
     tls: TlsServerSettings | None = None
+    dns_servers: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +141,7 @@ class UserAgent:
             public_host=config.public_host,
             observer=observer,
             tls=config.tls,
+            lookup=ServerLookup(config.dns_servers),
         )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._armed: asyncio.TimerHandle | None = None
@@ -226,6 +231,11 @@ class UserAgent:
             request.abandon()
             raise
 
+    async def locate(self, host: str, port: int | None, transport: str | None) -> tuple[Destination, ...]:
+        """The servers behind a name in the order to be tried (RFC 3263), one at least; no `transport`: as the
+        domain likes best. Raises OSError."""
+        return await self._transports.locate(host, port, transport)
+
     def way_to(self, binding: Binding) -> Flow | None:
         """How requests to a registered Contact go: over its connection, or over UDP back to where the
         REGISTER came from. None while it cannot be reached."""
@@ -280,7 +290,7 @@ class UserAgent:
         """For the endpoint (see `FlowFactory`)."""
         return self._transports.flow_back(flow, source)
 
-    def next_hop(self, host: str, port: int, transport: str, fallback: Flow) -> Flow:
+    def next_hop(self, host: str, port: int | None, transport: str, fallback: Flow) -> Flow:
         """For the endpoint (see `FlowFactory`)."""
         return self._transports.next_hop(host, port, transport, fallback)
 

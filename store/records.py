@@ -419,6 +419,7 @@ class CallRecord:
     engine_billed_ms: int | None = None  # what the engine charges for; None until it has said so
     node_id: str | None = None  # the gateway that has the call
     analysis: dict[str, Any] | None = None  # success, summary, extracted; None until, or if never, it is read
+    transfer: dict[str, Any] | None = None  # the newest one; see `gateway.transfers.report`
 
 
 @dataclass(frozen=True, slots=True)
