@@ -69,6 +69,10 @@ class SecurityAgreement:
     def encrypted(self) -> bool:
         return self.sdes is not None or self.dtls is not None
 
+    @property
+    def ice_of_ours(self) -> IceCredentials | None:
+        return None if self.ice is None else self.ice.local
+
 
 NOT_ENCRYPTED = SecurityAgreement()
 

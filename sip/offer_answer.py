@@ -348,7 +348,7 @@ class AudioSession:
             (
                 *((("rtcp-xr", _VOIP_METRICS),) if parameters.rtcp_xr else ()),
                 *choice.security.attributes,
-                *_ice_attributes(parameters.ice and parameters.ice.local, parameters.rtcp_mux, self._local),
+                *_ice_attributes(choice.security.ice_of_ours, parameters.rtcp_mux, self._local),
                 *identification(offered),
             ),
         )
