@@ -15,7 +15,7 @@ from functools import partial
 from gateway.call_policy import call_policy
 from gateway.media_address import MediaAddress
 from gateway.new_trunk_outbound import tls_towards
-from gateway.registrar.contact_ways import ContactWay, FindContacts, may_go_on
+from gateway.registrar.contact_ways import ContactWay, FindContacts, may_go_on, nobody_registers
 from gateway.stir.service import CallerIdentity
 from gateway.trunk_address import in_uri, target_endpoint
 from sip.addresses import same_family
@@ -115,7 +115,7 @@ class TrunkDialling:
         user_agent: UserAgent,
         media_address: MediaAddress,
         identity: CallerIdentity,
-        registered: FindContacts,
+        registered: FindContacts = nobody_registers,
     ) -> None:
         self.user_agent = user_agent
         self._registered = registered
