@@ -179,7 +179,8 @@ class OutboundSession(Session, LegOwner):
 
     def _invite(self, way: Way, leg: LegCreated) -> None:
         route = self._route
-        self._audio = AudioSession(local_audio(way.media_host, leg, route.trunk), session_id=new_session_id())
+        local = local_audio(way.media_host, leg, route.trunk, offer_ice=way.wants_ice)
+        self._audio = AudioSession(local, session_id=new_session_id())
         parties = LegParties(
             to_user=route.to_user,
             from_user=route.from_user,

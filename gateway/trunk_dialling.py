@@ -15,7 +15,7 @@ from functools import partial
 from gateway.call_policy import call_policy
 from gateway.media_address import MediaAddress
 from gateway.new_trunk_outbound import tls_towards
-from gateway.registrar.contact_ways import ContactWay, FindContacts, may_go_on
+from gateway.registrar.contact_ways import ContactWay, FindContacts, may_go_on, nobody_registers
 from gateway.stir.service import CallerIdentity
 from gateway.trunk_address import in_uri, in_user, target_endpoint
 from gateway.trunk_caller import own_headers, shown_caller
@@ -48,6 +48,11 @@ class Way:
     peer_host: str
     media_host: str
     contacts: tuple[ContactWay, ...] = ()  # who has registered, where calls go to them
+
+    @property
+    def wants_ice(self) -> bool:
+        """Whether a page is called: browsers take no offer without ICE."""
+        return bool(self.contacts) and self.contacts[0].flow.transport in ("ws", "wss")
 
 
 class LegOwner(CallListener):
@@ -114,7 +119,7 @@ class TrunkDialling:
         user_agent: UserAgent,
         media_address: MediaAddress,
         identity: CallerIdentity,
-        registered: FindContacts,
+        registered: FindContacts = nobody_registers,
     ) -> None:
         self.user_agent = user_agent
         self._registered = registered
