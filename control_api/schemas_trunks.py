@@ -33,6 +33,13 @@ from control_api.schemas_trunk_status import (
     render_registration_status,
     render_statistics,
 )
+from control_api.schemas_trunk_targets import (
+    ServerOut,
+    TrunkTargetsIn,
+    TrunkTargetsOut,
+    render_server,
+    render_targets,
+)
 from gateway.defence.trunk_digest import kept_digest
 from gateway.errors import InvalidRequestError
 from gateway.new_trunk import NewTrunk
@@ -50,8 +57,8 @@ from store.records import (
     TrunkDigest,
     TrunkInbound,
     TrunkOutbound,
-    TrunkTransport,
 )
+from store.target_records import TrunkTransport
 
 MAX_NETWORKS = 256
 
@@ -102,7 +109,7 @@ class TrunkInboundIn(RequestModel):
         return TrunkInbound(tuple(self.allowed_addresses), digest, self.match)
 
 
-class TrunkOutboundIn(RequestModel):
+class TrunkOutboundIn(TrunkTargetsIn):
     """Where calls are sent."""
 
     address: Address
@@ -172,6 +179,9 @@ class TrunkCreate(RequestModel):
                 tls=None if outbound.tls is None else outbound.tls.to_record(),
                 registration=None if outbound.registration is None else outbound.registration.to_record(),
                 probe_interval=outbound.probe_interval,
+                targets=outbound.target_records(),
+                proxy=outbound.proxy,
+                failover=outbound.failover.to_record(),
             ),
             number_format=self.number_format,
             default_country=self.default_country,
@@ -206,7 +216,7 @@ class TrunkInboundOut(ResponseModel):
     match: SourceMatch
 
 
-class TrunkOutboundOut(ResponseModel):
+class TrunkOutboundOut(TrunkTargetsOut):
     address: str
     transport: TrunkTransport
     auth_username: str | None
@@ -267,6 +277,7 @@ def render_trunk(trunk: Trunk, status: TrunkStatus) -> dict[str, Any]:
             "tls": render_tls(outbound.tls),
             "registration": render_registration(outbound.registration),
             "probe_interval": outbound.probe_interval,
+            **render_targets(outbound, status.targets),
         },
         "number_format": trunk.number_format.value,
         "default_country": trunk.default_country,
@@ -293,8 +304,14 @@ class TrunkTestOut(ResponseModel):
     outcome: ProbeOutcome
     text: str = Field(description="For people.")
     sip_status: int | None = Field(description="What was answered, if anything.")
+    servers: list[ServerOut] = Field(description="What the DNS gave for the target, in the order tried.")
 
 
 def render_probe(result: ProbeResult) -> dict[str, Any]:
     """The outcome of a trunk's test."""
-    return {"outcome": result.outcome.value, "text": result.text, "sip_status": result.sip_status}
+    return {
+        "outcome": result.outcome.value,
+        "text": result.text,
+        "sip_status": result.sip_status,
+        "servers": [render_server(one) for one in result.servers],
+    }

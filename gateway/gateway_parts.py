@@ -67,10 +67,12 @@ from gateway.signalling.setup import Signalling
 from gateway.sip_sockets import SipSockets
 from gateway.stir.service import CallerIdentity
 from gateway.sweep import fail_calls_of_the_dead
+from gateway.target_states import TargetStates
 from gateway.trunk_dialling import TrunkDialling
 from gateway.trunk_probe import TrunkProbe
 from gateway.trunk_registration import RegistrationState
 from gateway.trunk_statistics import TrunkStatistics
+from gateway.trunk_targets import TrunkTargets
 from gateway.trunk_watch import TrunkWatch
 from gateway.voices import VoiceService
 from gateway.web_calls import WebCalls
@@ -195,7 +197,8 @@ class GatewayParts:
         self._trunk_statistics = TrunkStatistics()
         self.registry.register(self._trunk_statistics)
         self.sip_sockets = SipSockets(self._user_agent, config.sip)
-        probe = TrunkProbe(self._user_agent)
+        self._targets = TrunkTargets(self._user_agent, TargetStates())
+        probe = TrunkProbe(self._user_agent, self._targets)
         self.numbers = NumberService(
             self.directory,
             Carriers(telnyx_url=config.numbers.telnyx_url, twilio_url=config.numbers.twilio_url),
@@ -208,7 +211,9 @@ class GatewayParts:
             probe,
             leading=lambda: self.cluster.duties.leading,
             figures=self._trunk_statistics.of,
+            targets=self._targets,
         )
+        self._trunk_statistics.targets = self.trunk_watch.targets
         self._trunk_statistics.registered = self.trunk_watch.registered
         self._trunk_statistics.reachable = self.trunk_watch.reachable
         self._identity = CallerIdentity(config.stir)
@@ -265,7 +270,13 @@ class GatewayParts:
             bind_host=config.media.bind_host,
             local_host_for=self._user_agent.local_host_for,
         )
-        self._dialling = TrunkDialling(self._user_agent, media_address, self._identity)
+        self._dialling = TrunkDialling(
+            self._user_agent,
+            media_address,
+            self._identity,
+            self._targets,
+            self.outbound_policies.may_transfer,
+        )
         recordings = self._archive.live_directory
         self._inbound = InboundCalls(
             InboundServices(

@@ -6,19 +6,20 @@ and then places it. Headers, credentials and TLS of the trunk are put together h
 
 from __future__ import annotations
 
-import asyncio
-import socket
 from dataclasses import dataclass
 
 from gateway.call_policy import call_policy
 from gateway.media_address import MediaAddress
-from gateway.new_trunk_outbound import tls_towards
+from gateway.placed_leg import LegOwner, PlacedLeg
+from gateway.redirection import Attempt
 from gateway.stir.service import CallerIdentity
-from gateway.trunk_address import in_uri, target_endpoint
-from sip.message import Request, Response
-from sip.user_agent import Call as SipCall
-from sip.user_agent import CallListener, Credentials, OutboundTarget, OutgoingCall, UserAgent
+from gateway.transfer_target import MayTransfer, transfer_anywhere
+from gateway.trunk_address import in_uri, proxy_route, read_address
+from gateway.trunk_targets import Candidate, TrunkTargets
+from sip.user_agent import Credentials, OutboundTarget, UserAgent
 from store.records import Trunk, TrunkOutbound
+
+__all__ = ["LegOwner", "LegParties", "PlacedLeg", "TrunkDialling", "Way"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,104 +34,76 @@ class LegParties:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """Where a trunk's target was found. `media_host` is what it is told to send its audio to."""
+    """Where a trunk's targets were found, in the order to be tried. `media_host` is what they are told to
+    send their audio to.
+    """
 
     trunk: Trunk
     outbound: TrunkOutbound
-    peer_host: str
+    candidates: tuple[Candidate, ...]
     media_host: str
 
-
-class LegOwner(CallListener):
-    """The owner of a placed leg."""
-
-    def on_attempt(self, call: OutgoingCall, destination: str) -> None:
-        """An INVITE leaves: all that is heard from now on is about this call, and one before it is
-        forgotten."""
-
-
-class PlacedLeg(CallListener):
-    """A leg on its way. What the far side says is handed on to the owner."""
-
-    def __init__(self, dialling: TrunkDialling, way: Way, owner: LegOwner) -> None:
-        self._dialling = dialling
-        self._way = way
-        self._owner = owner
-        self._call: OutgoingCall | None = None
-
-    def start(self, parties: LegParties, offer: bytes) -> None:
-        """Send the INVITE. Raises `SipError` when it cannot be written."""
-        host, port = target_endpoint(self._way.outbound.address, self._way.outbound.transport)
-        target = self._dialling.invite_target(self._way, parties, offer)
-        self._call = self._dialling.user_agent.call(target, self)
-        self._owner.on_attempt(self._call, f"{target.transport}:{host}:{port}")
-
-    def give_up(self) -> None:
-        """The leg is not wanted any more: CANCEL, `on_failure` follows. BYE when it is up already."""
-        if self._call is not None:
-            self._call.hang_up()
-
-    def on_progress(self, call: SipCall, response: Response) -> None:
-        self._owner.on_progress(call, response)
-
-    def on_answer(self, call: SipCall, response: Response) -> None:
-        call.listener = self._owner
-        self._owner.on_answer(call, response)
-
-    def on_info(self, call: SipCall, request: Request) -> None:
-        self._owner.on_info(call, request)
-
-    def on_failure(self, call: SipCall, status: int, reason: str, response: Response | None) -> None:
-        self._owner.on_failure(call, status, reason, response)
+    @property
+    def peer_host(self) -> str:
+        return self.candidates[0].server.host
 
 
 class TrunkDialling:
     """Places legs over trunks."""
 
-    def __init__(self, user_agent: UserAgent, media_address: MediaAddress, identity: CallerIdentity) -> None:
+    def __init__(
+        self,
+        user_agent: UserAgent,
+        media_address: MediaAddress,
+        identity: CallerIdentity,
+        targets: TrunkTargets,
+        may_dial: MayTransfer = transfer_anywhere,
+    ) -> None:
+        """`may_dial` is asked for the numbers that a redirected call would be sent to."""
         self.user_agent = user_agent
+        self.states = targets.states
+        self.may_dial = may_dial
         self._media_address = media_address
         self._identity = identity
+        self._targets = targets
 
     async def find_way(self, trunk: Trunk, outbound: TrunkOutbound) -> Way:
-        """Look the trunk's target up. Raises `OSError`."""
-        peer_host = await _resolve(target_endpoint(outbound.address)[0])
-        return Way(trunk, outbound, peer_host, self._media_address.for_peer(peer_host))
+        """Look the trunk's targets up. Raises `OSError`."""
+        found = await self._targets.candidates(trunk.id, outbound)
+        # The audio of a call is of one family, which its offer names once for all attempts.
+        ipv6 = ":" in found[0].server.host
+        alike = tuple(one for one in found if (":" in one.server.host) is ipv6)
+        return Way(trunk, outbound, alike, self._media_address.for_peer(alike[0].server.host))
 
     def place(self, way: Way, parties: LegParties, offer: bytes, owner: LegOwner) -> PlacedLeg:
         """Send an INVITE on that way; `owner.on_attempt` is called before this returns. Raises `SipError`."""
-        leg = PlacedLeg(self, way, owner)
-        leg.start(parties, offer)
+        leg = PlacedLeg(self, way, parties, offer, owner)
+        leg.start()
         return leg
 
-    def invite_target(self, way: Way, parties: LegParties, offer: bytes) -> OutboundTarget:
+    def invite_target(self, way: Way, parties: LegParties, offer: bytes, attempt: Attempt) -> OutboundTarget:
         """What the INVITE says, and where it goes."""
-        outbound = way.outbound
-        host, port = target_endpoint(outbound.address, outbound.transport)
+        outbound, server = way.outbound, attempt.server
+        host, port = read_address(attempt.target.address)
         credentials = None
-        if outbound.auth_username is not None and outbound.auth_password is not None:
+        if attempt.foreign:
+            pass  # whoever redirects us elsewhere is not to collect answers to challenges
+        elif outbound.auth_username is not None and outbound.auth_password is not None:
             credentials = Credentials(outbound.auth_username, outbound.auth_password)
         return OutboundTarget(
-            request_uri=f"sip:{parties.to_user}@{in_uri(host, port)}",
-            host=way.peer_host,
-            port=port,
-            transport=str(outbound.transport),
+            request_uri=attempt.uri or f"sip:{parties.to_user}@{in_uri(host, port)}",
+            host=server.host,
+            port=server.port,
+            transport=server.transport,
             from_uri=f"sip:{parties.from_user}@{outbound.from_host or in_uri(way.media_host)}",
             from_display=None,
             to_uri=f"sip:{parties.to_user}@{in_uri(host)}",
-            headers=self._identity.headers(way.trunk, caller=parties.caller, called=parties.called),
+            headers=(
+                *proxy_route(outbound, server.transport, redirected=attempt.uri is not None),
+                *self._identity.headers(way.trunk, caller=parties.caller, called=parties.called),
+            ),
             offer=offer,
             credentials=credentials,
             policy=call_policy(way.trunk),
-            tls=tls_towards(outbound),
+            tls=attempt.candidate.tls,
         )
-
-
-async def _resolve(host: str) -> str:
-    """The first address of a host name; an address literal is given back as it is. Raises `OSError`."""
-    try:
-        socket.inet_pton(socket.AF_INET6 if ":" in host else socket.AF_INET, host)
-    except OSError:
-        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_DGRAM)
-        return str(found[0][4][0])
-    return host

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from gateway.new_trunk_outbound import tls_towards
-from gateway.trunk_address import target_endpoint
+from gateway.target_states import TargetStates
+from gateway.trunk_address import in_uri, proxy_route, read_address
+from gateway.trunk_targets import Candidate, TrunkTargets, targets_of
 from sip.errors import SipError
+from sip.server_location import Destination
 from sip.user_agent import Credentials, OutOfDialogTarget, UserAgent
 from store.records import TrunkOutbound
+from store.target_records import TrunkTarget
 
 PROBE_TIMEOUT_S = 4.0
+MOST_SERVERS = 3  # of one target that are asked in turn
 
 
 class ProbeOutcome(StrEnum):
@@ -33,59 +37,84 @@ class ProbeResult:
     outcome: ProbeOutcome
     text: str
     sip_status: int | None = None
+    servers: tuple[Destination, ...] = ()
 
 
-Probe = Callable[[TrunkOutbound], Awaitable[ProbeResult]]
+Probe = Callable[[TrunkOutbound, TrunkTarget | None], Awaitable[ProbeResult]]
+"""Asks one target; None: the trunk as a whole."""
 
 
 class TrunkProbe:
     """Sends the question from our own SIP sockets, so that the answer is about the way calls would take."""
 
-    def __init__(self, user_agent: UserAgent, timeout_s: float = PROBE_TIMEOUT_S) -> None:
+    def __init__(
+        self, user_agent: UserAgent, targets: TrunkTargets | None = None, timeout_s: float = PROBE_TIMEOUT_S
+    ) -> None:
         self._user_agent = user_agent
+        self._targets = targets or TrunkTargets(user_agent, TargetStates())
         self._timeout_s = timeout_s
 
-    async def __call__(self, outbound: TrunkOutbound) -> ProbeResult:
-        """What the target of `outbound` makes of us."""
+    async def __call__(self, outbound: TrunkOutbound, target: TrunkTarget | None = None) -> ProbeResult:
+        """What a target makes of us; without one the first of the trunk's that answers, else what was wrong
+        with the first."""
+        if target is not None:
+            return await self._ask_target(outbound, target)
+        results = await asyncio.gather(*(self._ask_target(outbound, one) for one in targets_of(outbound)))
+        good = (one for one in results if one.outcome is ProbeOutcome.REACHABLE)
+        chosen = next(good, results[0])
+        return replace(chosen, servers=tuple(server for one in results for server in one.servers))
+
+    async def _ask_target(self, outbound: TrunkOutbound, target: TrunkTarget) -> ProbeResult:
+        """Its servers in turn, until one answers."""
+        try:
+            servers = await self._targets.servers_of(outbound, target)
+        except OSError as error:
+            return ProbeResult(ProbeOutcome.NOT_REACHABLE, f"{target.address} cannot be found: {error}")
+        found = tuple(one.server for one in servers)
+        result = ProbeResult(ProbeOutcome.NOT_REACHABLE, f"{target.address} has no server")
+        for candidate in servers[:MOST_SERVERS]:
+            result = replace(await self._ask(outbound, candidate), servers=found)
+            if result.sip_status is not None:
+                break
+        return result
+
+    async def _ask(self, outbound: TrunkOutbound, candidate: Candidate) -> ProbeResult:
+        address, transport = candidate.target.address, candidate.server.transport
         try:
             async with asyncio.timeout(self._timeout_s):
-                status, response = await self._user_agent.ask("OPTIONS", self._target(outbound))
+                status, response = await self._user_agent.ask("OPTIONS", _request(outbound, candidate))
         except TimeoutError:
             return ProbeResult(
                 ProbeOutcome.NOT_REACHABLE,
-                f"{outbound.address} did not answer OPTIONS over {outbound.transport} within"
-                f" {self._timeout_s:g} s.",
+                f"{address} did not answer OPTIONS over {transport} within {self._timeout_s:g} s.",
             )
         except SipError as error:
-            return ProbeResult(ProbeOutcome.NOT_REACHABLE, f"{outbound.address} cannot be asked: {error}")
+            return ProbeResult(ProbeOutcome.NOT_REACHABLE, f"{address} cannot be asked: {error}")
         if response is None:
-            return ProbeResult(
-                ProbeOutcome.NOT_REACHABLE, f"{outbound.address} cannot be reached over {outbound.transport}."
-            )
+            return ProbeResult(ProbeOutcome.NOT_REACHABLE, f"{address} cannot be reached over {transport}.")
         if outbound.auth_username is not None and status in (401, 403, 407):
             return ProbeResult(
                 ProbeOutcome.CREDENTIALS_REFUSED,
-                f"{outbound.address} refused the user name and password ({status} {response.reason}).",
+                f"{address} refused the user name and password ({status} {response.reason}).",
                 status,
             )
-        return ProbeResult(
-            ProbeOutcome.REACHABLE, f"{outbound.address} answered {status} {response.reason}.", status
-        )
+        return ProbeResult(ProbeOutcome.REACHABLE, f"{address} answered {status} {response.reason}.", status)
 
-    def _target(self, outbound: TrunkOutbound) -> OutOfDialogTarget:
-        host, port = target_endpoint(outbound.address, str(outbound.transport))
-        literal = f"[{host}]" if ":" in host else host
-        credentials = None
-        if outbound.auth_username is not None and outbound.auth_password is not None:
-            credentials = Credentials(outbound.auth_username, outbound.auth_password)
-        return OutOfDialogTarget(
-            request_uri=f"sip:{literal}:{port}",
-            host=host,
-            port=port,
-            transport=str(outbound.transport),
-            from_uri=f"sip:trunkline@{outbound.from_host or literal}",
-            to_uri=f"sip:{literal}",
-            headers=(("Accept", "application/sdp"),),
-            credentials=credentials,
-            tls=tls_towards(outbound),
-        )
+
+def _request(outbound: TrunkOutbound, candidate: Candidate) -> OutOfDialogTarget:
+    host, port = read_address(candidate.target.address)
+    server = candidate.server
+    credentials = None
+    if outbound.auth_username is not None and outbound.auth_password is not None:
+        credentials = Credentials(outbound.auth_username, outbound.auth_password)
+    return OutOfDialogTarget(
+        request_uri=f"sip:{in_uri(host, port)}",
+        host=server.host,
+        port=server.port,
+        transport=server.transport,
+        from_uri=f"sip:trunkline@{outbound.from_host or in_uri(host)}",
+        to_uri=f"sip:{in_uri(host)}",
+        headers=(*proxy_route(outbound, server.transport), ("Accept", "application/sdp")),
+        credentials=credentials,
+        tls=candidate.tls,
+    )

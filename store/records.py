@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
+from store.target_records import Redirects, TrunkFailover, TrunkTarget, TrunkTransport
 from store.user_records import Role
 
 T = TypeVar("T")
@@ -142,12 +143,6 @@ class PhoneNumber:
     max_concurrent_calls: int | None = None  # both directions, all nodes; None: no limit
 
 
-class TrunkTransport(StrEnum):
-    UDP = "udp"
-    TCP = "tcp"
-    TLS = "tls"
-
-
 class NumberFormat(StrEnum):
     """How numbers are written on a trunk's wire."""
 
@@ -230,6 +225,7 @@ class TrunkSignalling:
     min_session_expires: int = 90
     reliable_provisionals: ReliableProvisionals = ReliableProvisionals.ALLOW
     early_media: EarlyMedia = EarlyMedia.IGNORE
+    follow_redirects: Redirects = Redirects.OFF
 
 
 class StirCheck(StrEnum):
@@ -313,6 +309,9 @@ class TrunkOutbound:
     tls: TrunkTls | None = None
     registration: TrunkRegistration | None = None
     probe_interval: int = 0  # seconds between two OPTIONS; 0: none are sent
+    targets: tuple[TrunkTarget, ...] = ()  # none: `address` alone
+    proxy: str | None = None  # host or host:port that takes the calls for the targets
+    failover: TrunkFailover = field(default_factory=TrunkFailover)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,8 @@ from store.records import (
     TrunkSignalling,
     TrunkStir,
     TrunkTls,
-    TrunkTransport,
 )
+from store.target_records import TrunkTransport
 from tests.store.samples import later, number, trunk
 
 
