@@ -15,6 +15,7 @@ from tests.e2e.api_client import ApiClient
 from tests.e2e.baresip_phone import BaresipPhone
 from tests.e2e.conftest import UNLIMITED, watched
 from tests.e2e.gateway_process import Gateway
+from tests.e2e.leaks import assert_calls_gone
 from tests.e2e.parties import OutboundRoute, Parties
 from tests.e2e.sipp_runner import free_udp_port
 from tests.support.certificates import Authority
@@ -43,12 +44,20 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, names: DnsServer) -> Itera
     arguments = ("--sip-tls", f"127.0.0.1:{free_udp_port()}")
     with watched(Gateway(directory, *arguments, environment=environment)) as running:
         yield running
+        # An INVITE that nobody answered is kept for a late answer as long as SIP says.
+        assert_calls_gone(running, 40)
 
 
 @pytest.fixture(scope="module")
 def api(gateway: Gateway) -> Iterator[ApiClient]:
     with contextlib.closing(ApiClient(gateway.http, gateway.demo_key)) as client:
         yield client
+
+
+@pytest.fixture
+def parties(gateway: Gateway, api: ApiClient, tmp_path: Path) -> Iterator[Parties]:
+    with Parties(gateway, api, tmp_path) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ const PLAIN = ["name", "number_format", "codecs", "enabled", "dtmf", "media_encr
 const FRESH = {
   name: "", number_format: "e164", codecs: ["PCMU", "PCMA"], enabled: true, dtmf: "auto", media_encryption: "allow", srtp_keying: "sdes", symmetric: "auto",
 };
-const SIGNALLING = ["session_timer", "session_expires", "min_session_expires", "reliable_provisionals", "early_media"];
-const FRESH_SIGNALLING = { session_timer: "allow", session_expires: 1800, min_session_expires: 90, reliable_provisionals: "allow", early_media: "ignore" };
+const SIGNALLING = ["session_timer", "session_expires", "min_session_expires", "reliable_provisionals", "early_media", "follow_redirects"];
+const FRESH_SIGNALLING = { session_timer: "allow", session_expires: 1800, min_session_expires: 90, reliable_provisionals: "allow", early_media: "ignore", follow_redirects: "off" };
 const FRESH_INBOUND = { auth_username: "", auth_password: "", match: "all" };
-const FRESH_OUTBOUND = { address: "", transport: "udp", auth_username: "", auth_password: "", from_host: "", probe_interval: 0 };
+const FRESH_OUTBOUND = { address: "", transport: "udp", auth_username: "", auth_password: "", from_host: "", probe_interval: 0, proxy: "", failover: null };
 const FRESH_TLS = { ca: "", server_name: "", min_version: "1.2", certificate: "", private_key: "" };
 const FRESH_REGISTRATION = { expires: 300, username: "", domain: "" };
 
@@ -23,7 +23,7 @@ export function formOf(trunk) {
     has_inbound: Boolean(inbound),
     inbound: { ...withTexts(FRESH_INBOUND, inbound), allowed_addresses: (inbound?.allowed_addresses ?? []).join("\n") },
     has_outbound: Boolean(outbound),
-    outbound: { ...withTexts(FRESH_OUTBOUND, outbound), tls: withTexts(FRESH_TLS, outbound?.tls), registers: Boolean(outbound?.registration),
+    outbound: { ...withTexts(FRESH_OUTBOUND, outbound), tls: withTexts(FRESH_TLS, outbound?.tls), registers: Boolean(outbound?.registration), targets: (outbound?.targets ?? []).map(lineOfTarget).join("\n"),
       registration: withTexts(FRESH_REGISTRATION, outbound?.registration) },
     signalling: { ...FRESH_SIGNALLING, ...trunk.signalling },
   };
@@ -47,8 +47,9 @@ function inboundOf({ allowed_addresses: networks, auth_username: user, auth_pass
 
 function outboundOf(values) {
   const body = { address: values.address, transport: values.transport, probe_interval: values.probe_interval === "" ? 0 : values.probe_interval };
-  for (const name of ["auth_username", "auth_password", "from_host"]) if (values[name]) body[name] = values[name];
-  if (values.transport === "tls") body.tls = filled(values.tls);
+  for (const name of ["auth_username", "auth_password", "from_host", "proxy", "failover"]) if (values[name]) body[name] = values[name];
+  body.targets = linesOf(values.targets).map(targetOfLine);
+  if (values.transport === "tls" || values.transport === "auto") body.tls = filled(values.tls);
   if (values.registers) body.registration = filled(values.registration);
   return body;
 }
@@ -59,4 +60,26 @@ function withTexts(fresh, given) {
 
 function filled(object) {
   return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== ""));
+}
+
+/** `sip1.example.com:5060 priority=10 weight=10 tls off`; what is as usual is left out. */
+function lineOfTarget({ address, transport, priority, weight, enabled }) {
+  const words = [address];
+  if (priority !== 10) words.push(`priority=${priority}`);
+  if (weight !== 10) words.push(`weight=${weight}`);
+  if (transport) words.push(transport);
+  if (!enabled) words.push("off");
+  return words.join(" ");
+}
+
+function targetOfLine(line) {
+  const [address, ...words] = line.split(/\s+/);
+  const target = { address };
+  for (const word of words) {
+    const [name, value] = word.split("=");
+    if (value !== undefined) target[name] = Number.isInteger(Number(value)) ? Number(value) : value;
+    else if (name === "off") target.enabled = false;
+    else target.transport = name;
+  }
+  return target;
 }
