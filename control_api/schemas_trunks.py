@@ -12,6 +12,14 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, StrictBool
 
 from control_api.schemas_shared import RequestModel, ResponseModel, Timestamp, Uuid, unsent
+from control_api.schemas_trunk_dialog import TrunkDialogIn, TrunkDialogOut, render_dialog
+from control_api.schemas_trunk_registrar import (
+    InboundRegistrarIn,
+    InboundRegistrarOut,
+    RegisteredContactOut,
+    render_contacts,
+    render_registrar,
+)
 from control_api.schemas_trunk_signalling import (
     TrunkRegistrationIn,
     TrunkRegistrationOut,
@@ -58,6 +66,7 @@ from store.records import (
     TrunkInbound,
     TrunkOutbound,
 )
+from store.registrar_records import ToRegistered
 from store.target_records import TrunkTransport
 
 MAX_NETWORKS = 256
@@ -95,6 +104,9 @@ class TrunkInboundIn(RequestModel):
         default=SourceMatch.ALL,
         description="With networks and a user: whether a call needs both, or one of the two will do.",
     )
+    registrar: InboundRegistrarIn | None = Field(
+        default=None, description="The digest user may register with us; null: it may not."
+    )
 
     def to_record(self) -> TrunkInbound:
         digest: TrunkDigest | None = None
@@ -106,13 +118,19 @@ class TrunkInboundIn(RequestModel):
             raise InvalidRequestError(
                 "auth_username and auth_password go together.", field="inbound.auth_username"
             )
-        return TrunkInbound(tuple(self.allowed_addresses), digest, self.match)
+        registrar = None if self.registrar is None else self.registrar.to_record()
+        return TrunkInbound(tuple(self.allowed_addresses), digest, self.match, registrar)
 
 
 class TrunkOutboundIn(TrunkTargetsIn):
     """Where calls are sent."""
 
-    address: Address
+    address: Address | None = Field(default=None, description="Needed without `to_registered`.")
+    to_registered: ToRegistered | None = Field(
+        default=None,
+        description="Calls go to who has registered, not to an address: as its `contact` says, or to the "
+        "`number` called there, as PBXs want it.",
+    )
     transport: TrunkTransport = TrunkTransport.UDP
     auth_username: Credential | None = None
     auth_password: Annotated[Credential, Field(json_schema_extra={"writeOnly": True})] | None = None
@@ -152,6 +170,7 @@ class TrunkCreate(RequestModel):
         description="How calls that we place offer their keys: in the session description, or by DTLS-SRTP.",
     )
     stir: TrunkStirIn = TrunkStirIn()
+    dialog: TrunkDialogIn = TrunkDialogIn()
     symmetric: SymmetricRtp = Field(
         default=SymmetricRtp.AUTO,
         description="Whether audio goes to where the far side's packets come from: once they come; `always`, "
@@ -171,7 +190,8 @@ class TrunkCreate(RequestModel):
             outbound=None
             if outbound is None
             else TrunkOutbound(
-                address=outbound.address,
+                address=outbound.address or "",
+                to_registered=outbound.to_registered,
                 transport=outbound.transport,
                 auth_username=outbound.auth_username,
                 auth_password=outbound.auth_password,
@@ -191,6 +211,7 @@ class TrunkCreate(RequestModel):
             media_encryption=self.media_encryption,
             srtp_keying=self.srtp_keying,
             stir=self.stir.to_record(),
+            dialog=self.dialog.to_record(),
             symmetric=self.symmetric,
             signalling=self.signalling.to_record(),
             max_concurrent_calls=self.max_concurrent_calls,
@@ -214,10 +235,12 @@ class TrunkInboundOut(ResponseModel):
     auth_username: str | None
     auth_password_set: bool = Field(description="Whether there is a password; it is never shown.")
     match: SourceMatch
+    registrar: InboundRegistrarOut | None
 
 
 class TrunkOutboundOut(TrunkTargetsOut):
-    address: str
+    address: str | None
+    to_registered: ToRegistered | None
     transport: TrunkTransport
     auth_username: str | None
     auth_password_set: bool = Field(description="Whether there is a password; it is never shown.")
@@ -242,10 +265,14 @@ class TrunkOut(ResponseModel):
     media_encryption: MediaEncryption
     srtp_keying: SrtpKeying
     stir: TrunkStirOut
+    dialog: TrunkDialogOut
     symmetric: SymmetricRtp
     signalling: TrunkSignallingOut
     registration: RegistrationStatusOut | None = Field(description="Null when we do not register there.")
     probe: ProbeStatusOut | None = Field(description="Null before the first probe.")
+    registered_contacts: list[RegisteredContactOut] | None = Field(
+        description="Who has registered with us, at this node; null where nobody may."
+    )
     statistics: TrunkStatisticsOut | None = Field(description="Null before the first call.")
     max_concurrent_calls: int | None
     created_at: Timestamp
@@ -265,11 +292,13 @@ def render_trunk(trunk: Trunk, status: TrunkStatus) -> dict[str, Any]:
             "auth_username": None if inbound.digest is None else inbound.digest.username,
             "auth_password_set": inbound.digest is not None,
             "match": inbound.match.value,
+            "registrar": render_registrar(inbound.registrar),
         },
         "outbound": None
         if outbound is None
         else {
-            "address": outbound.address,
+            "address": outbound.address or None,
+            "to_registered": outbound.to_registered,
             "transport": outbound.transport.value,
             "auth_username": outbound.auth_username,
             "auth_password_set": outbound.auth_password is not None,
@@ -287,10 +316,12 @@ def render_trunk(trunk: Trunk, status: TrunkStatus) -> dict[str, Any]:
         "media_encryption": trunk.media_encryption.value,
         "srtp_keying": trunk.srtp_keying.value,
         "stir": {"verify": trunk.stir.verify.value, "sign": trunk.stir.sign},
+        "dialog": render_dialog(trunk.dialog),
         "symmetric": trunk.symmetric.value,
         "signalling": render_signalling(trunk.signalling),
         "registration": render_registration_status(status.registration),
         "probe": render_probe_status(status.probe),
+        "registered_contacts": render_contacts(status.contacts),
         "statistics": render_statistics(status.figures),
         "max_concurrent_calls": trunk.max_concurrent_calls,
         "created_at": timestamp(trunk.created_at),

@@ -17,6 +17,8 @@ def call_policy(trunk: Trunk | None) -> CallPolicy:
         session_expires=signalling.session_expires,
         min_session_expires=signalling.min_session_expires,
         reliable_provisionals=ReliableProvisionals(signalling.reliable_provisionals),
+        accepts_refer=trunk.dialog.allow_refer,
+        accepts_messages=trunk.dialog.allow_messages,
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from gateway.call import Call
 from gateway.digit_batch import DigitBatch
-from gateway.digit_merge import DigitMerge
+from media.digit_merge import DigitMerge
 from store.records import DtmfMode
 
 INFO = "info"

@@ -7,6 +7,7 @@ where that is safe, to the peer.
 from __future__ import annotations
 
 from gateway.call_policy import call_policy, trunk_credentials
+from gateway.call_replacement import CallReplacement
 from gateway.inbound_session import InboundServices, InboundSession, reason_header
 from gateway.new_trunk_outbound import tls_towards
 from gateway.refused_invites import Refused
@@ -29,10 +30,14 @@ class InboundCalls:
     def __init__(self, services: InboundServices) -> None:
         self._services = services
         self._told = services.refused
+        self._replacement = CallReplacement(services)
 
     def on_invite(self, invite: IncomingCall) -> None:
         """Called by the user agent for every INVITE outside a dialog."""
         services = self._services
+        if invite.replaces is not None:
+            self._replacement.take(invite)
+            return
         if services.draining():
             self._refuse_busy(
                 invite, "draining", "the gateway is shutting down", "Send the call to another gateway."

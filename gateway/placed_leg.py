@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from gateway.redirection import Attempt, followed
+from gateway.registrar.contact_ways import may_go_on
 from gateway.target_states import TargetStates
 from sip.errors import ParseError, SipError
 from sip.grammar import parse_number
@@ -88,13 +89,13 @@ class PlacedLeg(CallListener):
         if call is self._call:
             self._stop_timer()
             self._rang = self._rang or response.status > 100
-            self._states.worked(self._way.trunk.id, self._attempt.target, self._attempt.server)
+            self._worked()
             self._owner.on_progress(call, response)
 
     def on_answer(self, call: SipCall, response: Response) -> None:
         if call is self._call:
             self.stop()
-            self._states.worked(self._way.trunk.id, self._attempt.target, self._attempt.server)
+            self._worked()
             call.listener = self._owner
             self._owner.on_answer(call, response)
 
@@ -124,6 +125,10 @@ class PlacedLeg(CallListener):
         return self._dialling.states
 
     def _may_try_next(self, status: int, response: Response | None) -> bool:
+        contacts = [one.candidate.contact for one in (self._attempt, *self._waiting)]
+        if contacts[0] is not None:
+            # The next Contact, by q: one telephone out of reach is not all of them.
+            return may_go_on(status, [one for one in contacts if one is not None])
         if self._rang or not self._waiting:
             return False
         return response is None or status in self._way.outbound.failover.codes
@@ -144,6 +149,7 @@ class PlacedLeg(CallListener):
 
     def _try_next(self) -> None:
         self._attempt = self._waiting.popleft()
+        self._rang = False
         target = self._dialling.invite_target(self._way, self._parties, self._offer, self._attempt)
         self._call = self._dialling.user_agent.call(target, self)
         self._owner.on_attempt(self._call, self._attempt.destination)
@@ -170,9 +176,15 @@ class PlacedLeg(CallListener):
         elif response is not None and status == 503:
             self._failed("503 " + response.reason[:100], response)
         elif response is not None:
+            self._worked()
+
+    def _worked(self) -> None:
+        if self._attempt.candidate.contact is None:
             self._states.worked(self._way.trunk.id, self._attempt.target, self._attempt.server)
 
     def _failed(self, error: str, response: Response | None) -> None:
+        if self._attempt.candidate.contact is not None:
+            return  # it is the telephone's own affair whether it is registered
         self._states.failed(
             self._way.trunk.id,
             self._attempt.target,
@@ -195,7 +207,6 @@ class PlacedLeg(CallListener):
         if not found:
             self._owner.on_failure(call, response.status, response.reason, response)
             return
-        self._rang = False
         self._waiting = deque(found)
         self._pass_over(response.status, response.reason, answered=True)
 

@@ -7,10 +7,10 @@ and is here: re-INVITEs, hang-up by either side, the longest duration, and the t
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -18,31 +18,35 @@ import structlog
 from gateway.agent_parts import AgentParts
 from gateway.call import Call
 from gateway.call_actions import CallActions
-from gateway.call_transfer import CallTransfer
 from gateway.cluster.call_limits import CallLimits
 from gateway.cluster.leases import Leases
 from gateway.conversation import Conversation
 from gateway.conversation_services import ConversationServices
 from gateway.digit_input import INFO
-from gateway.errors import ConflictError
 from gateway.event_bus import EventBus
 from gateway.failure_reasons import EndReason, FailureReason
+from gateway.incoming_texts import IncomingTexts, RefusedText
 from gateway.live_calls import LiveCalls
 from gateway.metrics import GatewayMetrics
+from gateway.negotiated_media import new_session_id
+from gateway.referred_call import ReferralServices, ReferredCall
 from gateway.signalling.trace_ring import CallLeg, TraceRing
 from gateway.signalling.traces import CONTACT, CallTraces
 from gateway.sip_info import info_digit
-from gateway.transfer_target import MayTransfer, dialled_numbers, transfer_anywhere, transfer_uri
+from gateway.transfers.call_transfer import CallTransfer
+from gateway.transfers.services import TransferServices
 from gateway.trunk_statistics import TrunkStatistics
 from media.messages import LegStatistics
 from sip.addresses import authority
 from sip.audio_parameters import AudioParameters
 from sip.body import session_description
+from sip.call_listener import CallState, IgnoringListener
 from sip.errors import NotAcceptableError, SdpError
 from sip.message import Request, Response
 from sip.offer_answer import AudioSession
+from sip.received_referral import ReceivedReferral
 from sip.user_agent import Call as SipCall
-from sip.user_agent import OfferedRequest
+from sip.user_agent import IncomingCall, OfferedRequest
 from store.records import Agent, CallDirection, CallStatus, Trunk
 
 log = structlog.get_logger(__name__)
@@ -61,15 +65,14 @@ class SessionServices:
     conversation: ConversationServices
     default_max_duration_s: float
     default_ring_timeout_s: float
-    transfer_timeout_s: float = 60.0
-    may_transfer: MayTransfer = transfer_anywhere
-    hold_music: Path | None = None
+    transfers: TransferServices
     trunk: Callable[[str], Trunk | None] = lambda trunk_id: None
     events: EventBus = field(default_factory=EventBus)
     leases: Leases = field(default_factory=Leases)
     limits: CallLimits = field(default_factory=CallLimits)
     node_id: str | None = None
     parts: Callable[[Agent], AgentParts] = lambda agent: AgentParts()
+    referrals: Callable[[], ReferralServices] | None = None
     trunk_statistics: TrunkStatistics = field(default_factory=TrunkStatistics)
     traces: CallTraces = field(default_factory=lambda: CallTraces(TraceRing(0, 0)))
 
@@ -93,8 +96,9 @@ class Session:
         self._occupied = False
         self._attempted = False
         self._settled = asyncio.Event()
-        self._transfer = CallTransfer(call, self)
-        self._held_before = False
+        self._transfer = CallTransfer(call, self, services.transfers)
+        self._referred: ReferredCall | None = None
+        self._texts = IncomingTexts()
         services.live.add(self)
         call.tell(services.events)
 
@@ -139,10 +143,7 @@ class Session:
         """
         assert self._sip is not None
         assert self._audio is not None
-        if self._transfer.running:
-            raise ConflictError(
-                "the call is being transferred", code="transfer_running", status=str(self.call.status)
-            )
+        self._transfer.require_idle()
         if held == self.actions.held:
             return
         audio = self._audio
@@ -167,38 +168,96 @@ class Session:
 
     # --- transfer ---------------------------------------------------------------------------------
 
-    async def transfer(self, target: str) -> None:
-        """Have the far party call `target` (a number or a SIP URI) in our place. What
-        becomes of it is on the timeline. Raises `InvalidRequestError`, `ForbiddenError` (it may not be called
-        from here) and `ConflictError`.
-        """
-        assert self._sip is not None
-        trunk_id = self.call.record.trunk_id
-        trunk = None if trunk_id is None else self._services.trunk(trunk_id)
-        peer = self._sip.peer
-        uri = transfer_uri(target, trunk, authority(peer.host, peer.port))
-        await self._services.may_transfer(self.call.record.organization_id, dialled_numbers(target, trunk))
-        if self.over:
-            raise ConflictError(
-                "the call is over", code="call_already_terminal", status=str(self.call.status)
-            )
-        self._transfer.start(self._sip, uri, self._services.transfer_timeout_s)
+    @property
+    def transfers(self) -> CallTransfer:
+        """Has the far party speak to somebody else."""
+        return self._transfer
 
-    def part(self) -> None:
-        self._held_before = self.actions.held
-        if not self._held_before:
-            self.actions.hold(True, self._services.hold_music)
+    @property
+    def sip(self) -> SipCall | None:
+        """The far party's SIP; None for a browser."""
+        return self._sip
 
-    def rejoin(self) -> None:
-        if not self._held_before:
-            self.actions.hold(False, None)
-
-    def tell_agent(self, text: str) -> None:
+    @property
+    def conversation(self) -> Conversation:
         assert self._conversation is not None
-        self._conversation.tell_engine(type="user_text_message", text=text, urgency="immediate")
+        return self._conversation
 
     def transferred(self) -> None:
         self.finish(lambda: self.call.end(EndReason.TRANSFERRED), EndReason.TRANSFERRED)
+
+    def target_lost(self, reason: FailureReason, detail: str) -> None:
+        self.on_conversation_lost(reason, f"the target of the transfer: {detail}")
+
+    def part(self) -> None:
+        self._transfer.apart.part()
+
+    def rejoin(self) -> None:
+        self._transfer.apart.rejoin()
+
+    # --- another dialog ---------------------------------------------------------------------------
+
+    @property
+    def transfer_running(self) -> bool:
+        """Whether the far party is being asked to call somebody else, or has us call somebody."""
+        return self._transfer.running or (self._referred is not None and self._referred.running)
+
+    def carries(self, sip: SipCall | None) -> bool:
+        """Whether this is the dialog that the call is in now."""
+        return sip is not None and sip is self._sip
+
+    def is_with(self, host: str) -> bool:
+        """Whether the far side of the call's dialog is there."""
+        return self._sip is not None and self._sip.peer.host == host
+
+    def audio_for_another_dialog(self) -> AudioSession:
+        """Our end of the same media leg, for a dialog that takes the call over."""
+        assert self._audio is not None
+        return self._audio.for_another_dialog(new_session_id())
+
+    def take_dialog(
+        self,
+        sip: SipCall,
+        audio: AudioSession,
+        parameters: AudioParameters | None,
+        step: str,
+        *,
+        leave: float = 0.0,
+    ) -> None:
+        """The call goes on in another dialog; `parameters` is what was agreed there, if it is known yet. The
+        dialog before gets its BYE, after `leave` seconds unless it is over by then.
+        """
+        if sip.state is not CallState.ANSWERED:
+            sip.listener = self
+        before, self._sip, self._audio = self._sip, sip, audio
+        assert before is not None
+        peer = sip.peer
+        self.call.step(step, sip_call_id=sip.call_id, peer=authority(peer.host, peer.port))
+        self._trace_dialog(sip)
+        before.listener = IgnoringListener()
+        bye = partial(before.hang_up, _q850(EndReason.TRANSFERRED))
+        if leave:
+            asyncio.get_running_loop().call_later(leave, bye)
+        else:
+            bye()
+        if parameters is not None:
+            self._apply(parameters)
+
+    def referrer_lost(self) -> None:
+        """The far party had us call somebody, hung up, and that one was not to be had."""
+        self.finish(lambda: self.call.end(EndReason.CONTACT_HANGUP), EndReason.CONTACT_HANGUP)
+
+    def take_late_answer(self, sdp: bytes | None) -> None:
+        """The answer to the offer that a dialog which took the call over had asked for."""
+        assert self._audio is not None
+        try:
+            if sdp is None:
+                raise SdpError("the ACK to an INVITE without offer carries no answer")
+            self._apply(self._audio.accept_answer(sdp))
+        except (SdpError, NotAcceptableError) as error:
+            self.call.step("answer-refused", error=str(error))
+            failure = FailureReason.MEDIA_NEGOTIATION_FAILED
+            self.finish(lambda: self.call.fail(failure), failure)
 
     async def statistics(self) -> LegStatistics | None:
         """The leg's figures so far; None when there is no leg, or no longer."""
@@ -230,8 +289,34 @@ class Session:
     def on_info(self, call: SipCall, request: Request) -> None:
         self.call.step("sip-info", content_type=request.content_type)
         key = info_digit(request.content_type, request.body)
-        if key is not None and self._conversation is not None:
+        if key is not None and self._transfer.joined:
+            self._transfer.pressed(key.digit)
+        elif key is not None and self._conversation is not None:
             self._conversation.pressed(key.digit, INFO, key.duration_ms)
+
+    def on_message(self, call: SipCall, request: Request) -> int:
+        """Text of the far party's; the trunk allows that."""
+        if self.over or self.call.status is not CallStatus.IN_PROGRESS:
+            return 480
+        try:
+            text = self._texts.read(request)
+        except RefusedText as refused:
+            self.call.step("sip-message-refused", sip_status=refused.status)
+            return refused.status
+        self.actions.message(text, urgency="soon")
+        return 200
+
+    def on_refer(self, call: SipCall, referral: ReceivedReferral) -> None:
+        """The far party wants us to call somebody else in its place; the trunk allows that."""
+        trunk_id = self.call.record.trunk_id
+        trunk = None if trunk_id is None else self._services.trunk(trunk_id)
+        if trunk is None or self._services.referrals is None:
+            referral.reject()
+        elif self.over or self.transfer_running or self.call.status is not CallStatus.IN_PROGRESS:
+            referral.reject(491)
+        else:
+            services = self._services.referrals()
+            self._referred = ReferredCall(self.call, self, trunk, call.peer, referral, services)
 
     def on_refresh_due(self, call: SipCall) -> None:
         """The session timer wants a re-INVITE: the same again, which changes nothing."""
@@ -283,10 +368,14 @@ class Session:
         """The dialog is over: BYE from the far side, or the stack gave up on it."""
         reason = _peer_reason(request)
         self.call.step("sip-terminated", by=by, reason=reason)
+        if by == "remote" and self._referred is not None and self._referred.running:
+            self._referred.referrer_left()
+            return
         if by == "remote":
             if self.direction is CallDirection.INBOUND and self.call.status is CallStatus.RINGING:
                 self.call.answer()  # its BYE proves that the caller had our 200, though the ACK was lost
-            self.finish(lambda: self._end_or_fail(EndReason.CONTACT_HANGUP, FailureReason.CALLER_HANGUP))
+            end = self._transfer.end_reason(EndReason.CONTACT_HANGUP)
+            self.finish(lambda: self._end_or_fail(end, FailureReason.CALLER_HANGUP))
         elif by == "local":
             # Our own BYE: the end has begun already, unless the stack gave the call up because we raised.
             self.finish(lambda: self.call.fail(FailureReason.GATEWAY_ERROR))
@@ -315,6 +404,9 @@ class Session:
         """Overridden where somebody is told."""
 
     def on_conversation_over(self, reason: EndReason) -> None:
+        if reason is EndReason.AGENT_HANGUP and self._transfer.consulting:
+            self._transfer.complete()  # as when a person who has announced a caller puts the receiver down
+            return
         self.finish(lambda: self._end_or_fail(reason, FailureReason.AGENT_ERROR), reason)
 
     def on_conversation_lost(self, reason: FailureReason, detail: str) -> None:
@@ -362,6 +454,13 @@ class Session:
         leg = CallLeg(record.id, record.organization_id, CONTACT, local_tag, remote_tag, source)
         self._services.traces.leg(leg, sip.call_id)
 
+    def _trace_dialog(self, sip: SipCall) -> None:
+        """Have a dialog that took the call over seen as its leg too."""
+        record, dialog = self.call.record, sip.established_dialog.id
+        source = (sip.source_host, sip.source_port) if isinstance(sip, IncomingCall) else None
+        leg = CallLeg(record.id, record.organization_id, CONTACT, dialog.local_tag, dialog.remote_tag, source)
+        self._services.traces.leg(leg, sip.call_id)
+
     def _occupy(self) -> None:
         self._occupied = True
         self._services.live.occupy(self.direction)
@@ -379,6 +478,8 @@ class Session:
         # First of all, so that whatever the rest does, the call gives back what it holds.
         self._closing = asyncio.create_task(self._close(settle))
         self._transfer.close()
+        if self._referred is not None:
+            self._referred.close()
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
@@ -393,6 +494,7 @@ class Session:
 
     async def _close(self, settle: Callable[[], bool]) -> None:
         try:
+            await self._transfer.wait_closed()
             if self._conversation is not None:
                 statistics = await self._conversation.close()
                 if statistics is not None:
@@ -434,13 +536,6 @@ class Session:
 
     def on_released(self) -> None:
         """The call holds no resource any more. Overridden where somebody waits for its place."""
-
-
-def new_session_id() -> int:
-    """The session id of an `o=` line: random, and within the 63 bits that every peer can read (RFC 4566
-    5.2).
-    """
-    return secrets.randbits(62) + 1
 
 
 def as_dict(statistics: LegStatistics) -> dict[str, object]:

@@ -12,10 +12,11 @@ from gateway.call_policy import call_policy
 from gateway.media_address import MediaAddress
 from gateway.placed_leg import LegOwner, PlacedLeg
 from gateway.redirection import Attempt
+from gateway.registrar.contact_ways import FindContacts
 from gateway.stir.service import CallerIdentity
-from gateway.transfer_target import MayTransfer, transfer_anywhere
+from gateway.transfer_target import MayTransfer
 from gateway.trunk_address import in_uri, proxy_route, read_address
-from gateway.trunk_targets import Candidate, TrunkTargets
+from gateway.trunk_targets import Candidate, TrunkTargets, candidate_of
 from sip.user_agent import Credentials, OutboundTarget, UserAgent
 from store.records import Trunk, TrunkOutbound
 
@@ -57,9 +58,11 @@ class TrunkDialling:
         media_address: MediaAddress,
         identity: CallerIdentity,
         targets: TrunkTargets,
-        may_dial: MayTransfer = transfer_anywhere,
+        may_dial: MayTransfer,
+        registered: FindContacts,
     ) -> None:
         """`may_dial` is asked for the numbers that a redirected call would be sent to."""
+        self._registered = registered
         self.user_agent = user_agent
         self.states = targets.states
         self.may_dial = may_dial
@@ -69,7 +72,10 @@ class TrunkDialling:
 
     async def find_way(self, trunk: Trunk, outbound: TrunkOutbound) -> Way:
         """Look the trunk's targets up. Raises `OSError`."""
-        found = await self._targets.candidates(trunk.id, outbound)
+        if outbound.to_registered is not None:
+            found = tuple(candidate_of(one) for one in await self._registered(trunk))
+        else:
+            found = await self._targets.candidates(trunk.id, outbound)
         # The audio of a call is of one family, which its offer names once for all attempts.
         ipv6 = ":" in found[0].server.host
         alike = tuple(one for one in found if (":" in one.server.host) is ipv6)
@@ -81,17 +87,23 @@ class TrunkDialling:
         leg.start()
         return leg
 
-    def invite_target(self, way: Way, parties: LegParties, offer: bytes, attempt: Attempt) -> OutboundTarget:
-        """What the INVITE says, and where it goes."""
-        outbound, server = way.outbound, attempt.server
+    def invite_target(
+        self, way: Way, parties: LegParties, offer: bytes, attempt: Attempt | None = None
+    ) -> OutboundTarget:
+        """What the INVITE says, and where it goes: without an `attempt` to the first server of the way."""
+        attempt = attempt or Attempt(way.candidates[0])
+        outbound, server, contact = way.outbound, attempt.server, attempt.candidate.contact
         host, port = read_address(attempt.target.address)
+        request_uri = attempt.uri or f"sip:{parties.to_user}@{in_uri(host, port)}"
+        if contact is not None and outbound.to_registered is not None:
+            request_uri = contact.request_uri(parties.to_user, outbound.to_registered)
         credentials = None
         if attempt.foreign:
             pass  # whoever redirects us elsewhere is not to collect answers to challenges
         elif outbound.auth_username is not None and outbound.auth_password is not None:
             credentials = Credentials(outbound.auth_username, outbound.auth_password)
         return OutboundTarget(
-            request_uri=attempt.uri or f"sip:{parties.to_user}@{in_uri(host, port)}",
+            request_uri=request_uri,
             host=server.host,
             port=server.port,
             transport=server.transport,
@@ -99,6 +111,7 @@ class TrunkDialling:
             from_display=None,
             to_uri=f"sip:{parties.to_user}@{in_uri(host)}",
             headers=(
+                *(() if contact is None else contact.routes),
                 *proxy_route(outbound, server.transport, redirected=attempt.uri is not None),
                 *self._identity.headers(way.trunk, caller=parties.caller, called=parties.called),
             ),
@@ -106,4 +119,5 @@ class TrunkDialling:
             credentials=credentials,
             policy=call_policy(way.trunk),
             tls=attempt.candidate.tls,
+            flow=None if contact is None else contact.flow,
         )

@@ -7,8 +7,9 @@ import random
 from dataclasses import dataclass
 
 from gateway.new_trunk_outbound import tls_towards
+from gateway.registrar.contact_ways import ContactWay
 from gateway.target_states import TargetStates
-from gateway.trunk_address import read_address
+from gateway.trunk_address import in_uri, read_address
 from sip.server_location import Chance, Destination, ordered
 from sip.tls_settings import TlsClientSettings
 from sip.user_agent import UserAgent
@@ -25,10 +26,20 @@ class Candidate:
     target: TrunkTarget
     server: Destination
     tls: TlsClientSettings | None
+    contact: ContactWay | None = None  # who has registered, where calls go to them
+
+
+def candidate_of(contact: ContactWay) -> Candidate:
+    """The way to somebody who has registered."""
+    flow = contact.flow
+    server = Destination(flow.host, flow.port, flow.transport)
+    return Candidate(TrunkTarget(in_uri(flow.host, flow.port)), server, None, contact)
 
 
 def targets_of(outbound: TrunkOutbound) -> tuple[TrunkTarget, ...]:
-    """Those that are in use: `address` where no others are named."""
+    """Those that are in use: `address` where no others are named; none where calls go to who registers."""
+    if outbound.to_registered is not None:
+        return ()
     return tuple(one for one in outbound.targets if one.enabled) or (TrunkTarget(outbound.address),)
 
 

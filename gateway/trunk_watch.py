@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import structlog
 
 from gateway.background_task import BackgroundTask
+from gateway.registrar.status import RegisteredStatus
 from gateway.target_states import TargetState, TargetStatus
 from gateway.trunk_probe import Probe, ProbeOutcome, ProbeResult
 from gateway.trunk_registration import RegistrationState, RegistrationStatus, TrunkRegistrar
@@ -45,6 +46,7 @@ class TrunkStatus:
     probe: ProbeStatus | None = None
     figures: TrunkFigures | None = None
     targets: tuple[TargetStatus, ...] = ()  # of those in use
+    contacts: tuple[RegisteredStatus, ...] | None = None
 
 
 class _Watched:
@@ -94,7 +96,9 @@ class _Watched:
     async def _ask_targets(self) -> ProbeResult:
         """Of all targets in use; the trunk is there when one of them is."""
         targets = targets_of(self._outbound)
-        results = await asyncio.gather(*(self._probe(self._outbound, one) for one in targets))
+        if not targets:
+            return await self._probe(self._outbound, self.trunk)
+        results = await asyncio.gather(*(self._probe(self._outbound, self.trunk, one) for one in targets))
         for target, result in zip(targets, results, strict=True):
             if self._targets is not None:
                 self._targets.note_probe(
@@ -118,8 +122,10 @@ class TrunkWatch(BackgroundTask):
         leading: Callable[[], bool],
         figures: Callable[[str], TrunkFigures | None] = lambda trunk_id: None,
         targets: TrunkTargets | None = None,
+        contacts: Callable[[str], tuple[RegisteredStatus, ...] | None] = lambda trunk_id: None,
     ) -> None:
         super().__init__("trunk-watch")
+        self._contacts = contacts
         self._figures = figures
         self._targets = targets
         self._trunks = trunks
@@ -132,11 +138,19 @@ class TrunkWatch(BackgroundTask):
         """What is known of a trunk."""
         watched = self._watched.get(trunk_id)
         if watched is None:
-            return TrunkStatus(figures=self._figures(trunk_id), targets=self._target_states(trunk_id))
+            return TrunkStatus(
+                figures=self._figures(trunk_id),
+                targets=self._target_states(trunk_id),
+                contacts=self._contacts(trunk_id),
+            )
         registrar = watched.registrar
         registration = None if registrar is None else registrar.status
         return TrunkStatus(
-            registration, watched.probed, self._figures(trunk_id), self._target_states(trunk_id)
+            registration,
+            watched.probed,
+            self._figures(trunk_id),
+            self._target_states(trunk_id),
+            self._contacts(trunk_id),
         )
 
     def targets(self) -> dict[str, dict[TargetState, int]]:

@@ -39,6 +39,7 @@ class _Job:
     digits: str
     tone_ms: int
     gap_ms: int
+    told: bool
 
 
 class DtmfSender:
@@ -56,18 +57,19 @@ class DtmfSender:
     def busy(self) -> bool:
         return bool(self._jobs)
 
-    def enqueue(self, digits: str, tone_ms: int, gap_ms: int) -> None:
-        """Add keys behind those waiting. Raises `DigitsError`."""
+    def enqueue(self, digits: str, tone_ms: int, gap_ms: int, *, told: bool = True) -> None:
+        """Add keys behind those waiting; `told`: somebody waits for their end. Raises `DigitsError`."""
         digits = digits.upper().replace("W", PAUSE)
         if not digits or any(digit != PAUSE and digit not in EVENTS for digit in digits):
             raise DigitsError("not a string of 0-9 * # A-D w")
         if sum(len(job.digits) for job in self._jobs) + len(digits) > MAX_WAITING:
             raise DigitsError("too many digits are waiting")
-        self._jobs.append(_Job(digits, min(max(tone_ms, MIN_TONE_MS), MAX_TONE_MS), max(gap_ms, MIN_GAP_MS)))
+        tone_ms = min(max(tone_ms, MIN_TONE_MS), MAX_TONE_MS)
+        self._jobs.append(_Job(digits, tone_ms, max(gap_ms, MIN_GAP_MS), told))
 
     def packet(self, timestamp: int, ptime_ms: int) -> tuple[EventPacket | None, str | None]:
         """What to send at media time `timestamp`: an event packet or nothing (a pause, a gap); and the digits
-        of a job that is finished with this.
+        of a job that is finished with this, empty when nobody waits for it.
         """
         if not self._jobs:
             return None, None
@@ -103,7 +105,7 @@ class DtmfSender:
         return EventPacket(payload, self._started, first)
 
     def _advance(self, job: _Job) -> str | None:
-        """The next key. The job's digits when it was the last one."""
+        """The next key. After the last one the job's digits, or nothing where nobody waits for them."""
         self._elapsed_ms = 0
         self._ends = 0
         self._place += 1
@@ -111,4 +113,4 @@ class DtmfSender:
             return None
         self._place = 0
         self._jobs.popleft()
-        return job.digits
+        return job.digits if job.told else ""

@@ -42,6 +42,7 @@ class EngineLink:
         "_media_ms",
         "_open",
         "_playout",
+        "_resting",
         "_ring",
         "_sample_rate",
         "_utterances",
@@ -67,6 +68,7 @@ class EngineLink:
         self._connection: _Connection | None = None
         self._open: EngineSocket | None = None
         self._converts = False
+        self._resting = False  # nobody talks with the agent now
         self._frame_silence = bytes(sample_rate * FRAME_MS // 1000 * 2)
         self._utterances = Utterances()
         self.frames_sent = 0
@@ -97,6 +99,8 @@ class EngineLink:
         self._converts = command.sample_rate != self._sample_rate
         self._playout.set_limit(command.buffer_ms + PLAYOUT_SLACK_MS)
         self._connection = _Connection(self, command, self._playout, self._sample_rate)
+        if self._resting:
+            self._connection.silence()
         self._connection.socket.start()
 
     def detach(self) -> None:
@@ -117,6 +121,21 @@ class EngineLink:
         self._abandon()
         self._forget_unplayed()
         self._ring.clear()
+
+    def change_partner(self, *, resting: bool) -> None:
+        """The agent talks with somebody else from now on, or with nobody (`resting`), to whom nothing is
+        passed on in either direction: what was on its way was meant for other ears.
+        """
+        self._ring.clear()
+        playout, connection = self._playout, self._connection
+        odd = (playout.queued_bytes - playout.played_bytes) % 2 == 1
+        self._forget_unplayed()
+        if connection is not None and resting is not self._resting:
+            if resting:
+                connection.silence(odd=odd)
+            else:
+                connection.hear(playout)
+        self._resting = resting
 
     def send_message(self, message: dict[str, Any]) -> None:
         if self._connection is not None:
@@ -175,7 +194,7 @@ class EngineLink:
     def closed(self, code: int, reason: str, opened: bool) -> None:
         self._connection = None
         self._open = None
-        normal = opened and code in NORMAL_CLOSE_CODES
+        normal = opened and (code in NORMAL_CLOSE_CODES or self._resting)
         if not normal:
             # The engine's own history ends about here as well; a queued farewell is played only on a normal
             # end.
@@ -258,7 +277,18 @@ class EngineLink:
 class _Connection:
     """Hears one socket; once the link has another one it is deaf."""
 
-    __slots__ = ("_down", "_engine_rate", "_leg_rate", "_link", "_odd", "_put", "_up", "opened", "socket")
+    __slots__ = (
+        "_down",
+        "_engine_rate",
+        "_half_dropped",
+        "_leg_rate",
+        "_link",
+        "_odd",
+        "_put",
+        "_up",
+        "opened",
+        "socket",
+    )
 
     def __init__(self, link: EngineLink, command: AttachEngine, playout: Playout, leg_rate: int) -> None:
         self._link = link
@@ -268,14 +298,27 @@ class _Connection:
         self._up: Any = None
         self._down: Any = None
         self._odd = b""
+        self._half_dropped = False  # the first half of the sample that comes next was not heard
         self._put: Callable[[memoryview | bytes], None] | None = playout.put
         self.socket = EngineSocket(
             command.join_url, self, connect_timeout_s=command.connect_timeout_ms / 1000
         )
 
-    def silence(self) -> None:
-        """Hear nothing any more."""
+    def silence(self, *, odd: bool = False) -> None:
+        """Hear nothing any more. `odd`: what was heard last, and forgotten, was half a sample."""
+        self._half_dropped = odd
         self._put = None
+
+    def hear(self, playout: Playout) -> None:
+        """Hear again; what came in between is lost."""
+        self._put = playout.put
+        # The sample that is just coming is made whole, or all that follow would be shifted by half of one.
+        half = self._half_dropped ^ (len(self._odd) == 1)
+        self._odd = b""
+        if half and self._engine_rate != self._leg_rate:
+            self._odd = b"\0"
+        elif half:
+            playout.put(b"\0")
 
     def upward(self, frame: bytes) -> bytes:
         """A frame at the engine's rate."""
@@ -290,6 +333,7 @@ class _Connection:
     def on_audio(self, data: memoryview | bytes) -> None:
         put = self._put
         if put is None:
+            self._half_dropped ^= len(data) % 2 == 1
             return
         if self._engine_rate != self._leg_rate:
             data = self._downward(data)

@@ -27,7 +27,10 @@ from media.messages import (
     LegCreated,
     LegFailed,
     LegStatistics,
+    Patch,
+    PatchEnded,
 )
+from media.patch import patch
 from media.plane import EventListener, MediaCapacityError, MediaPlane, UnknownLegError
 from media.playback import Player
 from media.ports import PortPool
@@ -123,6 +126,8 @@ class InProcessMediaPlane(MediaPlane):
             raise RuntimeError("the media plane is not started")
         if command.leg_id in self._legs:
             raise ValueError(f"leg {command.leg_id} exists")
+        if command.beside is not None and command.beside not in self._legs:
+            raise MediaCapacityError(f"leg {command.beside} is gone: nothing can be beside it")
         now = time.monotonic()
         port, sockets = self._bind(now, command.ipv6)
         clock = self._clock
@@ -176,10 +181,31 @@ class InProcessMediaPlane(MediaPlane):
         if self._clock is not None:
             self._clock.stay_awake(now)
         try:
-            leg.execute(command, now)
+            if isinstance(command, Patch):
+                self._patch(leg, listener, command)
+            else:
+                leg.execute(command, now)
         except Exception as error:
             log.exception("media_command_failed", leg_id=leg.leg_id, call_id=leg.call_id)
             self._emit(listener, LegFailed(leg_id=leg.leg_id, error=f"{type(command).__name__}: {error}"))
+
+    def _patch(self, leg: Leg, listener: EventListener, command: Patch) -> None:
+        other = self._legs.get(command.other_leg_id)
+        reason = patch(leg, other[0] if other is not None else None, command.mode)
+        if reason is not None:
+            self._emit(
+                listener,
+                PatchEnded(leg_id=leg.leg_id, other_leg_id=command.other_leg_id, reason=reason),
+            )
+
+    def _unpatch(self, gone: Leg, reason: str) -> None:
+        """Tell the leg that a leg which is gone was patched to."""
+        left = gone.patch.lost(gone) if gone.patch is not None else None
+        if left is not None and left.leg_id in self._legs:
+            self._emit(
+                self._legs[left.leg_id][2],
+                PatchEnded(leg_id=left.leg_id, other_leg_id=gone.leg_id, reason=reason),
+            )
 
     async def close_leg(self, leg_id: str) -> LegClosed:
         """End a leg. Its listener hears `LegClosed` too; only `RecordingFinished` may follow."""
@@ -195,6 +221,7 @@ class InProcessMediaPlane(MediaPlane):
         now = time.monotonic()
         if self._clock is not None:
             self._clock.remove(leg)
+        self._unpatch(leg, "the other leg was closed")
         try:
             return LegClosed(leg_id=leg_id, statistics=leg.close(now))
         finally:
@@ -263,6 +290,7 @@ class InProcessMediaPlane(MediaPlane):
         if self._clock is not None:
             self._clock.remove(member)
         self._emit(listener, LegFailed(leg_id=member.leg_id, error=f"{type(error).__name__}: {error}"))
+        self._unpatch(member, "the other leg has failed")
 
     # --- events ---
 

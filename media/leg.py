@@ -10,7 +10,6 @@ from __future__ import annotations
 import audioop
 import socket
 from collections.abc import Callable
-from pathlib import Path
 
 import structlog
 
@@ -18,23 +17,25 @@ from media import messages
 from media.codecs import UnknownCodecError
 from media.config import MediaConfig
 from media.dtmf import Digit
-from media.dtmf_detector import DtmfDetector
-from media.dtmf_sender import DigitsError
+from media.early_media import EarlyMedia
 from media.engine_link import EngineLink
 from media.handshakes import Handshakes
 from media.inbound_audio import FRAME_MS
 from media.latching import Source
-from media.leg_speaker import LegSpeaker
+from media.leg_keys import LegKeys
+from media.leg_recording import LegRecording
+from media.leg_speaker import LegSpeaker, Voice
 from media.line_sound import LineSound, line_sound
 from media.listen_tap import ListenTap
 from media.media_timeout import MediaTimeout
 from media.messages import Direction, Event, LegStatistics
+from media.patch import Patch
 from media.playback import Player
 from media.playout import QUIET_RMS, Playout
 from media.quality.leg_monitor import LegMonitor
 from media.quality.leg_report import leg_statistics, spell, voip_metrics
 from media.rate_bridge import RateBridge
-from media.recorder import Recorder, Recording
+from media.recorder import Recorder
 from media.rtp_session import RtpSession
 
 log = structlog.get_logger(__name__)
@@ -56,30 +57,33 @@ class Leg:
         "_browser",
         "_caller",
         "_config",
-        "_detector",
+        "_deliver",
         "_direction",
         "_drain_deadline",
+        "_early",
         "_emit",
         "_frames",
         "_gate_deadline",
         "_gate_frame",
         "_gate_open",
         "_line_sound",
-        "_monitor",
         "_mute_caller",
         "_playout",
         "_rate_is_fixed",
         "_receiver",
-        "_recorder",
         "_recording",
         "_security_negotiated_at",
         "_sender",
         "_speaker",
         "_tap",
         "_timeout",
+        "_voice",
         "call_id",
         "engine",
+        "keys",
         "leg_id",
+        "monitor",
+        "patch",
         "rtp",
         "sample_rate",
         "slot",
@@ -106,22 +110,22 @@ class Leg:
         self._config = config
         self._emit = emit
         self._align = align
-        self._recorder = recorder
         self._speaker = LegSpeaker(created.leg_id, player, emit)
         self.rtp = RtpSession(
             sockets,
             config,
             now,
             self._first_packet,
-            self._digit,
+            lambda digit: self.keys.heard(digit),
             self._handshake_ended,
             handshakes,
             created.symmetric,
         )
         self._security_negotiated_at = now
         self._receiver, self._sender = self.rtp.receiver, self.rtp.sender
-        self._monitor = LegMonitor(created.leg_id, self.rtp, now, emit, tells_speech=created.browser)
-        self.rtp.voip_metrics = lambda: voip_metrics(self.rtp, self._monitor, config.jitter_max_ms)
+        self.monitor = LegMonitor(created.leg_id, self.rtp, now, emit, tells_speech=created.browser)
+        self.keys = LegKeys(created.leg_id, created.call_id, self.rtp, self._speaker, self.monitor, emit)
+        self.rtp.voip_metrics = lambda: voip_metrics(self.rtp, self.monitor, config.jitter_max_ms)
         self.sample_rate = SAMPLE_RATES[0]
         self._rate_is_fixed = False
         self._line_sound: LineSound | None = line_sound(config, self.sample_rate)
@@ -132,11 +136,17 @@ class Leg:
             self._playout,
             self.sample_rate,
             config.caller_ring_ms,
-            self._monitor.from_engine,
+            self.monitor.from_engine,
             self._media_ms,
         )
+        # What the far party hears unless it is replaced, and where what it says goes to: the agent, unless
+        # the leg is patched to another one.
+        self._voice: Voice = self._playout
+        self._deliver: Callable[[bytes | None], None] = self.engine.deliver
+        self.patch: Patch | None = None
         self._browser = created.browser
         self._timeout = MediaTimeout(created.first_packet_timeout_ms, created.media_timeout_ms)
+        self._early = EarlyMedia(player)
         self._frames = 0
         self._gate_deadline: float | None = None  # set once the gate may open
         self._gate_open = False
@@ -145,24 +155,23 @@ class Leg:
         self._caller: bytes | None = None  # the far party's frame of this tick
         self._mute_caller = False
         self._drain_deadline: float | None = None
-        self._recording: Recording | None = None
+        self._recording = LegRecording(created.leg_id, recorder, emit)
         self._direction = Direction.SENDRECV
-        self._detector: DtmfDetector | None = None
         self._tap: ListenTap | None = None
 
     # --- the clock ---
 
     def listen(self, now: float) -> None:
-        """Pass one frame of the far party on to the engine."""
+        """Pass one frame of the far party on, to the engine mostly."""
         caller = self._receiver.frame(now)
         if self._bridge is not None:
             caller = self._bridge.inward(caller)
-        if self._detector is not None:
-            caller = self._without_tones(self._detector, caller)
+        if self.keys.detector is not None:
+            caller = self.keys.without_tones(caller, self.sample_rate)
         if self._line_sound is not None:
             caller = self._line_sound.inward(caller)
         self._caller = caller
-        self.engine.deliver(None if self._mute_caller or self._speaker.held else caller)
+        self._deliver(None if self._mute_caller or self._speaker.held else caller)
 
     def speak(self, now: float) -> None:
         """Send one frame to the far party; to be called after `listen`."""
@@ -176,9 +185,9 @@ class Leg:
                 if sender.sending_digits:
                     agent = None
                 elif speaker.only_agent:
-                    agent = self._playout.take()
+                    agent = self._voice.take()
                 else:
-                    agent = speaker.frame(self._playout)
+                    agent = speaker.frame(self._voice)
             line = agent
             if self._line_sound is not None:
                 if not speaker.sends_tones:  # the level of keys is theirs
@@ -187,9 +196,11 @@ class Leg:
             sent = sender.send(line if self._bridge is None else self._bridge.outward(line))
             if not self._agent_heard and sent and agent is not None:
                 self._first_audio(agent)
-        self._monitor.listen(self._caller, agent, now)
-        if self._recording is not None:
-            self._recording.write(self._caller, agent, now)
+        elif self._early.plays:
+            sender.send(self._early.take())  # which nobody else hears
+        self.monitor.listen(self._caller, agent, now)
+        if self._recording.running is not None:
+            self._recording.running.write(self._caller, agent, now)
         if self._tap is not None:
             self._tap.write(self._caller, agent)
         if self._frames % HOUSEKEEPING_FRAMES == 0:
@@ -215,9 +226,7 @@ class Leg:
         rtp.housekeeping(now)
         self.engine.housekeeping()
         if self._sender.digits_sent:
-            for digits in self._sender.digits_sent:
-                self._emit(messages.DigitsSent(leg_id=self.leg_id, digits=digits))
-            self._sender.digits_sent.clear()
+            self.keys.tell_sent()
         heard_at = rtp.last_packet_at
         if self._browser:
             heard_at = rtp.last_sign_at(talks=self._direction is Direction.SENDRECV)
@@ -230,7 +239,7 @@ class Leg:
         if self._drain_deadline is not None:
             self._check_drained(now)
         self._speaker.housekeeping(self.sample_rate)
-        self._monitor.housekeeping(now, muted=self._mute_caller or self._speaker.replaced)
+        self.monitor.housekeeping(now, muted=self._mute_caller or self._speaker.replaced)
 
     def _media_ms(self) -> int:
         return (self._frames - self._gate_frame) * FRAME_MS if self._gate_open else 0
@@ -253,24 +262,50 @@ class Leg:
             messages.MediaSecured(leg_id=self.leg_id, suite=messages.SrtpSuite(suite), took_ms=took_ms)
         )
 
-    def _digit(self, digit: Digit) -> None:
-        self._monitor.key_pressed()
-        self._emit(
-            messages.DigitReceived(leg_id=self.leg_id, digit=digit.digit, duration_ms=digit.duration_ms)
-        )
+    # --- patched to another leg ---
 
-    def _without_tones(self, detector: DtmfDetector, caller: bytes | None) -> bytes | None:
-        """The caller's frame, None where it holds the tones of a key: they are no speech."""
-        if caller is not None and len(caller) != detector.frame_bytes:
-            detector = self._detector = DtmfDetector(self.sample_rate)
-        for digit in detector.take(caller):
-            self._monitor.key_pressed()
-            self._emit(
-                messages.DigitReceived(
-                    leg_id=self.leg_id, digit=digit.digit, duration_ms=digit.duration_ms, by="inband"
-                )
-            )
-        return None if detector.tone else caller
+    def join(
+        self,
+        patch: Patch,
+        *,
+        hears: Voice,
+        heard_by: Callable[[bytes | None], None],
+        by_people: bool = False,
+    ) -> None:
+        """Hear and be heard by somebody else than this leg's agent, who may be a person."""
+        self.patch = patch
+        self._voice = hears
+        self._deliver = heard_by
+        if self._line_sound is not None:
+            self._line_sound.by_people = by_people
+
+    def part(self) -> None:
+        """Talk with this leg's own agent again, if it has one."""
+        self.patch = None
+        self._voice = self._playout
+        self._deliver = self.engine.deliver
+        self.keys.other = None
+        self.monitor.turns.rest(False)
+        if self._line_sound is not None:
+            self._line_sound.by_people = False
+        self._tell_words_heard()
+
+    def press(self, digit: Digit) -> None:
+        """A key that was pressed on the other leg of a bridge."""
+        if self._speaker.passes_words:
+            self._rate_is_fixed = True
+            self.keys.pass_on(digit, self.sample_rate)
+
+    @property
+    def passes_words(self) -> bool:
+        """Whether the far party hears whoever talks with it: it is not on hold, nor is that one muted."""
+        return self._speaker.passes_words
+
+    def _tell_words_heard(self) -> None:
+        if self.patch is not None:
+            self.patch.words_heard()
+        else:
+            self.engine.heard(self._speaker.passes_words)
 
     # --- commands ---
 
@@ -286,43 +321,51 @@ class Leg:
             case messages.OpenGate():
                 if self._gate_deadline is None:
                     self._gate_deadline = now + command.wait_ms / 1000
-                    self._monitor.answered(now)
+                    self.monitor.answered(now)
                     self.rtp.call_stands(now)
+                    if self._early.plays:
+                        self._early.stop()
+                        self._expect_packets(now)
             case messages.SendEngineMessage():
                 self.engine.send_message(command.message)
             case messages.SendDigits():
-                self._send_digits(command)
+                self._rate_is_fixed = self._rate_is_fixed or self.rtp.negotiated is not None
+                self.keys.send(command, self.sample_rate)
             case messages.Play():
                 self._rate_is_fixed = True
                 self._speaker.play(command, self.sample_rate)
+            case messages.PlayEarly():
+                if self._gate_deadline is None:
+                    self._early.play(command.path, self.rtp.sample_rate)
+                    self._expect_packets(now)
             case messages.StopPlay():
                 self._speaker.stop_play(command.play_id)
             case messages.SetMute():
-                self._mute_caller = command.caller
+                self._mute_caller = self.keys.muted = command.caller
                 self._speaker.mute(command.agent)
-                self.engine.heard(self._speaker.passes_words)
+                self._tell_words_heard()
             case messages.SetHold():
                 self._set_hold(command, now)
             case messages.DetectTones():
-                self._detector = DtmfDetector(self.sample_rate) if command.enabled else None
+                self.keys.detect(command.enabled, self.sample_rate)
             case messages.StartListening():
                 self._rate_is_fixed = True
                 self._tap = ListenTap(self.leg_id, self.sample_rate, self._emit)
             case messages.StopListening():
                 self._tap = None
             case messages.StartRecording():
-                self._start_recording(command)
+                self._rate_is_fixed = True
+                self._recording.start(command.path, self.sample_rate)
             case messages.StopRecording():
-                self._stop_recording()
+                self._recording.stop()
             case messages.PauseRecording() | messages.ResumeRecording():
-                if self._recording is not None:
-                    self._recording.paused = isinstance(command, messages.PauseRecording)
+                self._recording.pause(isinstance(command, messages.PauseRecording))
             case messages.DrainPlayout():
                 self._drain_deadline = now + command.timeout_ms / 1000
             case messages.StartAmd():
-                self._monitor.start_amd(command)
+                self.monitor.start_amd(command)
             case messages.WatchSilence():
-                self._monitor.watch_silence(command)
+                self.monitor.watch_silence(command)
             case _:
                 log.error("media_command_unknown", leg_id=self.leg_id, command=type(command).__name__)
 
@@ -338,13 +381,14 @@ class Leg:
         if self._browser:
             self.rtp.call_stands(now)
         self._fit_codec()
+        self._early.run_at(self.rtp.sample_rate)
         self._direction = command.direction
         self._expect_packets(now)
 
     def _expect_packets(self, now: float) -> None:
         # On hold the far party may send or not; nobody has gone away. A browser's checks go on meanwhile,
         # also from a page that only listens.
-        talking = self._direction is Direction.SENDRECV and not self._speaker.held
+        talking = self._direction is Direction.SENDRECV and not self._speaker.held and not self._early.plays
         self._timeout.expect(talking or self._browser, now)
 
     # --- the sample rate ---
@@ -378,28 +422,13 @@ class Leg:
         self.sample_rate = rate
         self._line_sound = line_sound(self._config, rate)
         held = self._playout.held
-        self._playout = Playout(rate, DEFAULT_PLAYOUT_MS)
+        replaced, self._playout = self._playout, Playout(rate, DEFAULT_PLAYOUT_MS)
         self._playout.held = held
+        if self._voice is replaced:
+            self._voice = self._playout
         self.engine.run_at(rate, self._playout)
 
     # --- commands, one by one ---
-
-    def _send_digits(self, command: messages.SendDigits) -> None:
-        try:
-            if self._sender.takes_digits:
-                self._sender.send_digits(command.digits, command.tone_ms, command.gap_ms)
-            else:
-                self._send_tones(command)
-        except DigitsError as error:
-            log.warning("digits_not_sent", leg_id=self.leg_id, call_id=self.call_id, reason=str(error))
-            self._emit(messages.DigitsSent(leg_id=self.leg_id, digits=""))
-
-    def _send_tones(self, command: messages.SendDigits) -> None:
-        """Keys as sound; those that are ordered while others sound are refused."""
-        if self.rtp.negotiated is None:
-            raise DigitsError("nothing was negotiated yet")
-        self._rate_is_fixed = True
-        self._speaker.send_tones(command, self.sample_rate)
 
     def _set_hold(self, command: messages.SetHold, now: float) -> None:
         if command.held == self._speaker.held:
@@ -409,28 +438,8 @@ class Leg:
             self._speaker.hold(command.music_path, self.sample_rate)
         else:
             self._speaker.resume()
-        self.engine.heard(self._speaker.passes_words)
+        self._tell_words_heard()
         self._expect_packets(now)
-
-    def _start_recording(self, command: messages.StartRecording) -> None:
-        self._stop_recording()
-        self._rate_is_fixed = True
-        self._recording = self._recorder.start(Path(command.path), self.sample_rate)
-
-    def _stop_recording(self) -> None:
-        recording, self._recording = self._recording, None
-        if recording is None:
-            return
-        emit, leg_id = self._emit, self.leg_id
-
-        def finished(duration_ms: int, error: str | None) -> None:
-            emit(
-                messages.RecordingFinished(
-                    leg_id=leg_id, path=recording.path, duration_ms=duration_ms, error=error
-                )
-            )
-
-        recording.finish(finished)
 
     def _check_drained(self, now: float) -> None:
         drained = self._playout.empty
@@ -444,7 +453,7 @@ class Leg:
         """Everything of this leg but its sockets ends."""
         self.engine.close()
         self._speaker.end_playback(complete=False)
-        self._stop_recording()
+        self._recording.stop()
         self.rtp.goodbye(now)
         return self.statistics()
 
@@ -456,4 +465,4 @@ class Leg:
     # --- counters ---
 
     def statistics(self) -> LegStatistics:
-        return leg_statistics(self.rtp, self.engine, self._playout, self._monitor)
+        return leg_statistics(self.rtp, self.engine, self._playout, self.monitor)

@@ -7,7 +7,9 @@ is played, and keys, let them wait.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 import structlog
 
@@ -16,22 +18,43 @@ from media.dtmf_sender import DigitsError
 from media.dtmf_tones import tones
 from media.messages import Event
 from media.playback import FilePlayback, Player
-from media.playout import Playout
 
 log = structlog.get_logger(__name__)
+
+# Keys of the other leg that wait while one sounds; more are dropped.
+MAX_WAITING_KEYS = 16
+
+
+class Voice(Protocol):
+    """What is heard unless it is replaced: the agent, mostly."""
+
+    def take(self) -> bytes | bytearray | None:
+        """The next 20 ms, None for silence."""
 
 
 class LegSpeaker:
     """One leg's replacements for the agent. `emit` takes the events of their ends."""
 
-    __slots__ = ("_emit", "_hold", "_leg_id", "_mute", "_playback", "_player", "_tones", "only_agent")
+    __slots__ = (
+        "_emit",
+        "_hold",
+        "_leg_id",
+        "_mute",
+        "_playback",
+        "_player",
+        "_tones",
+        "_waiting_keys",
+        "only_agent",
+    )
 
     def __init__(self, leg_id: str, player: Player, emit: Callable[[Event], None]) -> None:
         self._leg_id = leg_id
         self._player = player
         self._emit = emit
         self._mute = False
-        self._tones: FilePlayback | None = None  # keys that are sent as sound; `play_id` holds them
+        # Keys that are sent as sound; `play_id` holds those of which it is told.
+        self._tones: FilePlayback | None = None
+        self._waiting_keys: deque[FilePlayback] = deque()  # of the other leg
         self._hold: FilePlayback | None = None  # the music while the far party is on hold
         self._playback: FilePlayback | None = None
         self.only_agent = True  # the far party simply hears the agent, as it does most of the time
@@ -60,25 +83,25 @@ class LegSpeaker:
         replaced = self._tones is not None or self._hold is not None or self._playback is not None
         self.only_agent = not replaced and not self._mute
 
-    def frame(self, playout: Playout) -> bytes | bytearray | None:
+    def frame(self, voice: Voice) -> bytes | bytearray | None:
         """The next 20 ms when it is not simply the agent's."""
         frame: bytes | bytearray | None
         if self._mute and self._hold is None and (self._tones is not None or self._playback is not None):
-            playout.take()  # a muted agent's words do not wait
+            voice.take()  # a muted agent's words do not wait
         if self._tones is not None:
             frame = self._tones.take()
             if self._tones.finished:
                 self._end_tones()
             return frame
         if self._hold is not None:
-            playout.take()
+            voice.take()
             return self._hold.take()
         if self._playback is not None:
             frame = self._playback.take()
             if self._playback.finished:
                 self.end_playback(complete=True)
         else:
-            frame = playout.take()
+            frame = voice.take()
         return None if self._mute else frame
 
     def mute(self, muted: bool) -> None:
@@ -86,18 +109,24 @@ class LegSpeaker:
         self._mute = muted
         self._choose()
 
-    def send_tones(self, command: messages.SendDigits, rate: int) -> None:
-        """Keys as sound. Raises `DigitsError` for what is no key, and while others sound."""
-        if self._tones is not None:
+    def send_tones(self, command: messages.SendDigits, rate: int, *, told: bool = True) -> None:
+        """Keys as sound. Raises `DigitsError` for what is no key, and while others sound; those that are not
+        `told` of may wait for a while.
+        """
+        if self._tones is not None and (told or len(self._waiting_keys) >= MAX_WAITING_KEYS):
             raise DigitsError("tones are being sent")
         sound = tones(command.digits, command.tone_ms, command.gap_ms, rate)
-        self._tones = FilePlayback(command.digits, rate, audio=sound)
+        keys = FilePlayback(command.digits if told else "", rate, audio=sound)
+        if self._tones is not None:
+            self._waiting_keys.append(keys)
+            return
+        self._tones = keys
         self._choose()
 
     def _end_tones(self) -> None:
-        sent, self._tones = self._tones, None
+        sent, self._tones = self._tones, self._waiting_keys.popleft() if self._waiting_keys else None
         self._choose()
-        if sent is not None:
+        if sent is not None and sent.play_id:
             self._emit(messages.DigitsSent(leg_id=self._leg_id, digits=sent.play_id))
 
     def hold(self, music_path: str | None, rate: int) -> None:

@@ -76,6 +76,7 @@ class LineSound:
         "_noise",
         "_noise_rms",
         "_samples",
+        "by_people",
     )
 
     def __init__(self, config: MediaConfig, sample_rate: int) -> None:
@@ -83,6 +84,8 @@ class LineSound:
         self._caller_db = config.caller_gain_db
         self._agent = Gain(sample_rate, self._agent_db) if self._agent_db else None
         self._caller = Gain(sample_rate, self._caller_db) if self._caller_db else None
+        # What the contact hears is another person, whom the agent's gain does not concern.
+        self.by_people = False
         self._echo_frames = 0  # for so many frames more an echo may come
         self._samples = sample_rate // 50
         self._noise = ComfortNoise()
@@ -94,8 +97,9 @@ class LineSound:
         gain = self._caller
         if gain is None or caller is None:
             return caller
-        if self._echo_frames and self._agent_db + self._caller_db > 0:
-            return gain.apply(caller, min(self._caller_db, -self._agent_db))
+        agent_db = 0.0 if self.by_people else self._agent_db
+        if self._echo_frames and agent_db + self._caller_db > 0:
+            return gain.apply(caller, min(self._caller_db, -agent_db))
         return gain.apply(caller, self._caller_db)
 
     def outward(self, agent: bytes | bytearray | None) -> bytes | bytearray | None:
@@ -108,7 +112,7 @@ class LineSound:
             self._echo_frames = ECHO_FRAMES
         elif self._echo_frames:
             self._echo_frames -= 1
-        return agent if self._agent is None else self._agent.apply(agent, self._agent_db)
+        return agent if self._agent is None or self.by_people else self._agent.apply(agent, self._agent_db)
 
     def with_noise(self, frame: bytes | bytearray | None) -> bytes | bytearray | None:
         """The frame with the noise under it, which goes on while somebody speaks: its coming and going would

@@ -40,7 +40,7 @@ class MediaPlane(Protocol):
         """Make a leg whose events go to `listener`, in order, on the event loop.
 
         Raises `MediaCapacityError` when the port pool is empty, or when one more leg would make others
-        suffer.
+        suffer, and when the leg that this one is to be beside is gone.
         """
 
     def send(self, command: Command) -> None:

@@ -91,11 +91,11 @@ class RtpSender:
         """Whether each frame simply is one packet."""
         self._plain = self._sending and self._ptime_ms == FRAME_MS and not self.sending_digits
 
-    def send_digits(self, digits: str, tone_ms: int, gap_ms: int) -> None:
-        """Queue keys. Raises `DigitsError`."""
+    def send_digits(self, digits: str, tone_ms: int, gap_ms: int, *, told: bool = True) -> None:
+        """Queue keys, which come to `digits_sent` if they are to be told. Raises `DigitsError`."""
         if self._event_type is None:
             raise DigitsError("telephone-event was not negotiated")
-        self._digits.enqueue(digits, tone_ms, gap_ms)
+        self._digits.enqueue(digits, tone_ms, gap_ms, told=told)
         self.sending_digits = True
         self._choose_path()
 
@@ -161,7 +161,8 @@ class RtpSender:
         """The packet that stands for this time while keys are sent; None in a gap between them."""
         event, finished = self._digits.packet(self._stream.timestamp, self._ptime_ms)
         if finished is not None:
-            self.digits_sent.append(finished)
+            if finished:
+                self.digits_sent.append(finished)
             self.sending_digits = self._digits.busy
             self._choose_path()
         if event is None or self._event_type is None:

@@ -161,6 +161,15 @@ def may_come_from(table: RoutingTable, trunk: RoutedTrunk, source: str) -> bool:
     return trunk.open_to_digest or any(found.trunk.id == trunk.id for found in table.match_source(source))
 
 
+def comes_over(table: RoutingTable, trunk: RoutedTrunk, source: str, authenticated: str | None) -> bool:
+    """Whether what comes from `source`, having shown to be `authenticated`, comes over this trunk."""
+    if not trunk.enabled:
+        return False
+    if authenticated == trunk.id:
+        return may_come_from(table, trunk, source)
+    return trunk.open_to_networks and any(found.trunk.id == trunk.id for found in table.match_source(source))
+
+
 def _authenticated(
     table: RoutingTable, query: InboundQuery, visible: Sequence[TrunkMatch]
 ) -> TrunkMatch | None:

@@ -15,11 +15,13 @@ from sip.body import session_description
 from sip.call_context import CallContext, contact_value
 from sip.call_listener import CallListener, CallState, Credentials, EndedBy, IgnoringListener, Peer
 from sip.call_policy import CallPolicy
-from sip.capabilities import ALLOW_HEADER
 from sip.dialog import Dialog
+from sip.errors import ParseError
 from sip.flow import Flow
 from sip.in_dialog_request import InDialogRequest
 from sip.message import Request, Response, response_to
+from sip.received_referral import ReceivedReferral
+from sip.refer_target import refer_target
 from sip.referral import Referral, ReferralListener, is_of_referral
 from sip.renegotiation import Offer, Renegotiation, ResultHandler
 from sip.server_transaction import ServerTransaction
@@ -36,9 +38,9 @@ _IGNORE = IgnoringListener()
 _SESSION_EXPIRED = 'SIP;cause=408;text="Session Expired"'
 
 
-def dialog_headers(flow: Flow, user: str) -> Sequence[tuple[str, str]]:
+def dialog_headers(flow: Flow, user: str, policy: CallPolicy) -> Sequence[tuple[str, str]]:
     """What every message that makes or refreshes a dialog says of us: Contact, Allow."""
-    return (("Contact", contact_value(flow, user)), ALLOW_HEADER)
+    return (("Contact", contact_value(flow, user)), policy.allow)
 
 
 def reason_headers(reason: str | None) -> Sequence[tuple[str, str]]:
@@ -63,19 +65,23 @@ class Call(ABC):
     ) -> None:
         self.context = context
         self.call_id = call_id
+        self.user = user
         self.listener: CallListener = _IGNORE
         self.state = CallState.EARLY
         self.flow = flow
         self.credentials = credentials
         self.dialog: Dialog | None = None
-        self.dialog_headers = dialog_headers(flow, user)
+        self.dialog_headers = dialog_headers(flow, user, policy)
         self.policy = policy
         self.session_timer = SessionTimer(self, policy)
         self.peer_updates = True
         """Whether the peer takes an UPDATE, as far as its Allow tells."""
+        self.peer_refers = True
+        """Whether the peer takes a REFER, as far as its Allow tells."""
         self._bye_reason: str | None = None
         self._renegotiation: Renegotiation | None = None
         self._referral: Referral | None = None
+        self._received_referral: ReceivedReferral | None = None
 
     # For the owner
 
@@ -83,6 +89,11 @@ class Call(ABC):
     def peer(self) -> Peer:
         """Where the call's messages go."""
         return Peer(self.flow.transport, self.flow.host, self.flow.port)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended for its owner."""
+        return self.state is CallState.ENDED
 
     @property
     def local_host(self) -> str | None:
@@ -125,6 +136,15 @@ class Call(ABC):
         self._referral.send(target, address, self.context.clock())
         return True
 
+    def release(self) -> None:
+        """Let go of an established call without a word to the peer: somebody else goes on with it. The
+        listener hears nothing any more.
+        """
+        self.listener = _IGNORE
+        if self.state is CallState.ESTABLISHED:
+            self._end("local", None, self.context.clock())
+            self._forget_dialog()
+
     # For the endpoint
 
     def receive_request(self, request: Request, transaction: ServerTransaction, now: float) -> None:
@@ -146,8 +166,12 @@ class Call(ABC):
         elif method == "PRACK":
             # RFC 3262 section 3: there is nothing that it could acknowledge.
             transaction.respond(response_to(request, 481), now)
+        elif method == "REFER":
+            self._receive_refer(request, transaction, now)
+        elif method == "MESSAGE":
+            self._receive_message(request, transaction, now)
         else:
-            transaction.respond(response_to(request, 200, headers=(ALLOW_HEADER,)), now)
+            transaction.respond(response_to(request, 200, headers=(self.policy.allow,)), now)
             self._notify(self.listener.on_info, self, request)
 
     def receive_ack(self, request: Request, now: float) -> None:
@@ -184,6 +208,7 @@ class Call(ABC):
         allowed = message.allow
         if allowed:
             self.peer_updates = "UPDATE" in allowed
+            self.peer_refers = "REFER" in allowed
 
     @property
     def established_dialog(self) -> Dialog:
@@ -270,10 +295,38 @@ class Call(ABC):
         not 481, which some peers take for the end of the call.
         """
         if self._referral is None or not is_of_referral(request):
-            transaction.respond(response_to(request, 489, headers=(ALLOW_HEADER,)), now)
+            transaction.respond(response_to(request, 489, headers=(self.policy.allow,)), now)
             return
         transaction.respond(response_to(request, 200), now)
         self._referral.receive_notify(request)
+
+    def _receive_refer(self, request: Request, transaction: ServerTransaction, now: float) -> None:
+        """The peer wants us to call somebody: one such wish at a time, and only in an established call."""
+        if not self.policy.accepts_refer:
+            transaction.respond(response_to(request, 603, headers=(self.policy.allow,)), now)
+            return
+        try:
+            target = refer_target(request)
+        except ParseError as error:
+            transaction.respond(response_to(request, error.status, error.reason), now)
+            return
+        busy = self._received_referral is not None and self._received_referral.running
+        if self.state is not CallState.ESTABLISHED or busy:
+            transaction.respond(response_to(request, 491), now)
+            return
+        self._received_referral = ReceivedReferral(self, request, transaction, target)
+        self._notify(self.listener.on_refer, self, self._received_referral)
+
+    def _receive_message(self, request: Request, transaction: ServerTransaction, now: float) -> None:
+        status = 405
+        if self.policy.accepts_messages:
+            try:
+                status = self.listener.on_message(self, request)
+            except Exception:
+                log.exception("sip.listener_failed", call_id=self.call_id, state=self.state.value)
+                status = 500
+        headers = {405: (self.policy.allow,), 415: (("Accept", "text/plain"),)}.get(status, ())
+        transaction.respond(response_to(request, status, headers=headers), now)
 
     def _renegotiate(self) -> Renegotiation:
         if self._renegotiation is None:
@@ -287,6 +340,8 @@ class Call(ABC):
         self.session_timer.close()
         if self._referral is not None:
             self._referral.close()
+        if self._received_referral is not None:
+            self._received_referral.close()
         if self._renegotiation is not None:
             self._renegotiation.close(now)
             self._renegotiation = None

@@ -7,11 +7,13 @@ from enum import Enum
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from sip.call_policy import CallPolicy
+from sip.flow import Flow
 from sip.message import Request, Response
 from sip.tls_settings import TlsClientSettings
 
 if TYPE_CHECKING:
     from sip.call import Call
+    from sip.received_referral import ReceivedReferral
     from sip.renegotiation import OfferedRequest
 
 EndedBy = Literal["remote", "local", "timeout", "transport", "expired"]
@@ -60,6 +62,8 @@ class OutboundTarget:
     credentials: Credentials | None = None
     policy: CallPolicy = field(default_factory=CallPolicy)
     tls: TlsClientSettings | None = None
+    flow: Flow | None = None
+    """The way to take, where it is known: `host`, `port` and `transport` are then for people alone."""
 
 
 class CallListener(Protocol):
@@ -101,6 +105,14 @@ class CallListener(Protocol):
     def on_info(self, call: Call, request: Request) -> None:
         """An INFO, already answered with 200."""
         return
+
+    def on_refer(self, call: Call, referral: ReceivedReferral) -> None:
+        """The peer asks us to call somebody else in its place; only where the call's policy accepts it."""
+        referral.reject()
+
+    def on_message(self, call: Call, request: Request) -> int:
+        """A MESSAGE, and the status to answer it with; only where the call's policy accepts it."""
+        return 405
 
     def on_refresh_due(self, call: Call) -> None:
         """The session timer wants a re-INVITE that changes nothing (`Call.re_invite`): the peer knows no

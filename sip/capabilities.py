@@ -9,9 +9,14 @@ ALLOWED_METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE"
 KNOWN_METHODS = frozenset((*ALLOWED_METHODS, "REGISTER", "SUBSCRIBE", "PUBLISH", "MESSAGE", "REFER"))
 """Methods with a registration at IANA: refused with 405, all others with 501 (section 8.2.1)."""
 
+BY_POLICY = frozenset(("REFER", "MESSAGE"))
+"""Methods that a call takes where its owner wants them (`sip.call_policy`), and nowhere else."""
+
 RELIABLE = "100rel"
 TIMER = "timer"
-SUPPORTED_EXTENSIONS: frozenset[str] = frozenset((RELIABLE, TIMER))
+REPLACES = "replaces"
+NO_REFER_SUBSCRIPTION = "norefersub"
+SUPPORTED_EXTENSIONS: frozenset[str] = frozenset((RELIABLE, TIMER, REPLACES, NO_REFER_SUBSCRIPTION))
 """Option tags that a Require may name; a call may do without some of them (`sip.call_policy`)."""
 
 ALLOW_HEADER = ("Allow", ", ".join(ALLOWED_METHODS))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from sip.errors import ParseError
 from sip.headers import NameAddr
 from sip.message import Request, Response
 from sip.uri import SipUri
@@ -56,11 +57,11 @@ class Dialog:
         remote_cseq: int | None,
         confirmed: bool,
     ) -> None:
-        """Raises ParseError when the first route cannot be read."""
+        """Raises ParseError when the first route cannot be read, or the target cannot stand in a request."""
         self.id = dialog_id
         self.local_address = local_address
         self.remote_address = remote_address
-        self.remote_target = remote_target
+        self.remote_target = _writable(remote_target)
         self.route_set: tuple[str, ...] = ()
         self._first_route: NameAddr | None = None
         self._take_route_set(route_set)
@@ -116,7 +117,7 @@ class Dialog:
         """Take the Contact of a re-INVITE or UPDATE, or of its 2xx, as remote target (section 12.2)."""
         contact = message.contact
         if contact is not None:
-            self.remote_target = contact.uri_text
+            self.remote_target = _writable(contact.uri_text)
 
     def accepts_cseq(self, number: int) -> bool:
         """Note the number of a request of the peer; False when it is out of order (section 12.2.2: answer
@@ -173,6 +174,15 @@ class Dialog:
 def dialog_id_of_request(request: Request) -> DialogId:
     """The dialog a received request says it belongs to: our tag is in its To."""
     return DialogId(request.call_id, request.to_tag or "", request.from_tag or "")
+
+
+def _writable(uri: str) -> str:
+    """`uri` as it may stand in a request line. Raises ParseError; what else is odd about it is left to
+    `next_hop`.
+    """
+    if " " in uri or "\t" in uri:
+        raise ParseError("Malformed Contact")
+    return uri
 
 
 def with_tag(address: str, tag: str) -> str:

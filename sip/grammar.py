@@ -68,6 +68,17 @@ def end_of_quoted(text: str, start: int) -> int:
         position = closing + 1
 
 
+def _never_closes(text: str) -> bool:
+    """Whether a quoted string opens in `text` and stays open."""
+    position = text.find('"')
+    while position >= 0:
+        end = end_of_quoted(text, position)
+        if end < 0:
+            return True
+        position = text.find('"', end)
+    return False
+
+
 def unquote(text: str) -> str:
     """The content of the quoted string `text`, quoted pairs resolved; other text is returned as it is."""
     if len(text) < 2 or text[0] != '"' or text[-1] != '"':
@@ -155,7 +166,11 @@ def parse_parameters(text: str) -> Parameters:
     """
     parameters: Parameters = {}
     quoted = '"' in text
-    for part in split_unquoted(text, ";") if quoted else text.split(";"):
+    parts = split_unquoted(text, ";") if quoted else text.split(";")
+    if quoted and _never_closes(parts[-1]):
+        # What is appended to the header later (received in a Via) would become a part of the string.
+        raise ParseError("Unbalanced Quote In Parameter")
+    for part in parts:
         name, equals, value = part.partition("=")
         name = name.strip().lower()
         if not name or name in parameters:

@@ -21,6 +21,7 @@ class InDialogRequest:
 
     __slots__ = (
         "_authenticator",
+        "_body",
         "_context",
         "_dialog",
         "_flow",
@@ -44,11 +45,15 @@ class InDialogRequest:
         self._on_final = on_final
         self._method = ""
         self._headers: Sequence[tuple[str, str]] = ()
+        self._body = b""
 
-    def send(self, method: str, now: float, headers: Sequence[tuple[str, str]] = ()) -> None:
-        """Send the request with `headers` added."""
+    def send(
+        self, method: str, now: float, headers: Sequence[tuple[str, str]] = (), body: bytes = b""
+    ) -> None:
+        """Send the request with `headers`, which name the type of a `body`, added."""
         self._method = method
         self._headers = headers
+        self._body = body
         self._transmit(now)
 
     def on_response(self, response: Response, now: float) -> None:
@@ -73,6 +78,7 @@ class InDialogRequest:
         request = self._dialog.new_request(self._method)
         for name, value in (*self._headers, *self._authenticator.headers(self._method, request.uri)):
             request.add(name, value)
+        request.body = self._body
         branch = new_branch()
         request.insert_first("Via", via_value(flow, branch))
         self._context.transactions.send_request(request, branch, flow, self, now)

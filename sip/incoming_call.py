@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 
 from sip.body import session_description
-from sip.call import Call, reason_headers
+from sip.call import Call, dialog_headers, reason_headers
 from sip.call_context import CallContext
 from sip.call_listener import CallState, Credentials
 from sip.call_policy import CallPolicy, ReliableProvisionals
@@ -32,15 +32,17 @@ class IncomingCall(Call):
         credentials: Credentials | None = None,
         *,
         identity: str | None = None,
+        replaces: Call | None = None,
     ) -> None:
-        """`identity` is who sent it, as far as that was proved. Raises ParseError when the INVITE cannot make
-        a dialog."""
+        """`identity` is who sent it, as far as that was proved, `replaces` the call that it wants to take the
+        place of. Raises ParseError when the INVITE cannot make a dialog."""
         user = request.request_uri.user or ""
         super().__init__(context, request.call_id, transaction.flow, user, credentials)
         self.request = request
         self.offer = session_description(request)
         self.source_host, self.source_port = source
         self.identity = identity
+        self.replaces = replaces
         self.local_tag = new_tag()
         self.dialog = Dialog.from_request(request, self.local_tag)
         self._reliable = RELIABLE in request.require
@@ -72,6 +74,8 @@ class IncomingCall(Call):
             return False
         request = self.request
         self.policy = policy
+        self.dialog_headers = dialog_headers(self.flow, request.request_uri.user or "", policy)
+        self._server.describe((*self.dialog_headers, *self.context.server_headers))
         self.session_timer = SessionTimer(self, policy)
         unusable = [tag for tag in request.require if tag not in policy.extensions]
         offered = RELIABLE in request.supported or self._reliable

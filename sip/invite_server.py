@@ -88,6 +88,10 @@ class InviteServer:
             self.cseq_number, self._transmit_provisional, on_timeout, self._timers, self._timing
         )
 
+    def describe(self, headers: Sequence[tuple[str, str]]) -> None:
+        """From now on these go into every answer that makes the dialog."""
+        self._headers = headers
+
     @property
     def must_wait(self) -> bool:
         """Whether a 2xx has to wait for the PRACK to a session description of ours (RFC 3262 section 3)."""

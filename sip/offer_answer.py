@@ -18,6 +18,7 @@ from sip.audio_codecs import (
     rank,
 )
 from sip.audio_parameters import AudioParameters, LocalAudio
+from sip.audio_snapshot import AudioSnapshot, SectionSnapshot
 from sip.errors import NotAcceptableError, SdpError
 from sip.media_grouping import bundle_group, identification
 from sip.media_security import (
@@ -87,6 +88,14 @@ class AudioSession:
     def hold(self, held: bool) -> None:
         """Whether we hold the peer: from now on we neither offer nor answer to hear it."""
         self._holding = held
+
+    def for_another_dialog(self, session_id: int) -> AudioSession:
+        """A fresh one for the same end of ours: another party takes the call over, with its own offer, keys
+        and numbers. Whether we hold it stays.
+        """
+        other = AudioSession(self._local, session_id)
+        other._holding = self._holding
+        return other
 
     @property
     def current(self) -> AudioParameters | None:
@@ -160,6 +169,37 @@ class AudioSession:
     def withdraw_offer(self) -> None:
         """Our offer was refused (491, 488): what was agreed before stays in force."""
         self._offered = None
+
+    def snapshot(self) -> AudioSnapshot | None:
+        """What another process needs to go on with the session; None before the first answer."""
+        current, sent = self._current, self._last_sent
+        if current is None or sent is None:
+            return None
+        return AudioSnapshot(
+            session_id=self._session_id,
+            version=self._version,
+            times=sent.times,
+            sections=tuple(
+                SectionSnapshot(section.kind, section.protocol, section.formats, identification(section))
+                for section in sent.media
+            ),
+            audio_index=self._audio_index,
+            group=self._group,
+            codec=current.codec,
+            clock_rate=current.clock_rate,
+            sample_rate=current.sample_rate,
+            payload_type=current.payload_type,
+            fmtp=current.fmtp,
+            telephone_event=current.telephone_event_payload_type,
+            telephone_event_clock_rate=current.telephone_event_clock_rate,
+            ptime_ms=current.ptime_ms,
+            rtcp_mux=current.rtcp_mux,
+            remote_host=current.remote_host,
+            remote_port=current.remote_port,
+            remote_rtcp_port=current.remote_rtcp_port,
+            suite=None if current.sdes is None else current.sdes.suite,
+            dtls=current.dtls is not None,
+        )
 
     # Choosing
 

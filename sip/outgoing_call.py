@@ -78,7 +78,7 @@ class OutgoingCall(Call):
     def take_flow(self, flow: Flow) -> None:
         """The way to the target has been found."""
         self.flow = flow
-        self.dialog_headers = dialog_headers(flow, self._user)
+        self.dialog_headers = dialog_headers(flow, self._user, self.policy)
 
     def unreachable(self, now: float) -> None:
         """No way to the target exists: 503."""
@@ -98,11 +98,13 @@ class OutgoingCall(Call):
 
     def invite_dialog(self, request: Request, response: Response) -> Dialog:
         """Confirm the early dialog of this To tag, or make the dialog anew."""
-        dialog = self._early.pop(response.to_tag or "", None)
+        dialog = self._early.get(response.to_tag or "")
         if dialog is None:
             dialog = Dialog.from_response(request, response)
         else:
             dialog.confirm(response)
+        # Not before: an answer that cannot be read leaves the early dialogs to `on_invite_failure`.
+        self._early.pop(response.to_tag or "", None)
         self._drop_early_dialogs()
         self.dialog = dialog
         self.context.dialog_created(dialog, self)
@@ -148,6 +150,9 @@ class OutgoingCall(Call):
         self.state = CallState.ENDED
         self.context.call_ended(self)
         self._drop_early_dialogs()
+        if self.dialog is not None:
+            # Answered, but with nowhere to send the ACK to.
+            self.context.dialog_ended(self.dialog)
         self._notify(self.listener.on_failure, self, status, reason, response)
 
     def receive_request(self, request: Request, transaction: ServerTransaction, now: float) -> None:

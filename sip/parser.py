@@ -186,7 +186,7 @@ def check_mandatory(message: Request | Response) -> None:
     try:
         # What the typed views would do on first access, without the way through them.
         via = first["Via"]
-        message.top_via = Via.parse(via) if "," not in via else Via.parse((split_comma(via) or [""])[0])
+        message.top_via = Via.parse(via) if "," not in via else _first_of_several(via)
         sender = NameAddr.parse(first["From"])
         target = NameAddr.parse(first["To"])
         cseq = CSeq.parse(first["CSeq"])
@@ -210,6 +210,15 @@ def check_mandatory(message: Request | Response) -> None:
         uri = message.uri
         if "<" in uri or ">" in uri or " " in uri or "\t" in uri:
             raise _fault(message, "Malformed Request-URI")
+
+
+def _first_of_several(vias: str) -> Via:
+    """The topmost of the Vias on one line. A list of parameters that belong to nothing is no Via (RFC 4475
+    3.1.2.1)."""
+    values = split_comma(vias)
+    if not values or any(value[0] == ";" for value in values):
+        raise ParseError("Malformed Via")
+    return Via.parse(values[0])
 
 
 def _fault(message: Message, reason: str, status: int = 400) -> ParseError:

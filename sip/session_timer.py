@@ -66,6 +66,16 @@ class SessionTimer:
         return self._interval
 
     @property
+    def refreshes(self) -> bool:
+        """Whether the refreshes are ours."""
+        return self._ours
+
+    def resume(self, interval: int, ours: bool, now: float) -> None:
+        """Go on with what was agreed before the call was restored."""
+        if not self._off:
+            self._arm(interval, ours, now)
+
+    @property
     def _off(self) -> bool:
         return self.policy.session_timers is SessionTimers.OFF
 

@@ -84,7 +84,8 @@ class StreamParser:
         self._check_first_line()
         end = self._buffer.find(_END_OF_HEAD, self._searched)
         if end < 0:
-            if len(self._buffer) > self._maximum_head:
+            # What is missing of the end may be its last byte.
+            if len(self._buffer) - (len(_END_OF_HEAD) - 1) > self._maximum_head:
                 raise FramingError("Message Header Too Large", status=513)
             self._searched = max(0, len(self._buffer) - len(_END_OF_HEAD) + 1)
             return False
@@ -123,13 +124,13 @@ class StreamParser:
         """Garbage (TLS or HTTP on the wrong port) shows in the first line; reading on has no point."""
         if self._first_line_seen:
             return
+        # Method names and "SIP/" are printable; a TLS handshake is not.
+        if not 0x20 < self._buffer[0] < 0x7F:
+            raise FramingError("Malformed Start Line")
         end = self._buffer.find(b"\r\n")
         if end < 0:
-            if len(self._buffer) > MAXIMUM_LINE:
+            if len(self._buffer) - 1 > MAXIMUM_LINE:
                 raise FramingError("Start Line Too Long", status=513)
-            # Method names and "SIP/" are printable; a TLS handshake is not.
-            if not 0x20 < self._buffer[0] < 0x7F:
-                raise FramingError("Malformed Start Line")
             return
         if end > MAXIMUM_LINE:
             raise FramingError("Start Line Too Long", status=513)

@@ -206,16 +206,16 @@ class TransactionLayer:
 def server_key(request: Request) -> ServerKey:
     """What a repetition of `request` has in common with it (RFC 3261 section 17.2.3).
 
-    An ACK has the key of its INVITE; the method is always last. Without the magic cookie the rules of RFC
-    2543 apply, where a CANCEL or a non-2xx ACK is found by Request-URI, Call-ID, From tag, CSeq number and
-    the topmost Via.
+    An ACK has the key of its INVITE; the method is always last. Without the magic cookie, and with nothing
+    behind it (RFC 4475 3.2.1), the rules of RFC 2543 apply, where a CANCEL or a non-2xx ACK is found by
+    Request-URI, Call-ID, From tag, CSeq number and the topmost Via.
     """
     via = request.top_via
     branch = via.branch
     method = request.method
     if method == "ACK":
         method = "INVITE"
-    if branch is not None and branch.startswith(BRANCH_COOKIE):
+    if branch is not None and branch.startswith(BRANCH_COOKIE) and branch != BRANCH_COOKIE:
         return (branch, via.host, str(via.port), method)
     return (
         request.uri,

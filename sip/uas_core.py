@@ -9,6 +9,7 @@ from sip.capabilities import (
     ACCEPT_HEADER,
     ALLOW_HEADER,
     ALLOWED_METHODS,
+    BY_POLICY,
     KNOWN_METHODS,
     SUPPORTED_EXTENSIONS,
 )
@@ -30,7 +31,7 @@ def refusal(request: Request, to_tag: str | None) -> Response | None:
     be read.
     """
     method = request.method
-    if method not in _ALLOWED:
+    if method not in _ALLOWED and not (to_tag is None and method in BY_POLICY):
         return _refuse_method(request, to_tag)
     if to_tag is not None:
         if request.uri[:4] != "sip:" and not request.request_uri.is_supported:

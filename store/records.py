@@ -12,7 +12,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
+from store.registrar_records import InboundRegistrar, ToRegistered
 from store.target_records import Redirects, TrunkFailover, TrunkTarget, TrunkTransport
+from store.trunk_dialog_records import TrunkDialog
 from store.user_records import Role
 
 T = TypeVar("T")
@@ -295,11 +297,14 @@ class TrunkInbound:
     allowed_addresses: tuple[str, ...] = ()
     digest: TrunkDigest | None = None
     match: SourceMatch = SourceMatch.ALL
+    registrar: InboundRegistrar | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TrunkOutbound:
-    """Where calls are sent: `address` is host or host:port."""
+    """Where calls are sent: `address` is host or host:port, and empty where they go to whoever has registered
+    (`to_registered`).
+    """
 
     address: str
     transport: TrunkTransport = TrunkTransport.UDP
@@ -312,6 +317,7 @@ class TrunkOutbound:
     targets: tuple[TrunkTarget, ...] = ()  # none: `address` alone
     proxy: str | None = None  # host or host:port that takes the calls for the targets
     failover: TrunkFailover = field(default_factory=TrunkFailover)
+    to_registered: ToRegistered | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +337,7 @@ class Trunk:
     media_encryption: MediaEncryption = MediaEncryption.ALLOW
     srtp_keying: SrtpKeying = SrtpKeying.SDES
     stir: TrunkStir = TrunkStir()
+    dialog: TrunkDialog = TrunkDialog()  # noqa: RUF009 - frozen
     symmetric: SymmetricRtp = SymmetricRtp.AUTO
     signalling: TrunkSignalling = TrunkSignalling()
     max_concurrent_calls: int | None = None  # both directions, all nodes; None: no limit
@@ -411,6 +418,7 @@ class CallRecord:
     engine_billed_ms: int | None = None  # what the engine charges for; None until it has said so
     node_id: str | None = None  # the gateway that has the call
     analysis: dict[str, Any] | None = None  # success, summary, extracted; None until, or if never, it is read
+    transfer: dict[str, Any] | None = None  # the newest one; see `gateway.transfers.report`
 
 
 @dataclass(frozen=True, slots=True)

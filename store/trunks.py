@@ -32,8 +32,10 @@ from store.records import (
     TrunkStir,
     TrunkTls,
 )
+from store.registrar_records import InboundRegistrar, ToRegistered
 from store.tables import trunks
 from store.target_records import Redirects, TrunkTransport
+from store.trunk_dialog_records import Ringback, TrunkDialog
 from store.trunk_targets import targets_fields, targets_text
 
 
@@ -100,6 +102,10 @@ def _row(trunk: Trunk) -> dict[str, Any]:
         "inbound_digest_sha256": None if digest is None else digest.ha1_sha256,
         "inbound_digest_md5": None if digest is None else digest.ha1_md5,
         "inbound_match": (SourceMatch.ALL if inbound is None else inbound.match).value,
+        "inbound_registrar": None
+        if inbound is None or inbound.registrar is None
+        else to_json(inbound.registrar),
+        "outbound_to_registered": None if outbound is None else outbound.to_registered,
         "outbound_address": None if outbound is None else outbound.address,
         "outbound_transport": None if outbound is None else outbound.transport.value,
         "outbound_auth_username": None if outbound is None else outbound.auth_username,
@@ -118,6 +124,7 @@ def _row(trunk: Trunk) -> dict[str, Any]:
         "media_encryption": trunk.media_encryption.value,
         "srtp_keying": trunk.srtp_keying.value,
         "stir": to_json({"verify": trunk.stir.verify.value, "sign": trunk.stir.sign}),
+        "dialog": to_json(trunk.dialog),
         "symmetric": trunk.symmetric.value,
         "session_timer": signalling.session_timer.value,
         "session_expires": signalling.session_expires,
@@ -135,6 +142,13 @@ def _stir(text: str | None) -> TrunkStir:
     return TrunkStir(StirCheck(kept["verify"]), kept["sign"])
 
 
+def _dialog(text: str | None) -> TrunkDialog:
+    if text is None:
+        return TrunkDialog()
+    kept = from_json(text)
+    return TrunkDialog(**kept | {"ringback": Ringback(kept["ringback"])})
+
+
 def _record(row: sa.Row[Any]) -> Trunk:
     inbound: TrunkInbound | None = None
     if row.inbound_allowed_addresses is not None:
@@ -144,6 +158,9 @@ def _record(row: sa.Row[Any]) -> Trunk:
             if row.inbound_digest_username is None
             else TrunkDigest(row.inbound_digest_username, row.inbound_digest_sha256, row.inbound_digest_md5),
             match=SourceMatch(row.inbound_match),
+            registrar=None
+            if row.inbound_registrar is None
+            else InboundRegistrar(**from_json(row.inbound_registrar)),
         )
     outbound: TrunkOutbound | None = None
     if row.outbound_address is not None:
@@ -159,6 +176,9 @@ def _record(row: sa.Row[Any]) -> Trunk:
             else TrunkRegistration(**from_json(row.outbound_registration)),
             probe_interval=row.outbound_probe_interval,
             **targets_fields(row.outbound_targets),
+            to_registered=None
+            if row.outbound_to_registered is None
+            else ToRegistered(row.outbound_to_registered),
         )
     return Trunk(
         id=row.id,
@@ -176,6 +196,7 @@ def _record(row: sa.Row[Any]) -> Trunk:
         media_encryption=MediaEncryption(row.media_encryption),
         srtp_keying=SrtpKeying(row.srtp_keying),
         stir=_stir(row.stir),
+        dialog=_dialog(row.dialog),
         symmetric=SymmetricRtp(row.symmetric),
         signalling=TrunkSignalling(
             session_timer=SessionTimerUse(row.session_timer),

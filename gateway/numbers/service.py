@@ -44,7 +44,7 @@ class NumberService:
             return await self._directory.import_number(organization_id, new)
         new_trunk = _checked(new_trunk)
         if new_trunk.outbound is not None:
-            _require_good(await self._probe(new_trunk.outbound, None))
+            _require_good(await self._probe(new_trunk.outbound))
         trunk = self._directory.find_trunk_like(organization_id, new_trunk)
         number = await self._directory.import_number(organization_id, new)
         try:
@@ -91,7 +91,7 @@ class NumberService:
             raise ConflictError(
                 "The trunk has no outbound side, so there is nothing to test.", code="trunk_without_outbound"
             )
-        return await self._probe(trunk.outbound, None)
+        return await self._probe(trunk.outbound, trunk)
 
 
 def _checked(new_trunk: NewTrunk) -> NewTrunk:

@@ -26,6 +26,16 @@ class Symmetric(StrEnum):
     NEVER = "never"
 
 
+class PatchMode(StrEnum):
+    """Who talks with whom where one call has two legs: the agent with the far party of the first leg, the
+    agent with that of the second, or the two far parties with each other.
+    """
+
+    AGENT = "agent"
+    CONSULT = "consult"
+    BRIDGE = "bridge"
+
+
 class Message(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """Base of everything that crosses the line."""
 

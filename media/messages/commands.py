@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from media.messages.base import Direction, Message, Symmetric
+from media.messages.base import Direction, Message, PatchMode, Symmetric
 from media.messages.security import DtlsParameters, IceParameters, SrtpKeys
 
 
@@ -23,6 +23,8 @@ class CreateLeg(Message, frozen=True):
     # A browser: handshakes are timed from its negotiation on, its checks of ICE are signs of life, and its
     # page is told when the agent is heard (`AgentSpeech`).
     browser: bool = False
+    # A leg that this one is to be patched to: both go to one worker, or this one is refused.
+    beside: str | None = None
 
 
 class LegCreated(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,6 +104,14 @@ class Play(Message, frozen=True):
     volume: float = 1.0  # a factor
 
 
+class PlayEarly(Message, frozen=True):
+    """Before the answer: the leg hears this sound file again and again, or a ringing tone of our own, until
+    `OpenGate`. It is neither recorded nor passed on to listeners, and no packets are expected meanwhile.
+    """
+
+    path: str | None = None
+
+
 class StopPlay(Message, frozen=True):
     play_id: str
 
@@ -120,6 +130,19 @@ class SetHold(Message, frozen=True):
 
     held: bool
     music_path: str | None = None  # a sound file; None for a tone of our own
+
+
+class Patch(Message, frozen=True):
+    """Join two legs, of which the first has the engine, or part them (`agent`, which also works when the
+    other leg is gone).
+
+    `consult`: the engine talks with the other leg's far party, this one's hears what it is set to: music on
+    hold, a file, else silence. `bridge`: the two far parties talk, their keys included; the engine hears
+    nothing, and what it says is dropped. `PatchEnded` follows when one of the legs goes, or is not there.
+    """
+
+    other_leg_id: str
+    mode: PatchMode
 
 
 class DetectTones(Message, frozen=True):
@@ -195,9 +218,11 @@ Command: TypeAlias = (
     | SendEngineMessage
     | SendDigits
     | Play
+    | PlayEarly
     | StopPlay
     | SetMute
     | SetHold
+    | Patch
     | DetectTones
     | StartListening
     | StopListening

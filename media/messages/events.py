@@ -36,7 +36,9 @@ class EngineOpened(Message, frozen=True):
 
 
 class EngineClosed(Message, frozen=True):
-    """The engine's socket ended. `normal` is true for close codes 1000 and 1005, and for our own detach."""
+    """The engine's socket ended. `normal` is true for close codes 1000 and 1005, for our own detach, and
+    for whatever ends it while the leg is bridged: nobody misses it.
+    """
 
     code: int
     reason: str
@@ -180,6 +182,15 @@ class GreetingEnded(Message, frozen=True):
     silent_ms: int
 
 
+class PatchEnded(Message, frozen=True):
+    """The leg that this one was patched to, or was to be, is not there (any more): this far party hears
+    silence, or its music, and the engine nothing, until the next `Patch`.
+    """
+
+    other_leg_id: str
+    reason: str
+
+
 class LegFailed(Message, frozen=True):
     """The media plane itself lost the leg (a fault of ours); the call cannot go on."""
 
@@ -217,6 +228,7 @@ Event: TypeAlias = (
     | AmdResult
     | BeepDetected
     | GreetingEnded
+    | PatchEnded
     | LegFailed
     | LegClosed
 )

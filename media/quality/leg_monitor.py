@@ -149,7 +149,7 @@ class LegMonitor:
 
     def _watch(self, now: float, muted: bool) -> None:
         settled = self._rtp.negotiated
-        paused = muted or settled is None or settled.direction is not Direction.SENDRECV
+        paused = muted or self.turns.resting or settled is None or settled.direction is not Direction.SENDRECV
         if paused:
             if not self._paused:
                 self._caller_watch.reset()

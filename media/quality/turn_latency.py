@@ -57,6 +57,7 @@ class TurnLatency:
         "_now",
         "_odd",
         "_quiet",
+        "_resting",
         "_run",
         "_run_began_at",
         "_turn_frames",
@@ -84,6 +85,7 @@ class TurnLatency:
         self._quiet = 0  # frames since the last active one
         self._run_began_at = 0.0
         self._turn_frames = 0  # active frames since the agent was last heard
+        self._resting = False
         self._agent_speaking = False
         self.caller_speaking = False
         self.last_speech_at: float | None = None
@@ -100,6 +102,16 @@ class TurnLatency:
         self.barge_ins_ms: deque[int] = deque(maxlen=KEPT_FIGURES)
         # Measured since the owner looked; it clears the list.
         self.fresh: deque[tuple[Measure, int]] = deque(maxlen=KEPT_FIGURES)
+
+    def rest(self, resting: bool) -> None:
+        """Whether no turns are counted, since it is not the agent whom the caller talks with."""
+        self._resting = resting
+        self._turn_frames = 0
+        self.owed_since = None
+
+    @property
+    def resting(self) -> bool:
+        return self._resting
 
     @property
     def agent_speaking(self) -> bool:
@@ -160,7 +172,7 @@ class TurnLatency:
 
     def _waiting(self) -> bool:
         """The caller has said something since the agent was heard last."""
-        if self._turn_frames < MIN_TURN_FRAMES or self.last_speech_at is None:
+        if self._turn_frames < MIN_TURN_FRAMES or self.last_speech_at is None or self._resting:
             return False
         return self.last_agent_at is None or self.last_speech_at > self.last_agent_at
 
@@ -180,7 +192,7 @@ class TurnLatency:
     def cleared(self) -> None:
         """The engine had the playout emptied: the agent gives way, within one frame from now."""
         took = self._now - self._run_began_at
-        if self._run and took <= MAX_BARGE_IN_S:
+        if self._run and took <= MAX_BARGE_IN_S and not self._resting:
             self._measured(Measure.BARGE_IN, took, self.barge_ins_ms)
 
     def _measured(self, what: Measure, seconds: float, kept: deque[int]) -> None:

@@ -127,14 +127,15 @@ class WorkerPool:
     # --- MediaPlane ---
 
     async def create_leg(self, command: CreateLeg, listener: EventListener) -> LegCreated:
-        """Make a leg on the least loaded worker that may take one; on the next when that fails. Raises
-        `MediaCapacityError`, which tells of each worker why not.
+        """Make a leg on the least loaded worker that may take one; on the next when that fails. One that is
+        to be beside another goes to its worker, or nowhere. Raises `MediaCapacityError`, which tells of each
+        worker why not.
         """
         leg_id = command.leg_id
         if leg_id in self._owners:
             raise ValueError(f"leg {leg_id} exists")
         refusals: list[str] = []
-        tried: set[int] = set()
+        tried = self._elsewhere(command.beside)
         while (worker := self._least_loaded(tried)) is not None:
             tried.add(worker.index)
             plane = worker.plane
@@ -152,6 +153,15 @@ class WorkerPool:
             f"{other.name}: {self._state(other)}" for other in self._workers if other.index not in tried
         ]
         raise MediaCapacityError("; ".join(refusals))
+
+    def _elsewhere(self, beside: str | None) -> set[int]:
+        """The workers that need not be asked for a leg that is to be beside that one."""
+        if beside is None:
+            return set()
+        owner = self._owners.get(beside)
+        if owner is None or owner.lost:
+            raise MediaCapacityError(f"leg {beside} is gone: nothing can be beside it")
+        return {worker.index for worker in self._workers if worker.plane is not owner}
 
     def _forgetting(self, listener: EventListener) -> EventListener:
         """The listener, and the leg is forgotten with its last event."""

@@ -19,7 +19,9 @@ trunks = sa.Table(
     sa.Column("inbound_digest_sha256", sa.String(64)),
     sa.Column("inbound_digest_md5", sa.String(32)),
     sa.Column("inbound_match", sa.String(8), nullable=False, server_default="all"),
+    sa.Column("inbound_registrar", sa.Text),  # null: nobody registers with us
     sa.Column("outbound_address", sa.Text),  # null: no outbound side
+    sa.Column("outbound_to_registered", sa.String(8)),  # null: calls go to the address
     sa.Column("outbound_transport", sa.String(8)),
     sa.Column("outbound_auth_username", sa.Text),
     sa.Column("outbound_auth_password", sa.Text),
@@ -43,6 +45,7 @@ trunks = sa.Table(
     sa.Column("outbound_targets", sa.Text),  # null: outbound_address alone, and the defaults
     sa.Column("follow_redirects", sa.String(8), nullable=False, server_default="off"),
     sa.Column("stir", sa.Text),  # null: the defaults
+    sa.Column("dialog", sa.Text),  # null: the defaults
     sa.Column("max_concurrent_calls", sa.Integer),  # null: no limit
     sa.Index(None, "organization_id", "created_at", "id"),
     sa.Index(None, "inbound_digest_username", unique=True),

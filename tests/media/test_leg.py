@@ -321,6 +321,7 @@ def test_keys_in_the_audio_are_told_and_kept_from_the_engine(
     delivered: list[bytes | None] = []
     bench.answered()
     monkeypatch.setattr(EngineLink, "deliver", lambda _, frame: delivered.append(frame))
+    bench.leg.part()  # from now on what was just put in place is called
     bench.do(messages.DetectTones(leg_id=LEG, enabled=True))
     pressed = np.frombuffer(tones("7", 100, 60, 8000), dtype="<i2").astype(np.int16)
     for sound in (pressed, tone(440, 200)):
@@ -342,6 +343,7 @@ def test_on_hold_there_is_music_for_the_caller_and_silence_for_the_engine(
     delivered: list[bytes | None] = []
     bench.answered()
     monkeypatch.setattr(EngineLink, "deliver", lambda _, frame: delivered.append(frame))
+    bench.leg.part()  # from now on what was just put in place is called
     bench.do(messages.SetHold(leg_id=LEG, held=True))
     bench.leg.playout.put(tone(500, 400).tobytes())
     bench.say(tone(1000, 20))
@@ -610,6 +612,7 @@ def test_noise_lies_under_what_the_contact_hears_and_is_no_speech_of_the_agent(b
 def test_gain_is_heard_by_both_sides(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     delivered: list[bytes | None] = []
     monkeypatch.setattr(EngineLink, "deliver", lambda _, frame: delivered.append(frame))
+    bench.leg.part()  # from now on what was just put in place is called
     bench.answered()
     said = tone(1000, 600, level_dbfs=-30)
     for at in range(0, len(said), 160):

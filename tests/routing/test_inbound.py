@@ -5,7 +5,14 @@ from dataclasses import replace
 import pytest
 
 from routing.decisions import Refusal, RefusalKind
-from routing.inbound import InboundQuery, InboundRoute, decide_inbound, may_come_from, needs_digest
+from routing.inbound import (
+    InboundQuery,
+    InboundRoute,
+    comes_over,
+    decide_inbound,
+    may_come_from,
+    needs_digest,
+)
 from routing.numbers import NumberRule
 from routing.table import RoutedNumber, RoutedTrunk, RoutingTable
 from tests.routing.samples import (
@@ -249,3 +256,14 @@ def test_who_has_shown_who_he_is_calls_over_his_own_trunk() -> None:
 def test_who_is_challenged(trunks: tuple[RoutedTrunk, ...], source: str, to: str, needed: bool) -> None:
     table = RoutingTable.build(trunks, (MAIN, BERLIN), (RECEPTION,))
     assert needs_digest(table, source, to) is needed
+
+
+def test_what_comes_over_a_trunk_comes_from_its_networks_or_has_shown_its_user() -> None:
+    assert comes_over(TABLE, CARRIER, SOURCE, None)
+    assert not comes_over(TABLE, CARRIER, "192.0.2.1", None)
+    assert not comes_over(TABLE, replace(CARRIER, enabled=False), SOURCE, None)
+    with_user = replace(CARRIER, digest_user="pbx", needs_both=True)
+    assert not comes_over(TABLE, with_user, SOURCE, None)
+    assert not comes_over(TABLE, with_user, SOURCE, "another trunk")
+    assert comes_over(TABLE, with_user, SOURCE, CARRIER.id)
+    assert not comes_over(TABLE, with_user, "192.0.2.1", CARRIER.id)

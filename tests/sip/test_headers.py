@@ -98,6 +98,12 @@ def test_malformed_via_is_refused(text: str) -> None:
         Via.parse(text)
 
 
+def test_quote_that_stays_open_would_swallow_what_we_add_and_is_refused() -> None:
+    with pytest.raises(ParseError):
+        Via.parse('SIP/2.0/UDP pbx:5060;branch=z9hG4bK"1')
+    assert Via.parse('SIP/2.0/UDP pbx:5060;branch=z9hG4bK"1"').with_received("192.0.2.9", 4000).branch
+
+
 def test_received_is_added_when_the_source_differs() -> None:
     via = Via.parse("SIP/2.0/UDP pbx:5060;branch=z9hG4bK1").with_received("192.0.2.9", 4000)
     assert str(via) == "SIP/2.0/UDP pbx:5060;branch=z9hG4bK1;received=192.0.2.9"

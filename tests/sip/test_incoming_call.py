@@ -200,3 +200,11 @@ def test_listener_that_fails_at_the_end_is_not_called_again() -> None:
     harness.receive(peer_request("BYE", to_tag=tag, cseq=2, branch="z9hG4bK-bye"))
     harness.assert_nothing_left()
     assert harness.listener.names == ["established", "terminated"]
+
+
+def test_contact_that_no_request_can_be_sent_to_is_refused() -> None:
+    harness = Harness()
+    contact = ("Contact", "<sip:nobody at home@192.0.2.10>")
+    harness.receive(peer_request("INVITE", body=OFFER, headers=(contact,)))
+    assert harness.flow.take_response(400).reason == "Malformed Contact"
+    assert not harness.incoming

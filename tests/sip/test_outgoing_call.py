@@ -185,3 +185,14 @@ def test_call_hung_up_before_its_way_was_known_is_never_sent() -> None:
     assert described(harness.flow) == []
     assert harness.listener.events == [("failure", 487, "Request Terminated", None)]
     harness.assert_nothing_left()
+
+
+def test_answer_that_names_no_place_to_acknowledge_to_fails_the_call_and_leaves_nothing() -> None:
+    for contact in ("<sip:nobody at home@192.0.2.10>", "nonsense"):
+        harness = Harness()
+        harness.call()
+        invite = harness.flow.take_request("INVITE")
+        harness.receive(peer_response(invite, 180))
+        harness.receive(peer_response(invite, 200, contact=contact))
+        assert harness.listener.names == ["progress", "failure"]
+        harness.assert_nothing_left()

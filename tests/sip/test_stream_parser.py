@@ -180,3 +180,17 @@ def test_slow_drip_of_a_large_message_costs_linear_work() -> None:
         out += parser.feed(data[index : index + 1])
     assert time.process_time() - started < 3.0
     assert len(out) == 1
+
+
+def test_garbage_is_told_by_its_first_byte_however_much_comes_with_it() -> None:
+    garbage = b"\x10INVITE sip:b@h SIP/2.0\r\nTo: x\r\n"
+    for size in (1, len(garbage)):
+        with pytest.raises(FramingError):
+            StreamParser().feed(garbage[:size])
+
+
+def test_header_of_exactly_the_limit_is_read_whatever_way_its_end_comes() -> None:
+    data = message(b"MESSAGE", b"")
+    for cut in range(1, 5):
+        parser = StreamParser(maximum_head=len(data) - 4)
+        assert len(parser.feed(data[:-cut]) + parser.feed(data[-cut:])) == 1

@@ -49,11 +49,11 @@ def test_spent_max_forwards_gets_483() -> None:
 
 
 def test_required_extension_we_do_not_know_gets_420_that_names_it() -> None:
-    request = peer_request("INVITE", headers=(("Require", "100rel, replaces"), ("Require", "x-own")))
+    request = peer_request("INVITE", headers=(("Require", "100rel, precondition"), ("Require", "x-own")))
     response = refusal(request, "tag")
     assert response is not None
     assert response.status == 420
-    assert response.get("Unsupported") == "replaces, x-own"
+    assert response.get("Unsupported") == "precondition, x-own"
 
 
 def test_replaces_header_without_require_is_ignored() -> None:

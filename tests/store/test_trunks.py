@@ -28,6 +28,7 @@ from store.records import (
     TrunkTls,
 )
 from store.target_records import TrunkTransport
+from store.trunk_dialog_records import Ringback, TrunkDialog
 from tests.store.samples import later, number, trunk
 
 
@@ -58,6 +59,7 @@ async def test_a_trunk_comes_back_as_it_was_put_in(store: Store, organization: O
         media_encryption=MediaEncryption.REQUIRE,
         srtp_keying=SrtpKeying.DTLS,
         stir=TrunkStir(StirCheck.REQUIRE, sign=True),
+        dialog=TrunkDialog(allow_refer=True, allow_messages=True, ringback=Ringback.TONE),
         symmetric=SymmetricRtp.ALWAYS,
     )
     inbound_only = trunk(organization.id, inbound=TrunkInbound(()))

@@ -96,7 +96,7 @@ def test_comfort_noise_is_no_sign_of_life_and_a_word_or_a_key_is(talk: Talk) -> 
     assert len(talk.told(m.SilenceNoticed)) == 1
     talk.run(1000, caller=hiss)
     assert len(talk.told(m.SilenceNoticed)) == 2
-    talk.leg._monitor.key_pressed()
+    talk.leg.monitor.key_pressed()
     talk.run(3600, caller=hiss)
     assert len(talk.told(m.SilenceNoticed)) == 2
 
@@ -145,11 +145,11 @@ def test_a_machine_and_its_beep_are_told_through_the_leg(talk: Talk) -> None:
     assert result.answered_by == "machine"
     assert item.beep_ms is not None
     assert beep.duration_ms == pytest.approx(item.beep_ms[1] - item.beep_ms[0], abs=60)
-    assert talk.leg._monitor.listen == talk.leg._monitor.turns.frame, "and nothing is listened for any more"
+    assert talk.leg.monitor.listen == talk.leg.monitor.turns.frame, "and nothing is listened for any more"
 
 
 def test_an_hour_of_silence_is_noticed_four_times_at_most(talk: Talk) -> None:
-    monitor = talk.leg._monitor
+    monitor = talk.leg.monitor
     talk.begin(agent_prompt_ms=15_000, agent_end_ms=30_000, caller_prompt_ms=20_000, caller_end_ms=60_000)
     frame = silence(20).tobytes()
     now = talk.now

@@ -1,4 +1,4 @@
-from gateway.digit_merge import DigitMerge
+from media.digit_merge import DigitMerge
 
 
 def test_a_key_that_comes_three_ways_counts_once() -> None:
