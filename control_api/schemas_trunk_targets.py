@@ -8,10 +8,9 @@ from typing import Annotated, Any
 from pydantic import Field, StrictBool
 
 from control_api.schemas_shared import RequestModel, ResponseModel, Timestamp
-from gateway.target_states import TargetState, TargetStatus
+from gateway.target_states import Destination, TargetState, TargetStatus
 from gateway.timestamps import optional_timestamp
 from gateway.trunk_targets import targets_of
-from sip.server_location import Destination
 from store.records import TrunkOutbound
 from store.target_records import FAILOVER_CODES, TrunkFailover, TrunkTarget, TrunkTransport
 

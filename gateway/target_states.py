@@ -12,6 +12,8 @@ from time import monotonic
 from sip.server_location import Destination
 from store.target_records import TrunkTarget
 
+__all__ = ["Destination", "TargetState", "TargetStates", "TargetStatus"]
+
 LONGEST_ASIDE_S = 3_600.0  # the longest Retry-After that is respected
 MOST_SERVERS = 4_096
 
