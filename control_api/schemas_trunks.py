@@ -55,6 +55,13 @@ from control_api.schemas_trunk_status import (
     render_registration_status,
     render_statistics,
 )
+from control_api.schemas_trunk_targets import (
+    ServerOut,
+    TrunkTargetsIn,
+    TrunkTargetsOut,
+    render_server,
+    render_targets,
+)
 from gateway.defence.trunk_digest import kept_digest
 from gateway.errors import InvalidRequestError
 from gateway.new_trunk import NewTrunk
@@ -72,9 +79,9 @@ from store.records import (
     TrunkDigest,
     TrunkInbound,
     TrunkOutbound,
-    TrunkTransport,
 )
 from store.registrar_records import ToRegistered
+from store.target_records import TrunkTransport
 from store.trunk_identity_records import RouteBy
 
 MAX_NETWORKS = 256
@@ -134,7 +141,7 @@ class TrunkInboundIn(RequestModel):
         return TrunkInbound(tuple(self.allowed_addresses), digest, self.match, registrar, self.route_by)
 
 
-class TrunkOutboundIn(RequestModel):
+class TrunkOutboundIn(TrunkTargetsIn):
     """Where calls are sent."""
 
     address: Address | None = Field(default=None, description="Needed without `to_registered`.")
@@ -216,6 +223,9 @@ class TrunkCreate(RequestModel):
                 registration=None if outbound.registration is None else outbound.registration.to_record(),
                 probe_interval=outbound.probe_interval,
                 caller_identity=outbound.caller_identity.to_record(),
+                targets=outbound.target_records(),
+                proxy=outbound.proxy,
+                failover=outbound.failover.to_record(),
             ),
             number_format=self.number_format,
             default_country=self.default_country,
@@ -256,7 +266,7 @@ class TrunkInboundOut(ResponseModel):
     route_by: RouteBy
 
 
-class TrunkOutboundOut(ResponseModel):
+class TrunkOutboundOut(TrunkTargetsOut):
     address: str | None
     to_registered: ToRegistered | None
     transport: TrunkTransport
@@ -330,6 +340,7 @@ def render_trunk(trunk: Trunk, status: TrunkStatus) -> dict[str, Any]:
             "registration": render_registration(outbound.registration),
             "probe_interval": outbound.probe_interval,
             "caller_identity": render_caller_identity(outbound.caller_identity),
+            **render_targets(outbound, status.targets),
         },
         "number_format": trunk.number_format.value,
         "default_country": trunk.default_country,
@@ -361,8 +372,14 @@ class TrunkTestOut(ResponseModel):
     outcome: ProbeOutcome
     text: str = Field(description="For people.")
     sip_status: int | None = Field(description="What was answered, if anything.")
+    servers: list[ServerOut] = Field(description="What the DNS gave for the target, in the order tried.")
 
 
 def render_probe(result: ProbeResult) -> dict[str, Any]:
     """The outcome of a trunk's test."""
-    return {"outcome": result.outcome.value, "text": result.text, "sip_status": result.sip_status}
+    return {
+        "outcome": result.outcome.value,
+        "text": result.text,
+        "sip_status": result.sip_status,
+        "servers": [render_server(one) for one in result.servers],
+    }

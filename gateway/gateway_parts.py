@@ -72,13 +72,15 @@ from gateway.sign_in.setup import open_sign_in
 from gateway.signalling.setup import Signalling
 from gateway.sip_sockets import SipSockets
 from gateway.stir.service import CallerIdentity
-from gateway.transfers.composition import open_transfers
 from gateway.sweep import calls_of_the_dead, fail_orphans
+from gateway.target_states import TargetStates
+from gateway.transfers.composition import open_transfers
 from gateway.trunk_dialling import TrunkDialling
 from gateway.trunk_pace import TrunkPace
 from gateway.trunk_probe import TrunkProbe
 from gateway.trunk_registration import RegistrationState
 from gateway.trunk_statistics import TrunkStatistics
+from gateway.trunk_targets import TrunkTargets
 from gateway.trunk_watch import TrunkWatch
 from gateway.voices import VoiceService
 from gateway.web_calls import WebCalls
@@ -215,7 +217,8 @@ class GatewayParts:
         self._trunk_statistics = TrunkStatistics()
         self.registry.register(self._trunk_statistics)
         self.sip_sockets = SipSockets(self._user_agent, config.sip)
-        probe = TrunkProbe(self._user_agent, registered=ways.find)
+        self._targets = TrunkTargets(self._user_agent, TargetStates())
+        probe = TrunkProbe(self._user_agent, self._targets, registered=ways.find)
         self.numbers = NumberService(
             self.directory,
             Carriers(telnyx_url=config.numbers.telnyx_url, twilio_url=config.numbers.twilio_url),
@@ -228,8 +231,10 @@ class GatewayParts:
             probe,
             leading=lambda: self.cluster.duties.leading,
             figures=self._trunk_statistics.of,
+            targets=self._targets,
             contacts=self._registrations.status,
         )
+        self._trunk_statistics.targets = self.trunk_watch.targets
         self._trunk_statistics.registered = self.trunk_watch.registered
         self._trunk_statistics.reachable = self.trunk_watch.reachable
         self._identity = CallerIdentity(config.stir)
@@ -256,7 +261,14 @@ class GatewayParts:
             bind_host=config.media.bind_host,
             local_host_for=self._user_agent.local_host_for,
         )
-        self._dialling = TrunkDialling(self._user_agent, media_address, self._identity, ways.find)
+        self._dialling = TrunkDialling(
+            self._user_agent,
+            media_address,
+            self._identity,
+            self._targets,
+            self.outbound_policies.may_transfer,
+            registered=ways.find,
+        )
         limits = CallLimits(config.calls.max_in_cluster, config.calls.max_per_organization)
         session = SessionServices(
             live=self._live,

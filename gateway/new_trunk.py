@@ -9,6 +9,7 @@ from gateway.errors import InvalidRequestError
 from gateway.new_trunk_identity import check_identity
 from gateway.new_trunk_outbound import check_outbound_extras, check_signalling
 from gateway.new_trunk_registrar import check_registrar, check_to_registered
+from gateway.new_trunk_targets import check_targets
 from gateway.source_networks import checked_networks
 from routing.numbers import is_country
 from routing.table import parse_address
@@ -113,6 +114,11 @@ def _checked_outbound(outbound: TrunkOutbound) -> TrunkOutbound:
         )
     if outbound.from_host is not None:
         _check_address(outbound.from_host, "outbound.from_host")
+    if outbound.proxy is not None:
+        _check_address(outbound.proxy, "outbound.proxy")
+    for index, target in enumerate(outbound.targets):
+        _check_address(target.address, f"outbound.targets.{index}.address")
+    check_targets(outbound)
     check_outbound_extras(outbound)
     return outbound
 

@@ -19,7 +19,7 @@ from gateway.call import Call
 from gateway.conversation import Conversation
 from gateway.dial_queue import DialQueue
 from gateway.engine_request import conversation_options, engine_request, longest_call_s, longest_ring_s
-from gateway.failure_reasons import FailureReason, failure_of_status
+from gateway.failure_reasons import EndReason, FailureReason, failure_of_status
 from gateway.media_address import family_of
 from gateway.negotiated_media import local_audio, new_session_id
 from gateway.new_call import CallSettings
@@ -202,6 +202,27 @@ class OutboundSession(Session, LegOwner):
         self._invited_at = monotonic()
         self.call.update(sip_call_id=call.call_id)
         self.call.step("invite-sent", target=destination)
+
+    def on_target_failed(self, target: str, status: int, reason: str, *, answered: bool) -> None:
+        self.call.step(
+            "target-failed",
+            target=target,
+            sip_status=status,
+            reason=reason,
+            by="peer" if answered else "gateway",
+        )
+        self.call.update(sip_status=status, sip_reason=reason)
+
+    def on_redirect(self, target: str, refused: str | None) -> None:
+        if refused is None:
+            self.call.step("redirect-followed", target=target)
+        else:
+            self.call.step("redirect-refused", target=target, reason=refused)
+
+    def finish(self, settle: Callable[[], bool], why: EndReason | FailureReason | None = None) -> None:
+        if self._leg is not None:
+            self._leg.stop()
+        super().finish(settle, why)
 
     def _first_sign(self, status: int) -> None:
         """Count the delay to the first ringing or answer."""

@@ -31,7 +31,8 @@ from sip.offer_answer import AudioSession
 from sip.received_referral import ReceivedReferral
 from sip.user_agent import Call as SipCall
 from sip.user_agent import OutboundTarget, Peer
-from store.records import Trunk, TrunkOutbound, TrunkTransport
+from store.records import Trunk, TrunkOutbound
+from store.target_records import TrunkTransport
 
 log = structlog.get_logger(__name__)
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 from store.registrar_records import InboundRegistrar, ToRegistered
+from store.target_records import Redirects, TrunkFailover, TrunkTarget, TrunkTransport
 from store.trunk_dialog_records import TrunkDialog
 from store.trunk_identity_records import (
     NumberWriting,
@@ -151,12 +152,6 @@ class PhoneNumber:
     max_concurrent_calls: int | None = None  # both directions, all nodes; None: no limit
 
 
-class TrunkTransport(StrEnum):
-    UDP = "udp"
-    TCP = "tcp"
-    TLS = "tls"
-
-
 class NumberFormat(StrEnum):
     """How numbers are written on a trunk's wire."""
 
@@ -239,6 +234,7 @@ class TrunkSignalling:
     min_session_expires: int = 90
     reliable_provisionals: ReliableProvisionals = ReliableProvisionals.ALLOW
     early_media: EarlyMedia = EarlyMedia.IGNORE
+    follow_redirects: Redirects = Redirects.OFF
 
 
 class StirCheck(StrEnum):
@@ -326,6 +322,9 @@ class TrunkOutbound:
     tls: TrunkTls | None = None
     registration: TrunkRegistration | None = None
     probe_interval: int = 0  # seconds between two OPTIONS; 0: none are sent
+    targets: tuple[TrunkTarget, ...] = ()  # none: `address` alone
+    proxy: str | None = None  # host or host:port that takes the calls for the targets
+    failover: TrunkFailover = field(default_factory=TrunkFailover)
     to_registered: ToRegistered | None = None
     caller_identity: TrunkCallerIdentity = field(default_factory=TrunkCallerIdentity)
 

@@ -31,10 +31,10 @@ from store.records import (
     TrunkSignalling,
     TrunkStir,
     TrunkTls,
-    TrunkTransport,
 )
 from store.registrar_records import InboundRegistrar, ToRegistered
 from store.tables import trunks
+from store.target_records import Redirects, TrunkTransport
 from store.trunk_dialog_records import Ringback, TrunkDialog
 from store.trunk_identity_records import (
     DisplayName,
@@ -45,6 +45,7 @@ from store.trunk_identity_records import (
     TrunkHeaders,
     TrunkRates,
 )
+from store.trunk_targets import targets_fields, targets_text
 
 
 class TrunkRepository:
@@ -121,6 +122,8 @@ def _row(trunk: Trunk) -> dict[str, Any]:
         "outbound_from_host": None if outbound is None else outbound.from_host,
         "outbound_tls": None if tls is None else to_json(tls),
         "outbound_registration": None if registration is None else to_json(registration),
+        "outbound_targets": None if outbound is None else targets_text(outbound),
+        "follow_redirects": signalling.follow_redirects.value,
         "outbound_probe_interval": 0 if outbound is None else outbound.probe_interval,
         "number_format": trunk.number_format.value,
         "default_country": trunk.default_country,
@@ -208,6 +211,7 @@ def _record(row: sa.Row[Any]) -> Trunk:
             if row.outbound_registration is None
             else TrunkRegistration(**from_json(row.outbound_registration)),
             probe_interval=row.outbound_probe_interval,
+            **targets_fields(row.outbound_targets),
             to_registered=None
             if row.outbound_to_registered is None
             else ToRegistered(row.outbound_to_registered),
@@ -240,6 +244,7 @@ def _record(row: sa.Row[Any]) -> Trunk:
             min_session_expires=row.min_session_expires,
             reliable_provisionals=ReliableProvisionals(row.reliable_provisionals),
             early_media=EarlyMedia(row.early_media),
+            follow_redirects=Redirects(row.follow_redirects),
         ),
         max_concurrent_calls=row.max_concurrent_calls,
     )

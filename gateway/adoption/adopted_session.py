@@ -115,7 +115,7 @@ class AdoptedSession(Session):
         if self._from.recorded:
             self.call.step("recording-partial", missing="what was recorded on the other side of the move")
         if self._from.held:
-            self._conversation.actions.hold(True, self._services.hold_music)
+            self._conversation.actions.hold(True, self._services.transfers.hold_music)
         urgency = "immediate" if self._urgent else "soon"
         self._conversation.tell_engine(type="user_text_message", text=INTERRUPTED, urgency=urgency)
         self._after(self._left_s + WATCHDOG_MARGIN_S, self._exceeded)

@@ -17,7 +17,8 @@ from gateway.trunk_dialling import LegParties
 from routing.numbers import write_number
 from routing.table import RoutedNumber, RoutedTrunk, RoutingTable
 from sip.uri import SipUri
-from store.records import CallRecord, Trunk, TrunkOutbound, TrunkTransport
+from store.records import CallRecord, Trunk, TrunkOutbound
+from store.target_records import TrunkTransport
 
 UNREACHABLE = "nobody.invalid"
 """Stands for the address of a far party without SIP in a URI that is only looked at."""

@@ -42,6 +42,8 @@ trunks = sa.Table(
     sa.Column("outbound_probe_interval", sa.Integer, nullable=False, server_default="0"),
     sa.Column("outbound_tls", sa.Text),  # null: the gateway's defaults
     sa.Column("outbound_registration", sa.Text),  # null: we do not register
+    sa.Column("outbound_targets", sa.Text),  # null: outbound_address alone, and the defaults
+    sa.Column("follow_redirects", sa.String(8), nullable=False, server_default="off"),
     sa.Column("stir", sa.Text),  # null: the defaults
     sa.Column("dialog", sa.Text),  # null: the defaults
     sa.Column("number_writing", sa.Text),  # null: the defaults

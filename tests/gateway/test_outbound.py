@@ -8,6 +8,8 @@ from gateway.new_call import NewCall
 from gateway.trunk_address import target_endpoint
 from media import messages as m
 from media.ultravox.errors import EngineUnreachableError
+from sip.server_location import Destination
+from sip.user_agent import UserAgent
 from store.identifiers import uuid7
 from store.records import CallStatus, TrunkOutbound
 from tests.gateway.conftest import OpenScene
@@ -207,10 +209,10 @@ async def test_an_agent_the_engine_would_refuse_is_the_agents_fault(make_gateway
 async def test_a_trunk_whose_name_is_not_found_is_unavailable(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def not_found(host: str) -> str:
+    async def not_found(*_: object) -> tuple[Destination, ...]:
         raise OSError("no such name")
 
-    monkeypatch.setattr("gateway.trunk_dialling._resolve", not_found)
+    monkeypatch.setattr(UserAgent, "locate", not_found)
     await scene.place()
     assert (await scene.over()).failure_reason == "trunk-unavailable"
 

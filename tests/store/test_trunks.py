@@ -26,8 +26,8 @@ from store.records import (
     TrunkSignalling,
     TrunkStir,
     TrunkTls,
-    TrunkTransport,
 )
+from store.target_records import TrunkTransport
 from store.trunk_dialog_records import Ringback, TrunkDialog
 from store.trunk_identity_records import (
     DisplayName,

@@ -3,7 +3,7 @@ import { html } from "../vendor/preact-htm.js";
 import { CheckField, SelectField, TextArea, TextField } from "../components/form.js";
 import { ChoicesField, Folded, LinesField, NumberField } from "../components/fields.js";
 
-const TRANSPORTS = [{ value: "udp", label: "UDP" }, { value: "tcp", label: "TCP" }, { value: "tls", label: "TLS" }];
+const TRANSPORTS = [{ value: "udp", label: "UDP" }, { value: "tcp", label: "TCP" }, { value: "tls", label: "TLS" }, { value: "auto", label: "as the DNS says" }];
 const MATCHES = [{ value: "all", label: "the address and the password" }, { value: "any", label: "one of the two" }];
 const GOES_TO = [{ value: "", label: "an address" }, { value: "number", label: "the PBX that registers here" }, { value: "contact", label: "the telephones that register here" }];
 const CODECS = ["PCMU", "PCMA", "G722", "OPUS", "L16"];
@@ -17,6 +17,7 @@ const DTMF = [{ value: "auto", label: "all ways" }, { value: "rfc4733", label: "
 const SYMMETRIC = [{ value: "auto", label: "once they come" }, { value: "always", label: "nowhere before" }, { value: "never", label: "no, only to the address it names" }];
 const TIMERS = [{ value: "off", label: "never" }, { value: "allow", label: "when the far side asks" }, { value: "always", label: "we ask" }];
 const RELIABLE = [{ value: "off", label: "never" }, { value: "allow", label: "when the far side asks" }, { value: "require", label: "always" }];
+const REDIRECTS = [{ value: "off", label: "not followed" }, { value: "trunk", label: "within this trunk" }, { value: "any", label: "to anywhere" }];
 const EARLY = [{ value: "ignore", label: "ignored" }, { value: "connect", label: "makes the media path at once" }];
 
 /** Where calls go to and come from. `kept`, `keptInbound`: there is a password already. */
@@ -58,7 +59,11 @@ export function MoreFields({ form }) {
         <${TextField} label="User" ...${form.bind("outbound.registration.username")} hint="Empty: the user name above." />
         <${TextField} label="Domain" ...${form.bind("outbound.registration.domain")} hint="Empty: the host of the address." /></div>`}
       <${TextField} label="Domain of the From header" ...${form.bind("outbound.from_host")} /><//>`}
-    ${values.has_outbound && !values.outbound.to_registered && values.outbound.transport === "tls" && html`<${Folded} title="TLS" errors=${errors} fields=${["outbound.tls"]}>
+    ${values.has_outbound && !values.outbound.to_registered && html`<${Folded} title="Targets" errors=${errors} fields=${["outbound.targets", "outbound.proxy", "outbound.failover"]}>
+      <${LinesField} label="Where calls go" rows=${3} placeholder="sip1.example.com priority=10 weight=10" ...${form.bind("outbound.targets")}
+        hint="One a line, the lowest priority tried first; tls, tcp or udp and off may follow. Empty: the address above." />
+      <${TextField} label="Proxy" placeholder="proxy.example.com" ...${form.bind("outbound.proxy")} hint="Takes the calls for all of them." /><//>`}
+    ${values.has_outbound && !values.outbound.to_registered && ["tls", "auto"].includes(values.outbound.transport) && html`<${Folded} title="TLS" errors=${errors} fields=${["outbound.tls"]}>
       <div class="form-grid"><${TextField} label="Name in the certificate" ...${form.bind("outbound.tls.server_name")} hint="Empty: the host of the address." />
         <${SelectField} label="Oldest version" options=${["1.2", "1.3"]} ...${form.bind("outbound.tls.min_version")} /></div>
       <${TextArea} label="Authorities to believe, PEM" rows=${3} ...${form.bind("outbound.tls.ca")} hint="Empty: the system's." />
@@ -93,5 +98,6 @@ export function MoreFields({ form }) {
         <${NumberField} label="Session interval, in seconds" min="90" ...${form.bind("signalling.session_expires")} />
         <${NumberField} label="Shortest that is taken" min="90" ...${form.bind("signalling.min_session_expires")} />
         <${SelectField} label="Reliable provisional answers" options=${RELIABLE} ...${form.bind("signalling.reliable_provisionals")} />
-        <${SelectField} label="Early media" options=${EARLY} ...${form.bind("signalling.early_media")} /></div><//>`;
+        <${SelectField} label="Early media" options=${EARLY} ...${form.bind("signalling.early_media")} />
+        <${SelectField} label="Redirections (3xx)" options=${REDIRECTS} ...${form.bind("signalling.follow_redirects")} /></div><//>`;
 }
