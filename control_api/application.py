@@ -35,6 +35,7 @@ from control_api import (
     routes_signalling,
     routes_streams,
     routes_tools,
+    routes_transfers,
     routes_trunk_presets,
     routes_trunks,
     routes_users,
@@ -110,6 +111,7 @@ def create_app(gateway: GatewayServices) -> FastAPI:
         routes_recordings.recordings_router(API_PREFIX, gateway.calls, gateway.recordings),
         routes_recordings.recording_files_router(gateway.recordings),
         routes_call_control.call_control_router(API_PREFIX, gateway.control),
+        routes_transfers.transfers_router(API_PREFIX, gateway.control),
         routes_streams.streams_router(API_PREFIX, gateway.streams, gateway.control, gateway.live_board),
         routes_agents.agents_router(
             API_PREFIX,

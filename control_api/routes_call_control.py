@@ -13,7 +13,7 @@ from control_api.documentation import Answers, answers
 from control_api.envelope import single
 from control_api.path_ids import path_id
 from control_api.schemas_calls import CallOut
-from control_api.schemas_control import DigitsIn, MessageIn, MuteIn, PlayIn, SayIn, TransferIn
+from control_api.schemas_control import DigitsIn, MessageIn, MuteIn, PlayIn, SayIn
 from control_api.schemas_shared import Envelope
 from control_api.services import CallControlService
 from gateway.call_control import RecordingVerb
@@ -103,19 +103,6 @@ def call_control_router(prefix: str, control: CallControlService) -> APIRouter:
     async def unhold(request: Request, call_id: str) -> Response:
         """Take the far party back from hold."""
         call = await control.hold(organization_of(request), path_id(call_id, "call"), held=False)
-        return single(request, render_call(call), 202)
-
-    @router.post(
-        "/transfer",
-        status_code=202,
-        operation_id="transfer",
-        response_model=Envelope[CallOut],
-        responses=with_body,
-    )
-    async def transfer(request: Request, call_id: str, body: TransferIn) -> Response:
-        """Have the far party call somebody else in our place. `transfer-completed`, and the call is over, or
-        `transfer-failed`, and the far party is back with the agent, follows on the timeline."""
-        call = await control.transfer(organization_of(request), path_id(call_id, "call"), body.target)
         return single(request, render_call(call), 202)
 
     @router.post(

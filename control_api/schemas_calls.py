@@ -133,6 +133,25 @@ class AnalysisOut(ResponseModel):
     extracted: Any = Field(description="As the `extraction_schema` says; null when there is none.")
 
 
+class CallTransferOut(ResponseModel):
+    """A call's newest transfer."""
+
+    status: str = Field(
+        description="`started`, then words such as `accepted`, `ringing`, `answered`, `consulting`,"
+        " `joining`, and in the end `completed` or `failed`."
+    )
+    mode: str = Field(description="`cold` or `warm`.")
+    method: str = Field(description="`refer` or `bridge`: the one that is tried now, or was used.")
+    target: str
+    sip_status: int | None = Field(description="The newest SIP answer that is known.")
+    reason: str | None = Field(description="Why it came to its end.")
+    started_at: Timestamp
+    ended_at: Timestamp | None = Field(
+        description="When it was completed or had failed. After a completed one of the method `bridge` the"
+        " call goes on without its agent."
+    )
+
+
 class CallOut(ResponseModel):
     """A call. Only `ended`, `failed` and `cancelled` are terminal, and terminal is for ever."""
 
@@ -161,6 +180,7 @@ class CallOut(ResponseModel):
     failure_reason: str | None = Field(description="Null unless the call failed.")
     end_reason: str | None = Field(description="Why a call that is over came to its end.")
     cancelled_from: str | None = Field(description="`queued` or `ringing`, on a cancelled call.")
+    transfer: CallTransferOut | None = Field(description="Null when nobody has transferred the call.")
     sip: SipOut
     started_at: Timestamp | None = Field(description="When it was answered.")
     ended_at: Timestamp | None

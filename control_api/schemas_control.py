@@ -77,29 +77,6 @@ class MuteIn(RequestModel):
     )
 
 
-class TransferMode(StrEnum):
-    COLD = "cold"
-
-
-class TransferMethod(StrEnum):
-    AUTO = "auto"
-    REFER = "refer"
-
-
-class TransferIn(RequestModel):
-    """Whom the far party is to speak to instead."""
-
-    target: Annotated[str, Field(min_length=3, max_length=512)] = Field(
-        description="A number in E.164 form, or a SIP URI.", examples=["+14155550123", "sip:desk@example.com"]
-    )
-    mode: TransferMode = Field(
-        default=TransferMode.COLD, description="`cold`: the far party calls the target, and we leave."
-    )
-    method: TransferMethod = Field(
-        default=TransferMethod.AUTO, description="How it is asked to: `auto` is `refer` (RFC 3515)."
-    )
-
-
 class DigitsIn(RequestModel):
     """Keys to press for the far party."""
 

@@ -34,6 +34,7 @@ from gateway.recordings.service import RecordingService
 from gateway.rejections import Rejections
 from gateway.sign_in.sign_in import SignIn
 from gateway.signalling.traces import CallTraces
+from gateway.transfers.plan import TransferPlan
 from gateway.trunk_watch import TrunkStatus
 from gateway.voices import VoiceService
 from gateway.web_calls import WebCalls
@@ -97,7 +98,9 @@ class CallControlService(Protocol):
 
     async def hold(self, organization_id: str, call_id: str, /, *, held: bool) -> CallRecord: ...
 
-    async def transfer(self, organization_id: str, call_id: str, target: str, /) -> CallRecord: ...
+    async def transfer(self, organization_id: str, call_id: str, plan: TransferPlan, /) -> CallRecord: ...
+
+    async def end_transfer(self, organization_id: str, call_id: str, /, *, complete: bool) -> CallRecord: ...
 
     async def send_digits(self, organization_id: str, call_id: str, digits: str, /) -> CallRecord: ...
 

@@ -22,6 +22,7 @@ from gateway.configuration.http import ControlSection
 from gateway.errors import GatewayError, InvalidRequestError, LimitExceededError, NotFoundError
 from gateway.listening import TOKEN_LIFETIME_S, CallListeners, ListenTokens
 from gateway.session import Session
+from gateway.transfers.plan import TransferPlan
 from store.records import CallRecord
 
 log = structlog.get_logger(__name__)
@@ -80,13 +81,13 @@ class CallControl:
         self, organization_id: str, call_id: str, text: str, *, uninterruptible: bool, urgency: str
     ) -> CallRecord:
         """Have the agent say this, word for word."""
-        session = await self._calls.in_progress(organization_id, call_id)
+        session = await self._with_agent(organization_id, call_id)
         session.actions.say(text, uninterruptible=uninterruptible, urgency=urgency)
         return session.call.record
 
     async def message(self, organization_id: str, call_id: str, text: str, *, urgency: str) -> CallRecord:
         """Tell the agent something."""
-        session = await self._calls.in_progress(organization_id, call_id)
+        session = await self._with_agent(organization_id, call_id)
         session.actions.message(text, urgency=urgency)
         return session.call.record
 
@@ -105,7 +106,7 @@ class CallControl:
         """Play a file of ours, or one from the web, in place of the agent. Raises `InvalidRequestError` that
         names the field.
         """
-        session = await self._calls.in_progress(organization_id, call_id)
+        session = await self._with_agent(organization_id, call_id)
         if (path is None) == (url is None):
             raise InvalidRequestError("Give a path or a url, one of the two.", field="path")
         if path is not None:
@@ -123,7 +124,7 @@ class CallControl:
         return session.call.record
 
     async def mute(self, organization_id: str, call_id: str, side: Side, *, muted: bool) -> CallRecord:
-        session = await self._calls.in_progress(organization_id, call_id)
+        session = await self._with_agent(organization_id, call_id)
         session.actions.mute(side, muted=muted)
         return session.call.record
 
@@ -135,13 +136,22 @@ class CallControl:
         session.set_hold(held, self._config.hold_music)
         return session.call.record
 
-    async def transfer(self, organization_id: str, call_id: str, target: str) -> CallRecord:
-        """Have the far party call somebody else in our place. Raises `InvalidRequestError` and
-        `ForbiddenError` that name the field.
+    async def transfer(self, organization_id: str, call_id: str, plan: TransferPlan) -> CallRecord:
+        """Have the far party speak to somebody else. Raises `InvalidRequestError` and `ForbiddenError` that
+        name the field, and `LimitExceededError`.
         """
         session = await self._calls.in_progress(organization_id, call_id)
-        await session.transfer(target)
+        await session.transfers.request(plan)
         self._stop_fetching(call_id)
+        return session.call.record
+
+    async def end_transfer(self, organization_id: str, call_id: str, *, complete: bool) -> CallRecord:
+        """Put the far party through to whom the agent speaks with, or give the transfer up."""
+        session = await self._calls.in_progress(organization_id, call_id)
+        if complete:
+            session.transfers.complete()
+        else:
+            session.transfers.cancel()
         return session.call.record
 
     async def send_digits(self, organization_id: str, call_id: str, digits: str) -> CallRecord:
@@ -177,6 +187,12 @@ class CallControl:
         if session is None:
             raise NotFoundError("the token is not valid, or the call is over")
         return session.actions.listeners
+
+    async def _with_agent(self, organization_id: str, call_id: str) -> Session:
+        """Raises `ConflictError` also when the call was put through to somebody and its agent has left."""
+        session = await self._calls.in_progress(organization_id, call_id)
+        session.transfers.require_agent()
+        return session
 
     # --- files ---
 
@@ -225,6 +241,7 @@ class CallControl:
         try:
             if session.over:
                 raise NotFoundError("the call is over")
+            session.transfers.require_agent()
             session.actions.play(path, loop=loop, volume=volume, remove=True)
         except GatewayError as error:
             path.unlink(missing_ok=True)

@@ -16,12 +16,13 @@ from typing import Any
 import msgspec
 import structlog
 
-from gateway.agent_transfer import agent_transfer
+from gateway.agent_transfer import AgentTransfer
 from gateway.call import Call
 from gateway.call_actions import CallActions
 from gateway.conversation_care import ConversationCare, ConversationOptions
 from gateway.conversation_services import ConversationListener, ConversationServices
 from gateway.digit_input import DigitInput
+from gateway.engine_absence import EngineAbsence
 from gateway.engine_callback import engine_callback
 from gateway.failure_reasons import EndReason, FailureReason, end_of_engine_reason
 from gateway.negotiated_media import encryption_of, negotiate_leg
@@ -91,10 +92,12 @@ class Conversation:
             services.client_tools,
             services.metrics.observe_tool,
             self._care.leave_voicemail,
-            agent_transfer(
-                listener.transfer, render_template(request.agent.system_prompt, request.variables)
+            AgentTransfer(
+                listener.transfers, render_template(request.agent.system_prompt, request.variables)
             ),
         )
+        listener.transfers.agent_has_tools = "warm" in options.tools.transfers
+        self._absence = EngineAbsence()
         self._why: EndReason | None = None  # why the engine ends the call, when we know better than it
         self._goodbye: asyncio.TimerHandle | None = None
 
@@ -175,7 +178,7 @@ class Conversation:
 
     def ring_back(self) -> None:
         """The caller hears it ring until the call is answered; nothing of that is recorded."""
-        self._send(m.RingBack(leg_id=self._leg_id))
+        self._send(m.PlayEarly(leg_id=self._leg_id))
 
     def answered(self) -> None:
         """Signalling says that the call stands: the agent may be heard, and is recorded if that is wanted."""
@@ -269,6 +272,8 @@ class Conversation:
             return
         if self._reopened is not None:
             _settle(self._reopened, False)
+        elif self._absence.covers():
+            return
         elif event.normal and event.opened:
             self._ending = True
             self._start(self._say_farewell)
@@ -345,6 +350,9 @@ class Conversation:
         self._call.step("media-security-failed", error=event.reason)
         self.lose(FailureReason.MEDIA_NEGOTIATION_FAILED, event.reason)
 
+    def _on_patch_ended(self, event: m.PatchEnded) -> None:
+        self._listener.transfers.patch_ended(event.other_leg_id, event.reason)
+
     def _on_leg_failed(self, event: m.LegFailed) -> None:
         self._call.step("leg-failed", error=event.error)
         self._leg_failed = True
@@ -373,6 +381,37 @@ class Conversation:
         self._goodbye = asyncio.get_running_loop().call_later(
             GOODBYE_TIMEOUT_S, self.end_after_playout, reason
         )
+
+    # --- without the engine -----------------------------------------------------------------------
+
+    def let_engine_leave(self, allowed: bool) -> None:
+        """While the engine hears nobody it may end its call, for inactivity, without ending ours; it is
+        fetched back when it is needed again.
+        """
+        if allowed:
+            self._forget_goodbye()
+        if self._absence.allow(allowed):
+            self._start(self._recover)
+
+    def pause_care(self, paused: bool) -> None:
+        """Whether silence means anything."""
+        self._care.paused = paused
+
+    def leave_engine(self) -> None:
+        """The far party speaks to somebody else from now on: the engine's call is over, ours is not."""
+        self._forget_goodbye()
+        if self._task is not None:
+            self._task.cancel()
+        self._ending = False
+        self._absence.leave()
+        self._send(m.DetachEngine(leg_id=self._leg_id))
+        self._call.step("engine-left")
+
+    def _forget_goodbye(self) -> None:
+        if self._goodbye is not None:
+            self._goodbye.cancel()
+            self._goodbye = None
+            self._why = None
 
     def _start(self, work: Callable[[], Awaitable[None]]) -> None:
         self._task = asyncio.create_task(self._guarded(work))
@@ -423,6 +462,8 @@ class Conversation:
                     self._services.metrics.engine_recoveries.inc()
                     if await self._recover_once(config.recover_timeout):
                         self._call.step("engine-recovered", attempt=attempt)
+                        for message in self._absence.back():
+                            self.tell_engine(**message)
                         return
         except TimeoutError:
             pass
@@ -466,7 +507,9 @@ class Conversation:
         self.actions.mute_for_gateway(caller=caller, agent=agent)
 
     def tell_engine(self, **message: Any) -> None:
-        """Send one data message to the engine."""
+        """Send one data message to the engine, when it is back if it is away."""
+        if self._absence.keeps(message):
+            return
         self._send(m.SendEngineMessage(leg_id=self._leg_id, message=message))
 
     def _send_digits_to_engine(self, digits: str) -> None:
@@ -498,5 +541,6 @@ _HANDLERS: dict[type[msgspec.Struct], Callable[[Conversation, Any], None]] = {
     m.MediaTimedOut: Conversation._on_media_timeout,
     m.MediaReturned: Conversation._on_media_returned,
     m.AgentSpeech: Conversation._on_agent_speech,
+    m.PatchEnded: Conversation._on_patch_ended,
     m.LegFailed: Conversation._on_leg_failed,
 }

@@ -46,6 +46,8 @@ class ConversationCare:
         self._amd = amd
         self._watchdogs = watchdogs
         self._options = options
+        self.paused = False
+        """The far party and the agent are apart: nobody owes anybody an answer."""
         self._silence = SilenceResponse(call, control, watchdogs)
         self._voicemail = (
             Voicemail(call, control, amd, options.voicemail_message) if options.leave_voicemail else None
@@ -84,8 +86,9 @@ class ConversationCare:
                 if self._voicemail is not None:
                     self._voicemail.greeting_ended()
             case m.SilenceNoticed():
-                # While a machine is waited for nobody owes anybody an answer.
-                if self._voicemail is None or not self._voicemail.active:
+                # While a machine is waited for nobody owes anybody an answer either.
+                waits = self._voicemail is not None and self._voicemail.active
+                if not self.paused and not waits:
                     self._silence.noticed(event)
 
     def _answered_by(self, event: m.AmdResult) -> None:

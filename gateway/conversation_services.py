@@ -13,9 +13,25 @@ from gateway.configuration.engine import EngineSection
 from gateway.configuration.media import AmdSection, WatchdogsSection
 from gateway.failure_reasons import EndReason, FailureReason
 from gateway.metrics import GatewayMetrics
+from gateway.transfers.plan import TransferPlan
 from media.messages import RecordingFinished
 from media.plane import MediaPlane
 from media.ultravox.rest import UltravoxClient
+
+
+class TransferDesk(Protocol):
+    """The transfers of the call. Everything raises `gateway.errors.GatewayError`."""
+
+    agent_has_tools: bool
+    """Whether the agent can complete and cancel a warm one."""
+
+    async def request(self, plan: TransferPlan, /) -> None: ...
+
+    def complete(self) -> None: ...
+
+    def cancel(self, reason: str = "cancelled") -> None: ...
+
+    def patch_ended(self, other_leg_id: str, reason: str) -> None: ...
 
 
 class ConversationListener(Protocol):
@@ -42,8 +58,9 @@ class ConversationListener(Protocol):
     def on_conversation_over(self, reason: EndReason) -> None:
         """The agent ended the conversation and everything it said was played."""
 
-    async def transfer(self, target: str, /) -> None:
-        """Have the far party call somebody else in our place. Raises `gateway.errors.GatewayError`."""
+    @property
+    def transfers(self) -> TransferDesk:
+        """Has the far party speak to somebody else."""
 
     def on_conversation_lost(self, reason: FailureReason, detail: str) -> None:
         """The conversation cannot go on."""

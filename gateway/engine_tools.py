@@ -14,8 +14,12 @@ from media.ultravox.protocol import format_duration
 from store.agent_part_records import KnowledgeBase, Tool, ToolKind
 
 TRANSFER = "transferCall"
+COMPLETE_TOOL = "completeTransfer"
+CANCEL_TOOL = "cancelTransfer"
 LEAVE_VOICEMAIL = "leaveVoicemail"
-RESERVED_NAMES = frozenset({"hangUp", "queryCorpus", "playDtmfSounds", TRANSFER, LEAVE_VOICEMAIL})
+RESERVED_NAMES = frozenset(
+    {"hangUp", "queryCorpus", "playDtmfSounds", TRANSFER, COMPLETE_TOOL, CANCEL_TOOL, LEAVE_VOICEMAIL}
+)
 
 CLIENT_TIMEOUT_MS = 10_000  # of a client tool that names none
 _BODY = "PARAMETER_LOCATION_BODY"
@@ -82,9 +86,34 @@ def built_in_tools(config: Mapping[str, Any] | None, *, outbound: bool) -> tuple
                         "enum": kinds,
                         "description": "warm: the person is told about the call first; cold: at once.",
                     },
-                    "reason": {"type": "string", "description": "Why, in a few words."},
+                    "extension": {
+                        "type": "string",
+                        "description": "Keys to press when it is answered, if your instructions name them;"
+                        " each w waits half a second.",
+                    },
+                    "reason": {
+                        "type": "string",
+                        "description": "Why, in a few words; with warm, what the person is to be told.",
+                    },
                 },
                 required=("kind",),
+            )
+        )
+    if "warm" in kinds:
+        tools.append(
+            _own_tool(
+                COMPLETE_TOOL,
+                "Puts the waiting caller through to the person you speak with in a warm transfer.",
+                {},
+                required=(),
+            )
+        )
+        tools.append(
+            _own_tool(
+                CANCEL_TOOL,
+                "Gives a warm transfer up: the person is hung up on, and the caller is back with you.",
+                {},
+                required=(),
             )
         )
     if outbound and config.get("leave_voicemail"):

@@ -61,6 +61,9 @@ from gateway.recordings.service import RecordingService
 from gateway.recordings.setup import open_archive, open_links
 from gateway.referred_call import ReferralServices
 from gateway.refused_invites import RefusedInvites
+from gateway.registrar.contact_ways import ContactWays
+from gateway.registrar.keeping import RegistrationKeeper
+from gateway.registrar.registrations import RegistrarMetrics, Registrations
 from gateway.rejections import Rejections
 from gateway.session import SessionServices
 from gateway.sign_in.setup import open_sign_in
@@ -68,6 +71,7 @@ from gateway.signalling.setup import Signalling
 from gateway.sip_sockets import SipSockets
 from gateway.stir.service import CallerIdentity
 from gateway.sweep import fail_calls_of_the_dead
+from gateway.transfers.composition import open_transfers
 from gateway.trunk_dialling import TrunkDialling
 from gateway.trunk_probe import TrunkProbe
 from gateway.trunk_registration import RegistrationState
@@ -174,8 +178,17 @@ class GatewayParts:
         self._signalling = Signalling(config, store.call_signalling, self.rejections.owners, self.metrics)
         self.traces = self._signalling.traces
         refused = RefusedInvites(self.metrics, self.rejections)
+        self._registrations = Registrations(self.directory.trunk, refused, RegistrarMetrics(self.registry))
+        self._registration_keeper = RegistrationKeeper(
+            self._registrations, store.registrations, self.cluster.node.id
+        )
         self.defence = Defence(
-            config, self.metrics, refused, lambda: self.directory.table, self.directory.trunk
+            config,
+            self.metrics,
+            refused,
+            lambda: self.directory.table,
+            self.directory.trunk,
+            self._registrations.trusted_trunk,
         )
         self._user_agent = UserAgent(
             UserAgentConfig(
@@ -192,11 +205,13 @@ class GatewayParts:
             on_refused=self._note_refused,
             observer=self._signalling.observer,
             gate=self.defence.gate.judge,
+            registrations=self._registrations,
         )
+        ways = ContactWays(self._registrations, self._user_agent, self._registration_keeper.elsewhere)
         self._trunk_statistics = TrunkStatistics()
         self.registry.register(self._trunk_statistics)
         self.sip_sockets = SipSockets(self._user_agent, config.sip)
-        probe = TrunkProbe(self._user_agent)
+        probe = TrunkProbe(self._user_agent, registered=ways.find)
         self.numbers = NumberService(
             self.directory,
             Carriers(telnyx_url=config.numbers.telnyx_url, twilio_url=config.numbers.twilio_url),
@@ -209,6 +224,7 @@ class GatewayParts:
             probe,
             leading=lambda: self.cluster.duties.leading,
             figures=self._trunk_statistics.of,
+            contacts=self._registrations.status,
         )
         self._trunk_statistics.registered = self.trunk_watch.registered
         self._trunk_statistics.reachable = self.trunk_watch.reachable
@@ -231,6 +247,13 @@ class GatewayParts:
         self._loop_watch = LoopWatch()
         self._client_tools = ClientTools(config.tools)
         self.outbound_policies = OutboundPolicies(store.outbound_policies, config.defence, self._price)
+        media_address = MediaAddress(
+            public_host=config.media.public_host or config.sip.public_host,
+            bind_host=config.media.bind_host,
+            local_host_for=self._user_agent.local_host_for,
+        )
+        self._dialling = TrunkDialling(self._user_agent, media_address, self._identity, ways.find)
+        limits = CallLimits(config.calls.max_in_cluster, config.calls.max_per_organization)
         session = SessionServices(
             live=self._live,
             metrics=self.metrics,
@@ -249,25 +272,27 @@ class GatewayParts:
             ),
             default_max_duration_s=config.calls.max_duration,
             default_ring_timeout_s=config.calls.ring_timeout,
-            transfer_timeout_s=config.calls.transfer_timeout,
-            may_transfer=self.outbound_policies.may_transfer,
+            transfers=open_transfers(
+                config,
+                self.directory,
+                self.outbound_policies,
+                self._dialling,
+                self._plane,
+                limits,
+                self.leases,
+                self.metrics,
+                self.traces,
+            ),
             referrals=self._referral_services,
-            hold_music=config.control.hold_music,
             trunk=self.directory.trunk,
             events=self.events,
             leases=self.leases,
-            limits=CallLimits(config.calls.max_in_cluster, config.calls.max_per_organization),
+            limits=limits,
             node_id=self.cluster.node.id,
             parts=self.directory.parts_of,
             traces=self.traces,
             trunk_statistics=self._trunk_statistics,
         )
-        media_address = MediaAddress(
-            public_host=config.media.public_host or config.sip.public_host,
-            bind_host=config.media.bind_host,
-            local_host_for=self._user_agent.local_host_for,
-        )
-        self._dialling = TrunkDialling(self._user_agent, media_address, self._identity)
         recordings = self._archive.live_directory
         self._inbound = InboundCalls(
             InboundServices(
@@ -465,6 +490,7 @@ class GatewayParts:
             "Trunks that the newest OPTIONS did not find.",
             lambda: self.trunk_watch.unreachable,
         )
+        gauge("registered_contacts", "Contacts that have registered.", lambda: len(self._registrations))
         gauge("media_legs", "Media legs now.", lambda: self._plane.legs)
         if isinstance(self._plane, WorkerPool):
             self.metrics.watch_workers(self._plane)

@@ -20,11 +20,11 @@ from gateway.conversation import Conversation
 from gateway.engine_request import conversation_options, engine_request, longest_call_s
 from gateway.failure_reasons import FailureReason
 from gateway.media_address import MediaAddress, family_of, media_peer
-from gateway.negotiated_media import DEFAULT_CODECS, local_audio
+from gateway.negotiated_media import DEFAULT_CODECS, local_audio, new_session_id
 from gateway.new_call import CallSettings
 from gateway.precall import PrecallClient, PrecallError
 from gateway.refused_invites import RefusedInvites
-from gateway.session import Session, SessionServices, new_session_id
+from gateway.session import Session, SessionServices
 from gateway.stir.service import CallerIdentity, named_users
 from media.messages import LegCreated
 from media.plane import MediaCapacityError

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 from media.messages import (
     Direction,
     DtlsParameters,
@@ -65,6 +67,13 @@ def negotiate_leg(leg_id: str, audio: AudioParameters) -> NegotiateLeg:
             remote_password=ice.remote.password,
         ),
     )
+
+
+def new_session_id() -> int:
+    """The session id of an `o=` line: random, and within the 63 bits that every peer can read (RFC 4566
+    5.2).
+    """
+    return secrets.randbits(62) + 1
 
 
 def encryption_of(audio: AudioParameters) -> str | None:

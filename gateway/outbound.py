@@ -21,9 +21,9 @@ from gateway.dial_queue import DialQueue
 from gateway.engine_request import conversation_options, engine_request, longest_call_s, longest_ring_s
 from gateway.failure_reasons import FailureReason, failure_of_status
 from gateway.media_address import family_of
-from gateway.negotiated_media import local_audio
+from gateway.negotiated_media import local_audio, new_session_id
 from gateway.new_call import CallSettings
-from gateway.session import Session, SessionServices, new_session_id
+from gateway.session import Session, SessionServices
 from gateway.trunk_dialling import LegOwner, LegParties, PlacedLeg, TrunkDialling, Way
 from media.messages import LegCreated
 from media.plane import MediaCapacityError
@@ -166,7 +166,7 @@ class OutboundSession(Session, LegOwner):
         except (EngineApiError, AgentSettingsError, CallRequestError) as error:
             self._fail(FailureReason.AGENT_ERROR, str(error))
         except (OSError, SipError) as error:
-            self._fail(FailureReason.TRUNK_UNAVAILABLE, f"{self._route.target.address}: {error}")
+            self._fail(FailureReason.TRUNK_UNAVAILABLE, f"{self._route.target.shown}: {error}")
         except Exception:
             log.exception("outbound_call_crashed", call_id=self.call.id)
             self._fail(FailureReason.GATEWAY_ERROR, "internal error")

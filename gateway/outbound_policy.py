@@ -79,6 +79,13 @@ class OutboundPolicies:
         for number in numbers:
             _check_destination(policy, number, "target")
 
+    async def may_call(self, organization_id: str, numbers: Sequence[str]) -> None:
+        """The same for a leg of ours in a transfer, which costs too. Raises what `admit` raises."""
+        policy = await self._repository.of(organization_id)
+        for number in numbers:
+            _check_destination(policy, number, "target")
+        await self._check_limits(policy)
+
     def _limits(self, policy: OutboundPolicy) -> tuple[int | None, int | None]:
         """Calls a minute and cents a day."""
         return (

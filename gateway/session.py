@@ -7,7 +7,6 @@ and is here: re-INVITEs, hang-up by either side, the longest duration, and the t
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,23 +18,23 @@ import structlog
 from gateway.agent_parts import AgentParts
 from gateway.call import Call
 from gateway.call_actions import CallActions
-from gateway.call_transfer import CallTransfer
 from gateway.cluster.call_limits import CallLimits
 from gateway.cluster.leases import Leases
 from gateway.conversation import Conversation
 from gateway.conversation_services import ConversationServices
 from gateway.digit_input import INFO
-from gateway.errors import ConflictError
 from gateway.event_bus import EventBus
 from gateway.failure_reasons import EndReason, FailureReason
 from gateway.incoming_texts import IncomingTexts, RefusedText
 from gateway.live_calls import LiveCalls
 from gateway.metrics import GatewayMetrics
+from gateway.negotiated_media import new_session_id
 from gateway.referred_call import ReferralServices, ReferredCall
 from gateway.signalling.trace_ring import CallLeg, TraceRing
 from gateway.signalling.traces import CONTACT, CallTraces
 from gateway.sip_info import info_digit
-from gateway.transfer_target import MayTransfer, dialled_numbers, transfer_anywhere, transfer_uri
+from gateway.transfers.call_transfer import CallTransfer
+from gateway.transfers.services import TransferServices
 from gateway.trunk_statistics import TrunkStatistics
 from media.messages import LegStatistics
 from sip.addresses import authority
@@ -66,9 +65,7 @@ class SessionServices:
     conversation: ConversationServices
     default_max_duration_s: float
     default_ring_timeout_s: float
-    transfer_timeout_s: float = 60.0
-    may_transfer: MayTransfer = transfer_anywhere
-    hold_music: Path | None = None
+    transfers: TransferServices
     trunk: Callable[[str], Trunk | None] = lambda trunk_id: None
     events: EventBus = field(default_factory=EventBus)
     leases: Leases = field(default_factory=Leases)
@@ -99,10 +96,9 @@ class Session:
         self._occupied = False
         self._attempted = False
         self._settled = asyncio.Event()
-        self._transfer = CallTransfer(call, self)
+        self._transfer = CallTransfer(call, self, services.transfers)
         self._referred: ReferredCall | None = None
         self._texts = IncomingTexts()
-        self._held_before = False
         services.live.add(self)
         call.tell(services.events)
 
@@ -147,10 +143,7 @@ class Session:
         """
         assert self._sip is not None
         assert self._audio is not None
-        if self.transfer_running:
-            raise ConflictError(
-                "the call is being transferred", code="transfer_running", status=str(self.call.status)
-            )
+        self._transfer.require_idle()
         if held == self.actions.held:
             return
         audio = self._audio
@@ -175,42 +168,32 @@ class Session:
 
     # --- transfer ---------------------------------------------------------------------------------
 
-    async def transfer(self, target: str) -> None:
-        """Have the far party call `target` (a number or a SIP URI) in our place. What
-        becomes of it is on the timeline. Raises `InvalidRequestError`, `ForbiddenError` (it may not be called
-        from here) and `ConflictError`.
-        """
-        assert self._sip is not None
-        if self.transfer_running:
-            raise ConflictError(
-                "a transfer of this call is under way", code="transfer_running", status=str(self.call.status)
-            )
-        trunk_id = self.call.record.trunk_id
-        trunk = None if trunk_id is None else self._services.trunk(trunk_id)
-        peer = self._sip.peer
-        uri = transfer_uri(target, trunk, authority(peer.host, peer.port))
-        await self._services.may_transfer(self.call.record.organization_id, dialled_numbers(target, trunk))
-        if self.over:
-            raise ConflictError(
-                "the call is over", code="call_already_terminal", status=str(self.call.status)
-            )
-        self._transfer.start(self._sip, uri, self._services.transfer_timeout_s)
+    @property
+    def transfers(self) -> CallTransfer:
+        """Has the far party speak to somebody else."""
+        return self._transfer
 
-    def part(self) -> None:
-        self._held_before = self.actions.held
-        if not self._held_before:
-            self.actions.hold(True, self._services.hold_music)
+    @property
+    def sip(self) -> SipCall | None:
+        """The far party's SIP; None for a browser."""
+        return self._sip
 
-    def rejoin(self) -> None:
-        if not self._held_before:
-            self.actions.hold(False, None)
-
-    def tell_agent(self, text: str) -> None:
+    @property
+    def conversation(self) -> Conversation:
         assert self._conversation is not None
-        self._conversation.tell_engine(type="user_text_message", text=text, urgency="immediate")
+        return self._conversation
 
     def transferred(self) -> None:
         self.finish(lambda: self.call.end(EndReason.TRANSFERRED), EndReason.TRANSFERRED)
+
+    def target_lost(self, reason: FailureReason, detail: str) -> None:
+        self.on_conversation_lost(reason, f"the target of the transfer: {detail}")
+
+    def part(self) -> None:
+        self._transfer.apart.part()
+
+    def rejoin(self) -> None:
+        self._transfer.apart.rejoin()
 
     # --- another dialog ---------------------------------------------------------------------------
 
@@ -306,7 +289,9 @@ class Session:
     def on_info(self, call: SipCall, request: Request) -> None:
         self.call.step("sip-info", content_type=request.content_type)
         key = info_digit(request.content_type, request.body)
-        if key is not None and self._conversation is not None:
+        if key is not None and self._transfer.joined:
+            self._transfer.pressed(key.digit)
+        elif key is not None and self._conversation is not None:
             self._conversation.pressed(key.digit, INFO, key.duration_ms)
 
     def on_message(self, call: SipCall, request: Request) -> int:
@@ -389,7 +374,8 @@ class Session:
         if by == "remote":
             if self.direction is CallDirection.INBOUND and self.call.status is CallStatus.RINGING:
                 self.call.answer()  # its BYE proves that the caller had our 200, though the ACK was lost
-            self.finish(lambda: self._end_or_fail(EndReason.CONTACT_HANGUP, FailureReason.CALLER_HANGUP))
+            end = self._transfer.end_reason(EndReason.CONTACT_HANGUP)
+            self.finish(lambda: self._end_or_fail(end, FailureReason.CALLER_HANGUP))
         elif by == "local":
             # Our own BYE: the end has begun already, unless the stack gave the call up because we raised.
             self.finish(lambda: self.call.fail(FailureReason.GATEWAY_ERROR))
@@ -418,6 +404,9 @@ class Session:
         """Overridden where somebody is told."""
 
     def on_conversation_over(self, reason: EndReason) -> None:
+        if reason is EndReason.AGENT_HANGUP and self._transfer.consulting:
+            self._transfer.complete()  # as when a person who has announced a caller puts the receiver down
+            return
         self.finish(lambda: self._end_or_fail(reason, FailureReason.AGENT_ERROR), reason)
 
     def on_conversation_lost(self, reason: FailureReason, detail: str) -> None:
@@ -505,6 +494,7 @@ class Session:
 
     async def _close(self, settle: Callable[[], bool]) -> None:
         try:
+            await self._transfer.wait_closed()
             if self._conversation is not None:
                 statistics = await self._conversation.close()
                 if statistics is not None:
@@ -546,13 +536,6 @@ class Session:
 
     def on_released(self) -> None:
         """The call holds no resource any more. Overridden where somebody waits for its place."""
-
-
-def new_session_id() -> int:
-    """The session id of an `o=` line: random, and within the 63 bits that every peer can read (RFC 4566
-    5.2).
-    """
-    return secrets.randbits(62) + 1
 
 
 def as_dict(statistics: LegStatistics) -> dict[str, object]:

@@ -17,7 +17,7 @@ import structlog
 
 from gateway.call import Call
 from gateway.client_tools import ClientToolError, ClientTools, ToolAnswer
-from gateway.engine_tools import LEAVE_VOICEMAIL, TRANSFER
+from gateway.engine_tools import CANCEL_TOOL, COMPLETE_TOOL, LEAVE_VOICEMAIL, TRANSFER
 from media.messages import ToolInvoked
 from store.agent_part_records import Tool, ToolKind
 
@@ -36,16 +36,25 @@ class TransferError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TransferRequest:
-    """What the agent wants: `kind` is `cold` or `warm`, `to` whom it named."""
+    """What the agent wants: `kind` is `cold` or `warm`, `to` whom it named, `extension` the keys to press."""
 
     kind: str
     to: str | None = None
     reason: str | None = None
+    extension: str | None = None
 
 
 Work = Callable[[], Awaitable[ToolAnswer]]
-Transfer = Callable[[TransferRequest], Awaitable[str]]
-"""Begins a transfer and returns what the agent is to know. Raises `TransferError`."""
+
+
+class Transfer(Protocol):
+    """Each returns what the agent is to know. Raises `TransferError`."""
+
+    async def begin(self, request: TransferRequest, /) -> str: ...
+
+    def complete(self) -> str: ...
+
+    def cancel(self) -> str: ...
 
 
 class ToolControl(Protocol):
@@ -89,6 +98,8 @@ class ToolUse:
         parameters = event.parameters
         if event.tool_name == TRANSFER and self.tools.transfers:
             self._start(event, lambda: self._transfer(parameters))
+        elif event.tool_name in (COMPLETE_TOOL, CANCEL_TOOL) and "warm" in self.tools.transfers:
+            self._start(event, partial(self._end_transfer, complete=event.tool_name == COMPLETE_TOOL))
         elif event.tool_name == LEAVE_VOICEMAIL:
             self._voicemail(event)
         elif tool is not None and self.client_tools is not None:
@@ -142,11 +153,22 @@ class ToolUse:
         if self.transfer is None or kind not in self.tools.transfers:
             self.call.step("transfer-refused", transfer=kind, reason="not-possible")
             return ToolAnswer(NO_TRANSFER)
-        request = TransferRequest(kind, _text(parameters.get("to")), _text(parameters.get("reason")))
+        to, reason, extension = (_text(parameters.get(name)) for name in ("to", "reason", "extension"))
         try:
-            return ToolAnswer(await self.transfer(request), reaction="listens")
+            begun = await self.transfer.begin(TransferRequest(kind, to, reason, extension))
+            return ToolAnswer(begun, reaction="listens")
         except TransferError as error:
             return ToolAnswer(str(error) or NO_TRANSFER)
+
+    async def _end_transfer(self, *, complete: bool) -> ToolAnswer:
+        if self.transfer is None:
+            return ToolAnswer(NO_TRANSFER)
+        try:
+            return ToolAnswer(
+                self.transfer.complete() if complete else self.transfer.cancel(), reaction="listens"
+            )
+        except TransferError as error:
+            return ToolAnswer(str(error))
 
     def _voicemail(self, event: ToolInvoked) -> None:
         message = _text(event.parameters.get("message"))

@@ -1,5 +1,5 @@
-"""What a caller hears in early media while we have not answered: the ringing tone of North America, 440 and
-480 Hz, two seconds in six.
+"""What a caller hears before the answer where we tell it that the other side rings: the tone of most of
+Europe and of ITU-T E.180, 425 Hz for one second in five.
 """
 
 from __future__ import annotations
@@ -8,28 +8,18 @@ import functools
 
 import numpy as np
 
-from media.playout import FRAME_MS
-
-TONES_HZ = (440.0, 480.0)
-ON_S = 2.0
-PERIOD_S = 6.0
-RAMP_S = 0.01
-AMPLITUDE = 2900.0  # of one of the two: together about -19 dBFS
+FREQUENCY_HZ = 425.0
+SOUND_S = 1.0
+PERIOD_S = 5.0
+AMPLITUDE = 3600.0  # about -22 dBFS
+EDGE_S = 0.01
 
 
 @functools.lru_cache(maxsize=8)
 def ringing_tone(sample_rate: int) -> bytes:
     """One period as s16le mono, to be repeated."""
-    time = np.arange(round(ON_S * sample_rate)) / sample_rate
-    sound = sum(AMPLITUDE * np.sin(2 * np.pi * frequency * time) for frequency in TONES_HZ)
-    ramp = np.clip(np.minimum(time, ON_S - time) / RAMP_S, 0.0, 1.0)
-    silence = np.zeros(round((PERIOD_S - ON_S) * sample_rate))
-    return np.rint(np.concatenate((sound * ramp, silence))).astype("<i2").tobytes()
-
-
-def ringing_frame(sample_rate: int, number: int) -> bytes:
-    """The frame of this number, at 20 ms each; a change of the rate goes on at the same moment."""
-    tone = ringing_tone(sample_rate)
-    size = sample_rate * FRAME_MS // 1000 * 2
-    at = number * size % len(tone)
-    return tone[at : at + size]
+    time = np.arange(round(SOUND_S * sample_rate)) / sample_rate
+    edges = np.clip(np.minimum(time, SOUND_S - time) / EDGE_S, 0.0, 1.0)
+    sound = AMPLITUDE * edges * np.sin(2 * np.pi * FREQUENCY_HZ * time)
+    silence = np.zeros(round((PERIOD_S - SOUND_S) * sample_rate))
+    return np.rint(np.concatenate((sound, silence))).astype("<i2").tobytes()

@@ -76,6 +76,8 @@ class Call(ABC):
         self.session_timer = SessionTimer(self, policy)
         self.peer_updates = True
         """Whether the peer takes an UPDATE, as far as its Allow tells."""
+        self.peer_refers = True
+        """Whether the peer takes a REFER, as far as its Allow tells."""
         self._bye_reason: str | None = None
         self._renegotiation: Renegotiation | None = None
         self._referral: Referral | None = None
@@ -206,6 +208,7 @@ class Call(ABC):
         allowed = message.allow
         if allowed:
             self.peer_updates = "UPDATE" in allowed
+            self.peer_refers = "REFER" in allowed
 
     @property
     def established_dialog(self) -> Dialog:

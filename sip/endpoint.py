@@ -28,6 +28,7 @@ from sip.identifiers import new_tag
 from sip.incoming_call import IncomingCall
 from sip.message import Request, Response, response_to
 from sip.outgoing_call import OutgoingCall
+from sip.registrations import Registrations
 from sip.replacement import replaced_call
 from sip.restored_call import RestoredCall
 from sip.server_location import default_port
@@ -79,6 +80,7 @@ class Endpoint:
         product: str = "Trunkline",
         on_refused: Callable[[Request, tuple[str, int], int, str], None] | None = None,
         gate: Gate | None = None,
+        registrations: Registrations | None = None,
     ) -> None:
         """`on_refused` hears of each INVITE that was refused here, before it became a call: the request, its
         source, and the status and reason phrase. `gate` is asked before a request makes any state.
@@ -95,6 +97,7 @@ class Endpoint:
         self._dialogs: dict[DialogId, tuple[Dialog, Call]] = {}
         self._calls: set[Call] = set()
         self._gate = gate
+        self._registrations = registrations
         self._source = ("", 0)
         self._identity: str | None = None
         self.user_agent_headers: Sequence[tuple[str, str]] = (("User-Agent", product),) if product else ()
@@ -156,6 +159,8 @@ class Endpoint:
     def transport_failed(self, flow: Flow, now: float) -> None:
         """What was sent on `flow` may not have arrived: its requests fail."""
         self.transactions.transport_failed(flow, now)
+        if self._registrations is not None:
+            self._registrations.flow_lost(flow)
 
     def run_timers(self, now: float) -> None:
         """Fire what is due."""
@@ -274,8 +279,8 @@ class Endpoint:
         return self._flow_factory.next_hop(uri.host, port, transport, current)
 
     def flow_for_large(self, flow: Flow) -> Flow | None:
-        """See `FlowFactory`."""
-        return self._flow_factory.flow_for_large(flow)
+        """See `FlowFactory`; None too for a peer that can be reached in one way alone."""
+        return None if flow.accepted else self._flow_factory.flow_for_large(flow)
 
     def dialog_created(self, dialog: Dialog, call: Call) -> None:
         """Requests of this dialog go to `call`."""
@@ -294,6 +299,8 @@ class Endpoint:
         self.timers.schedule(self.clock(), callback)
 
     def _receive_outside(self, request: Request, transaction: ServerTransaction, now: float) -> None:
+        if request.method == "REGISTER" and self._take_registration(request, transaction, now):
+            return
         tag = None if request.method == "INVITE" else new_tag()
         refused = refusal(request, tag or new_tag())
         if refused is not None:
@@ -331,6 +338,19 @@ class Endpoint:
             )
         else:
             call.receive_request(request, transaction, now)
+
+    def _take_registration(self, request: Request, transaction: ServerTransaction, now: float) -> bool:
+        """False where nobody may register: it is then a method like others that we do not have."""
+        if self._registrations is None:
+            return False
+        way = self._flow_factory.flow_back(transaction.flow, self._source)
+        response = self._registrations.register(request, self._identity, way, self._source)
+        if response is None:
+            return False
+        for name, value in self.server_headers:
+            response.add(name, value)
+        transaction.respond(response, now)
+        return True
 
     def _receive_call(self, request: Request, transaction: InviteServerTransaction, now: float) -> None:
         replaces = replaced_call(request, self._dialogs)

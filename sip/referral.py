@@ -36,12 +36,13 @@ class ReferralState(StrEnum):
 @dataclass(frozen=True, slots=True)
 class ReferralNews:
     """`status` and `reason` are the peer's answer to the REFER, or what it has got from the target; without
-    them the peer has said nothing.
+    them the peer has said nothing. `refused`: the peer itself has said no, so that it calls nobody.
     """
 
     state: ReferralState
     status: int | None = None
     reason: str = ""
+    refused: bool = False
 
 
 class ReferralListener(Protocol):
@@ -133,7 +134,8 @@ class Referral:
             self._accept()
             return
         reason = response.reason if response is not None else "No answer"
-        self._finish(ReferralNews(ReferralState.FAILED, status, reason))
+        refused = response is not None and not self._accepted
+        self._finish(ReferralNews(ReferralState.FAILED, status, reason, refused))
         if status == 481 and response is not None:
             self._call.lost("remote", now)
 

@@ -192,6 +192,19 @@ class TransportLayer:
                 return udp.flow_to(host, port)
         raise TransportError(f"no {transport} socket for {host}")
 
+    def flow_back(self, flow: Flow, source: tuple[str, int]) -> Flow:
+        """The flow that requests to `source` take (see `FlowFactory`)."""
+        return flow.towards(*source) if isinstance(flow, UdpFlow) else flow
+
+    def restored_flow(self, transport: str, source: tuple[str, int], local_port: int | None) -> Flow | None:
+        """The way to a peer that was known before we were started anew: over UDP from the same port of ours,
+        if we still have it, and over TCP by connecting. None when there is none."""
+        family = socket.AF_INET6 if ":" in source[0] else socket.AF_INET
+        for udp in self._udp if transport == "udp" else ():
+            if udp.family == family and udp.port == local_port:
+                return udp.flow_to(*source)
+        return self._flow_or_none(Destination(source[0], source[1], transport), None)
+
     def next_hop(self, host: str, port: int | None, transport: str, fallback: Flow) -> Flow:
         """The flow to an address or name (see `FlowFactory`)."""
         try:

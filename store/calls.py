@@ -312,6 +312,7 @@ def _row(record: CallRecord) -> Row:
         record.engine_billed_ms,
         record.node_id,
         to_json_or_none(record.analysis),
+        to_json_or_none(record.transfer),
         None,  # analyzed_at
     )
 
@@ -354,6 +355,7 @@ def call_record(row: sa.Row[Any]) -> CallRecord:
         engine_billed_ms=row.engine_billed_ms,
         node_id=row.node_id,
         analysis=from_json_or_none(row.analysis),
+        transfer=from_json_or_none(row.transfer),
     )
 
 

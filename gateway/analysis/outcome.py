@@ -23,7 +23,8 @@ def certain_outcome(record: CallRecord) -> str | None:
         return record.failure_reason
     if record.answered_by == ANSWERED_BY_MACHINE or record.end_reason == EndReason.VOICEMAIL:
         return VOICEMAIL
-    if record.end_reason == TRANSFERRED:
+    completed = record.transfer is not None and record.transfer["status"] == "completed"
+    if record.end_reason == TRANSFERRED or completed:
         return TRANSFERRED
     return None
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from gateway.browser_calls.errors import DescriptionError, DescriptionNotAcceptableError
-from gateway.session import new_session_id
+from gateway.negotiated_media import new_session_id
 from media.messages import LegCreated
 from sip.audio_parameters import AudioParameters, LocalAudio
 from sip.errors import NotAcceptableError, SdpError

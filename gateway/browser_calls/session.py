@@ -87,7 +87,7 @@ class BrowserSession(Session):
             services.session,
             longest_call_s(agent, CallSettings(), services.session.default_max_duration_s),
         )
-        self._agent = _without_transfer(agent)
+        self._agent = agent if self._transfer.possible else _without_transfer(agent)
         self._browser = services
         self._token = token
         self._origin = origin
@@ -311,7 +311,8 @@ class BrowserSession(Session):
 
     def _page_gone(self) -> None:
         self.call.step("page-gone")
-        self.finish(lambda: self.call.end(EndReason.CONTACT_HANGUP), EndReason.CONTACT_HANGUP)
+        end = self._transfer.end_reason(EndReason.CONTACT_HANGUP)
+        self.finish(lambda: self.call.end(end), end)
 
     def _gone(self) -> None:
         detail = f"nothing came for {self._browser.config.media_timeout:g} s"
@@ -339,10 +340,14 @@ class BrowserSession(Session):
             raise ConflictError("the call is not in progress", code="call_not_in_progress")
         match command:
             case SayText(text):
+                self._transfer.require_agent()
                 self.actions.message(text, urgency="immediate")
             case PressKeys(digits):
                 for digit in digits:
-                    conversation.pressed(digit, PAGE, KEY_MS)
+                    if self._transfer.joined:
+                        self._transfer.pressed(digit)
+                    else:
+                        conversation.pressed(digit, PAGE, KEY_MS)
 
     def on_engine_open(self) -> None:
         self._feed.engine_there()
@@ -354,12 +359,10 @@ class BrowserSession(Session):
 
     def set_hold(self, held: bool, music: Path | None = None) -> None:
         """Nothing is renegotiated: the browser hears the music, the engine silence."""
+        self._transfer.require_idle()
         if held != self.actions.held:
             self.call.step("held" if held else "unheld")
             self.actions.hold(held, music)
-
-    async def transfer(self, target: str) -> None:
-        raise ConflictError("a browser's call cannot be transferred", code="transfer_unavailable")
 
     # --- the end ---
 
@@ -374,7 +377,8 @@ class BrowserSession(Session):
     def leave(self) -> None:
         """The browser hangs up."""
         self.call.step("hung-up", by="browser")
-        self.finish(lambda: self._end_or_fail(EndReason.CONTACT_HANGUP, FailureReason.CALLER_HANGUP))
+        end = self._transfer.end_reason(EndReason.CONTACT_HANGUP)
+        self.finish(lambda: self._end_or_fail(end, FailureReason.CALLER_HANGUP))
 
     def _fail(self, reason: FailureReason, detail: str) -> None:
         self.call.step("failed", reason=str(reason), detail=detail)
@@ -390,7 +394,7 @@ class BrowserSession(Session):
 
 
 def _without_transfer(agent: Agent) -> Agent:
-    """There is nobody who could call somebody else in our place."""
+    """An agent without a number to call from cannot call anybody to whom it could transfer."""
     built_in = agent.built_in_config
     if not built_in or "transfer" not in built_in:
         return agent

@@ -22,7 +22,10 @@ class CallsSection(Section):
     queue_timeout: Duration = 60.0
     farewell_timeout: Duration = 10.0
     drain_timeout: Duration = 30.0
+    transfer_method: Literal["auto", "refer", "bridge"] = "auto"
     transfer_timeout: Duration = 60.0
+    transfer_ring_timeout: Annotated[Duration, Field(gt=0)] = 30.0
+    transfer_consult_timeout: Annotated[Duration, Field(gt=0)] = 180.0
     show_digits: bool = False  # whether event streams and transcripts tell which keys were pressed
 
 

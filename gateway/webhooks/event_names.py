@@ -18,6 +18,7 @@ class EventName(StrEnum):
     CALL_ANALYZED = "call.analyzed"
     CALL_RECORDING_READY = "call.recording.ready"
     TRANSFER_STARTED = "transfer.started"
+    TRANSFER_PROGRESS = "transfer.progress"
     TRANSFER_COMPLETED = "transfer.completed"
     TRANSFER_FAILED = "transfer.failed"
     BATCH_STATUS_CHANGED = "batch.status.changed"

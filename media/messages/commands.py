@@ -71,10 +71,6 @@ class DetachEngine(Message, frozen=True):
     """Close the engine's socket normally; what was not yet played is dropped."""
 
 
-class RingBack(Message, frozen=True):
-    """The far party, whom we have not answered, hears it ring in early media until the gate opens."""
-
-
 class OpenGate(Message, frozen=True):
     """The signalling path is up (ACK): agent audio starts at the first inbound packet or after `wait_ms`."""
 
@@ -106,6 +102,14 @@ class Play(Message, frozen=True):
     path: str
     loop: bool = False  # until it is stopped
     volume: float = 1.0  # a factor
+
+
+class PlayEarly(Message, frozen=True):
+    """Before the answer: the leg hears this sound file again and again, or a ringing tone of our own, until
+    `OpenGate`. It is neither recorded nor passed on to listeners, and no packets are expected meanwhile.
+    """
+
+    path: str | None = None
 
 
 class StopPlay(Message, frozen=True):
@@ -210,11 +214,11 @@ Command: TypeAlias = (
     | NegotiateLeg
     | AttachEngine
     | DetachEngine
-    | RingBack
     | OpenGate
     | SendEngineMessage
     | SendDigits
     | Play
+    | PlayEarly
     | StopPlay
     | SetMute
     | SetHold

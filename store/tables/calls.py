@@ -46,6 +46,7 @@ calls = sa.Table(
     sa.Column("engine_billed_ms", sa.BigInteger),
     sa.Column("node_id", sa.String(64)),  # null: written before there were nodes
     sa.Column("analysis", sa.Text),
+    sa.Column("transfer", sa.Text),
     time_column("analyzed_at", nullable=True),  # when the analysis was written, which then has the outcome
     sa.Index(None, "organization_id", "created_at", "id"),
     sa.Index(None, "organization_id", "status", "created_at", "id"),

@@ -11,6 +11,7 @@ from gateway.call_control import ListenTicket, RecordingVerb
 from gateway.errors import ConflictError, NotFoundError
 from gateway.event_stream import StreamItem
 from gateway.listening import CallListeners
+from gateway.transfers.plan import TransferPlan
 from store.records import CallRecord, CallStatus
 from tests.control_api.in_memory_calls import InMemoryCalls
 
@@ -54,8 +55,11 @@ class InMemoryControl:
     async def hold(self, organization_id: str, call_id: str, *, held: bool) -> CallRecord:
         return await self._ask(organization_id, call_id, "hold" if held else "unhold")
 
-    async def transfer(self, organization_id: str, call_id: str, target: str) -> CallRecord:
-        return await self._ask(organization_id, call_id, "transfer", target)
+    async def transfer(self, organization_id: str, call_id: str, plan: TransferPlan) -> CallRecord:
+        return await self._ask(organization_id, call_id, "transfer", plan)
+
+    async def end_transfer(self, organization_id: str, call_id: str, *, complete: bool) -> CallRecord:
+        return await self._ask(organization_id, call_id, "complete" if complete else "cancel")
 
     async def send_digits(self, organization_id: str, call_id: str, digits: str) -> CallRecord:
         return await self._ask(organization_id, call_id, "dtmf", digits)

@@ -33,6 +33,8 @@ OPERATIONS = {
     ("POST", "/calls/{call_id}/dtmf"),
     ("POST", "/calls/{call_id}/recording/{verb}"),
     ("POST", "/calls/{call_id}/transfer"),
+    ("POST", "/calls/{call_id}/transfer/complete"),
+    ("POST", "/calls/{call_id}/transfer/cancel"),
     ("POST", "/calls/{call_id}/listen"),
     ("GET", "/calls/{call_id}/events"),
     ("GET", "/events"),

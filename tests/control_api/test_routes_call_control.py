@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gateway.transfers.plan import ShownCaller, TransferMethod, TransferMode, TransferPlan
 from store.identifiers import uuid7
 from store.records import CallDirection, CallRecord, CallStatus
 from tests.control_api.api import NOWHERE, World, error_of
@@ -32,7 +33,36 @@ VERBS: list[tuple[str, dict[str, Any] | None, int, tuple[Any, ...]]] = [
     ("hold", None, 202, ("hold",)),
     ("unhold", None, 202, ("unhold",)),
     ("dtmf", {"digits": "12w#A"}, 202, ("dtmf", "12w#A")),
-    ("transfer", {"target": "+14155550123", "mode": "cold"}, 202, ("transfer", "+14155550123")),
+    ("transfer", {"target": "+14155550123"}, 202, ("transfer", TransferPlan("+14155550123"))),
+    (
+        "transfer",
+        {
+            "target": "sip:desk@example.com",
+            "mode": "warm",
+            "method": "refer",
+            "caller_id": "caller",
+            "dtmf": "ww12#",
+            "briefing": "Ann, about her order.",
+            "ring_timeout": 20,
+            "consult_timeout": 90,
+        },
+        202,
+        (
+            "transfer",
+            TransferPlan(
+                "sip:desk@example.com",
+                TransferMode.WARM,
+                TransferMethod.REFER,
+                ShownCaller.CALLER,
+                "ww12#",
+                "Ann, about her order.",
+                20,
+                90,
+            ),
+        ),
+    ),
+    ("transfer/complete", None, 202, ("complete",)),
+    ("transfer/cancel", None, 202, ("cancel",)),
     ("recording/start", None, 200, ("recording", "start")),
     ("recording/pause", None, 200, ("recording", "pause")),
     ("recording/resume", None, 200, ("recording", "resume")),
@@ -107,7 +137,9 @@ async def test_calls_of_others_are_not_there(world: World) -> None:
         ("dtmf", {"digits": "12 3"}, "digits"),
         ("dtmf", {"digits": "1" * 65}, "digits"),
         ("transfer", {}, "target"),
-        ("transfer", {"target": "+14155550123", "mode": "warm"}, "mode"),
+        ("transfer", {"target": "+14155550123", "mode": "hot"}, "mode"),
+        ("transfer", {"target": "+14155550123", "dtmf": "1 2"}, "dtmf"),
+        ("transfer", {"target": "+14155550123", "ring_timeout": 4}, "ring_timeout"),
         ("transfer", {"target": "+14155550123", "method": "smoke"}, "method"),
         ("recording/erase", None, "verb"),
     ],

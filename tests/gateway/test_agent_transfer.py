@@ -1,21 +1,14 @@
 """An agent transfers to whom its instructions name, and to nobody else."""
 
-from collections.abc import Awaitable, Callable
-
 import pytest
 
-from gateway.agent_transfer import BEGUN, agent_transfer
+from gateway.agent_transfer import BEGUN, CANCELLED, COMPLETED, AgentTransfer
 from gateway.errors import ConflictError
 from gateway.tool_use import TransferError, TransferRequest
+from gateway.transfers.plan import TransferMode, TransferPlan
+from tests.gateway.transfers.noted_transfers import NotedTransfers
 
 INSTRUCTIONS = "Sales is at +1 (415) 555-0188, the desk at sip:desk@pbx.example.com. Be kind."
-
-
-def _noting(begun: list[str]) -> Callable[[str], Awaitable[None]]:
-    async def begin(target: str) -> None:
-        begun.append(target)
-
-    return begin
 
 
 @pytest.mark.parametrize(
@@ -27,10 +20,9 @@ def _noting(begun: list[str]) -> Callable[[str], Awaitable[None]]:
     ],
 )
 async def test_whom_the_instructions_name_is_called(to: str, target: str) -> None:
-    begun: list[str] = []
-    transfer = agent_transfer(_noting(begun), INSTRUCTIONS)
-    assert await transfer(TransferRequest("cold", to)) == BEGUN
-    assert begun == [target]
+    desk = NotedTransfers()
+    assert await AgentTransfer(desk, INSTRUCTIONS).begin(TransferRequest("cold", to)) == BEGUN
+    assert desk.plans == [TransferPlan(target)]
 
 
 @pytest.mark.parametrize(
@@ -43,11 +35,10 @@ async def test_whom_the_instructions_name_is_called(to: str, target: str) -> Non
     ],
 )
 async def test_a_number_is_found_among_other_digits(instructions: str) -> None:
-    begun: list[str] = []
-    assert (
-        await agent_transfer(_noting(begun), instructions)(TransferRequest("cold", "+14155550188")) == BEGUN
-    )
-    assert begun == ["+14155550188"]
+    desk = NotedTransfers()
+    transfer = AgentTransfer(desk, instructions)
+    assert await transfer.begin(TransferRequest("cold", "+14155550188")) == BEGUN
+    assert [plan.target for plan in desk.plans] == ["+14155550188"]
 
 
 @pytest.mark.parametrize(
@@ -60,9 +51,8 @@ async def test_a_number_is_found_among_other_digits(instructions: str) -> None:
     ],
 )
 async def test_a_part_of_a_number_is_not_named(instructions: str, to: str) -> None:
-    begun: list[str] = []
     with pytest.raises(TransferError):
-        await agent_transfer(_noting(begun), instructions)(TransferRequest("cold", to))
+        await AgentTransfer(NotedTransfers(), instructions).begin(TransferRequest("cold", to))
 
 
 @pytest.mark.parametrize(
@@ -73,19 +63,35 @@ async def test_a_part_of_a_number_is_not_named(instructions: str, to: str) -> No
         TransferRequest("cold", "sip:desk@pbx.example.co"),
         TransferRequest("cold", "sip:other@pbx.example.com"),
         TransferRequest("cold", None),
-        TransferRequest("warm", "+14155550188"),
+        TransferRequest("warm", "+14155550189"),
+        TransferRequest("warm", "+14155550188", extension="77"),
+        TransferRequest("warm", "+14155550188", extension="a"),
     ],
 )
 async def test_nobody_else_is_called(request_: TransferRequest) -> None:
-    begun: list[str] = []
+    desk = NotedTransfers()
     with pytest.raises(TransferError):
-        await agent_transfer(_noting(begun), INSTRUCTIONS)(request_)
-    assert begun == []
+        await AgentTransfer(desk, INSTRUCTIONS).begin(request_)
+    assert desk.plans == []
 
 
 async def test_a_transfer_that_cannot_begin_is_told_with_its_reason() -> None:
-    async def refuse(target: str) -> None:
-        raise ConflictError("the call cannot be transferred now.")
-
+    desk = NotedTransfers(refusal=ConflictError("the call cannot be transferred now."))
+    transfer = AgentTransfer(desk, INSTRUCTIONS)
     with pytest.raises(TransferError, match="cannot be transferred now"):
-        await agent_transfer(refuse, INSTRUCTIONS)(TransferRequest("cold", "+14155550188"))
+        await transfer.begin(TransferRequest("cold", "+14155550188"))
+    for end in (transfer.complete, transfer.cancel):
+        with pytest.raises(TransferError, match="cannot be transferred now"):
+            end()
+
+
+async def test_a_warm_one_takes_what_the_person_is_to_be_told_and_an_extension_that_is_named() -> None:
+    desk = NotedTransfers()
+    transfer = AgentTransfer(desk, INSTRUCTIONS + " Ann has extension 1234#.")
+    request = TransferRequest("warm", "+14155550188", "Wants a refund.", "1234#")
+    assert await transfer.begin(request) == BEGUN
+    assert desk.plans == [
+        TransferPlan("+14155550188", TransferMode.WARM, digits="1234#", briefing="Wants a refund.")
+    ]
+    assert (transfer.complete(), transfer.cancel()) == (COMPLETED, CANCELLED)
+    assert desk.ends == ["completed", "cancelled by the agent"]

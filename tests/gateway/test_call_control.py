@@ -17,8 +17,10 @@ from gateway.configuration.http import ControlSection
 from gateway.errors import ConflictError, InvalidRequestError, LimitExceededError, NotFoundError
 from gateway.listening import LISTENERS_PER_CALL
 from gateway.session import Session
+from gateway.transfers.plan import TransferPlan
 from media import messages as m
 from tests.gateway.samples import in_progress
+from tests.gateway.transfers.noted_transfers import NotedTransfers
 
 
 class Scene:
@@ -34,6 +36,7 @@ class Scene:
             actions=self.actions,
             over=False,
             set_hold=lambda held, music: self.held.append((held, music)),
+            transfers=NotedTransfers(),
         )
         self.fetched = directory / "fetched"
         config = ControlSection(play_dir=directory / "sounds", play_private_urls=True).model_copy(
@@ -230,3 +233,27 @@ async def test_no_ticket_for_a_call_with_enough_listeners(scene: Scene) -> None:
         scene.actions.listeners.add()
     with pytest.raises(LimitExceededError):
         await scene.control.listen("org", "c1")
+
+
+async def test_transfers_reach_the_call(scene: Scene) -> None:
+    desk = scene.session.transfers
+    plan = TransferPlan("+14155550188")
+    await scene.control.transfer("org", "c1", plan)
+    await scene.control.end_transfer("org", "c1", complete=True)
+    await scene.control.end_transfer("org", "c1", complete=False)
+    assert (desk.plans, desk.ends) == ([plan], ["completed", "cancelled"])
+
+
+async def test_a_call_that_was_put_through_has_nobody_who_speaks_or_plays(scene: Scene) -> None:
+    scene.session.transfers.put_through = True
+    control = scene.control
+    for act in (
+        lambda: control.say("org", "c1", "Hello", uninterruptible=False, urgency="soon"),
+        lambda: control.message("org", "c1", "Hello", urgency="soon"),
+        lambda: control.mute("org", "c1", Side.AGENT, muted=True),
+        lambda: control.play("org", "c1", path="a.wav", url=None, loop=False, volume=1.0),
+    ):
+        with pytest.raises(ConflictError) as refused:
+            await act()
+        assert refused.value.code == "call_transferred"
+    await control.send_digits("org", "c1", "1")

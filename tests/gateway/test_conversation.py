@@ -29,6 +29,7 @@ from sip.audio_parameters import LocalAudio
 from sip.offer_answer import AudioSession
 from store.records import CallDirection, CallRecord, CallStatus
 from tests.gateway.doubles import RecordingPlane, ScriptedEngine, engine_call, until
+from tests.gateway.transfers.noted_transfers import NotedTransfers
 
 
 @dataclass
@@ -39,6 +40,7 @@ class Heard:
     over: list[EndReason] = field(default_factory=list)
     lost: list[FailureReason] = field(default_factory=list)
     media: list[str] = field(default_factory=list)
+    desk: NotedTransfers = field(default_factory=NotedTransfers)
     recordings: list[tuple[Call, m.RecordingFinished]] = field(default_factory=list)
 
     def on_engine_open(self) -> None:
@@ -62,7 +64,9 @@ class Heard:
     def on_conversation_over(self, reason: EndReason) -> None:
         self.over.append(reason)
 
-    async def transfer(self, target: str, /) -> None: ...
+    @property
+    def transfers(self) -> NotedTransfers:
+        return self.desk
 
     def on_conversation_lost(self, reason: FailureReason, detail: str) -> None:
         self.lost.append(reason)

@@ -9,6 +9,8 @@ from gateway.engine_tools import built_in_tools, knowledge_tools, selected_tool
 from store.agent_part_records import KnowledgeBase, ToolKind
 from tests.gateway.test_client_tools import NOW, TOOL
 
+WARM = ["transferCall", "completeTransfer", "cancelTransfer"]
+
 
 def test_an_http_tool_is_described_whole() -> None:
     definition = selected_tool(replace(TOOL, kind=ToolKind.HTTP, timeout_ms=5_000))["temporaryTool"]
@@ -48,7 +50,7 @@ def test_a_knowledge_base_is_looked_up_in_by_the_engines_own_tool() -> None:
         ({"transfer": {"cold": False, "warm": False}}, True, []),
         ({"transfer": {"cold": True}}, False, ["transferCall"]),
         ({"leave_voicemail": True}, False, []),
-        ({"leave_voicemail": True, "transfer": {"warm": True}}, True, ["transferCall", "leaveVoicemail"]),
+        ({"leave_voicemail": True, "transfer": {"warm": True}}, True, [*WARM, "leaveVoicemail"]),
     ],
 )
 def test_built_in_tools_are_offered_when_configured(

@@ -66,7 +66,7 @@ async def test_a_trunk_that_wants_it_lets_the_caller_hear_it_ring(make_gateway: 
     early = next(response for response in call.provisional if response.status == 183)
     assert b"m=audio 20000" in early.body
     assert "100rel" in early["Require"]
-    assert len(scene.plane.sent(m.RingBack)) == 1
+    assert len(scene.plane.sent(m.PlayEarly)) == 1
     assert len(scene.plane.sent(m.NegotiateLeg)) == 1
     await scene.attached()
     scene.engine_opened(session)
@@ -79,7 +79,7 @@ async def test_a_trunk_that_wants_it_lets_the_caller_hear_it_ring(make_gateway: 
     assert (final.status, final.body) == (200, early.body)
     await until(lambda: session.call.status is CallStatus.IN_PROGRESS)
     commands = [type(command) for command in scene.plane.commands]
-    order = [commands.index(kind) for kind in (m.RingBack, m.OpenGate, m.StartRecording)]
+    order = [commands.index(kind) for kind in (m.PlayEarly, m.OpenGate, m.StartRecording)]
     assert order == sorted(order)
     await call.bye()
     await scene.over()

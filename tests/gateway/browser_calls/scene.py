@@ -12,16 +12,26 @@ from gateway.browser_calls.service import BrowserCalls, BrowserTicket
 from gateway.browser_calls.session import BrowserServices, BrowserSession, Joined
 from gateway.cluster.call_limits import CallLimits
 from gateway.cluster.leases import Leases
+from gateway.config import Config
 from gateway.configuration.browser import BrowserSection
 from gateway.configuration.calls import CallsSection
+from gateway.configuration.defence import DefenceSection
 from gateway.configuration.engine import EngineSection
+from gateway.configuration.sip import StirSection
 from gateway.conversation_services import ConversationServices
 from gateway.directory import Directory
 from gateway.live_calls import LiveCalls
 from gateway.media_address import MediaAddress
 from gateway.metrics import GatewayMetrics
+from gateway.outbound_policy import OutboundPolicies
 from gateway.session import SessionServices
+from gateway.signalling.trace_ring import TraceRing
+from gateway.signalling.traces import CallTraces
+from gateway.stir.service import CallerIdentity
+from gateway.transfers.composition import open_transfers
+from gateway.trunk_dialling import TrunkDialling
 from media import messages as m
+from sip.user_agent import OptionsReply, UserAgent, UserAgentConfig
 from store.database import Store
 from store.records import Agent
 from tests.gateway.doubles import RecordingPlane, ScriptedEngine, until
@@ -78,6 +88,12 @@ class BrowserScene:
         self.leases = Leases()
         self.draining = False
         metrics = GatewayMetrics(CollectorRegistry())
+        media_address = MediaAddress(None, "0.0.0.0", lambda peer: "192.0.2.1")
+        user_agent = UserAgent(
+            UserAgentConfig(listen=()),
+            on_invite=lambda invite: None,
+            on_options=lambda: OptionsReply(200, None),
+        )
         session = SessionServices(
             live=self.live,
             metrics=metrics,
@@ -92,6 +108,17 @@ class BrowserScene:
             ),
             default_max_duration_s=3600,
             default_ring_timeout_s=60,
+            transfers=open_transfers(
+                Config(),
+                directory,
+                OutboundPolicies(store.outbound_policies, DefenceSection()),
+                TrunkDialling(user_agent, media_address, CallerIdentity(StirSection())),
+                self.plane,
+                CallLimits(),
+                self.leases,
+                metrics,
+                CallTraces(TraceRing(0, 0)),
+            ),
             leases=self.leases,
             limits=limits or CallLimits(),
             node_id=node_id,
@@ -101,7 +128,7 @@ class BrowserScene:
             BrowserServices(
                 session=session,
                 config=self.config,
-                media_address=MediaAddress(None, "0.0.0.0", lambda peer: "192.0.2.1"),
+                media_address=media_address,
                 recordings=recordings,
                 draining=lambda: self.draining,
                 retry_after_s=10,

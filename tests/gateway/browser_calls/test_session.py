@@ -21,6 +21,7 @@ from gateway.cluster.limits import Counted, Limit
 from gateway.configuration.browser import BrowserSection
 from gateway.directory import Directory
 from gateway.errors import ConflictError, ForbiddenError, UnavailableError
+from gateway.transfers.plan import TransferPlan
 from media import messages as m
 from media.ultravox.errors import EngineUnreachableError
 from store.records import Agent, CallStatus
@@ -258,7 +259,7 @@ async def test_hold_needs_no_signalling_and_transfer_is_refused(scene: BrowserSc
     session.set_hold(False)
     assert [command.held for command in scene.plane.sent(m.SetHold)] == [True, False]
     with pytest.raises(ConflictError):
-        await session.transfer("+14155550123")
+        await session.transfers.request(TransferPlan("+14155550123"))
     (request,) = scene.engine.requests
     assert "transferCall" not in str(request.agent.tools), "the agent must not promise what it cannot do"
 
