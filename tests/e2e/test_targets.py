@@ -12,13 +12,11 @@ from typing import Any
 import pytest
 
 from tests.e2e.api_client import ApiClient
-from tests.e2e.baresip_phone import BaresipPhone
 from tests.e2e.conftest import UNLIMITED, watched
 from tests.e2e.gateway_process import Gateway
 from tests.e2e.leaks import assert_calls_gone
 from tests.e2e.parties import OutboundRoute, Parties
 from tests.e2e.sipp_runner import free_udp_port
-from tests.support.certificates import Authority
 from tests.support.dns_server import DnsServer
 
 CALLED = "+15557650100"
@@ -36,13 +34,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, names: DnsServer) -> Itera
     host, port = names.address
     directory = tmp_path_factory.mktemp("gateway")
     environment = UNLIMITED | {"TRUNKLINE_SIP_DNS_SERVERS": f"{host}:{port}"}
-    certificate, key = Authority().sign("localhost", "127.0.0.1").write(directory)
-    environment |= {
-        "TRUNKLINE_SIP_TLS_CERTIFICATE": str(certificate),
-        "TRUNKLINE_SIP_TLS_PRIVATE_KEY": str(key),
-    }
-    arguments = ("--sip-tls", f"127.0.0.1:{free_udp_port()}")
-    with watched(Gateway(directory, *arguments, environment=environment)) as running:
+    with watched(Gateway(directory, environment=environment)) as running:
         yield running
         # An INVITE that nobody answered is kept for a late answer as long as SIP says.
         assert_calls_gone(running, 40)
@@ -202,27 +194,6 @@ def test_redirections_are_followed_within_the_trunk(parties: Parties, api: ApiCl
     route = route_to(parties, callee, redirector.sip.address)
     placed = api.place_call(route.agent_id, CALLED)
     assert api.wait_for_status(placed["id"], "failed")["sip"]["status"] == 302
-
-
-@pytest.mark.parametrize("name", ["sips.carrier.test", "other.carrier.test"])
-def test_over_tls_the_certificate_has_to_be_for_the_domain_called(
-    parties: Parties, api: ApiClient, names: DnsServer, tmp_path: Path, speech: Path, name: str
-) -> None:
-    authority = Authority()
-    theirs = authority.sign("sips.carrier.test")
-    both = tmp_path / "phone.pem"
-    both.write_text(theirs.certificate + theirs.private_key)
-    settings = f"sip_certificate {both}\n"
-    with BaresipPhone(tmp_path / "phone", speech, auto_answer=True, settings=settings) as phone:
-        names.zone[(f"_sips._tcp.{name}", "SRV")] = [f"1 1 {phone.port + 1} one.carrier.test."]
-        trunk = {"outbound": {"address": name, "transport": "tls", "tls": {"ca": authority.pem}}}
-        route = parties.outbound_route_to(phone, name, trunk=trunk)
-        call = api.place_call(route.agent_id, CALLED)
-        if name == "sips.carrier.test":
-            api.wait_for_status(call["id"], "in-progress")
-            api.post(f"/calls/{call['id']}/hangup")
-        else:
-            assert api.wait_for_status(call["id"], "failed")["failure_reason"] == "trunk-unavailable"
 
 
 def wait_until(api: ApiClient, route: OutboundRoute, wanted: list[str]) -> None:
