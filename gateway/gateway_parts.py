@@ -69,6 +69,7 @@ from gateway.sip_sockets import SipSockets
 from gateway.stir.service import CallerIdentity
 from gateway.sweep import fail_calls_of_the_dead
 from gateway.transfers.composition import open_transfers
+from gateway.transfers.report import agent_left_after_ms
 from gateway.trunk_dialling import TrunkDialling
 from gateway.trunk_probe import TrunkProbe
 from gateway.trunk_registration import RegistrationState
@@ -401,6 +402,7 @@ class GatewayParts:
                 trunk_id=record.trunk_id,
                 trunk_name=trunk.name if trunk else None,
                 managed=number is not None and number.managed,
+                engine_ms=agent_left_after_ms(record),
             )
         )
 

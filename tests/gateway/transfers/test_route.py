@@ -101,6 +101,7 @@ async def test_the_far_partys_number_is_shown_where_that_is_asked_for() -> None:
         call(), TransferPlan(DESK, caller_id=ShownCaller.CALLER)
     )
     assert found.parties.from_user == THEIRS
+    assert found.parties.caller == "", "a number that is not ours is never signed for"
 
 
 @pytest.mark.parametrize(
