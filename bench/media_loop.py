@@ -7,7 +7,9 @@ from the kernel.
     python -m bench.media_loop --calls 200 --seconds 10
 
 prints one JSON object. Times are milliseconds. CPU is user+sys of the plane's process per second of one call.
-With `--srtp SUITE` all calls are encrypted in both directions, by keys made for the run.
+With `--srtp SUITE` all calls are encrypted in both directions, by keys made for the run. With `--bridge`
+there is no engine: every two calls are patched together, so that a round trip is the way from one caller to
+the other, good to 1 ms.
 """
 
 from __future__ import annotations
@@ -118,14 +120,19 @@ async def run_plane(arguments: argparse.Namespace) -> None:
                 srtp=keys,
             )
         )
-        plane.send(messages.AttachEngine(leg_id=leg_id, join_url=order["join_url"], sample_rate=8000))
         plane.send(messages.OpenGate(leg_id=leg_id))
+        if not arguments.bridge:
+            plane.send(messages.AttachEngine(leg_id=leg_id, join_url=order["join_url"], sample_rate=8000))
+        elif number % 2:
+            first = str(number - 1)
+            plane.send(messages.Patch(leg_id=first, other_leg_id=leg_id, mode=messages.PatchMode.BRIDGE))
         if arguments.amd:
             # Listens to the end of the run: what it looks for does not come.
             plane.send(messages.StartAmd(leg_id=leg_id, decide_ms=600_000, listen_ms=600_000))
         if number % 20 == 19:
             await asyncio.sleep(0.02)
-    await all_open.wait()
+    if not arguments.bridge:
+        await all_open.wait()
     gc.collect()
     gc.freeze()
     _tell({"ports": ports})
@@ -238,8 +245,7 @@ def _start(role: str, arguments: argparse.Namespace) -> subprocess.Popen[str]:
         value = getattr(arguments, name)
         if value is not None:
             command += [f"--{name.replace('_', '-')}", str(value)]
-    if arguments.amd:
-        command.append("--amd")
+    command += [f"--{name}" for name in ("amd", "bridge") if getattr(arguments, name)]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
@@ -286,6 +292,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         "calls": arguments.calls,
         "seconds": arguments.seconds,
         "srtp": arguments.srtp,
+        "bridge": arguments.bridge,
         "cpu_ms_per_call_second": round(measured.pop("cpu_s") * 1000 / call_seconds, 3),
         "wake_ups_per_second": round(measured.pop("wake_ups") / arguments.seconds),
         "memory_mb_per_call": round(measured.pop("memory_mb") / arguments.calls, 3),
@@ -306,6 +313,7 @@ def main() -> None:
     parser.add_argument(
         "--amd", action="store_true", help="listen for an answering machine on every call, all the time"
     )
+    parser.add_argument("--bridge", action="store_true", help="patch every two calls together, no engine")
     parser.add_argument("--record", help="directory for recordings, made in every other phase of the run")
     parser.add_argument(
         "--role", choices=("generator", "plane", "echo"), default="generator", help=argparse.SUPPRESS

@@ -13,6 +13,13 @@ from pydantic import AfterValidator, Field, StrictBool
 
 from control_api.schemas_shared import RequestModel, ResponseModel, Timestamp, Uuid, unsent
 from control_api.schemas_trunk_dialog import TrunkDialogIn, TrunkDialogOut, render_dialog
+from control_api.schemas_trunk_registrar import (
+    InboundRegistrarIn,
+    InboundRegistrarOut,
+    RegisteredContactOut,
+    render_contacts,
+    render_registrar,
+)
 from control_api.schemas_trunk_signalling import (
     TrunkRegistrationIn,
     TrunkRegistrationOut,
@@ -53,6 +60,7 @@ from store.records import (
     TrunkOutbound,
     TrunkTransport,
 )
+from store.registrar_records import ToRegistered
 
 MAX_NETWORKS = 256
 
@@ -89,6 +97,9 @@ class TrunkInboundIn(RequestModel):
         default=SourceMatch.ALL,
         description="With networks and a user: whether a call needs both, or one of the two will do.",
     )
+    registrar: InboundRegistrarIn | None = Field(
+        default=None, description="The digest user may register with us; null: it may not."
+    )
 
     def to_record(self) -> TrunkInbound:
         digest: TrunkDigest | None = None
@@ -100,13 +111,19 @@ class TrunkInboundIn(RequestModel):
             raise InvalidRequestError(
                 "auth_username and auth_password go together.", field="inbound.auth_username"
             )
-        return TrunkInbound(tuple(self.allowed_addresses), digest, self.match)
+        registrar = None if self.registrar is None else self.registrar.to_record()
+        return TrunkInbound(tuple(self.allowed_addresses), digest, self.match, registrar)
 
 
 class TrunkOutboundIn(RequestModel):
     """Where calls are sent."""
 
-    address: Address
+    address: Address | None = Field(default=None, description="Needed without `to_registered`.")
+    to_registered: ToRegistered | None = Field(
+        default=None,
+        description="Calls go to who has registered, not to an address: as its `contact` says, or to the "
+        "`number` called there, as PBXs want it.",
+    )
     transport: TrunkTransport = TrunkTransport.UDP
     auth_username: Credential | None = None
     auth_password: Annotated[Credential, Field(json_schema_extra={"writeOnly": True})] | None = None
@@ -166,7 +183,8 @@ class TrunkCreate(RequestModel):
             outbound=None
             if outbound is None
             else TrunkOutbound(
-                address=outbound.address,
+                address=outbound.address or "",
+                to_registered=outbound.to_registered,
                 transport=outbound.transport,
                 auth_username=outbound.auth_username,
                 auth_password=outbound.auth_password,
@@ -207,10 +225,12 @@ class TrunkInboundOut(ResponseModel):
     auth_username: str | None
     auth_password_set: bool = Field(description="Whether there is a password; it is never shown.")
     match: SourceMatch
+    registrar: InboundRegistrarOut | None
 
 
 class TrunkOutboundOut(ResponseModel):
-    address: str
+    address: str | None
+    to_registered: ToRegistered | None
     transport: TrunkTransport
     auth_username: str | None
     auth_password_set: bool = Field(description="Whether there is a password; it is never shown.")
@@ -240,6 +260,9 @@ class TrunkOut(ResponseModel):
     signalling: TrunkSignallingOut
     registration: RegistrationStatusOut | None = Field(description="Null when we do not register there.")
     probe: ProbeStatusOut | None = Field(description="Null before the first probe.")
+    registered_contacts: list[RegisteredContactOut] | None = Field(
+        description="Who has registered with us, at this node; null where nobody may."
+    )
     statistics: TrunkStatisticsOut | None = Field(description="Null before the first call.")
     max_concurrent_calls: int | None
     created_at: Timestamp
@@ -259,11 +282,13 @@ def render_trunk(trunk: Trunk, status: TrunkStatus) -> dict[str, Any]:
             "auth_username": None if inbound.digest is None else inbound.digest.username,
             "auth_password_set": inbound.digest is not None,
             "match": inbound.match.value,
+            "registrar": render_registrar(inbound.registrar),
         },
         "outbound": None
         if outbound is None
         else {
-            "address": outbound.address,
+            "address": outbound.address or None,
+            "to_registered": outbound.to_registered,
             "transport": outbound.transport.value,
             "auth_username": outbound.auth_username,
             "auth_password_set": outbound.auth_password is not None,
@@ -285,6 +310,7 @@ def render_trunk(trunk: Trunk, status: TrunkStatus) -> dict[str, Any]:
         "signalling": render_signalling(trunk.signalling),
         "registration": render_registration_status(status.registration),
         "probe": render_probe_status(status.probe),
+        "registered_contacts": render_contacts(status.contacts),
         "statistics": render_statistics(status.figures),
         "max_concurrent_calls": trunk.max_concurrent_calls,
         "created_at": timestamp(trunk.created_at),

@@ -66,7 +66,9 @@ class Gateway(GatewayParts):
         self._writer.start()
         await self._plane.start()
         self._loop_watch.start()
+        await self._registration_keeper.restore()
         await self._user_agent.start()
+        self._registration_keeper.start()
         # Only now: had we been started by mistake beside ourselves, our ports would have been taken.
         await self.cluster.enter()
         self.cluster.start()
@@ -138,6 +140,7 @@ class Gateway(GatewayParts):
             self._loop_watch,
             self.trunk_watch,
             self._user_agent,
+            self._registration_keeper,
             self._precall,
             self._identity,
             self._plane,

@@ -61,6 +61,9 @@ from gateway.recordings.service import RecordingService
 from gateway.recordings.setup import open_archive, open_links
 from gateway.referred_call import ReferralServices
 from gateway.refused_invites import RefusedInvites
+from gateway.registrar.contact_ways import ContactWays
+from gateway.registrar.keeping import RegistrationKeeper
+from gateway.registrar.registrations import RegistrarMetrics, Registrations
 from gateway.rejections import Rejections
 from gateway.session import SessionServices
 from gateway.sign_in.setup import open_sign_in
@@ -176,8 +179,17 @@ class GatewayParts:
         self._signalling = Signalling(config, store.call_signalling, self.rejections.owners, self.metrics)
         self.traces = self._signalling.traces
         refused = RefusedInvites(self.metrics, self.rejections)
+        self._registrations = Registrations(self.directory.trunk, refused, RegistrarMetrics(self.registry))
+        self._registration_keeper = RegistrationKeeper(
+            self._registrations, store.registrations, self.cluster.node.id
+        )
         self.defence = Defence(
-            config, self.metrics, refused, lambda: self.directory.table, self.directory.trunk
+            config,
+            self.metrics,
+            refused,
+            lambda: self.directory.table,
+            self.directory.trunk,
+            self._registrations.trusted_trunk,
         )
         self._user_agent = UserAgent(
             UserAgentConfig(
@@ -187,17 +199,20 @@ class GatewayParts:
                 ),
                 public_host=config.sip.public_host,
                 tls=config.sip.tls_server(),
+                dns_servers=config.sip.name_servers(),
             ),
             on_invite=self._take_invite,
             on_options=self._answer_options,
             on_refused=self._note_refused,
             observer=self._signalling.observer,
             gate=self.defence.gate.judge,
+            registrations=self._registrations,
         )
+        ways = ContactWays(self._registrations, self._user_agent, self._registration_keeper.elsewhere)
         self._trunk_statistics = TrunkStatistics()
         self.registry.register(self._trunk_statistics)
         self.sip_sockets = SipSockets(self._user_agent, config.sip)
-        probe = TrunkProbe(self._user_agent)
+        probe = TrunkProbe(self._user_agent, registered=ways.find)
         self.numbers = NumberService(
             self.directory,
             Carriers(telnyx_url=config.numbers.telnyx_url, twilio_url=config.numbers.twilio_url),
@@ -210,6 +225,7 @@ class GatewayParts:
             probe,
             leading=lambda: self.cluster.duties.leading,
             figures=self._trunk_statistics.of,
+            contacts=self._registrations.status,
         )
         self._trunk_statistics.registered = self.trunk_watch.registered
         self._trunk_statistics.reachable = self.trunk_watch.reachable
@@ -237,7 +253,7 @@ class GatewayParts:
             bind_host=config.media.bind_host,
             local_host_for=self._user_agent.local_host_for,
         )
-        self._dialling = TrunkDialling(self._user_agent, media_address, self._identity)
+        self._dialling = TrunkDialling(self._user_agent, media_address, self._identity, ways.find)
         limits = CallLimits(config.calls.max_in_cluster, config.calls.max_per_organization)
         session = SessionServices(
             live=self._live,
@@ -476,6 +492,7 @@ class GatewayParts:
             "Trunks that the newest OPTIONS did not find.",
             lambda: self.trunk_watch.unreachable,
         )
+        gauge("registered_contacts", "Contacts that have registered.", lambda: len(self._registrations))
         gauge("media_legs", "Media legs now.", lambda: self._plane.legs)
         if isinstance(self._plane, WorkerPool):
             self.metrics.watch_workers(self._plane)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from gateway.errors import InvalidRequestError
 from gateway.new_trunk_outbound import check_outbound_extras, check_signalling
+from gateway.new_trunk_registrar import check_registrar, check_to_registered
 from gateway.source_networks import checked_networks
 from routing.numbers import is_country
 from routing.table import parse_address
@@ -70,6 +71,7 @@ def checked_trunk(trunk: NewTrunk) -> NewTrunk:
     if not codecs or any(codec not in CODECS for codec in codecs) or len(set(codecs)) != len(codecs):
         raise InvalidRequestError(f"The codecs must be one or more of {', '.join(CODECS)}.", field="codecs")
     check_signalling(trunk.signalling)
+    check_to_registered(trunk.inbound, trunk.outbound)
     return replace(
         trunk,
         inbound=None if trunk.inbound is None else _checked_inbound(trunk.inbound),
@@ -91,11 +93,13 @@ def _checked_inbound(inbound: TrunkInbound) -> TrunkInbound:
         raise InvalidRequestError(
             "auth_username and auth_password go together.", field="inbound.auth_password"
         )
+    check_registrar(inbound)
     return replace(inbound, allowed_addresses=checked_networks(inbound.allowed_addresses, where))
 
 
 def _checked_outbound(outbound: TrunkOutbound) -> TrunkOutbound:
-    _check_address(outbound.address, "outbound.address")
+    if outbound.to_registered is None:
+        _check_address(outbound.address, "outbound.address")
     if (outbound.auth_username is None) != (outbound.auth_password is None):
         raise InvalidRequestError(
             "auth_username and auth_password go together.",

@@ -166,7 +166,7 @@ class OutboundSession(Session, LegOwner):
         except (EngineApiError, AgentSettingsError, CallRequestError) as error:
             self._fail(FailureReason.AGENT_ERROR, str(error))
         except (OSError, SipError) as error:
-            self._fail(FailureReason.TRUNK_UNAVAILABLE, f"{self._route.target.address}: {error}")
+            self._fail(FailureReason.TRUNK_UNAVAILABLE, f"{self._route.target.shown}: {error}")
         except Exception:
             log.exception("outbound_call_crashed", call_id=self.call.id)
             self._fail(FailureReason.GATEWAY_ERROR, "internal error")

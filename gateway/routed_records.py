@@ -17,6 +17,7 @@ def routed_trunk(trunk: Trunk) -> RoutedTrunk:
             auth_username=trunk.outbound.auth_username,
             auth_password=trunk.outbound.auth_password,
             from_host=trunk.outbound.from_host,
+            to_registered=trunk.outbound.to_registered is not None,
         )
     inbound = trunk.inbound
     return RoutedTrunk(

@@ -46,7 +46,7 @@ def transfer_uri(target: str, trunk: Trunk | None, peer_authority: str) -> str:
     if is_emergency(target, written, country):
         raise _emergency()
     outbound = None if trunk is None else trunk.outbound
-    return f"sip:{written}@{peer_authority if outbound is None else outbound.address}"
+    return f"sip:{written}@{peer_authority if outbound is None or not outbound.address else outbound.address}"
 
 
 def dialled_numbers(target: str, trunk: Trunk | None) -> tuple[str, ...]:

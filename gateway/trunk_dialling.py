@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 
 from gateway.call_policy import call_policy
 from gateway.media_address import MediaAddress
 from gateway.new_trunk_outbound import tls_towards
+from gateway.registrar.contact_ways import ContactWay, FindContacts, may_go_on
 from gateway.stir.service import CallerIdentity
 from gateway.trunk_address import in_uri, target_endpoint
+from sip.addresses import same_family
 from sip.message import Request, Response
 from sip.user_agent import Call as SipCall
 from sip.user_agent import CallListener, Credentials, OutboundTarget, OutgoingCall, UserAgent
@@ -39,6 +43,7 @@ class Way:
     outbound: TrunkOutbound
     peer_host: str
     media_host: str
+    contacts: tuple[ContactWay, ...] = ()  # who has registered, where calls go to them
 
 
 class LegOwner(CallListener):
@@ -57,16 +62,24 @@ class PlacedLeg(CallListener):
         self._way = way
         self._owner = owner
         self._call: OutgoingCall | None = None
+        self._again: Callable[[], None] | None = None
+        self._wanted = True
 
     def start(self, parties: LegParties, offer: bytes) -> None:
         """Send the INVITE. Raises `SipError` when it cannot be written."""
-        host, port = target_endpoint(self._way.outbound.address, self._way.outbound.transport)
         target = self._dialling.invite_target(self._way, parties, offer)
+        self._again = partial(self.start, parties, offer)
         self._call = self._dialling.user_agent.call(target, self)
-        self._owner.on_attempt(self._call, f"{target.transport}:{host}:{port}")
+        if self._way.contacts:
+            shown = self._way.contacts[0].shown
+        else:
+            host, port = target_endpoint(self._way.outbound.address, self._way.outbound.transport)
+            shown = f"{target.transport}:{host}:{port}"
+        self._owner.on_attempt(self._call, shown)
 
     def give_up(self) -> None:
         """The leg is not wanted any more: CANCEL, `on_failure` follows. BYE when it is up already."""
+        self._wanted = False
         if self._call is not None:
             self._call.hang_up()
 
@@ -81,19 +94,36 @@ class PlacedLeg(CallListener):
         self._owner.on_info(call, request)
 
     def on_failure(self, call: SipCall, status: int, reason: str, response: Response | None) -> None:
+        if self._wanted and self._again is not None and may_go_on(status, self._way.contacts):
+            # The next Contact, by q: one telephone out of reach is not all of them.
+            self._way = replace(self._way, contacts=self._way.contacts[1:])
+            self._again()
+            return
         self._owner.on_failure(call, status, reason, response)
 
 
 class TrunkDialling:
     """Places legs over trunks."""
 
-    def __init__(self, user_agent: UserAgent, media_address: MediaAddress, identity: CallerIdentity) -> None:
+    def __init__(
+        self,
+        user_agent: UserAgent,
+        media_address: MediaAddress,
+        identity: CallerIdentity,
+        registered: FindContacts,
+    ) -> None:
         self.user_agent = user_agent
+        self._registered = registered
         self._media_address = media_address
         self._identity = identity
 
     async def find_way(self, trunk: Trunk, outbound: TrunkOutbound) -> Way:
         """Look the trunk's target up. Raises `OSError`."""
+        if outbound.to_registered is not None:
+            ways = await self._registered(trunk)
+            ways = tuple(one for one in ways if same_family(one.host, ways[0].host))
+            host = ways[0].host
+            return Way(trunk, outbound, host, self._media_address.for_peer(host), ways)
         peer_host = await _resolve(target_endpoint(outbound.address)[0])
         return Way(trunk, outbound, peer_host, self._media_address.for_peer(peer_host))
 
@@ -106,23 +136,33 @@ class TrunkDialling:
     def invite_target(self, way: Way, parties: LegParties, offer: bytes) -> OutboundTarget:
         """What the INVITE says, and where it goes."""
         outbound = way.outbound
-        host, port = target_endpoint(outbound.address, outbound.transport)
+        contact = way.contacts[0] if way.contacts else None
+        if contact is None or outbound.to_registered is None:
+            host, port = target_endpoint(outbound.address, outbound.transport)
+            request_uri = f"sip:{parties.to_user}@{in_uri(host, port)}"
+        else:
+            host, port = contact.host, contact.flow.port
+            request_uri = contact.request_uri(parties.to_user, outbound.to_registered)
         credentials = None
         if outbound.auth_username is not None and outbound.auth_password is not None:
             credentials = Credentials(outbound.auth_username, outbound.auth_password)
         return OutboundTarget(
-            request_uri=f"sip:{parties.to_user}@{in_uri(host, port)}",
-            host=way.peer_host,
+            request_uri=request_uri,
+            host=way.peer_host if contact is None else host,
             port=port,
-            transport=str(outbound.transport),
+            transport=str(outbound.transport) if contact is None else contact.flow.transport,
             from_uri=f"sip:{parties.from_user}@{outbound.from_host or in_uri(way.media_host)}",
             from_display=None,
             to_uri=f"sip:{parties.to_user}@{in_uri(host)}",
-            headers=self._identity.headers(way.trunk, caller=parties.caller, called=parties.called),
+            headers=(
+                *(() if contact is None else contact.routes),
+                *self._identity.headers(way.trunk, caller=parties.caller, called=parties.called),
+            ),
             offer=offer,
             credentials=credentials,
             policy=call_policy(way.trunk),
             tls=tls_towards(outbound),
+            flow=None if contact is None else contact.flow,
         )
 
 

@@ -180,6 +180,32 @@ PRESETS: tuple[TrunkPreset, ...] = (
         ),
     ),
     TrunkPreset(
+        id="registering-pbx",
+        name="PBX that registers",
+        kind="pbx",
+        summary="Asterisk, FreePBX and others without a fixed address: they register here.",
+        values={
+            "name": "PBX",
+            "inbound": {"registrar": {"enabled": True, "max_contacts": 1}},
+            "outbound": {"to_registered": "number", "probe_interval": PROBE_INTERVAL_S},
+            "number_format": "e164",
+            "codecs": ["G722", "PCMU", "PCMA"],
+            "dtmf": "auto",
+            "signalling": _SIGNALLING,
+        },
+        fields=(
+            PresetField("inbound.auth_username", "User name", "office-pbx", "That the PBX registers with."),
+            PresetField("inbound.auth_password", "Password", "", "Eight characters at least."),
+        ),
+        there=(
+            "In FreePBX open Connectivity, Trunks, and add a chan_pjsip trunk.",
+            "General: Authentication Outbound, Registration Send, the user name and password set here, "
+            "SIP Server and port those of SIP_ADDRESS.",
+            "Advanced: Contact User the user name, Qualify Frequency 30, codecs g722, ulaw, alaw.",
+            "Outbound Routes: send the numbers that agents answer, with their leading plus, to this trunk.",
+        ),
+    ),
+    TrunkPreset(
         id="freeswitch",
         name="FreeSWITCH",
         kind="pbx",

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import structlog
 
 from gateway.background_task import BackgroundTask
+from gateway.registrar.status import RegisteredStatus
 from gateway.trunk_probe import Probe, ProbeOutcome, ProbeResult
 from gateway.trunk_registration import RegistrationState, RegistrationStatus, TrunkRegistrar
 from gateway.trunk_statistics import TrunkFigures
@@ -42,6 +43,7 @@ class TrunkStatus:
     registration: RegistrationStatus | None = None
     probe: ProbeStatus | None = None
     figures: TrunkFigures | None = None
+    contacts: tuple[RegisteredStatus, ...] | None = None
 
 
 class _Watched:
@@ -74,7 +76,7 @@ class _Watched:
 
     async def _probe_again(self) -> None:
         while True:
-            result = await self._probe(self._outbound)
+            result = await self._probe(self._outbound, self.trunk)
             before, self.probed = self.probed, ProbeStatus(result, datetime.now(UTC))
             if before is None or before.result.outcome is not result.outcome:
                 (log.info if self.probed.up else log.warning)(
@@ -93,8 +95,10 @@ class TrunkWatch(BackgroundTask):
         probe: Probe,
         leading: Callable[[], bool],
         figures: Callable[[str], TrunkFigures | None] = lambda trunk_id: None,
+        contacts: Callable[[str], tuple[RegisteredStatus, ...] | None] = lambda trunk_id: None,
     ) -> None:
         super().__init__("trunk-watch")
+        self._contacts = contacts
         self._figures = figures
         self._trunks = trunks
         self._user_agent = user_agent
@@ -106,10 +110,10 @@ class TrunkWatch(BackgroundTask):
         """What is known of a trunk."""
         watched = self._watched.get(trunk_id)
         if watched is None:
-            return TrunkStatus(figures=self._figures(trunk_id))
+            return TrunkStatus(figures=self._figures(trunk_id), contacts=self._contacts(trunk_id))
         registrar = watched.registrar
         registration = None if registrar is None else registrar.status
-        return TrunkStatus(registration, watched.probed, self._figures(trunk_id))
+        return TrunkStatus(registration, watched.probed, self._figures(trunk_id), self._contacts(trunk_id))
 
     def count(self, state: RegistrationState) -> int:
         """Trunks whose registration is in this state."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import audioop
 import socket
 from collections.abc import Callable
-from pathlib import Path
 
 import structlog
 
@@ -18,11 +17,13 @@ from media import messages
 from media.codecs import UnknownCodecError
 from media.config import MediaConfig
 from media.dtmf import Digit
+from media.early_media import EarlyMedia
 from media.engine_link import EngineLink
 from media.handshakes import Handshakes
 from media.inbound_audio import FRAME_MS
 from media.latching import Source
 from media.leg_keys import LegKeys
+from media.leg_recording import LegRecording
 from media.leg_speaker import LegSpeaker, Voice
 from media.line_sound import LineSound, line_sound
 from media.listen_tap import ListenTap
@@ -34,7 +35,7 @@ from media.playout import QUIET_RMS, Playout
 from media.quality.leg_monitor import LegMonitor
 from media.quality.leg_report import leg_statistics, spell, voip_metrics
 from media.rate_bridge import RateBridge
-from media.recorder import Recorder, Recording
+from media.recorder import Recorder
 from media.rtp_session import RtpSession
 
 log = structlog.get_logger(__name__)
@@ -59,6 +60,7 @@ class Leg:
         "_deliver",
         "_direction",
         "_drain_deadline",
+        "_early",
         "_emit",
         "_frames",
         "_gate_deadline",
@@ -69,7 +71,6 @@ class Leg:
         "_playout",
         "_rate_is_fixed",
         "_receiver",
-        "_recorder",
         "_recording",
         "_security_negotiated_at",
         "_sender",
@@ -109,7 +110,6 @@ class Leg:
         self._config = config
         self._emit = emit
         self._align = align
-        self._recorder = recorder
         self._speaker = LegSpeaker(created.leg_id, player, emit)
         self.rtp = RtpSession(
             sockets,
@@ -146,6 +146,7 @@ class Leg:
         self.patch: Patch | None = None
         self._browser = created.browser
         self._timeout = MediaTimeout(created.first_packet_timeout_ms, created.media_timeout_ms)
+        self._early = EarlyMedia(player)
         self._frames = 0
         self._gate_deadline: float | None = None  # set once the gate may open
         self._gate_open = False
@@ -154,7 +155,7 @@ class Leg:
         self._caller: bytes | None = None  # the far party's frame of this tick
         self._mute_caller = False
         self._drain_deadline: float | None = None
-        self._recording: Recording | None = None
+        self._recording = LegRecording(created.leg_id, recorder, emit)
         self._direction = Direction.SENDRECV
         self._tap: ListenTap | None = None
 
@@ -195,9 +196,11 @@ class Leg:
             sent = sender.send(line if self._bridge is None else self._bridge.outward(line))
             if not self._agent_heard and sent and agent is not None:
                 self._first_audio(agent)
+        elif self._early.plays:
+            sender.send(self._early.take())  # which nobody else hears
         self.monitor.listen(self._caller, agent, now)
-        if self._recording is not None:
-            self._recording.write(self._caller, agent, now)
+        if self._recording.running is not None:
+            self._recording.running.write(self._caller, agent, now)
         if self._tap is not None:
             self._tap.write(self._caller, agent)
         if self._frames % HOUSEKEEPING_FRAMES == 0:
@@ -320,6 +323,9 @@ class Leg:
                     self._gate_deadline = now + command.wait_ms / 1000
                     self.monitor.answered(now)
                     self.rtp.call_stands(now)
+                    if self._early.plays:
+                        self._early.stop()
+                        self._expect_packets(now)
             case messages.SendEngineMessage():
                 self.engine.send_message(command.message)
             case messages.SendDigits():
@@ -328,6 +334,10 @@ class Leg:
             case messages.Play():
                 self._rate_is_fixed = True
                 self._speaker.play(command, self.sample_rate)
+            case messages.PlayEarly():
+                if self._gate_deadline is None:
+                    self._early.play(command.path, self.rtp.sample_rate)
+                    self._expect_packets(now)
             case messages.StopPlay():
                 self._speaker.stop_play(command.play_id)
             case messages.SetMute():
@@ -344,12 +354,12 @@ class Leg:
             case messages.StopListening():
                 self._tap = None
             case messages.StartRecording():
-                self._start_recording(command)
+                self._rate_is_fixed = True
+                self._recording.start(command.path, self.sample_rate)
             case messages.StopRecording():
-                self._stop_recording()
+                self._recording.stop()
             case messages.PauseRecording() | messages.ResumeRecording():
-                if self._recording is not None:
-                    self._recording.paused = isinstance(command, messages.PauseRecording)
+                self._recording.pause(isinstance(command, messages.PauseRecording))
             case messages.DrainPlayout():
                 self._drain_deadline = now + command.timeout_ms / 1000
             case messages.StartAmd():
@@ -371,13 +381,14 @@ class Leg:
         if self._browser:
             self.rtp.call_stands(now)
         self._fit_codec()
+        self._early.run_at(self.rtp.sample_rate)
         self._direction = command.direction
         self._expect_packets(now)
 
     def _expect_packets(self, now: float) -> None:
         # On hold the far party may send or not; nobody has gone away. A browser's checks go on meanwhile,
         # also from a page that only listens.
-        talking = self._direction is Direction.SENDRECV and not self._speaker.held
+        talking = self._direction is Direction.SENDRECV and not self._speaker.held and not self._early.plays
         self._timeout.expect(talking or self._browser, now)
 
     # --- the sample rate ---
@@ -430,26 +441,6 @@ class Leg:
         self._tell_words_heard()
         self._expect_packets(now)
 
-    def _start_recording(self, command: messages.StartRecording) -> None:
-        self._stop_recording()
-        self._rate_is_fixed = True
-        self._recording = self._recorder.start(Path(command.path), self.sample_rate)
-
-    def _stop_recording(self) -> None:
-        recording, self._recording = self._recording, None
-        if recording is None:
-            return
-        emit, leg_id = self._emit, self.leg_id
-
-        def finished(duration_ms: int, error: str | None) -> None:
-            emit(
-                messages.RecordingFinished(
-                    leg_id=leg_id, path=recording.path, duration_ms=duration_ms, error=error
-                )
-            )
-
-        recording.finish(finished)
-
     def _check_drained(self, now: float) -> None:
         drained = self._playout.empty
         if not drained and now < (self._drain_deadline or 0.0):
@@ -462,7 +453,7 @@ class Leg:
         """Everything of this leg but its sockets ends."""
         self.engine.close()
         self._speaker.end_playback(complete=False)
-        self._stop_recording()
+        self._recording.stop()
         self.rtp.goodbye(now)
         return self.statistics()
 

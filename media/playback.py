@@ -13,6 +13,7 @@ import structlog
 from media import audio_file
 from media.file_thread import FileThread
 from media.hold_tone import hold_tone
+from media.ringing_tone import ringing_tone
 
 log = structlog.get_logger(__name__)
 
@@ -91,6 +92,12 @@ class Player:
         if path is None:
             return FilePlayback("hold", sample_rate, loop=True, audio=hold_tone(sample_rate))
         return self.play("hold", path, sample_rate, loop=True)
+
+    def early_media(self, path: str | None, sample_rate: int) -> FilePlayback:
+        """What is heard before the answer, without end; without a file a ringing tone of our own."""
+        if path is None:
+            return FilePlayback("early", sample_rate, loop=True, audio=ringing_tone(sample_rate))
+        return self.play("early", path, sample_rate, loop=True)
 
     def _load(self, playback: FilePlayback, path: str, sample_rate: int) -> None:
         try:

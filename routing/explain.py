@@ -24,7 +24,7 @@ def explain_text(decision: InboundDecision | OutboundDecision) -> str:
     else:
         lines.append(
             f"routed: {decision.from_user} calls {decision.to_user} on trunk {decision.trunk.name!r}"
-            f" ({decision.target.transport}:{decision.target.address})"
+            f" ({decision.target.shown})"
         )
     return "\n".join(lines)
 

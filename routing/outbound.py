@@ -238,7 +238,7 @@ def _with_trunks(
             troubles.append((RefusalKind.TRUNK_DISABLED, "trunk_disabled", message, "Enable the trunk."))
         elif trunk.outbound is None:
             message = f"The trunk {trunk.name!r} of the number {number.phone_number} has no outbound side."
-            fix = "Set outbound.address of the trunk, or bind the number to another one."
+            fix = "Set outbound.address or to_registered of the trunk, or bind the number to another one."
             troubles.append((RefusalKind.TRUNK_WITHOUT_OUTBOUND, "trunk_without_outbound", message, fix))
         else:
             usable.append((number, trunk, trunk.outbound))
@@ -285,7 +285,7 @@ def _choose(
     chosen = free[_index(free, strategy, counters)]
     number, trunk, target = chosen
     why = "as asked" if query.from_number is not None else f"{strategy} among {len(free)}"
-    found = f"{number.phone_number} ({why}) on trunk {trunk.name!r} to {target.transport}:{target.address}"
+    found = f"{number.phone_number} ({why}) on trunk {trunk.name!r} to {target.shown}"
     steps.append(Step("number -> trunk", f"{len(usable)} usable numbers", found, passed=True))
     return chosen
 

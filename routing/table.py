@@ -18,13 +18,21 @@ IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 @dataclass(frozen=True, slots=True)
 class OutboundTarget:
-    """Where a trunk takes our calls: `address` is host or host:port, `transport` udp or tcp."""
+    """Where a trunk takes our calls: `address` is host or host:port, `transport` udp or tcp. With
+    `to_registered` they go to whoever has registered, and there is no address.
+    """
 
     address: str
     transport: str = "udp"
     auth_username: str | None = None
     auth_password: str | None = field(default=None, repr=False)
     from_host: str | None = None
+    to_registered: bool = False
+
+    @property
+    def shown(self) -> str:
+        """For people."""
+        return "whoever has registered" if self.to_registered else f"{self.transport}:{self.address}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from sip.call_policy import CallPolicy
+from sip.flow import Flow
 from sip.message import Request, Response
 from sip.tls_settings import TlsClientSettings
 
@@ -61,6 +62,8 @@ class OutboundTarget:
     credentials: Credentials | None = None
     policy: CallPolicy = field(default_factory=CallPolicy)
     tls: TlsClientSettings | None = None
+    flow: Flow | None = None
+    """The way to take, where it is known: `host`, `port` and `transport` are then for people alone."""
 
 
 class CallListener(Protocol):

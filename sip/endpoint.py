@@ -14,6 +14,7 @@ from ipaddress import ip_address
 
 import structlog
 
+from sip.addresses import is_address
 from sip.admission import Answered, Dropped, Gate, stateless_tag
 from sip.call import Call
 from sip.call_listener import CallListener, Credentials, OutboundTarget
@@ -27,8 +28,10 @@ from sip.identifiers import new_tag
 from sip.incoming_call import IncomingCall
 from sip.message import Request, Response, response_to
 from sip.outgoing_call import OutgoingCall
+from sip.registrations import Registrations
 from sip.replacement import replaced_call
 from sip.restored_call import RestoredCall
+from sip.server_location import default_port
 from sip.server_transaction import InviteServerTransaction, ServerTransaction
 from sip.timers import TimerQueue, Timing
 from sip.transaction_layer import TransactionLayer
@@ -37,8 +40,6 @@ from sip.uas_core import refusal
 log = structlog.get_logger(__name__)
 
 _UNUSABLE_HOSTS = frozenset(("", "0.0.0.0", "::"))
-DEFAULT_PORT = 5060
-TLS_PORT = 5061
 _PRIVATE_PREFIXES = ("10.", "172.", "192.168.", "100.")
 
 
@@ -79,6 +80,7 @@ class Endpoint:
         product: str = "Trunkline",
         on_refused: Callable[[Request, tuple[str, int], int, str], None] | None = None,
         gate: Gate | None = None,
+        registrations: Registrations | None = None,
     ) -> None:
         """`on_refused` hears of each INVITE that was refused here, before it became a call: the request, its
         source, and the status and reason phrase. `gate` is asked before a request makes any state.
@@ -95,6 +97,7 @@ class Endpoint:
         self._dialogs: dict[DialogId, tuple[Dialog, Call]] = {}
         self._calls: set[Call] = set()
         self._gate = gate
+        self._registrations = registrations
         self._source = ("", 0)
         self._identity: str | None = None
         self.user_agent_headers: Sequence[tuple[str, str]] = (("User-Agent", product),) if product else ()
@@ -156,6 +159,8 @@ class Endpoint:
     def transport_failed(self, flow: Flow, now: float) -> None:
         """What was sent on `flow` may not have arrived: its requests fail."""
         self.transactions.transport_failed(flow, now)
+        if self._registrations is not None:
+            self._registrations.flow_lost(flow)
 
     def run_timers(self, now: float) -> None:
         """Fire what is due."""
@@ -259,21 +264,23 @@ class Endpoint:
         transport = "tls" if uri.scheme == "sips" else uri.transport or current.transport
         if uri.host in _UNUSABLE_HOSTS or transport not in ("udp", "tcp", "tls"):
             return current
-        port = uri.port or (TLS_PORT if transport == "tls" else DEFAULT_PORT)
         if _behind_nat(uri.host, current.host) and not dialog.route_set:
             return current
         if (
             uri.host == current.host
-            and port == current.port
+            and (uri.port or default_port(transport)) == current.port
             and transport == current.transport
             and current.alive
         ):
             return current
+        port = uri.port
+        if port is None and is_address(uri.host):
+            port = default_port(transport)
         return self._flow_factory.next_hop(uri.host, port, transport, current)
 
     def flow_for_large(self, flow: Flow) -> Flow | None:
-        """See `FlowFactory`."""
-        return self._flow_factory.flow_for_large(flow)
+        """See `FlowFactory`; None too for a peer that can be reached in one way alone."""
+        return None if flow.accepted else self._flow_factory.flow_for_large(flow)
 
     def dialog_created(self, dialog: Dialog, call: Call) -> None:
         """Requests of this dialog go to `call`."""
@@ -292,6 +299,8 @@ class Endpoint:
         self.timers.schedule(self.clock(), callback)
 
     def _receive_outside(self, request: Request, transaction: ServerTransaction, now: float) -> None:
+        if request.method == "REGISTER" and self._take_registration(request, transaction, now):
+            return
         tag = None if request.method == "INVITE" else new_tag()
         refused = refusal(request, tag or new_tag())
         if refused is not None:
@@ -329,6 +338,19 @@ class Endpoint:
             )
         else:
             call.receive_request(request, transaction, now)
+
+    def _take_registration(self, request: Request, transaction: ServerTransaction, now: float) -> bool:
+        """False where nobody may register: it is then a method like others that we do not have."""
+        if self._registrations is None:
+            return False
+        way = self._flow_factory.flow_back(transaction.flow, self._source)
+        response = self._registrations.register(request, self._identity, way, self._source)
+        if response is None:
+            return False
+        for name, value in self.server_headers:
+            response.add(name, value)
+        transaction.respond(response, now)
+        return True
 
     def _receive_call(self, request: Request, transaction: InviteServerTransaction, now: float) -> None:
         replaces = replaced_call(request, self._dialogs)

@@ -77,7 +77,12 @@ class FlowFactory(Protocol):
         18.1.1)."""
         ...
 
-    def next_hop(self, host: str, port: int, transport: str, fallback: Flow) -> Flow:
-        """`host` may be a name; when it cannot be resolved `fallback` is used. Does not block and does not
-        raise."""
+    def flow_back(self, flow: Flow, source: tuple[str, int]) -> Flow:
+        """The flow that requests to `source` take, of whom a request came on `flow`: its own connection, or
+        over UDP our same socket and its address, so that a NAT lets them through."""
+        ...
+
+    def next_hop(self, host: str, port: int | None, transport: str, fallback: Flow) -> Flow:
+        """`host` may be a name, and without a port that of a domain (RFC 3263 section 4); when it cannot be
+        resolved `fallback` is used. Does not block and does not raise."""
         ...

@@ -32,6 +32,8 @@ class OutOfDialogTarget:
     tls: TlsClientSettings | None = None
     contact_user: str | None = None
     """User part of a Contact, for a request that needs one (REGISTER)."""
+    flow: Flow | None = None
+    """The way to take, where it is known: `host`, `port` and `transport` are then for people alone."""
 
 
 @dataclass(slots=True)

@@ -19,6 +19,8 @@ from sip.errors import ParseError, SipError
 from sip.flow import Flow, TransportError
 from sip.message import Request, Response
 from sip.parser import parse_message
+from sip.server_location import Destination, default_port
+from sip.server_lookup import ServerLookup
 from sip.tls_settings import ServerCertificate, TlsClientSettings, TlsServerSettings
 from sip.transport_tcp import TcpConnection, TcpTransport
 from sip.transport_udp import UdpFlow, UdpTransport
@@ -92,8 +94,10 @@ class TransportLayer:
         public_host: str | None,
         observer: Callable[[TraceEvent], None] | None,
         tls: TlsServerSettings | None = None,
+        lookup: ServerLookup | None = None,
     ) -> None:
         """`tls` is what TLS listeners show; without it there can be none."""
+        self.lookup = lookup or ServerLookup()
         self._receiver = receiver
         self._tls_server = tls
         self._clock = clock
@@ -103,7 +107,7 @@ class TransportLayer:
         self._tls: TcpTransport | None = None
         self.web_sockets = WebSocketTransport(self)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._names: dict[str, tuple[float, str]] = {}
+        self._names: dict[tuple[str, int | None, str], tuple[float, Destination]] = {}
         self._without_tcp: dict[tuple[str, int], float] = {}
         self._resolving: set[asyncio.Task[None]] = set()
         self.addresses = LocalAddresses(public_host)
@@ -188,12 +192,25 @@ class TransportLayer:
                 return udp.flow_to(host, port)
         raise TransportError(f"no {transport} socket for {host}")
 
-    def next_hop(self, host: str, port: int, transport: str, fallback: Flow) -> Flow:
+    def flow_back(self, flow: Flow, source: tuple[str, int]) -> Flow:
+        """The flow that requests to `source` take (see `FlowFactory`)."""
+        return flow.towards(*source) if isinstance(flow, UdpFlow) else flow
+
+    def restored_flow(self, transport: str, source: tuple[str, int], local_port: int | None) -> Flow | None:
+        """The way to a peer that was known before we were started anew: over UDP from the same port of ours,
+        if we still have it, and over TCP by connecting. None when there is none."""
+        family = socket.AF_INET6 if ":" in source[0] else socket.AF_INET
+        for udp in self._udp if transport == "udp" else ():
+            if udp.family == family and udp.port == local_port:
+                return udp.flow_to(*source)
+        return self._flow_or_none(Destination(source[0], source[1], transport), None)
+
+    def next_hop(self, host: str, port: int | None, transport: str, fallback: Flow) -> Flow:
         """The flow to an address or name (see `FlowFactory`)."""
         try:
-            known = host if is_address(host) else self._known_name(host)
+            known = self._known(host, port, transport)
             if known is not None:
-                return self.flow_to(known, port, transport, tls_of(fallback))
+                return self.flow_to(*known, tls_of(fallback))
         except TransportError:
             return fallback
         return DeferredFlow(self, host, port, transport, fallback)
@@ -214,58 +231,64 @@ class TransportLayer:
     def resolve(
         self,
         host: str,
-        port: int,
+        port: int | None,
         transport: str,
         found: Callable[[Flow | None], None],
         tls: TlsClientSettings | None = None,
     ) -> None:
         """Call `found` with the flow to a name, or None when there is none; at once when the name is
         known."""
-        known = host if is_address(host) else self._known_name(host)
+        known = self._known(host, port, transport)
         if known is None and self._loop is not None:
             task = self._loop.create_task(self._resolve(host, port, transport, found, tls))
             self._resolving.add(task)
             task.add_done_callback(self._resolving.discard)
             return
-        found(self._flow_or_none(known, port, transport, tls))
+        found(self._flow_or_none(known, tls))
 
-    def _known_name(self, host: str) -> str | None:
-        expires, address = self._names.get(host, (0.0, ""))
-        return address if self._clock() < expires else None
+    async def locate(self, host: str, port: int | None, transport: str | None) -> tuple[Destination, ...]:
+        """The servers behind a name that our sockets can reach, in the order to be tried (RFC 3263). Raises
+        OSError."""
+        servers = await self.lookup.locate(host, port, transport)
+        families = {udp.family == socket.AF_INET6 for udp in self._udp}
+        usable = tuple(one for one in servers if one.transport != "udp" or (":" in one.host) in families)
+        if not usable:
+            raise OSError(f"no socket of ours reaches {host}")
+        return usable
 
-    def _flow_or_none(
-        self, address: str | None, port: int, transport: str, tls: TlsClientSettings | None
-    ) -> Flow | None:
-        if address is None:
+    def _known(self, host: str, port: int | None, transport: str) -> Destination | None:
+        if is_address(host):
+            return Destination(host, port or default_port(transport), transport)
+        expires, known = self._names.get((host, port, transport), (0.0, None))
+        return known if self._clock() < expires else None
+
+    def _flow_or_none(self, found: Destination | None, tls: TlsClientSettings | None) -> Flow | None:
+        if found is None:
             return None
         try:
-            return self.flow_to(address, port, transport, tls)
+            return self.flow_to(*found, tls)
         except TransportError:
             return None
 
     async def _resolve(
         self,
         host: str,
-        port: int,
+        port: int | None,
         transport: str,
         found: Callable[[Flow | None], None],
         tls: TlsClientSettings | None,
     ) -> None:
-        address: str | None = None
-        families = {udp.family for udp in self._udp}
-        if transport != "udp":
-            families = {socket.AF_INET, socket.AF_INET6}
+        first: Destination | None = None
         try:
-            answers = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
-        except (OSError, UnicodeError):
+            first = (await self.locate(host, port, transport))[0]
+        except OSError:
             log.warning("sip.name_not_found", host=host)
         else:
-            address = next((str(answer[4][0]) for answer in answers if answer[0] in families), None)
-        if address is not None:
             if len(self._names) >= _MAXIMUM_NAMES:
                 self._names.clear()
-            self._names[host] = (self._clock() + RESOLVE_CACHE_SECONDS, address)
-        found(self._flow_or_none(address, port, transport, tls))
+            # The requests of a dialog stay with one of several servers, for a time.
+            self._names[(host, port, transport)] = (self._clock() + RESOLVE_CACHE_SECONDS, first)
+        found(self._flow_or_none(first, tls))
 
     # From the sockets
 
@@ -373,10 +396,12 @@ class DeferredFlow:
     alive = True
     accepted = False
 
-    def __init__(self, layer: TransportLayer, host: str, port: int, transport: str, fallback: Flow) -> None:
+    def __init__(
+        self, layer: TransportLayer, host: str, port: int | None, transport: str, fallback: Flow
+    ) -> None:
         self.transport = transport
         self.host = host
-        self.port = port
+        self.port = port or default_port(transport)
         self.reliable = transport != "udp"
         self.local_authority = fallback.local_authority
         self.tls = tls_of(fallback)

@@ -72,12 +72,27 @@ class UdpFlow:
         """The flow itself."""
         return self
 
+    def towards(self, host: str, port: int) -> UdpFlow:
+        """The flow to another address from the same socket."""
+        return self._transport.flow_to(host, port)
+
+    def alone(self) -> UdpFlow:
+        """The same way, as the only one there is to this peer: requests go nowhere else."""
+        return _OnlyWay(self._transport, self.host, self.port, self.local_authority)
+
     def send(self, data: bytes, message: Request | Response | None) -> None:
         """One datagram. Raises TransportError for what will not get better by repeating it."""
         self._transport.send(data, self._address)
         owner = self._transport.owner
         if owner.observed:
             owner.message_sent(self, data, message)
+
+
+class _OnlyWay(UdpFlow):
+    """To a peer behind a NAT, which lets in what comes from where it was sent to."""
+
+    __slots__ = ()
+    accepted = True
 
 
 class UdpTransport:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sip.admission import Gate
+from sip.binding import Binding
 from sip.call import Call
 from sip.call_listener import (
     CallListener,
@@ -28,11 +29,15 @@ from sip.incoming_call import IncomingCall
 from sip.message import Request, Response
 from sip.out_of_dialog_request import OutOfDialogRequest, OutOfDialogTarget, RequestSeries
 from sip.outgoing_call import OutgoingCall
+from sip.registrations import Registrations
 from sip.renegotiation import OfferedRequest
 from sip.restored_call import RestoredCall
+from sip.server_location import Destination
+from sip.server_lookup import ServerLookup
 from sip.timers import Timing
 from sip.tls_settings import TlsClientSettings, TlsServerSettings
 from sip.transport import Listen, TraceEvent, TransportLayer
+from sip.transport_udp import UdpFlow
 from sip.transport_websocket import WebSocketConnection, WebSocketWriter
 
 __all__ = [
@@ -64,8 +69,9 @@ TIMER_GRANULARITY = 0.005
 class UserAgentConfig:
     """`public_host` is what peers are told to use when it is not the local address (NAT); times are seconds.
 
-    `max_transactions` bounds the server and the client transactions, each; a request beyond it gets 503.
-    Finished transactions count for 32 s, so the default allows some 1,000 calls per second.
+    `dns_servers` are name servers to ask instead of the system's. `max_transactions` bounds the server and
+    the client transactions, each; a request beyond it gets 503. Finished transactions count for 32 s, so the
+    default allows some 1,000 calls per second.
     """
 
     listen: tuple[Listen, ...]
@@ -76,6 +82,7 @@ class UserAgentConfig:
     t4: float = 5.0
     max_transactions: int = 100_000
     tls: TlsServerSettings | None = None
+    dns_servers: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +118,7 @@ class UserAgent:
         observer: Callable[[TraceEvent], None] | None = None,
         on_refused: Callable[[Request, tuple[str, int], int, str], None] | None = None,
         gate: Gate | None = None,
+        registrations: Registrations | None = None,
     ) -> None:
         self.config = config
         self.addresses: tuple[Listen, ...] = ()
@@ -125,6 +133,7 @@ class UserAgent:
             product=config.product,
             on_refused=on_refused,
             gate=gate,
+            registrations=registrations,
         )
         self._transports = TransportLayer(
             self._endpoint,
@@ -132,6 +141,7 @@ class UserAgent:
             public_host=config.public_host,
             observer=observer,
             tls=config.tls,
+            lookup=ServerLookup(config.dns_servers),
         )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._armed: asyncio.TimerHandle | None = None
@@ -171,7 +181,7 @@ class UserAgent:
                 call.take_flow(flow)
                 call.start(self._clock())
 
-        self._transports.resolve(target.host, target.port, target.transport, found, target.tls)
+        self._find(target, found)
         return call
 
     def restore(
@@ -214,12 +224,27 @@ class UserAgent:
             else:
                 request.send(flow, self._clock())
 
-        self._transports.resolve(target.host, target.port, target.transport, found, target.tls)
+        self._find(target, found)
         try:
             return await done
         except asyncio.CancelledError:
             request.abandon()
             raise
+
+    async def locate(self, host: str, port: int | None, transport: str | None) -> tuple[Destination, ...]:
+        """The servers behind a name in the order to be tried (RFC 3263), one at least; no `transport`: as the
+        domain likes best. Raises OSError."""
+        return await self._transports.locate(host, port, transport)
+
+    def way_to(self, binding: Binding) -> Flow | None:
+        """How requests to a registered Contact go: over its connection, or over UDP back to where the
+        REGISTER came from. None while it cannot be reached."""
+        flow = binding.flow
+        if flow is None:
+            flow = self._transports.restored_flow(binding.transport, binding.source, binding.local_port)
+        if isinstance(flow, UdpFlow) and binding.behind_nat:
+            return flow.alone()
+        return flow if flow is not None and flow.alive else None
 
     def accept_web_socket(
         self, writer: WebSocketWriter, *, peer: tuple[str, int], local: tuple[str, int], secure: bool
@@ -261,9 +286,19 @@ class UserAgent:
         """For the endpoint (see `FlowFactory`)."""
         return self._transports.flow_for_large(flow)
 
-    def next_hop(self, host: str, port: int, transport: str, fallback: Flow) -> Flow:
+    def flow_back(self, flow: Flow, source: tuple[str, int]) -> Flow:
+        """For the endpoint (see `FlowFactory`)."""
+        return self._transports.flow_back(flow, source)
+
+    def next_hop(self, host: str, port: int | None, transport: str, fallback: Flow) -> Flow:
         """For the endpoint (see `FlowFactory`)."""
         return self._transports.next_hop(host, port, transport, fallback)
+
+    def _find(self, target: OutboundTarget | OutOfDialogTarget, found: Callable[[Flow | None], None]) -> None:
+        if target.flow is not None:
+            found(target.flow if target.flow.alive else None)
+        else:
+            self._transports.resolve(target.host, target.port, target.transport, found, target.tls)
 
     def _arm(self) -> None:
         """See to it that the loop wakes us for the earliest deadline, at most every `TIMER_GRANULARITY`."""

@@ -4,8 +4,8 @@ The file is gzip'd JSON lines: a head with the schema's revision, then for each 
 columns and a line for each row, in an order that references allow, and at the end the number of rows, without
 which a file that was cut short would look whole. Bytes are written as {"base64": ...}.
 
-What the nodes of a cluster know of one another is left out, and who is signed in: both are true of running
-gateways only.
+What the nodes of a cluster know of one another is left out, who is signed in, and who has registered: all are
+true of running gateways only.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from store.migrations import (
     upgrade_to,
     upgrade_to_head,
 )
-from store.tables import leaderships, metadata, nodes, sessions
+from store.tables import leaderships, metadata, nodes, registrations, sessions
 from store.tables import revisions as change_revisions
 
 FORMAT = "trunkline-backup"
 VERSION = 1
 BATCH = 500  # rows that are in memory at once
-LEFT_OUT = frozenset({nodes.name, leaderships.name, change_revisions.name, sessions.name})
+LEFT_OUT = frozenset({nodes.name, leaderships.name, change_revisions.name, sessions.name, registrations.name})
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode

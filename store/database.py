@@ -25,6 +25,7 @@ from store.numbers import NumberRepository
 from store.organizations import OrganizationRepository
 from store.outbound_policies import OutboundPolicyRepository
 from store.outbox import Outbox
+from store.registrations import RegistrationRepository
 from store.revisions import RevisionRepository
 from store.sessions import SessionRepository
 from store.trunks import TrunkRepository
@@ -58,6 +59,7 @@ class Store:
         self.contacts = ContactRepository(database)
         self.nodes = NodeRepository(database)
         self.leaderships = LeadershipRepository(database)
+        self.registrations = RegistrationRepository(database)
         self.revisions = RevisionRepository(database)
         self.campaigns = CampaignRepository(database)
         self.campaign_contacts = CampaignContactRepository(database)

@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
+from store.registrar_records import InboundRegistrar, ToRegistered
 from store.trunk_dialog_records import TrunkDialog
 from store.user_records import Role
 
@@ -300,11 +301,14 @@ class TrunkInbound:
     allowed_addresses: tuple[str, ...] = ()
     digest: TrunkDigest | None = None
     match: SourceMatch = SourceMatch.ALL
+    registrar: InboundRegistrar | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TrunkOutbound:
-    """Where calls are sent: `address` is host or host:port."""
+    """Where calls are sent: `address` is host or host:port, and empty where they go to whoever has registered
+    (`to_registered`).
+    """
 
     address: str
     transport: TrunkTransport = TrunkTransport.UDP
@@ -314,6 +318,7 @@ class TrunkOutbound:
     tls: TrunkTls | None = None
     registration: TrunkRegistration | None = None
     probe_interval: int = 0  # seconds between two OPTIONS; 0: none are sent
+    to_registered: ToRegistered | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ from store.records import (
     TrunkTls,
     TrunkTransport,
 )
+from store.registrar_records import InboundRegistrar, ToRegistered
 from store.tables import trunks
 from store.trunk_dialog_records import Ringback, TrunkDialog
 
@@ -100,6 +101,10 @@ def _row(trunk: Trunk) -> dict[str, Any]:
         "inbound_digest_sha256": None if digest is None else digest.ha1_sha256,
         "inbound_digest_md5": None if digest is None else digest.ha1_md5,
         "inbound_match": (SourceMatch.ALL if inbound is None else inbound.match).value,
+        "inbound_registrar": None
+        if inbound is None or inbound.registrar is None
+        else to_json(inbound.registrar),
+        "outbound_to_registered": None if outbound is None else outbound.to_registered,
         "outbound_address": None if outbound is None else outbound.address,
         "outbound_transport": None if outbound is None else outbound.transport.value,
         "outbound_auth_username": None if outbound is None else outbound.auth_username,
@@ -150,6 +155,9 @@ def _record(row: sa.Row[Any]) -> Trunk:
             if row.inbound_digest_username is None
             else TrunkDigest(row.inbound_digest_username, row.inbound_digest_sha256, row.inbound_digest_md5),
             match=SourceMatch(row.inbound_match),
+            registrar=None
+            if row.inbound_registrar is None
+            else InboundRegistrar(**from_json(row.inbound_registrar)),
         )
     outbound: TrunkOutbound | None = None
     if row.outbound_address is not None:
@@ -164,6 +172,9 @@ def _record(row: sa.Row[Any]) -> Trunk:
             if row.outbound_registration is None
             else TrunkRegistration(**from_json(row.outbound_registration)),
             probe_interval=row.outbound_probe_interval,
+            to_registered=None
+            if row.outbound_to_registered is None
+            else ToRegistered(row.outbound_to_registered),
         )
     return Trunk(
         id=row.id,

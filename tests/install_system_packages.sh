@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests drive and pip cannot bring: SIPp, the baresip softphone, the Chromium browser, the coturn relay, the Kamailio proxy, curl, Node, the openssl command, the PostgreSQL
+# Installs what the tests drive and pip cannot bring: SIPp, the baresip softphone, the Chromium browser, the coturn relay, the Kamailio proxy, tshark, curl, Node, the openssl command, the PostgreSQL
 # and Redis servers (the tests start their own, the system's are not touched), and a C compiler with OpenSSL's headers for the benchmark's
 # load generator.
 # Does nothing when they are there. Needs Debian's apt and root (or a sudo that asks for no password) otherwise.
@@ -7,7 +7,7 @@ set -euo pipefail
 
 # Program on the PATH -> Debian package that brings it.
 programs=(sipp:sip-tester baresip:baresip-core openssl:openssl cc:gcc redis-server:redis-server curl:curl node:nodejs
-    chromium:chromium turnserver:coturn kamailio:kamailio)
+    chromium:chromium turnserver:coturn kamailio:kamailio tshark:tshark)
 
 missing=()
 for entry in "${programs[@]}"; do

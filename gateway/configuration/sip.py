@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from gateway.configuration.endpoints import parse_endpoint, parse_public
 from gateway.configuration.section import Duration, Section
+from sip.addresses import is_address
 from sip.tls_settings import TlsServerSettings
 
 _CERTIFICATE_URL = re.compile(r"https://[^\s<>\"]{1,2000}")
@@ -26,6 +27,7 @@ class SipSection(Section):
     tls_client_ca: Path | None = None
     tls_min_version: Literal["1.2", "1.3"] = "1.2"
     digest_algorithms: tuple[Literal["SHA-256", "MD5"], ...] = ("MD5", "SHA-256")  # as they are offered
+    dns_servers: tuple[str, ...] = ()  # HOST:PORT of name servers; none: the system's
     websocket: bool = False  # SIP over WebSocket (RFC 7118) at /sip of the HTTP port
     websocket_origins: tuple[str, ...] = ()  # pages of these origins may connect beside our own; * = any
 
@@ -34,6 +36,15 @@ class SipSection(Section):
     def _some_algorithm(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not value or len(set(value)) != len(value):
             raise ValueError("name SHA-256, MD5 or both, each once")
+        return value
+
+    @field_validator("dns_servers")
+    @classmethod
+    def _name_servers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in value:
+            host, _ = parse_endpoint(entry)
+            if not is_address(host):
+                raise ValueError(f"a name server is an address and a port, not {entry!r}")
         return value
 
     @field_validator("websocket_origins")
@@ -78,6 +89,10 @@ class SipSection(Section):
         """What peers are told instead of each listener's address, and of its port."""
         publics = (entry.partition("@")[2] for entry in self.listen)
         return tuple(parse_public(public) if public else (None, None) for public in publics)
+
+    def name_servers(self) -> tuple[tuple[str, int], ...]:
+        """Address and port of each name server that is asked instead of the system's."""
+        return tuple(parse_endpoint(entry) for entry in self.dns_servers)
 
     def tls_server(self) -> TlsServerSettings | None:
         """What TLS listeners show; None when there can be none."""

@@ -26,6 +26,7 @@ class Defence:
         refused: RefusedInvites,
         table: Callable[[], RoutingTable],
         trunk: Callable[[str], Trunk | None],
+        registered: Callable[[str, tuple[str, int]], str | None],
     ) -> None:
         defence = config.defence
         self.bans = Bans(after=defence.ban_after, window_s=defence.ban_window, time_s=defence.ban_time)
@@ -37,5 +38,6 @@ class Defence:
             bans=self.bans,
             config=defence,
             metrics=DefenceMetrics(metrics.registry),
+            registered=registered,
         )
         metrics.gauge("sources_banned", "Sources that are not listened to.", lambda: len(self.bans))

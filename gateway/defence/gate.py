@@ -48,8 +48,12 @@ class InboundGate:
         bans: Bans,
         config: DefenceSection,
         metrics: DefenceMetrics,
+        registered: Callable[[str, tuple[str, int]], str | None] = lambda transport, source: None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
+        """`registered` tells the trunk whose calls by a transport and from an address need no password since
+        somebody has registered from there."""
+        self._registered = registered
         self._table = table
         self._trunk = trunk
         self._digest = digest
@@ -119,6 +123,11 @@ class InboundGate:
         host, now = source[0], self._clock()
         if not table.has_digest:
             return ADMITTED
+        if request.method == "INVITE":
+            trunk_id = self._registered(request.top_via.transport.lower(), source)
+            trunk = None if trunk_id is None else table.trunk(trunk_id)
+            if trunk is not None and trunk.enabled and may_come_from(table, trunk, host):
+                return Admitted(trunk.id)
         check = self._digest.check(request, host, self._account)
         if check.outcome is DigestOutcome.GOOD:
             self._challenges.answered(host, now)

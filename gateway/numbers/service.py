@@ -91,7 +91,7 @@ class NumberService:
             raise ConflictError(
                 "The trunk has no outbound side, so there is nothing to test.", code="trunk_without_outbound"
             )
-        return await self._probe(trunk.outbound)
+        return await self._probe(trunk.outbound, trunk)
 
 
 def _checked(new_trunk: NewTrunk) -> NewTrunk:

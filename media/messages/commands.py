@@ -104,6 +104,14 @@ class Play(Message, frozen=True):
     volume: float = 1.0  # a factor
 
 
+class PlayEarly(Message, frozen=True):
+    """Before the answer: the leg hears this sound file again and again, or a ringing tone of our own, until
+    `OpenGate`. It is neither recorded nor passed on to listeners, and no packets are expected meanwhile.
+    """
+
+    path: str | None = None
+
+
 class StopPlay(Message, frozen=True):
     play_id: str
 
@@ -210,6 +218,7 @@ Command: TypeAlias = (
     | SendEngineMessage
     | SendDigits
     | Play
+    | PlayEarly
     | StopPlay
     | SetMute
     | SetHold

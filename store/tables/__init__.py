@@ -14,6 +14,7 @@ from store.tables.cluster import leaderships, nodes, revisions
 from store.tables.contacts import contacts, folders
 from store.tables.engine_removals import engine_removals
 from store.tables.outbound_policies import outbound_policies
+from store.tables.registrations import registrations
 from store.tables.schema import metadata
 from store.tables.signalling import call_signalling
 from store.tables.telephony import number_inventory, phone_numbers, trunks
@@ -46,6 +47,7 @@ __all__ = [
     "organizations",
     "outbound_policies",
     "phone_numbers",
+    "registrations",
     "revisions",
     "sessions",
     "tools",

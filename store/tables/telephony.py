@@ -19,7 +19,9 @@ trunks = sa.Table(
     sa.Column("inbound_digest_sha256", sa.String(64)),
     sa.Column("inbound_digest_md5", sa.String(32)),
     sa.Column("inbound_match", sa.String(8), nullable=False, server_default="all"),
+    sa.Column("inbound_registrar", sa.Text),  # null: nobody registers with us
     sa.Column("outbound_address", sa.Text),  # null: no outbound side
+    sa.Column("outbound_to_registered", sa.String(8)),  # null: calls go to the address
     sa.Column("outbound_transport", sa.String(8)),
     sa.Column("outbound_auth_username", sa.Text),
     sa.Column("outbound_auth_password", sa.Text),

@@ -55,7 +55,7 @@ from gateway.widgets.widget_book import WidgetBook
 from media.ultravox.library import EngineVoice
 from store import Store
 from store.cluster_records import NodeRecord
-from store.records import Agent, AgentStatus, TrunkOutbound
+from store.records import Agent, AgentStatus, Trunk, TrunkOutbound
 from tests.control_api.in_memory_browser_calls import InMemoryBrowserCalls
 from tests.control_api.in_memory_calls import InMemoryCalls
 from tests.control_api.in_memory_control import InMemoryControl, InMemoryStreams
@@ -195,7 +195,7 @@ class Gateway:
 
     async def _nothing_to_write(self) -> None: ...
 
-    async def _probe(self, outbound: TrunkOutbound) -> ProbeResult:
+    async def _probe(self, outbound: TrunkOutbound, trunk: Trunk | None = None) -> ProbeResult:
         self.probed.append(outbound)
         return ProbeResult(self.probe_outcome, "It answered so.", 200)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gateway.registrar.status import RegisteredStatus
 from gateway.trunk_probe import ProbeOutcome, ProbeResult
 from gateway.trunk_registration import RegistrationState, RegistrationStatus
 from gateway.trunk_watch import ProbeStatus, TrunkStatus
@@ -57,6 +58,7 @@ async def test_a_trunk_with_both_sides(world: World) -> None:
         "tls": None,
         "registration": {"expires": 120, "username": None, "domain": "example.org"},
         "probe_interval": 30,
+        "to_registered": None,
     }
     assert trunk["signalling"] == {
         "session_timer": "always",
@@ -300,6 +302,7 @@ async def test_a_digest_user_is_challenged_and_his_password_is_kept_as_a_hash(wo
         "auth_username": "pbx",
         "auth_password_set": True,
         "match": "all",
+        "registrar": None,
     }
     trunk_id = made.json()["data"]["id"]
     kept = await world.gateway.directory.get_trunk(world.organization_id, trunk_id)
@@ -328,3 +331,79 @@ async def test_a_digest_user_is_one_trunks_alone(world: World) -> None:
     other = (await world.api.post("trunks", {"name": "Out", "outbound": {"address": "192.0.2.1"}})).json()
     patched = await world.api("PATCH", f"/trunks/{other['data']['id']}", json={"inbound": DIGEST["inbound"]})
     assert patched.status_code == 409
+
+
+REGISTERED: dict[str, Any] = {
+    "name": "Office",
+    "inbound": {
+        "auth_username": "office",
+        "auth_password": "correct horse",
+        "registrar": {"max_contacts": 2, "max_expires": 600},
+    },
+    "outbound": {"to_registered": "number"},
+}
+
+
+async def test_a_trunk_that_somebody_registers_at_shows_who_has(world: World) -> None:
+    response = await world.api.post("trunks", REGISTERED)
+    assert response.status_code == 201, response.text
+    trunk = response.json()["data"]
+    assert trunk["inbound"]["registrar"] == {
+        "enabled": True,
+        "max_contacts": 2,
+        "min_expires": 60,
+        "max_expires": 600,
+        "trust_source": False,
+    }
+    assert (trunk["outbound"]["address"], trunk["outbound"]["to_registered"]) == (None, "number")
+    assert trunk["registered_contacts"] is None
+    at = datetime(2026, 5, 6, tzinfo=UTC)
+    world.gateway.trunk_statuses[trunk["id"]] = TrunkStatus(
+        contacts=(RegisteredStatus("sip:a@b", "ws", "192.0.2.7:5060", "Phone 1", 0.5, at, at, at),)
+    )
+    (shown,) = (await world.api.get(f"trunks/{trunk['id']}")).json()["data"]["registered_contacts"]
+    assert (shown["contact"], shown["transport"], shown["address"]) == ("sip:a@b", "ws", "192.0.2.7:5060")
+    assert (shown["user_agent"], shown["q"], shown["expires_at"][:10]) == ("Phone 1", 0.5, "2026-05-06")
+
+
+async def test_what_was_read_can_be_sent_back_and_registering_goes_on(world: World) -> None:
+    trunk = (await world.api.post("trunks", REGISTERED)).json()["data"]
+    side = trunk["inbound"] | {"allowed_addresses": ["192.0.2.1"]}
+    side.pop("auth_password_set")
+    outbound = {name: value for name, value in trunk["outbound"].items() if name != "auth_password_set"}
+    changed = await world.api("PATCH", f"trunks/{trunk['id']}", json={"inbound": side, "outbound": outbound})
+    assert changed.status_code == 200, changed.text
+    assert changed.json()["data"]["inbound"]["registrar"] == trunk["inbound"]["registrar"]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"outbound": {}}, "outbound.address"),
+        ({"outbound": {"to_registered": "number", "address": "192.0.2.1"}}, "outbound.address"),
+        (
+            {"outbound": {"to_registered": "number", "registration": {"username": "x"}}},
+            "outbound.registration",
+        ),
+        ({"outbound": {"to_registered": "name"}}, "outbound.to_registered"),
+        ({"inbound": {"allowed_addresses": ["192.0.2.1"]}}, "outbound.to_registered"),
+        (
+            {"outbound": None, "inbound": {"allowed_addresses": ["192.0.2.1"], "registrar": {}}},
+            "inbound.registrar",
+        ),
+        (
+            {"inbound": REGISTERED["inbound"] | {"registrar": {"min_expires": 900, "max_expires": 600}}},
+            "inbound.registrar.max_expires",
+        ),
+        (
+            {"inbound": REGISTERED["inbound"] | {"registrar": {"max_contacts": 0}}},
+            "inbound.registrar.max_contacts",
+        ),
+    ],
+)
+async def test_a_trunk_that_nobody_could_register_at_is_refused(
+    world: World, change: dict[str, Any], field: str
+) -> None:
+    response = await world.api.post("trunks", REGISTERED | change)
+    assert response.status_code == 422
+    assert response.json()["error"]["details"]["field"] == field, response.text

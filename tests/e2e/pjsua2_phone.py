@@ -73,8 +73,10 @@ class Account(pjsua2.Account):  # type: ignore[misc]
         self.call.answer(answer)
 
 
-def start_library() -> tuple[Any, str]:
-    """The library without threads, sound devices and voice detection; returns it and its address."""
+def start_library(ca: str = "") -> tuple[Any, str]:
+    """The library without threads, sound devices and voice detection; returns it and its address. With a
+    file of trusted authorities it speaks TLS alone.
+    """
     endpoint = pjsua2.Endpoint()
     endpoint.libCreate()
     config = pjsua2.EpConfig()
@@ -90,12 +92,28 @@ def start_library() -> tuple[Any, str]:
     transport = pjsua2.TransportConfig()
     transport.boundAddress = "127.0.0.1"
     transport.port = 0
-    identifier = endpoint.transportCreate(pjsua2.PJSIP_TRANSPORT_UDP, transport)
+    kind = pjsua2.PJSIP_TRANSPORT_UDP
+    if ca:
+        kind = pjsua2.PJSIP_TRANSPORT_TLS
+        transport.tlsConfig.CaListFile = ca
+        transport.tlsConfig.verifyServer = True
+    identifier = endpoint.transportCreate(kind, transport)
     endpoint.audDevManager().setNullDev()
     endpoint.libStart()
     for codec in endpoint.codecEnum2():
         endpoint.codecSetPriority(codec.codecId, 200 if codec.codecId.startswith("PCM") else 0)
     return endpoint, endpoint.transportGetInfo(identifier).localAddress
+
+
+def change_hold(call: Phone, *, resume: bool) -> None:
+    """By a re-INVITE."""
+    parameter = pjsua2.CallOpParam(True)
+    if resume:
+        parameter.opt.flag = pjsua2.PJSUA_CALL_UNHOLD
+        call.reinvite(parameter)
+    else:
+        call.setHold(parameter)
+    say("resumed" if resume else "held")
 
 
 def main() -> int:
@@ -108,11 +126,15 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=5, help="hang up so long after the call is up")
     parser.add_argument("--patience", type=float, default=20, help="give up so long after the start")
     parser.add_argument("--srtp", choices=("disabled", "optional", "mandatory"), default="disabled")
+    parser.add_argument("--tls-ca", default="", help="PEM file: speak TLS, with servers of these authorities")
+    parser.add_argument(
+        "--hold", action="store_true", help="two seconds after the call is up, for one second"
+    )
     parser.add_argument("--password", default="", help="for digest challenges, with our user part")
     parser.add_argument("--digits", default="", help="keys to press, one second after the call is up")
     arguments = parser.parse_args()
 
-    endpoint, address = start_library()
+    endpoint, address = start_library(arguments.tls_ca)
     player = pjsua2.AudioMediaPlayer()
     player.createPlayer(arguments.play, pjsua2.PJMEDIA_FILE_NO_LOOP)
     recorder = pjsua2.AudioMediaRecorder()
@@ -142,6 +164,7 @@ def main() -> int:
     give_up = time.monotonic() + arguments.patience
     digits = arguments.digits
     hung_up = False
+    holds = [(2.0, False), (3.0, True)] if arguments.hold else []
     while time.monotonic() < give_up:
         endpoint.libHandleEvents(10)
         call = account.call
@@ -155,6 +178,8 @@ def main() -> int:
         if digits and up > 1:
             call.dialDtmf(digits)
             digits = ""
+        if holds and up > holds[0][0]:
+            change_hold(call, resume=holds.pop(0)[1])
         if up > arguments.seconds and not hung_up:
             call.hangup(pjsua2.CallOpParam(True))
             hung_up = True

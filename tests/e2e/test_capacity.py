@@ -4,23 +4,33 @@ it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.e2e.api_client import ApiClient
 from tests.e2e.conftest import UNLIMITED, watched
 from tests.e2e.gateway_process import Gateway
 from tests.e2e.leaks import assert_calls_gone
-from tests.e2e.parties import RECEPTIONIST
+from tests.e2e.live_caller import LiveCaller
+from tests.e2e.parties import ECHO, RECEPTIONIST
 from tests.e2e.sipp_runner import SippRun
+from tests.e2e.steady_tone import examine_tone
+from tests.support.audio import tone
 
 CAP = 250
 OFFERED = 375
 RATE = 40  # calls a second
-HOLD_MS = 18_000  # longer than it takes to offer them all
+HOLD_MS = 11_000  # longer than it takes to offer them all
+INSIDE = 4  # of those admitted have audio, which is looked at
+TONE_HZ = 1013.0
+WARM_UP = 100  # packets of silence and of an echo that finds its pace
+LONGEST_PAUSE_S = 0.06
 
 
 @pytest.fixture(scope="module")
@@ -36,25 +46,60 @@ def small_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]
         yield running
 
 
+@asynccontextmanager
+async def callers_inside(gateway: Gateway) -> AsyncIterator[list[LiveCaller]]:
+    """Callers of the echo who were there before the rush, each with a tone that lasts longer than it."""
+    async with AsyncExitStack() as stack:
+        callers = []
+        for _ in range(INSIDE):
+            caller = await stack.enter_async_context(LiveCaller(gateway, ECHO))
+            caller.audio.queue(tone(TONE_HZ, 60_000))
+            callers.append(caller)
+        yield callers
+
+
+async def rush(gateway: Gateway, directory: Path) -> list[str]:
+    """Everybody else calls; what they say became of it."""
+    with SippRun(
+        "caller_or_refused",
+        directory,
+        remote=gateway.sip,
+        number=RECEPTIONIST,
+        calls=OFFERED - INSIDE,
+        hold_ms=HOLD_MS,
+        seconds=120,
+        options=("-r", str(RATE), "-l", str(OFFERED)),
+        trace=False,
+    ) as run:
+        await asyncio.to_thread(run.finish)
+        return [line.split(" ", 1)[0] for line in run.events]
+
+
+def assert_undisturbed(caller: LiveCaller) -> None:
+    """Packet by packet, on time, and the tone as it was sent."""
+    packets = caller.audio.audio_packets()[WARM_UP:]
+    assert len(packets) > (CAP / RATE + HOLD_MS / 1000) * 50 * 0.9
+    assert {(b.sequence - a.sequence) & 0xFFFF for a, b in pairwise(packets)} == {1}
+    late = max(b.arrival - a.arrival for a, b in pairwise(packets))
+    assert late < LONGEST_PAUSE_S, f"a pause of {late * 1000:.0f} ms"
+    heard = examine_tone(
+        np.concatenate([caller.audio.law.decode(packet.payload) for packet in packets]), TONE_HZ
+    )
+    assert heard.purity > 0.98, heard
+    assert (heard.phase_jumps, heard.dips) == (0, 0), heard
+
+
 @pytest.mark.timeout(200)
-def test_above_its_capacity_exactly_the_rest_is_refused(small_gateway: Gateway, tmp_path: Path) -> None:
-    with (
-        closing(ApiClient(small_gateway.http, small_gateway.demo_key)) as api,
-        SippRun(
-            "caller_or_refused",
-            tmp_path,
-            remote=small_gateway.sip,
-            number=RECEPTIONIST,
-            calls=OFFERED,
-            hold_ms=HOLD_MS,
-            seconds=120,
-            options=("-r", str(RATE), "-l", str(OFFERED)),
-            trace=False,
-        ) as run,
-    ):
-        run.finish()
-        words = [line.split(" ", 1)[0] for line in run.events]
-        assert (words.count("answered"), words.count("refused")) == (CAP, OFFERED - CAP)
+async def test_above_its_capacity_exactly_the_rest_is_refused_and_who_is_inside_hears_nothing_of_it(
+    small_gateway: Gateway, tmp_path: Path
+) -> None:
+    async with callers_inside(small_gateway) as callers:
+        await asyncio.sleep(2)
+        words = await rush(small_gateway, tmp_path)
+        assert (words.count("answered"), words.count("refused")) == (CAP - INSIDE, OFFERED - CAP)
+        for caller in callers:
+            assert_undisturbed(caller)
+    with closing(ApiClient(small_gateway.http, small_gateway.demo_key)) as api:
         assert_calls_gone(small_gateway)
         answered = api.http.get("/calls", params={"limit": 1}).json()["pagination"]["total"]
         ended = api.http.get("/calls", params={"limit": 1, "status": "ended"}).json()["pagination"]["total"]

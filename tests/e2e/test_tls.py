@@ -11,8 +11,10 @@ from pathlib import Path
 from tests.e2e.api_client import ApiClient
 from tests.e2e.baresip_phone import BaresipPhone
 from tests.e2e.gateway_process import Gateway
-from tests.e2e.parties import RECEPTIONIST, Parties
+from tests.e2e.parties import ECHO, RECEPTIONIST, Parties
 from tests.e2e.sipp_runner import free_udp_port
+from tests.e2e.softphones import PHONE_HZ, assert_tone, pjsua2, recorded
+from tests.support.audio import RATE, tone, write_wav
 from tests.support.certificates import Authority
 
 StartGateway = Callable[..., Gateway]
@@ -61,6 +63,35 @@ def test_a_softphone_calls_over_tls_and_a_renewed_certificate_is_shown(
             api.post(f"/calls/{call['id']}/hangup")
             phone.wait_for("CALL_CLOSED")
         assert api.wait_for_status(call["id"], "ended")["end_reason"] == "api-hangup"
+
+
+def test_pjsua2_speaks_over_tls_and_srtp_and_is_heard_again_after_a_hold(
+    start_gateway: StartGateway, tmp_path: Path
+) -> None:
+    authority = Authority()
+    gateway, port = start(start_gateway, tmp_path, authority)
+    ca = tmp_path / "ca.pem"
+    ca.write_text(authority.pem)
+    write_wav(tmp_path / "said.wav", tone(PHONE_HZ, 12_000))
+    uri = f"sip:{ECHO}@127.0.0.1:{port};transport=tls"
+    options = ("--uri", uri, "--seconds", "5.5", "--tls-ca", str(ca), "--srtp", "mandatory", "--hold")
+    with (
+        closing(ApiClient(gateway.http, gateway.demo_key)) as api,
+        pjsua2("call", tmp_path / "said.wav", tmp_path / "heard.wav", *options) as phone,
+    ):
+        phone.wait_for("resumed")
+        phone.finish()
+        call = api.wait_for_call(lambda call: call["status"] == "ended")
+        steps = [step["kind"] for step in api.timeline(call["id"])]
+        ladder = api.get(f"/calls/{call['id']}/sip")
+        network = api.get(f"/calls/{call['id']}/quality")["legs"][0]["network"]
+    assert {message["transport"] for message in ladder["messages"]} == {"tls"}
+    assert (network["srtp"] is not None, network["packets_undecryptable"]) == (True, 0)
+    assert [step for step in steps if step in ("hold", "resume")] == ["hold", "resume"]
+    # The recorder stands still while the call is on hold.
+    heard = recorded(phone.record)
+    for part in (heard[: 2 * RATE], heard[2 * RATE :]):
+        assert_tone(part, PHONE_HZ, 1.2)
 
 
 def test_calls_of_ours_go_over_tls_to_whom_the_trunk_trusts(

@@ -320,3 +320,78 @@ async def test_words_that_wait_are_converted_when_the_leg_turns_wide() -> None:
         assert bytes(wide.take() or b"") == word
         assert line.playout.received_bytes == 0
         line.link.close()
+
+
+@pytest.mark.parametrize("rate", [8000, 16000])
+async def test_an_agent_who_rests_is_not_heard_and_its_next_words_come_whole(rate: int) -> None:
+    async with engine_server() as server:
+        line = Line()
+        await opened(line, server.url, rate)
+        connection = server.connections[0]
+        assert connection.transport is not None
+
+        async def say(data: bytes) -> None:
+            """And wait until it has come: messages and audio keep their order."""
+            assert connection.transport is not None
+            told = len(line.events)
+            connection.transport.send(WSMsgType.BINARY, data)
+            connection.transport.send(WSMsgType.TEXT, b'{"type":"debug"}')
+            await line.until(lambda: len(line.events) > told)
+
+        before, dropped, after = (tone(hz, 200, rate=rate).tobytes() for hz in (400, 600, 800))
+        await say(before + dropped[:1])  # the engine's pieces may end in the middle of a sample
+        line.link.change_partner(resting=True)
+        assert line.playout.empty
+        await say(dropped[1:-2])
+        assert line.playout.empty
+        await say(dropped[-2:-1])
+        line.link.change_partner(resting=False)
+        await say(dropped[-1:] + after)
+        heard = np.frombuffer(b"".join(iter(line.playout.take, None)), dtype="<i2").astype(np.int16)
+        frequency, level = dominant_tone(heard[400:1400])
+        assert frequency == pytest.approx(800, abs=3)
+        assert level == pytest.approx(-12, abs=1)
+        line.link.close()
+
+
+async def test_an_engine_that_goes_while_nobody_talks_with_it_is_no_failure() -> None:
+    async with engine_server() as server:
+        line = Line()
+        await opened(line, server.url)
+        line.link.change_partner(resting=True)
+        connection = server.connections[0]
+        assert connection.transport is not None
+        connection.transport.send_close(WSCloseCode.INTERNAL_ERROR)
+        await line.until(lambda: line.has(messages.EngineClosed))
+        (closed,) = [event for event in line.events if isinstance(event, messages.EngineClosed)]
+        assert closed.normal
+        assert closed.code == 1011
+        # One that comes meanwhile is not heard either, until somebody talks with it.
+        line.link.attach(attach(server.url))
+        await line.until(lambda: sum(isinstance(e, messages.EngineOpened) for e in line.events) == 2)
+        second = server.connections[1]
+        assert second.transport is not None
+        second.transport.send(WSMsgType.BINARY, tone(400, 100).tobytes())
+        second.transport.send(WSMsgType.TEXT, b'{"type":"debug"}')
+        await line.until(lambda: line.has(messages.EngineMessageReceived))
+        assert line.playout.empty
+        line.link.change_partner(resting=False)
+        second.transport.send(WSMsgType.BINARY, tone(400, 100).tobytes())
+        async with asyncio.timeout(5):
+            while line.playout.queued_ms < 100:
+                await asyncio.sleep(0.005)
+        line.link.close()
+
+
+async def test_words_of_one_caller_that_wait_for_the_engine_are_not_told_to_it_as_anothers() -> None:
+    async with engine_server() as server:
+        line = Line()
+        for frame in frames(tone(400, 200)):
+            line.link.deliver(frame)
+        line.link.change_partner(resting=False)
+        await opened(line, server.url)
+        line.link.deliver(None)
+        connection = server.connections[0]
+        await connection.until(lambda: len(connection.audio) >= 320)
+        assert bytes(connection.audio) == bytes(320)
+        line.link.close()

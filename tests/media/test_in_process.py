@@ -32,6 +32,7 @@ from tests.support.audio import (
     silence,
     tone,
 )
+from tests.support.g711 import Law
 from tests.support.rtp_peer import RtpPeer
 
 LEG = "leg-1"
@@ -564,3 +565,76 @@ async def test_the_agents_first_word_waits_for_the_keys_and_reaches_the_far_leg_
     for heard in events.values():
         secured = [event for event in heard if isinstance(event, messages.MediaSecured)]
         assert [event.suite for event in secured] == [messages.SrtpSuite.AEAD_AES_256_GCM]
+
+
+async def bridged(plane: InProcessMediaPlane, call: Call, peer: RtpPeer) -> Call:
+    """A second leg, which talks with the caller of the first."""
+    others: list[Call] = []
+    created = await plane.create_leg(
+        CreateLeg(leg_id="leg-2", call_id="call-1", beside=LEG), lambda event: others[0].heard(event)
+    )
+    other = Call(plane, created, peer)
+    others.append(other)
+    for party, leg_id in ((call, LEG), (other, "leg-2")):
+        party.negotiate(leg_id=leg_id, codec=party.peer.law.name, payload_type=party.peer.law.value)
+        plane.send(messages.OpenGate(leg_id=leg_id))
+        party.peer.start()
+    await call.until(messages.FirstPacketReceived)
+    await other.until(messages.FirstPacketReceived)
+    plane.send(messages.Patch(leg_id=LEG, other_leg_id="leg-2", mode=messages.PatchMode.BRIDGE))
+    return other
+
+
+async def test_keys_and_words_cross_a_bridge_in_time(call: Call, plane: InProcessMediaPlane) -> None:
+    async with RtpPeer.open(law=Law.PCMA, seed=5) as peer:
+        other = await bridged(plane, call, peer)
+        waited = []
+        for number in range(5):
+            await call.peer.play(silence(200))
+            begun = peer.received[-1].arrival, call.peer.sent_at[-1]
+            heard_before = len(peer.audio())
+            await call.peer.play(tone(440 + 100 * number, 200))
+            await peer.play(silence(200))
+            (span,) = loud_spans(peer.audio()[heard_before:])
+            # From the first packet's leaving one telephone to its sound's arrival at the other.
+            waited.append(span.start_ms - 20 + (begun[0] - begun[1]) * 1000)
+        # The wait for the leg's turn is 6 to 14 ms, the bridge adds 20 at most. A busy machine adds to most.
+        assert min(waited) <= 40
+        await call.peer.press("12#")
+        await peer.until(lambda: peer.digits() == "12#")
+        assert [event.digit for event in call.events if isinstance(event, messages.DigitReceived)] == [*"12#"]
+        assert not [event for event in other.events if isinstance(event, messages.DigitsSent)]
+
+
+async def test_who_is_left_of_a_bridge_is_told_once(call: Call, plane: InProcessMediaPlane) -> None:
+    async with RtpPeer.open(law=Law.PCMA, seed=5) as peer:
+        await bridged(plane, call, peer)
+        await plane.close_leg("leg-2")
+        ended = await call.until(messages.PatchEnded)
+        assert isinstance(ended, messages.PatchEnded)
+        assert ended.other_leg_id == "leg-2"
+        await asyncio.sleep(0.1)
+        assert len([event for event in call.events if isinstance(event, messages.PatchEnded)]) == 1
+        with pytest.raises(MediaCapacityError):
+            await plane.create_leg(
+                CreateLeg(leg_id="leg-3", call_id="call-1", beside="leg-2"), lambda event: None
+            )
+
+
+async def test_a_leg_that_fails_leaves_the_other_in_peace(
+    call: Call, plane: InProcessMediaPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with RtpPeer.open(law=Law.PCMA, seed=5) as peer:
+        other = await bridged(plane, call, peer)
+        broken = plane._legs["leg-2"][0]
+
+        def fail(leg: Leg, now: float) -> None:
+            if leg is broken:
+                raise RuntimeError("broken")
+
+        monkeypatch.setattr(Leg, "listen", fail)
+        await other.until(messages.LegFailed)
+        ended = await call.until(messages.PatchEnded)
+        assert isinstance(ended, messages.PatchEnded)
+        assert ended.reason == "the other leg has failed"
+        assert not [event for event in call.events if isinstance(event, messages.LegFailed)]

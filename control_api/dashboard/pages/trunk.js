@@ -58,7 +58,8 @@ function OneTrunk({ trunk, route, api, session, notify, onChanged }) {
           ["Until", trunk.registration?.expires_at && html`<${Time} value=${trunk.registration.expires_at} />`],
           ["Error", trunk.registration?.error],
         ]} /><p class="row"><button type="button" class="button" onClick=${onChanged}><${Icon} name="refresh" />Look again</button>
-          <a class="button" href=${hrefTo("/rejections")}>Refused calls</a></p><//></div></div>
+          <a class="button" href=${hrefTo("/rejections")}>Refused calls</a></p><//>
+        ${trunk.registered_contacts && html`<${Card} title="Registered here"><${Registered} contacts=${trunk.registered_contacts} /><//>`}</div></div>
     ${deleting && html`<${Confirm} title="Delete ${trunk.name}?" onClose=${() => setDeleting(false)} onConfirm=${remove}>
       <p>Calls in progress go on; new ones are refused. This cannot be undone.</p><//>`}<//>`;
 }
@@ -77,7 +78,7 @@ function ConnectionTest({ trunk, api, atOnce, onTested }) {
   };
   useEffect(() => { if (atOnce) test(); }, []);
   const { result, error, busy } = state;
-  return html`<p class="muted">Asks ${trunk.outbound.address} whether it is there and takes the credentials.</p>
+  return html`<p class="muted">Asks ${trunk.outbound.address ?? "who has registered here"} whether it is there and takes the credentials.</p>
     <p class="row"><button type="button" class="button" disabled=${busy} onClick=${test}><${Icon} name="activity" />Test the connection</button></p>
     <div class="test-result" aria-live="polite" aria-busy=${busy ? "true" : "false"}>
       ${busy && html`<span class="muted">Asking, up to half a minute …</span>`}
@@ -85,9 +86,18 @@ function ConnectionTest({ trunk, api, atOnce, onTested }) {
       ${error && html`<p class="notice notice-bad" role="alert">${error.message}</p>`}</div>`;
 }
 
+/** Who has registered with us, at the node that was asked. */
+function Registered({ contacts }) {
+  if (!contacts.length) return html`<p class="muted">Nobody has.</p>`;
+  return contacts.map((each) => html`<${Facts} key=${each.contact} pairs=${[
+    ["Contact", each.contact], ["From", `${each.address}, ${each.transport.toUpperCase()}`], ["Program", each.user_agent],
+    ["Last seen", html`<${Time} value=${each.last_seen_at} />`], ["Until", html`<${Time} value=${each.expires_at} />`],
+  ]} />`);
+}
+
 function ReadOnly({ trunk }) {
   return html`<${Facts} pairs=${[
-    ["Calls out to", trunk.outbound?.address], ["Transport", trunk.outbound?.transport], ["User name", trunk.outbound?.auth_username],
+    ["Calls out to", trunk.outbound?.to_registered ? "who has registered here" : trunk.outbound?.address], ["Transport", trunk.outbound?.transport], ["User name", trunk.outbound?.auth_username],
     ["Calls in from", trunk.inbound?.allowed_addresses.join(", ")], ["They sign in as", trunk.inbound?.auth_username], ["Numbers", trunk.number_format], ["Codecs", trunk.codecs.join(", ")],
     ["Encryption", trunk.media_encryption], ["Calls at once", trunk.max_concurrent_calls],
   ]} />`;

@@ -5,6 +5,7 @@ import { ChoicesField, Folded, LinesField, NumberField } from "../components/fie
 
 const TRANSPORTS = [{ value: "udp", label: "UDP" }, { value: "tcp", label: "TCP" }, { value: "tls", label: "TLS" }];
 const MATCHES = [{ value: "all", label: "the address and the password" }, { value: "any", label: "one of the two" }];
+const GOES_TO = [{ value: "", label: "an address" }, { value: "number", label: "the PBX that registers here" }, { value: "contact", label: "the telephones that register here" }];
 const CODECS = ["PCMU", "PCMA", "G722", "OPUS", "L16"];
 const FORMATS = [{ value: "e164", label: "E.164, +14155550123" }, { value: "national", label: "national, as dialled at home" }, { value: "raw", label: "as it comes" }];
 const ENCRYPTION = [{ value: "disable", label: "never" }, { value: "allow", label: "when the far side does it too" }, { value: "require", label: "always" }];
@@ -23,8 +24,9 @@ export function SideFields({ form, kept = false, keptInbound = false }) {
     <fieldset class="side-fields"><legend>Calls out</legend>
       <${CheckField} label="Calls go out over this trunk" ...${form.bind("has_outbound")} />
       ${values.has_outbound && html`<div class="form-grid">
-        <${TextField} label="Address" required placeholder="sip.example.com:5060" ...${form.bind("outbound.address")} />
-        <${SelectField} label="Transport" options=${TRANSPORTS} ...${form.bind("outbound.transport")} />
+        <${SelectField} label="They go to" options=${GOES_TO} ...${form.bind("outbound.to_registered")} />
+        ${!values.outbound.to_registered && html`<${TextField} label="Address" required placeholder="sip.example.com:5060" ...${form.bind("outbound.address")} />
+        <${SelectField} label="Transport" options=${TRANSPORTS} ...${form.bind("outbound.transport")} />`}
         <${TextField} label="User name" autocomplete="off" ...${form.bind("outbound.auth_username")} />
         <${TextField} label="Password" type="password" autocomplete="new-password" ...${form.bind("outbound.auth_password")} hint=${kept ? "Empty: as it was." : undefined} /></div>`}</fieldset>
     <fieldset class="side-fields"><legend>Calls in</legend>
@@ -33,7 +35,13 @@ export function SideFields({ form, kept = false, keptInbound = false }) {
         hint="One a line. Nobody else is let in." />
         <div class="form-grid"><${TextField} label="User name that we ask for" autocomplete="off" ...${form.bind("inbound.auth_username")} hint="Empty: the address is enough." />
           <${TextField} label="Password that we ask for" type="password" autocomplete="new-password" ...${form.bind("inbound.auth_password")} hint=${keptInbound ? "Empty: as it was." : undefined} />
-          ${values.inbound.auth_username && html`<${SelectField} label="A call needs" options=${MATCHES} ...${form.bind("inbound.match")} />`}</div>`}</fieldset>`;
+          ${values.inbound.auth_username && html`<${SelectField} label="A call needs" options=${MATCHES} ...${form.bind("inbound.match")} />`}</div>
+        ${values.inbound.auth_username && html`<${CheckField} label="This user may register here" ...${form.bind("inbound.registrar.enabled")} error=${errors["inbound.registrar"]} />`}
+        ${values.inbound.auth_username && values.inbound.registrar.enabled && html`<div class="form-grid">
+          <${NumberField} label="Telephones at once" min="1" max="100" ...${form.bind("inbound.registrar.max_contacts")} hint="A further one takes the place of the oldest." />
+          <${NumberField} label="Shortest registration, in seconds" min="10" ...${form.bind("inbound.registrar.min_expires")} />
+          <${NumberField} label="Longest registration, in seconds" min="10" ...${form.bind("inbound.registrar.max_expires")} />
+          <${CheckField} label="Calls from where it registered need no password" ...${form.bind("inbound.registrar.trust_source")} /></div>`}`}</fieldset>`;
 }
 
 /** Everything else, folded. */
@@ -42,12 +50,12 @@ export function MoreFields({ form }) {
   return html`
     ${values.has_outbound && html`<${Folded} title="Watching and registration" errors=${errors} fields=${["outbound.probe_interval", "outbound.registration", "outbound.from_host"]}>
       <${NumberField} label="Ask every so many seconds whether it is there" min="0" max="3600" ...${form.bind("outbound.probe_interval")} hint="0: never; else 5 to 3600." />
-      <${CheckField} label="Register there" ...${form.bind("outbound.registers")} />
-      ${values.outbound.registers && html`<div class="form-grid"><${NumberField} label="For so many seconds" min="60" ...${form.bind("outbound.registration.expires")} />
+      ${!values.outbound.to_registered && html`<${CheckField} label="Register there" ...${form.bind("outbound.registers")} />`}
+      ${!values.outbound.to_registered && values.outbound.registers && html`<div class="form-grid"><${NumberField} label="For so many seconds" min="60" ...${form.bind("outbound.registration.expires")} />
         <${TextField} label="User" ...${form.bind("outbound.registration.username")} hint="Empty: the user name above." />
         <${TextField} label="Domain" ...${form.bind("outbound.registration.domain")} hint="Empty: the host of the address." /></div>`}
       <${TextField} label="Domain of the From header" ...${form.bind("outbound.from_host")} /><//>`}
-    ${values.has_outbound && values.outbound.transport === "tls" && html`<${Folded} title="TLS" errors=${errors} fields=${["outbound.tls"]}>
+    ${values.has_outbound && !values.outbound.to_registered && values.outbound.transport === "tls" && html`<${Folded} title="TLS" errors=${errors} fields=${["outbound.tls"]}>
       <div class="form-grid"><${TextField} label="Name in the certificate" ...${form.bind("outbound.tls.server_name")} hint="Empty: the host of the address." />
         <${SelectField} label="Oldest version" options=${["1.2", "1.3"]} ...${form.bind("outbound.tls.min_version")} /></div>
       <${TextArea} label="Authorities to believe, PEM" rows=${3} ...${form.bind("outbound.tls.ca")} hint="Empty: the system's." />

@@ -7,8 +7,9 @@ const FRESH = {
 };
 const SIGNALLING = ["session_timer", "session_expires", "min_session_expires", "reliable_provisionals", "early_media"];
 const FRESH_SIGNALLING = { session_timer: "allow", session_expires: 1800, min_session_expires: 90, reliable_provisionals: "allow", early_media: "ignore" };
-const FRESH_INBOUND = { auth_username: "", auth_password: "", match: "all" };
-const FRESH_OUTBOUND = { address: "", transport: "udp", auth_username: "", auth_password: "", from_host: "", probe_interval: 0 };
+const FRESH_INBOUND = { auth_username: "", auth_password: "", match: "all", registrar: null };
+const FRESH_REGISTRAR = { enabled: false, max_contacts: 5, min_expires: 60, max_expires: 3600, trust_source: false };
+const FRESH_OUTBOUND = { address: "", to_registered: "", transport: "udp", auth_username: "", auth_password: "", from_host: "", probe_interval: 0 };
 const FRESH_TLS = { ca: "", server_name: "", min_version: "1.2", certificate: "", private_key: "" };
 const FRESH_REGISTRATION = { expires: 300, username: "", domain: "" };
 
@@ -21,7 +22,7 @@ export function formOf(trunk) {
     default_country: trunk.default_country ?? "",
     max_concurrent_calls: trunk.max_concurrent_calls ?? "",
     has_inbound: Boolean(inbound),
-    inbound: { ...withTexts(FRESH_INBOUND, inbound), allowed_addresses: (inbound?.allowed_addresses ?? []).join("\n") },
+    inbound: { ...withTexts(FRESH_INBOUND, inbound), registrar: withTexts(FRESH_REGISTRAR, inbound?.registrar), allowed_addresses: (inbound?.allowed_addresses ?? []).join("\n") },
     has_outbound: Boolean(outbound),
     outbound: { ...withTexts(FRESH_OUTBOUND, outbound), tls: withTexts(FRESH_TLS, outbound?.tls), registers: Boolean(outbound?.registration),
       registration: withTexts(FRESH_REGISTRATION, outbound?.registration) },
@@ -41,13 +42,15 @@ export function bodyOf(values) {
   };
 }
 
-function inboundOf({ allowed_addresses: networks, auth_username: user, auth_password: password, match }) {
-  return { allowed_addresses: linesOf(networks), match, ...(user ? { auth_username: user } : {}), ...(password ? { auth_password: password } : {}) };
+function inboundOf({ allowed_addresses: networks, auth_username: user, auth_password: password, match, registrar }) {
+  return { registrar: user ? registrar : null, allowed_addresses: linesOf(networks), match, ...(user ? { auth_username: user } : {}), ...(password ? { auth_password: password } : {}) };
 }
 
 function outboundOf(values) {
-  const body = { address: values.address, transport: values.transport, probe_interval: values.probe_interval === "" ? 0 : values.probe_interval };
+  const to = values.to_registered ? { to_registered: values.to_registered } : { address: values.address };
+  const body = { ...to, transport: values.transport, probe_interval: values.probe_interval === "" ? 0 : values.probe_interval };
   for (const name of ["auth_username", "auth_password", "from_host"]) if (values[name]) body[name] = values[name];
+  if (values.to_registered) return body;
   if (values.transport === "tls") body.tls = filled(values.tls);
   if (values.registers) body.registration = filled(values.registration);
   return body;

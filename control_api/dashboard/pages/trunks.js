@@ -32,6 +32,10 @@ export function TrunkState({ trunk }) {
   const shown = [];
   if (!trunk.enabled) shown.push({ tone: "calm", label: "switched off" });
   if (trunk.registration) shown.push(REGISTRATIONS[trunk.registration.state]);
+  if (trunk.registered_contacts) {
+    const count = trunk.registered_contacts.length;
+    shown.push(count ? { tone: "good", label: `${count} registered` } : { tone: "bad", label: "nobody registered" });
+  }
   if (trunk.probe) shown.push(PROBES[trunk.probe.state]);
   if (!shown.length) return html`<span class="muted">not watched</span>`;
   return html`<span class="row">${shown.filter(Boolean).map((each) => html`<${StatusBadge} ...${each} />`)}</span>`;
@@ -44,7 +48,7 @@ function TrunkList({ session, api }) {
     { key: "name", title: "Name", main: true },
     { key: "state", title: "Far side", render: (trunk) => html`<${TrunkState} trunk=${trunk} />` },
     { key: "in", title: "Calls in from", wide: true, render: (trunk) => networksOf(trunk.inbound?.allowed_addresses ?? []) },
-    { key: "out", title: "Calls out to", wide: true, render: (trunk) => trunk.outbound && `${trunk.outbound.address}, ${trunk.outbound.transport.toUpperCase()}` },
+    { key: "out", title: "Calls out to", wide: true, render: (trunk) => trunk.outbound && (trunk.outbound.to_registered ? "who has registered" : `${trunk.outbound.address}, ${trunk.outbound.transport.toUpperCase()}`) },
     { key: "codecs", title: "Codecs", wide: true, render: (trunk) => trunk.codecs.join(", ") },
   ];
   const empty = html`<${Empty} icon="trunk" title="No trunks yet"><p>A trunk says where telephone calls come from and where they go.</p>

@@ -15,14 +15,15 @@ from picows import WSMsgType
 
 from media import messages
 from media.config import MediaConfig
-from media.messages import CreateLeg, Event, LegCreated
+from media.messages import CreateLeg, Event, LegCreated, PatchMode
 from media.plane import MediaCapacityError, MediaStartError, UnknownLegError
 from media.worker import protocol
 from media.worker.load import LoadLimits
 from media.worker.process import WorkerProcess
 from media.worker.supervisor import PoolSettings, WorkerPool, WorkerStatus
 from tests.media.ultravox.engine_server import EngineServer, ServerConnection, engine_server
-from tests.support.audio import Samples, dominant_tone, level_dbfs, read_wav, tone
+from tests.support.audio import Samples, dominant_tone, level_dbfs, read_wav, tone, tone_level_dbfs
+from tests.support.g711 import Law
 from tests.support.rtp_peer import RtpPeer
 
 PORTS = MediaConfig(port_low=26_000, port_high=26_999)
@@ -357,3 +358,94 @@ async def test_a_hundred_legs_fail_in_one_go_without_disturbing_the_others() -> 
         await until(lambda: all(heard[leg] for leg in share))
         assert {leg for leg, events in heard.items() if events} == set(share)
         assert pool.legs == 200 - len(share)
+
+
+async def test_two_legs_of_a_call_are_patched_in_one_worker() -> None:
+    """The agent talks with the second person, then the two persons, then the agent with its caller."""
+    async with started() as pool, engine_server() as engine, calls(pool, engine, count=3) as made:
+        first = made[0]
+        assert first.connection is not None
+        assert first.connection.transport is not None
+        async with RtpPeer.open(law=Law.PCMA, seed=7) as peer:
+            events: list[Event] = []
+            created = await pool.create_leg(
+                CreateLeg(leg_id="second", call_id="leg-0", beside="leg-0"), events.append
+            )
+            assert int(created.port >= 26_500) == worker_of(pool, first), "the least loaded one has room"
+            peer.remote = ("127.0.0.1", created.port)
+            pool.send(
+                messages.NegotiateLeg(
+                    leg_id="second",
+                    remote_host=peer.host,
+                    remote_port=peer.port,
+                    remote_rtcp_port=peer.port + 1,
+                    codec="PCMA",
+                    clock_rate=8000,
+                    payload_type=8,
+                )
+            )
+            pool.send(messages.OpenGate(leg_id="second"))
+            pool.send(messages.SetHold(leg_id="leg-0", held=True))
+            pool.send(messages.Patch(leg_id="leg-0", other_leg_id="second", mode=PatchMode.CONSULT))
+            peer.start()
+            await until(lambda: any(isinstance(event, messages.FirstPacketReceived) for event in events))
+            before = len(first.connection.audio)
+            first.connection.transport.send(WSMsgType.BINARY, tone(1300, 500).tobytes())
+            await asyncio.gather(peer.play(tone(900, 500)), first.peer.play(tone(600, 500)))
+            await until(lambda: dominant(first._heard_by_engine(before)) == pytest.approx(900, abs=5))
+            await until(lambda: dominant(peer.audio()) == pytest.approx(1300, abs=5))
+            assert tone_level_dbfs(first.peer.audio()[-4000:], 1300) < -60
+
+            pool.send(messages.SetHold(leg_id="leg-0", held=False))
+            pool.send(messages.Patch(leg_id="leg-0", other_leg_id="second", mode=PatchMode.BRIDGE))
+            await asyncio.sleep(0.1)
+            begun, begun_first = len(peer.audio()), len(first.peer.audio())
+            await asyncio.gather(peer.play(tone(900, 500)), first.peer.play(tone(600, 500)))
+            await until(lambda: dominant(peer.audio()[begun:]) == pytest.approx(600, abs=5))
+            await until(lambda: dominant(first.peer.audio()[begun_first:]) == pytest.approx(900, abs=5))
+
+            await pool.close_leg("second")
+            await until(lambda: first.has(messages.PatchEnded))
+            pool.send(messages.Patch(leg_id="leg-0", other_leg_id="second", mode=PatchMode.AGENT))
+            await asyncio.sleep(0.1)  # words that overtake the order are said to nobody
+            await first.hears(1500)
+
+
+async def test_a_leg_whose_worker_has_no_room_is_not_put_elsewhere() -> None:
+    config = MediaConfig(port_low=27_000, port_high=27_003)  # one pair for each
+    async with started(config) as pool:
+        await pool.create_leg(CreateLeg(leg_id="first", call_id="c"), lambda event: None)
+        with pytest.raises(MediaCapacityError, match="no RTP port"):
+            await pool.create_leg(CreateLeg(leg_id="second", call_id="c", beside="first"), lambda event: None)
+        with pytest.raises(MediaCapacityError, match="leg nobody is gone"):
+            await pool.create_leg(
+                CreateLeg(leg_id="second", call_id="c", beside="nobody"), lambda event: None
+            )
+        assert pool.legs == 1
+
+
+async def test_legs_of_different_workers_cannot_be_patched_and_it_is_told() -> None:
+    async with started() as pool:
+        events: list[Event] = []
+        for leg_id in ("a", "b"):
+            await pool.create_leg(CreateLeg(leg_id=leg_id, call_id="c"), events.append)
+        assert [worker.legs for worker in pool.workers] == [1, 1]
+        pool.send(messages.Patch(leg_id="a", other_leg_id="b", mode=PatchMode.BRIDGE))
+        await until(lambda: events)
+        (ended,) = events
+        assert ended == messages.PatchEnded(leg_id="a", other_leg_id="b", reason="the other leg is not there")
+
+
+async def test_both_legs_of_a_patch_fail_with_their_worker() -> None:
+    async with started() as pool:
+        events: list[Event] = []
+        await pool.create_leg(CreateLeg(leg_id="a", call_id="c"), events.append)
+        await pool.create_leg(CreateLeg(leg_id="b", call_id="c", beside="a"), events.append)
+        pool.send(messages.Patch(leg_id="a", other_leg_id="b", mode=PatchMode.BRIDGE))
+        victim = next(worker for worker in pool.workers if worker.legs == 2)
+        os.kill(victim.pid, signal.SIGKILL)
+        await until(lambda: len(events) == 2)
+        assert {(type(event), event.leg_id) for event in events} == {
+            (messages.LegFailed, "a"),
+            (messages.LegFailed, "b"),
+        }
