@@ -213,7 +213,7 @@ async def test_an_agent_announces_a_caller_and_puts_it_through_by_its_own_tools(
             {"wait": "user"},
             {"tool": "transferCall", "arguments": {"to": target.uri, "kind": "warm", "reason": "A refund."}},
             {"wait": "text"},
-            {"tone": AGENT_HZ, "ms": 600},
+            {"tone": AGENT_HZ, "ms": 1500},
             {"wait": "user"},
             {"tool": "completeTransfer", "arguments": {}},
         ]
