@@ -32,6 +32,7 @@ from media.messages import Direction, Event, LegStatistics
 from media.patch import Patch
 from media.playback import Player
 from media.playout import QUIET_RMS, Playout
+from media.playout_drain import PlayoutDrain
 from media.quality.leg_monitor import LegMonitor
 from media.quality.leg_report import leg_statistics, spell, voip_metrics
 from media.rate_bridge import RateBridge
@@ -59,7 +60,7 @@ class Leg:
         "_config",
         "_deliver",
         "_direction",
-        "_drain_deadline",
+        "_drain",
         "_early",
         "_emit",
         "_frames",
@@ -154,7 +155,7 @@ class Leg:
         self._agent_heard = False
         self._caller: bytes | None = None  # the far party's frame of this tick
         self._mute_caller = False
-        self._drain_deadline: float | None = None
+        self._drain = PlayoutDrain()
         self._recording = LegRecording(created.leg_id, recorder, emit)
         self._direction = Direction.SENDRECV
         self._tap: ListenTap | None = None
@@ -236,8 +237,12 @@ class Leg:
             self._emit(messages.MediaTimedOut(leg_id=self.leg_id, kind=kind, silent_ms=silent_ms))
         elif self._timeout.returned(heard_at):
             self._emit(messages.MediaReturned(leg_id=self.leg_id))
-        if self._drain_deadline is not None:
-            self._check_drained(now)
+        drained = self._drain.check(self._playout, now)
+        if drained is not None:
+            complete, remaining_ms = drained
+            self._emit(
+                messages.PlayoutDrained(leg_id=self.leg_id, complete=complete, remaining_ms=remaining_ms)
+            )
         self._speaker.housekeeping(self.sample_rate)
         self.monitor.housekeeping(now, muted=self._mute_caller or self._speaker.replaced)
 
@@ -361,7 +366,7 @@ class Leg:
             case messages.PauseRecording() | messages.ResumeRecording():
                 self._recording.pause(isinstance(command, messages.PauseRecording))
             case messages.DrainPlayout():
-                self._drain_deadline = now + command.timeout_ms / 1000
+                self._drain.wait(now + command.timeout_ms / 1000)
             case messages.StartAmd():
                 self.monitor.start_amd(command)
             case messages.WatchSilence():
@@ -440,14 +445,6 @@ class Leg:
             self._speaker.resume()
         self._tell_words_heard()
         self._expect_packets(now)
-
-    def _check_drained(self, now: float) -> None:
-        drained = self._playout.empty
-        if not drained and now < (self._drain_deadline or 0.0):
-            return
-        self._drain_deadline = None
-        remaining = 0 if drained else self._playout.queued_ms
-        self._emit(messages.PlayoutDrained(leg_id=self.leg_id, complete=drained, remaining_ms=remaining))
 
     def close(self, now: float) -> LegStatistics:
         """Everything of this leg but its sockets ends."""

@@ -11,11 +11,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+import structlog
+
 from media.messages import PatchMode
 from media.rate_bridge import Doubler, Halver
 
 if TYPE_CHECKING:
     from media.leg import Leg
+
+log = structlog.get_logger(__name__)
 
 Frame = bytes | bytearray
 
@@ -46,17 +50,22 @@ class Fit:
 
 
 class Passage:
-    """One far party's voice on its way to the other: the newest frame only."""
+    """One far party's voice on its way to the other: the newest frame only. `replaced` counts those that were
+    not taken in time.
+    """
 
-    __slots__ = ("_fit", "_frame", "_to")
+    __slots__ = ("_fit", "_frame", "_to", "replaced")
 
     def __init__(self, to: Leg) -> None:
         self._to = to
         self._fit = Fit()
         self._frame: bytes | None = None
+        self.replaced = 0
 
     def put(self, frame: bytes | None) -> None:
         """What was heard on one side, once every 20 ms."""
+        if self._frame is not None:
+            self.replaced += 1
         self._frame = frame
 
     def take(self) -> Frame | None:
@@ -118,7 +127,7 @@ class Abandoned:
 class Patch:
     """Two legs that are joined, by `PatchMode.CONSULT` or `PatchMode.BRIDGE`."""
 
-    __slots__ = ("_whole", "first", "mode", "second")
+    __slots__ = ("_passages", "_whole", "first", "mode", "second")
 
     def __init__(self, first: Leg, second: Leg | None, mode: PatchMode) -> None:
         """Either leg has been parted from whatever it was joined to before. Without the second one the first
@@ -128,6 +137,7 @@ class Patch:
         self.second = second
         self.mode = mode
         self._whole = second is not None
+        self._passages: tuple[Passage, ...] = ()
         bridge = mode is PatchMode.BRIDGE
         first.engine.change_partner(resting=bridge)
         first.monitor.turns.rest(True)
@@ -136,7 +146,7 @@ class Patch:
             return
         second.monitor.turns.rest(bridge)
         if bridge:
-            there, back = Passage(second), Passage(first)
+            there, back = self._passages = Passage(second), Passage(first)
             first.join(self, hears=back, heard_by=there.put, by_people=True)
             second.join(self, hears=there, heard_by=back.put, by_people=True)
             first.keys.other, second.keys.other = second.press, first.press
@@ -148,6 +158,7 @@ class Patch:
 
     def end(self) -> None:
         """Part the legs: each has its own agent again, or none."""
+        self._log_replaced()
         for leg in (self.first, self.second):
             if leg is None or leg.patch is not self:
                 continue
@@ -162,8 +173,21 @@ class Patch:
         if not self._whole or left is None or left.patch is not self:
             return None
         self._whole = False
+        self._log_replaced()
         self._leave_alone(left)
         return left
+
+    def _log_replaced(self) -> None:
+        """A few when a leg changes its turn; many mean that one of the two was not served."""
+        replaced = sum(passage.replaced for passage in self._passages)
+        self._passages = ()
+        if replaced:
+            log.info(
+                "bridge_frames_replaced",
+                leg_id=self.first.leg_id,
+                call_id=self.first.call_id,
+                frames=replaced,
+            )
 
     def _leave_alone(self, leg: Leg) -> None:
         leg.keys.other = None

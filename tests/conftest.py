@@ -42,16 +42,50 @@ ALONE = (
     END_TO_END / "test_media_workers.py",
     END_TO_END / "test_sip_loss.py",
 )
+# In those places, but nothing but computing: no clock, no socket, no process.
+COMPUTING = (
+    TESTS / "bench" / "test_analysis.py",
+    TESTS / "bench" / "test_markers.py",
+    TESTS / "bench" / "test_report.py",
+    TESTS / "bench" / "test_variants.py",
+    TESTS / "media" / "worker" / "test_framing.py",
+    TESTS / "media" / "worker" / "test_port_share.py",
+    TESTS / "media" / "worker" / "test_protocol.py",
+)
 ATTEMPTS = 3
+
+
+def _is_real_time(path: Path) -> bool:
+    return path not in COMPUTING and any(path.is_relative_to(place) for place in REAL_TIME)
+
+
+def _is_alone(path: Path) -> bool:
+    return _is_real_time(path) and any(path.is_relative_to(place) for place in ALONE)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A file that has nothing for the part of the suite that is run (`make test` has three) is not read:
+    reading all of them takes longer than some parts.
+    """
+    if collection_path.suffix != ".py":
+        return None
+    real_time, alone = _is_real_time(collection_path), _is_alone(collection_path)
+    wanted = {
+        "not real_time": not real_time,
+        "real_time and not alone": real_time and not alone,
+        "alone": alone,
+    }
+    # None leaves the file to pytest; with another expression every file may hold something.
+    return None if wanted.get(config.option.markexpr, True) else True
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m is looked at
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Move the end-to-end tests behind all others; within both groups the order stays."""
     for item in items:
-        if any(item.path.is_relative_to(place) for place in REAL_TIME):
+        if _is_real_time(item.path):
             item.add_marker(pytest.mark.real_time)
-            if any(item.path.is_relative_to(place) for place in ALONE):
+            if _is_alone(item.path):
                 item.add_marker(pytest.mark.alone)
             item.add_marker(pytest.mark.flaky(reruns=ATTEMPTS - 1))
     items.sort(key=lambda item: item.path.is_relative_to(END_TO_END))

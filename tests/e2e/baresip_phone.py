@@ -62,10 +62,11 @@ class BaresipPhone:
         rtcp_mux: bool = False,
         settings: str = "",
         address: str = "127.0.0.1",
+        registrar: str | None = None,
     ) -> None:
         """`play` is a WAV file of 8 kHz, mono, 16 bit; `directory` must be this phone's alone. `modules` are
         loaded beside the usual ones, `account` holds parameters such as `;mediaenc=srtp`, and `settings` more
-        lines of the configuration.
+        lines of the configuration. With `registrar` (host:port) it registers there.
         """
         assert shutil.which("baresip"), "baresip is not installed: run tests/install_system_packages.sh"
         module_path = next((path for path in MODULE_PATHS if Path(path).is_dir()), None)
@@ -93,7 +94,8 @@ class BaresipPhone:
         )
         mode = "auto" if auto_answer else "manual"
         (directory / "accounts").write_text(
-            f"<sip:{user}@{self._host}:{self.port}>;regint=0;answermode={mode}{account}\n"
+            f"<sip:{user}@{registrar or f'{self._host}:{self.port}'}>;regint={120 if registrar else 0}"
+            f";answermode={mode}{account}\n"
         )
         (directory / "contacts").write_text("")
         self._log = (directory / "baresip.log").open("wb")

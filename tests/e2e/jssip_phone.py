@@ -64,13 +64,21 @@ class JsSipPhone:
     """One page with one telephone."""
 
     def __init__(
-        self, browser: Browser, pages: str, server: str, uri: str, password: str | None = None
+        self,
+        browser: Browser,
+        pages: str,
+        server: str,
+        uri: str,
+        password: str | None = None,
+        register: bool = False,
     ) -> None:
-        """`server` is the WebSocket's URL, `uri` who we are; `password` is for whoever asks us for one."""
+        """`server` is the WebSocket's URL, `uri` who we are; `password` is for whoever asks us for one. A
+        phone that registers takes calls by itself."""
         self.page: Page = browser.new_page()
         self.page.goto(f"{pages}/phone.html")
         self.page.evaluate(
-            "([server, uri, password]) => connect(server, uri, password)", [server, uri, password]
+            "([server, uri, password, register]) => connect(server, uri, password, register)",
+            [server, uri, password, register],
         )
 
     def dial(self, target: str) -> None:

@@ -6,7 +6,8 @@ one player and one recorder, drives the library from the main thread only, and l
 ports down. It must never be imported into the test process.
 
 It prints one event on a line: `listening HOST:PORT`, `calling`, `incoming FROM`, `confirmed`, `disconnected
-STATUS`. Both `call` and `answer` hang up when the time is over, unless the far end does so first.
+STATUS`, `registered STATUS`. Both `call` and `answer` hang up when the time is over, unless the far end
+does so first.
 """
 
 from __future__ import annotations
@@ -64,6 +65,9 @@ class Account(pjsua2.Account):  # type: ignore[misc]
         self._player = player
         self._recorder = recorder
         self.call: Phone | None = None
+
+    def onRegState(self, parameter: Any) -> None:  # noqa: N802
+        say(f"registered {parameter.code}")
 
     def onIncomingCall(self, parameter: Any) -> None:  # noqa: N802
         self.call = Phone(self, self._player, self._recorder, parameter.callId)
@@ -131,6 +135,7 @@ def main() -> int:
         "--hold", action="store_true", help="two seconds after the call is up, for one second"
     )
     parser.add_argument("--password", default="", help="for digest challenges, with our user part")
+    parser.add_argument("--registrar", default="", help="host:port that we register with")
     parser.add_argument("--digits", default="", help="keys to press, one second after the call is up")
     arguments = parser.parse_args()
 
@@ -142,6 +147,10 @@ def main() -> int:
     account = Account(player, recorder)
     settings = pjsua2.AccountConfig()
     settings.idUri = f"sip:{arguments.user}@{address}"
+    if arguments.registrar:
+        settings.idUri = f"sip:{arguments.user}@{arguments.registrar}"
+        settings.regConfig.registrarUri = f"sip:{arguments.registrar}"
+        settings.regConfig.timeoutSec = 120
     if arguments.password:
         settings.sipConfig.authCreds.append(
             pjsua2.AuthCredInfo("digest", "*", arguments.user, 0, arguments.password)

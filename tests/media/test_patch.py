@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 from media import messages, rtp
 from media.codecs import create_codec
@@ -27,6 +28,7 @@ from media.rtp import RtpPacket
 from tests.support.audio import (
     Samples,
     find,
+    gaps,
     level_dbfs,
     loud_spans,
     read_wav,
@@ -277,6 +279,11 @@ def test_what_was_not_taken_is_replaced_not_queued(table: Table) -> None:
     table.talk(ms=100)
     spans = loud_spans(table.other.heard())
     assert sum(span.duration_ms for span in spans) <= 60
+    with capture_logs() as logged:
+        table.patch(PatchMode.AGENT)
+    (line,) = logged
+    assert line["event"] == "bridge_frames_replaced"
+    assert line["frames"] == pytest.approx(100, abs=5)
 
 
 def test_in_a_consultation_the_agent_talks_with_the_other_and_the_caller_hears_music(table: Table) -> None:
@@ -601,3 +608,40 @@ def test_speech_passes_unchanged_through_a_bridge_of_one_codec(table: Table) -> 
     table.talk(said, ms=1200)
     _, likeness = find(said, table.other.heard())
     assert likeness > 0.99
+
+
+def test_each_leg_misses_its_own_party_in_a_bridge(table: Table) -> None:
+    both_answer(table)
+    table.patch(PatchMode.BRIDGE)
+    for _ in range(1600):  # 32 s in which only one of them sends
+        table.now += FRAME_S
+        table.caller.say(tone(700, 20), table.now)
+        table.tick()
+        table.other.packets(), table.caller.packets()
+    (missed,) = table.other.told(messages.MediaTimedOut)
+    assert isinstance(missed, messages.MediaTimedOut)
+    assert missed.kind == "mid-call"
+    assert not table.caller.told(messages.MediaTimedOut)
+    table.talk(other=tone(1100, 400))
+    assert table.other.told(messages.MediaReturned)
+    assert tone_level_dbfs(table.caller.heard()[1000:2500], 1100) > -14
+
+
+def test_loss_on_one_leg_is_made_up_for_the_other(table: Table) -> None:
+    both_answer(table)
+    table.patch(PatchMode.BRIDGE)
+    said = tone(700, 2000)
+    for number in range(100):
+        table.now += FRAME_S
+        frame = said[number * 160 : (number + 1) * 160]
+        if number % 10 == 5:  # lost on its way
+            table.caller.sequence += 1
+            table.caller.timestamp += 160
+        else:
+            table.caller.say(frame, table.now)
+        table.other.say(silence(20), table.now)
+        table.tick()
+    heard = table.other.heard()
+    assert gaps(heard[1600:15000]) == []
+    assert table.caller.leg.statistics().frames_concealed >= 8
+    assert table.other.leg.statistics().frames_concealed == 0
