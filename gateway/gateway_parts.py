@@ -75,6 +75,7 @@ from gateway.stir.service import CallerIdentity
 from gateway.sweep import calls_of_the_dead, fail_orphans
 from gateway.target_states import TargetStates
 from gateway.transfers.composition import open_transfers
+from gateway.transfers.report import agent_left_after_ms
 from gateway.trunk_dialling import TrunkDialling
 from gateway.trunk_pace import TrunkPace
 from gateway.trunk_probe import TrunkProbe
@@ -455,6 +456,7 @@ class GatewayParts:
                 trunk_id=record.trunk_id,
                 trunk_name=trunk.name if trunk else None,
                 managed=number is not None and number.managed,
+                engine_ms=agent_left_after_ms(record),
             )
         )
 
