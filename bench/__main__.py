@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.browser_run import measure_browsers
+from bench.call_setup import measure_setup
 from bench.conditions import conditions
 from bench.engine_process import NeedsCompiler
 from bench.load_generator import CALLS_PER_SECOND
@@ -65,6 +66,17 @@ def main() -> int:
         if not (options.matrix or options.knee or options.soak) and options.only in (None, "signalling"):
             _say(f"{options.short_calls} short calls, {options.rate:g} a second ...")
             report.signalling.append(measure_signalling(options.short_calls, options.rate))
+        if options.only == "setup":
+            for turn in range(options.rounds):
+                _say(f"round {turn + 1}: {options.setup_calls} calls over each of UDP, TCP, TLS ...")
+                report.setup.extend(measure_setup(options.setup_calls, options.setup_rate))
+        if options.only == "trace":
+            for turn in range(options.rounds):
+                for trace in (True, False):
+                    _say(f"round {turn + 1}: SIP messages are {'' if trace else 'not '}kept ...")
+                    report.signalling.append(
+                        measure_signalling(options.short_calls, options.rate, trace=trace)
+                    )
     except (LoadFailed, SippMissing, StartError) as error:
         _say(str(error))
         return 1
@@ -116,7 +128,11 @@ def _options() -> argparse.Namespace:
         "--matrix", action="store_true", help="codecs, SRTP, TLS, recording and workers against the plain run"
     )
     parser.add_argument(
-        "--rounds", type=int, default=2, choices=range(1, 11), help="of the matrix (default 2)"
+        "--rounds",
+        type=int,
+        default=2,
+        choices=range(1, 11),
+        help="of the matrix, setup and trace (default 2)",
     )
     parser.add_argument(
         "--native",
@@ -131,12 +147,16 @@ def _options() -> argparse.Namespace:
         metavar="MINUTES",
         help=f"{SOAK_CALLS} calls for so long (1 to 120): does the gateway's memory grow?",
     )
-    parser.add_argument("--only", choices=("media", "signalling", "browsers"))
+    parser.add_argument("--only", choices=("media", "signalling", "browsers", "setup", "trace"))
     parser.add_argument(
         "--browsers", type=int, default=50, choices=range(501), metavar="N", help="at once (default 50)"
     )
     parser.add_argument("--short-calls", type=int, default=1500, help="calls without audio (default 1500)")
     parser.add_argument("--rate", type=float, default=100.0, help="of these, begun per second (default 100)")
+    parser.add_argument("--setup-calls", type=int, default=200, help="for each transport (default 200)")
+    parser.add_argument(
+        "--setup-rate", type=float, default=10.0, help="of these, begun per second (default 10)"
+    )
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="where the JSON is kept")
     parser.add_argument("--json", action="store_true", help="print JSON alone, without the tables")
     return parser.parse_args()

@@ -11,6 +11,7 @@ import msgspec
 
 from bench.analysis import Spread
 from bench.browser_run import BrowserRun
+from bench.call_setup import SetupRun
 from bench.conditions import Conditions
 from bench.media_run import MediaRun
 from bench.signalling_run import SignallingRun
@@ -27,6 +28,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     media: list[MediaRun]
     signalling: list[SignallingRun]
     browsers: list[BrowserRun] = []
+    setup: list[SetupRun] = []
 
 
 def write_json(report: Report, directory: Path) -> Path:
@@ -60,6 +62,8 @@ def to_text(report: Report) -> str:
         parts.append("Browsers with audio both ways (echo)\n" + _table(report.browsers, _BROWSER_ROWS))
     if report.signalling:
         parts.append("Short calls without audio\n" + _table(report.signalling, _SIGNALLING_ROWS))
+    if report.setup:
+        parts.append("What a caller waits for\n" + _table(report.setup, _SETUP_ROWS))
     return "\n\n".join(parts)
 
 
@@ -133,8 +137,19 @@ _SIGNALLING_ROWS: Sequence[Row[SignallingRun]] = (
     ("calls per CPU-second", lambda run: str(run.calls_per_cpu_second)),
     ("CPU ms per call", lambda run: f"{run.cpu_ms_per_call:.2f}"),
     ("setup ms, p50 / p99", lambda run: _p50_p99(run.setup_ms)),
+    ("SIP messages kept", lambda run: "yes" if run.trace else "no"),
     ("retransmissions", lambda run: str(run.retransmissions)),
     ("engine CPU ms per call", lambda run: f"{run.engine_cpu_ms_per_call:.2f}"),
+)
+
+_SETUP_ROWS: Sequence[Row[SetupRun]] = (
+    ("transport", lambda run: run.transport),
+    ("calls", lambda run: str(run.calls)),
+    ("failed", lambda run: str(run.failed)),
+    ("calls per second offered", lambda run: f"{run.rate:g}"),
+    ("INVITE to 180 ms, p50 / p99", lambda run: _p50_p99(run.ringing_ms)),
+    ("INVITE to 200 ms, p50 / p99", lambda run: _p50_p99(run.answer_ms)),
+    ("load before", lambda run: f"{run.load_average:.1f}"),
 )
 
 

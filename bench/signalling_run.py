@@ -51,15 +51,19 @@ class SignallingRun(msgspec.Struct, frozen=True, kw_only=True):
     calls_per_cpu_second: int
     engine_cpu_ms_per_call: float
     setup_ms: Spread | None
+    trace: bool = True  # SIP messages were kept in memory
 
 
-def measure_signalling(calls: int, rate: float, *, options: tuple[str, ...] = ()) -> SignallingRun:
-    """Run it. Raises `SippMissing` and `StartError`."""
+def measure_signalling(
+    calls: int, rate: float, *, options: tuple[str, ...] = (), trace: bool = True
+) -> SignallingRun:
+    """Run it, with the usual memory for SIP messages or with none. Raises `SippMissing` and `StartError`."""
     if shutil.which("sipp") is None:
         raise SippMissing("sipp is not installed: run tests/install_system_packages.sh")
+    environment = {} if trace else {"TRUNKLINE_TRACE_MEMORY_BYTES": "0"}
     with (
         tempfile.TemporaryDirectory(prefix="bench-") as directory,
-        GatewayProcess(Path(directory), options=options) as gateway,
+        GatewayProcess(Path(directory), options=options, environment=environment) as gateway,
     ):
         run_sipp(gateway.sip, WARM_UP_CALLS, rate, Path(directory))
         time.sleep(SETTLE_S)
@@ -67,10 +71,12 @@ def measure_signalling(calls: int, rate: float, *, options: tuple[str, ...] = ()
         result = run_sipp(gateway.sip, calls, rate, Path(directory))
         time.sleep(SETTLE_S)
         after = gateway.usage()
-    return signalling_run(rate, before, after, result)
+    return signalling_run(rate, before, after, result, trace=trace)
 
 
-def signalling_run(rate: float, before: GroupUsage, after: GroupUsage, result: SippResult) -> SignallingRun:
+def signalling_run(
+    rate: float, before: GroupUsage, after: GroupUsage, result: SippResult, *, trace: bool = True
+) -> SignallingRun:
     """The figures, from usage before and after all calls."""
     done = max(1, result.successful)
     cost = (after.gateway.cpu_s - before.gateway.cpu_s) * 1000 / done
@@ -83,6 +89,7 @@ def signalling_run(rate: float, before: GroupUsage, after: GroupUsage, result: S
         calls_per_cpu_second=int(1000 / cost) if cost > 0 else 0,
         engine_cpu_ms_per_call=round((after.engine.cpu_s - before.engine.cpu_s) * 1000 / done, 3),
         setup_ms=spread(np.array(result.setup_ms)),
+        trace=trace,
     )
 
 

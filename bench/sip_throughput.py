@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import re
 import shutil
 import socket
@@ -20,10 +19,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
+from typing import Any
 
 import uvloop
 
+from bench.measured_process import MeasuredProcess, cpu_seconds, say, tell_when_asked
+from bench.short_calls import LONGEST_WAIT
 from sip.user_agent import (
     Call,
     CallListener,
@@ -42,9 +43,6 @@ SDP = (
     b"m=audio 40000 RTP/AVP 0 101\r\n"
     b"a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=ptime:20\r\n"
 )
-LONGEST_WAIT = 60.0
-"""Seconds for the last calls to end: more than the 32 s after which SIP gives anything up."""
-
 SIPP_COUNT = re.compile(r"(Successful|Failed) call\s*\|\s*\d+\s*\|\s*(\d+)")
 
 
@@ -81,8 +79,7 @@ class _Subject(CallListener):
 
 
 async def _serve(calls: int, rate: float, hold: float, target: int | None) -> None:
-    """The measured process: says where it listens, does its part, and at a line on its input says what it
-    took."""
+    """The measured process: places its calls, if any, before it tells what it took."""
     subject = _Subject(calls, hold)
     agent = UserAgent(
         UserAgentConfig(listen=(Listen("udp", HOST, 0),)),
@@ -90,15 +87,15 @@ async def _serve(calls: int, rate: float, hold: float, target: int | None) -> No
         on_options=lambda: OptionsReply(200),
     )
     await agent.start()
-    _say({"port": agent.addresses[0].port})
-    began = _cpu_seconds()
+    say(port=agent.addresses[0].port)
+    began = cpu_seconds()
     if target is not None:
         await _place_calls(agent, subject, calls, rate, target)
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
-    statistics = agent.statistics
-    _say(
-        {
-            "cpu_seconds": round(_cpu_seconds() - began, 3),
+
+    def figures() -> dict[str, object]:
+        statistics = agent.statistics
+        return {
+            "cpu_seconds": round(cpu_seconds() - began, 3),
             "ended": subject.ended,
             "failed": subject.failed,
             "open_calls": statistics.calls,
@@ -106,7 +103,8 @@ async def _serve(calls: int, rate: float, hold: float, target: int | None) -> No
             "retransmissions": statistics.retransmissions,
             "faults": statistics.faults,
         }
-    )
+
+    await tell_when_asked(figures)
     await agent.close()
 
 
@@ -121,41 +119,30 @@ async def _place_calls(agent: UserAgent, subject: _Subject, calls: int, rate: fl
     await asyncio.wait_for(subject.all_over.wait(), LONGEST_WAIT)
 
 
-def _cpu_seconds() -> float:
-    times = os.times()
-    return times.user + times.system
-
-
-def _say(value: dict[str, object]) -> None:
-    sys.stdout.write(json.dumps(value) + "\n")
-    sys.stdout.flush()
-
-
-def measure(direction: str, calls: int, rate: float, hold_ms: int) -> dict[str, object]:
+def measure(direction: str, calls: int, rate: float, hold_ms: int) -> dict[str, Any]:
     """Run one direction ("uas" or "uac", seen from us) and return its figures."""
     with tempfile.TemporaryDirectory() as directory:
         if direction == "uas":
-            subject = _start_subject(calls, rate, hold_ms, None)
-            port = _read(subject)["port"]
-            sipp = _start_sipp(
-                directory,
-                ["-sn", "uac", f"{HOST}:{port}", "-m", str(calls), "-r", f"{rate:g}", "-d", str(hold_ms)],
-            )
-            successful, failed = _finish_sipp(sipp, calls / rate + 60)
+            with _start_subject(calls, rate, hold_ms, None) as subject:
+                port = subject.first["port"]
+                sipp = _start_sipp(
+                    directory,
+                    ["-sn", "uac", f"{HOST}:{port}", "-m", str(calls), "-r", f"{rate:g}", "-d", str(hold_ms)],
+                )
+                successful, failed = _finish_sipp(sipp, calls / rate + 60)
+                result = subject.look()
         else:
             port = _free_port()
             sipp = _start_sipp(directory, ["-sn", "uas", "-p", str(port)])
-            _wait_for_port(port)
-            subject = _start_subject(calls, rate, hold_ms, port)
-            _read(subject)
-            successful = failed = 0
-        result = _stop_subject(subject)
-        if direction == "uac":
-            sipp.terminate()
-            sipp.wait(10)
-            failed = int(str(result["failed"]))
-            successful = int(str(result["ended"]))
-    cpu = float(str(result["cpu_seconds"]))
+            try:
+                _wait_for_port(port)
+                with _start_subject(calls, rate, hold_ms, port) as subject:
+                    result = subject.look()
+            finally:
+                sipp.terminate()
+                sipp.communicate()
+            successful, failed = result["ended"], result["failed"]
+    cpu = result["cpu_seconds"]
     return {
         "direction": direction,
         "calls": calls,
@@ -169,46 +156,11 @@ def measure(direction: str, calls: int, rate: float, hold_ms: int) -> dict[str, 
     }
 
 
-def _start_subject(calls: int, rate: float, hold_ms: int, target: int | None) -> subprocess.Popen[str]:
-    command = [
-        sys.executable,
-        "-m",
-        "bench.sip_throughput",
-        "--serve",
-        "--calls",
-        str(calls),
-        "--rate",
-        f"{rate}",
-    ]
-    command += ["--hold-ms", str(hold_ms)]
+def _start_subject(calls: int, rate: float, hold_ms: int, target: int | None) -> MeasuredProcess:
+    arguments = ["--serve", "--calls", str(calls), "--rate", f"{rate}", "--hold-ms", str(hold_ms)]
     if target is not None:
-        command += ["--target", str(target)]
-    root = Path(__file__).parent.parent
-    return subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-
-def _read(subject: subprocess.Popen[str]) -> dict[str, object]:
-    assert subject.stdout is not None
-    line = subject.stdout.readline()
-    if not line:
-        raise SystemExit("the measured process ended early")
-    value: dict[str, object] = json.loads(line)
-    return value
-
-
-def _stop_subject(subject: subprocess.Popen[str]) -> dict[str, object]:
-    """Ask for the figures; the process ends by itself."""
-    assert subject.stdin is not None
-    try:
-        subject.stdin.write("\n")
-        subject.stdin.flush()
-        result = _read(subject)
-        subject.wait(10)
-    finally:
-        if subject.poll() is None:
-            subject.kill()
-            subject.wait()
-    return result
+        arguments += ["--target", str(target)]
+    return MeasuredProcess("bench.sip_throughput", *arguments)
 
 
 def _start_sipp(directory: str, arguments: list[str]) -> subprocess.Popen[str]:

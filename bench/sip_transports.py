@@ -12,26 +12,23 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import socket
 import ssl
 import sys
 import tempfile
-import time
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psutil
 import uvloop
 
-from bench.sip_throughput import HOST, LONGEST_WAIT, SDP
+from bench.measured_process import MeasuredProcess, cpu_seconds, say, tell_when_asked
+from bench.short_calls import place_calls
+from bench.sip_throughput import HOST, SDP
 from sip.tls_settings import TlsClientSettings, TlsServerSettings
 from sip.user_agent import (
-    Call,
     CallListener,
-    EndedBy,
     IncomingCall,
     Listen,
     OptionsReply,
@@ -53,25 +50,6 @@ class _Called(CallListener):
         call.answer(SDP)
 
 
-@dataclass
-class _Caller(CallListener):
-    """One call: when it was answered, and when it is over."""
-
-    begun: float
-    over: asyncio.Event = field(default_factory=asyncio.Event)
-    setup_s: float | None = None
-
-    def on_answer(self, call: Call, response: object) -> None:
-        self.setup_s = time.perf_counter() - self.begun
-        call.hang_up()
-
-    def on_failure(self, call: Call, status: int, reason: str, response: object) -> None:
-        self.over.set()
-
-    def on_terminated(self, call: Call, by: EndedBy, request: object) -> None:
-        self.over.set()
-
-
 def _agent(transport: str, tls: TlsServerSettings | None, called: _Called) -> UserAgent:
     return UserAgent(
         UserAgentConfig(listen=(Listen(transport, HOST, 0),), tls=tls),
@@ -81,86 +59,50 @@ def _agent(transport: str, tls: TlsServerSettings | None, called: _Called) -> Us
 
 
 async def _serve(transport: str, directory: Path) -> None:
-    """The called process: says where it listens, and for each line on its input what it has taken so far."""
+    """The called process."""
     tls = TlsServerSettings(directory / "server.pem", directory / "server.key")
     agent = _agent(transport, tls if transport == "tls" else None, _Called())
     await agent.start()
     process = psutil.Process()
-    _say(port=agent.addresses[0].port)
-    while await asyncio.to_thread(sys.stdin.readline):
-        times = os.times()
+
+    def figures() -> dict[str, object]:
         statistics = agent.statistics
-        _say(
-            cpu_s=times.user + times.system,
-            rss=process.memory_info().rss,
-            connections=statistics.connections,
-            calls=statistics.calls,
-            dialogs=statistics.dialogs,
-            faults=statistics.faults,
-        )
+        return {
+            "cpu_s": cpu_seconds(),
+            "rss": process.memory_info().rss,
+            "connections": statistics.connections,
+            "calls": statistics.calls,
+            "dialogs": statistics.dialogs,
+            "faults": statistics.faults,
+        }
+
+    say(port=agent.addresses[0].port)
+    await tell_when_asked(figures)
     await agent.close()
 
 
-def _say(**values: object) -> None:
-    sys.stdout.write(json.dumps(values) + "\n")
-    sys.stdout.flush()
-
-
-class _Subject:
-    """The called process, from outside."""
-
-    def __init__(self, process: asyncio.subprocess.Process, port: int) -> None:
-        self._process = process
-        self.port = port
-
-    @classmethod
-    async def start(cls, transport: str, directory: Path) -> _Subject:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "bench.sip_transports", "--serve", transport, str(directory)),
-            cwd=Path(__file__).parent.parent,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-        )
-        assert process.stdout is not None
-        told: dict[str, Any] = json.loads(await process.stdout.readline())
-        return cls(process, told["port"])
-
-    async def look(self) -> dict[str, Any]:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(b"\n")
-        await self._process.stdin.drain()
-        told: dict[str, Any] = json.loads(await self._process.stdout.readline())
-        return told
-
-    async def end(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        try:
-            await asyncio.wait_for(self._process.wait(), 10)
-        except TimeoutError:
-            self._process.kill()
-            await self._process.wait()
+def _start(transport: str, directory: Path) -> MeasuredProcess:
+    return MeasuredProcess("bench.sip_transports", "--serve", transport, str(directory))
 
 
 async def _measure(transport: str, calls: int, rate: float, directory: Path, ca: str) -> dict[str, Any]:
-    subject = await _Subject.start(transport, directory)
+    subject = await asyncio.to_thread(_start, transport, directory)
     tls = TlsServerSettings(directory / "server.pem", directory / "server.key")
     agent = _agent(transport, tls if transport == "tls" else None, _Called())
     await agent.start()
     try:
-        uri = f"sip:100@{HOST}:{subject.port};transport={transport}"
+        uri = f"sip:100@{HOST}:{subject.first['port']};transport={transport}"
         trust = TlsClientSettings(ca=ca, server_name=NAME) if transport == "tls" else None
         target = OutboundTarget(
-            uri, HOST, subject.port, transport, f"sip:200@{HOST}", None, uri, offer=SDP, tls=trust
+            uri, HOST, subject.first["port"], transport, f"sip:200@{HOST}", None, uri, offer=SDP, tls=trust
         )
-        await _place(agent, target, 20, rate)  # connections stand, code is warm
-        before = await subject.look()
-        placed = await _place(agent, target, calls, rate)
-        after = await subject.look()
+        await place_calls(agent, target, 20, rate)  # connections stand, code is warm
+        before = await asyncio.to_thread(subject.look)
+        placed = await place_calls(agent, target, calls, rate)
+        after = await asyncio.to_thread(subject.look)
     finally:
         await agent.close()
-        await subject.end()
+        await asyncio.to_thread(subject.end)
     setups = sorted(call.setup_s for call in placed if call.setup_s is not None)
     cpu = after["cpu_s"] - before["cpu_s"]
     return {
@@ -176,38 +118,24 @@ async def _measure(transport: str, calls: int, rate: float, directory: Path, ca:
     }
 
 
-async def _place(agent: UserAgent, target: OutboundTarget, calls: int, rate: float) -> list[_Caller]:
-    start = time.perf_counter()
-    placed: list[_Caller] = []
-    for number in range(calls):
-        call = _Caller(time.perf_counter())
-        placed.append(call)
-        agent.call(target, call)
-        await asyncio.sleep(max(0.0, start + (number + 1) / rate - time.perf_counter()))
-    async with asyncio.timeout(LONGEST_WAIT):
-        for call in placed:
-            await call.over.wait()
-    return placed
-
-
 def _share(values: list[float], share: float) -> float | None:
     return round(values[min(len(values) - 1, int(len(values) * share))] * 1000, 2) if values else None
 
 
 async def _idle_connections(number: int, directory: Path, ca: str) -> dict[str, Any]:
     """What each of `number` idle TLS connections holds in the called process."""
-    subject = await _Subject.start("tls", directory)
+    subject = await asyncio.to_thread(_start, "tls", directory)
     context = ssl.create_default_context(cadata=ca)
     writers: list[asyncio.StreamWriter] = []
     try:
-        await _open(writers, 20, subject.port, context)
-        before = await subject.look()
-        await _open(writers, number, subject.port, context)
-        after = await subject.look()
+        await _open(writers, 20, subject.first["port"], context)
+        before = await asyncio.to_thread(subject.look)
+        await _open(writers, number, subject.first["port"], context)
+        after = await asyncio.to_thread(subject.look)
     finally:
         for writer in writers:
             writer.transport.abort()
-        await subject.end()
+        await asyncio.to_thread(subject.end)
     opened = after["connections"] - before["connections"]
     return {
         "idle_tls_connections": opened,

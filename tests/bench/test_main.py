@@ -33,6 +33,17 @@ def test_small_benchmark_measures_calls_and_leaves_nothing_behind(tmp_path: Path
     assert [path.read_bytes() for path in tmp_path.glob("*.json")] == [completed.stdout.rstrip(b"\n")]
 
 
+def test_trace_is_measured_with_and_without_it_in_turns(tmp_path: Path) -> None:
+    command = [
+        *(sys.executable, "-m", "bench", "--only", "trace", "--rounds", "1", "--results", str(tmp_path)),
+        *("--short-calls", "5", "--rate", "20", "--json"),
+    ]
+    completed = subprocess.run(command, capture_output=True, timeout=120, check=True)
+    report = msgspec.json.decode(completed.stdout, type=Report)
+    assert [(run.trace, run.calls, run.failed) for run in report.signalling] == [(True, 5, 0), (False, 5, 0)]
+    assert not report.media
+
+
 def test_nonsense_is_refused() -> None:
     for arguments in (["--calls", "0"], ["--calls", "x"], ["--only", "nothing"], ["--workers", "-1"]):
         completed = subprocess.run(

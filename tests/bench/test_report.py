@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from bench.analysis import AudioFigures, Spread
+from bench.call_setup import SetupRun
 from bench.conditions import Conditions
 from bench.load_generator import LoadResult
 from bench.media_run import MediaRun
@@ -76,6 +77,18 @@ REPORT = Report(
             calls_per_cpu_second=400,
             engine_cpu_ms_per_call=1.0,
             setup_ms=Spread(4.0, 6.0, 12.0, 20.0, 1500),
+            trace=False,
+        )
+    ],
+    setup=[
+        SetupRun(
+            transport="tls",
+            calls=200,
+            failed=1,
+            rate=10.0,
+            ringing_ms=None,
+            answer_ms=Spread(15.0, 20.0, 66.5, 70.0, 199),
+            load_average=3.2,
         )
     ],
 )
@@ -94,6 +107,11 @@ def test_table_has_a_column_for_each_run() -> None:
     assert row(text, "round trip ms, p50 / p99") == ["41.50", "/", "55.25", "-"]
     assert row(text, "last third - first third") == ["+0.50", "-"]
     assert row(text, "calls per CPU-second") == ["400"]
+    assert row(text, "SIP messages kept") == ["no"]
+    assert row(text, "transport") == ["tls"]
+    assert row(text, "INVITE to 180 ms, p50 / p99") == ["-"]
+    assert row(text, "INVITE to 200 ms, p50 / p99") == ["15.00", "/", "66.50"]
+    assert row(text, "load before") == ["3.2"]
     assert "Some CPU, 2 cores" in text
 
 
