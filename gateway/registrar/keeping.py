@@ -66,6 +66,7 @@ class RegistrationKeeper(BackgroundTask):
 
     async def _save(self) -> None:
         changed, self._registrations.changed = self._registrations.changed, set()
+        kept = False
         now, moment = monotonic(), datetime.now(UTC)
         try:
             if changed:
@@ -78,12 +79,15 @@ class RegistrationKeeper(BackgroundTask):
                         for trunk_id in changed
                     },
                 )
+            kept = True
             if now - self._pruned_at > PRUNE_S:
                 self._pruned_at = now
                 await self._kept.prune(moment)
         except StoreError:
-            self._registrations.changed |= changed
             log.exception("registrations_not_kept")
+        finally:
+            if not kept:  # also when the end of the node came in between: `close` writes once more
+                self._registrations.changed |= changed
 
 
 def _contact(binding: Binding, now: float, moment: datetime) -> RegisteredContact:
