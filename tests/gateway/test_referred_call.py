@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from media import messages as m
+from store.outbound_policy_records import OutboundPolicy
 from store.records import CallStatus, TrunkInbound
 from store.trunk_dialog_records import TrunkDialog
 from tests.gateway.doubles import until
@@ -140,10 +143,30 @@ async def test_it_is_refused_where_the_trunk_does_not_allow_it(scene: Scene) -> 
 async def test_nobody_is_called_whom_the_organisation_may_not_call(scene: Scene) -> None:
     await allow(scene)
     call, session = await scene.answered()
-    for forbidden in ("sip:911@127.0.0.1", "tel:+19005550123", "sip:+19005550123@127.0.0.1"):
+    forbidden_ones = (
+        "sip:911@127.0.0.1",
+        "tel:+19005550123",
+        "sip:+19005550123@127.0.0.1",
+        "sip:+1900*5550123@127.0.0.1",
+        "sip:+1900:5550123@127.0.0.1",
+        "sip:+1900%215550123@127.0.0.1",
+        "tel:+1900x5550123",
+    )
+    for forbidden in forbidden_ones:
         assert (await refer(call, forbidden)).status == 403, forbidden
-    assert kinds(session).count("referral-refused") == 3
+    assert kinds(session).count("referral-refused") == len(forbidden_ones)
     assert [one.invite for one in scene.phone.calls.values() if one.requests] == []
+    await call.bye()
+    await scene.over()
+
+
+async def test_the_organisations_limits_hold_for_who_is_called_so(scene: Scene) -> None:
+    await allow(scene)
+    await scene.gateway.outbound_policies.put(
+        OutboundPolicy(scene.organization_id, cents_per_day=0, updated_at=datetime.now(UTC))
+    )
+    call, _ = await scene.answered()
+    assert (await refer(call, "sip:1002@127.0.0.1")).status == 403
     await call.bye()
     await scene.over()
 
