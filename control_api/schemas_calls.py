@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, StrictBool
@@ -20,6 +21,7 @@ from control_api.schemas_shared import (
     duration_between,
     json_object,
 )
+from control_api.schemas_trunk_identity import SipHeaders
 from gateway.new_call import CallSettings, NewCall
 from store.records import (
     CallDirection,
@@ -92,6 +94,10 @@ class CallCreate(RequestModel):
     )
     metadata: JsonObject | None = Field(default=None, description="Yours; comes back on the call object.")
     call_settings: CallSettingsIn | None = None
+    private: StrictBool | None = Field(
+        default=None, description="Withhold the caller; null: as the trunk's `caller_identity` has it."
+    )
+    sip_headers: SipHeaders | None = Field(default=None, description="X-* headers for the INVITE.")
 
     def to_new_call(self) -> NewCall:
         """The request as the gateway understands it."""
@@ -102,7 +108,9 @@ class CallCreate(RequestModel):
             from_number=self.from_number,
             variables=self.variables or {},
             metadata=self.metadata or {},
-            settings=settings.to_settings(),
+            settings=replace(
+                settings.to_settings(), private=self.private, sip_headers=self.sip_headers or None
+            ),
         )
 
 
@@ -117,12 +125,24 @@ class TranscriptEntryOut(ResponseModel):
     )
 
 
+class DiversionOut(ResponseModel):
+    """Whom the caller dialled before the call was diverted to us."""
+
+    number: str
+    reason: str | None = Field(description="Such as `unconditional`, `user-busy`, `no-answer`.")
+    header: str = Field(description="`Diversion` or `History-Info`.")
+
+
 class SipOut(ResponseModel):
     """How the call looked on the SIP side: what a carrier's support asks for."""
 
     call_id: str | None = Field(description="The SIP Call-ID.")
     status: int | None = Field(description="The last final SIP status.")
     reason: str | None
+    q850_cause: int | None = Field(description="The Q.850 cause that the far side gave (RFC 3326).")
+    anonymous: bool = Field(description="The caller wishes to be unknown, or was withheld.")
+    diversion: DiversionOut | None = Field(description="Null when the call was not diverted to us.")
+    headers: dict[str, str] = Field(description="Those of the INVITE that the trunk lets in; untrusted.")
 
 
 class AnalysisOut(ResponseModel):

@@ -17,6 +17,7 @@ from store.records import (
     TrunkStir,
     TrunkTls,
 )
+from store.target_records import Redirects
 
 LONGEST_PEM = 65_536
 
@@ -46,6 +47,11 @@ class TrunkSignallingIn(RequestModel):
         description="`connect` makes the media path when the far side rings with a session description. "
         "Nobody hears early media, and no recording holds it.",
     )
+    follow_redirects: Redirects = Field(
+        default=Redirects.OFF,
+        description="3xx answers to our INVITE: `trunk` follows those to hosts and networks of the trunk, "
+        "`any` all; where we may not call stays forbidden.",
+    )
 
     def to_record(self) -> TrunkSignalling:
         return TrunkSignalling(
@@ -54,6 +60,7 @@ class TrunkSignallingIn(RequestModel):
             min_session_expires=self.min_session_expires,
             reliable_provisionals=self.reliable_provisionals,
             early_media=self.early_media,
+            follow_redirects=self.follow_redirects,
         )
 
 
@@ -63,6 +70,7 @@ class TrunkSignallingOut(ResponseModel):
     min_session_expires: int
     reliable_provisionals: ReliableProvisionals
     early_media: EarlyMedia
+    follow_redirects: Redirects
 
 
 class TrunkStirIn(RequestModel):
@@ -142,6 +150,7 @@ def render_signalling(signalling: TrunkSignalling) -> dict[str, Any]:
         "min_session_expires": signalling.min_session_expires,
         "reliable_provisionals": signalling.reliable_provisionals.value,
         "early_media": signalling.early_media.value,
+        "follow_redirects": signalling.follow_redirects.value,
     }
 
 

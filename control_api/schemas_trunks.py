@@ -13,6 +13,20 @@ from pydantic import AfterValidator, Field, StrictBool
 
 from control_api.schemas_shared import RequestModel, ResponseModel, Timestamp, Uuid, unsent
 from control_api.schemas_trunk_dialog import TrunkDialogIn, TrunkDialogOut, render_dialog
+from control_api.schemas_trunk_identity import (
+    CallerIdentityIn,
+    CallerIdentityOut,
+    NumberWritingIn,
+    NumberWritingOut,
+    TrunkHeadersIn,
+    TrunkHeadersOut,
+    TrunkRatesIn,
+    TrunkRatesOut,
+    render_caller_identity,
+    render_headers,
+    render_number_writing,
+    render_rates,
+)
 from control_api.schemas_trunk_registrar import (
     InboundRegistrarIn,
     InboundRegistrarOut,
@@ -41,6 +55,13 @@ from control_api.schemas_trunk_status import (
     render_registration_status,
     render_statistics,
 )
+from control_api.schemas_trunk_targets import (
+    ServerOut,
+    TrunkTargetsIn,
+    TrunkTargetsOut,
+    render_server,
+    render_targets,
+)
 from gateway.defence.trunk_digest import kept_digest
 from gateway.errors import InvalidRequestError
 from gateway.new_trunk import NewTrunk
@@ -58,9 +79,10 @@ from store.records import (
     TrunkDigest,
     TrunkInbound,
     TrunkOutbound,
-    TrunkTransport,
 )
 from store.registrar_records import ToRegistered
+from store.target_records import TrunkTransport
+from store.trunk_identity_records import RouteBy
 
 MAX_NETWORKS = 256
 
@@ -100,6 +122,10 @@ class TrunkInboundIn(RequestModel):
     registrar: InboundRegistrarIn | None = Field(
         default=None, description="The digest user may register with us; null: it may not."
     )
+    route_by: RouteBy = Field(
+        default=RouteBy.REQUEST_URI,
+        description="Where the number called is looked for when that in the Request-URI is none of ours.",
+    )
 
     def to_record(self) -> TrunkInbound:
         digest: TrunkDigest | None = None
@@ -112,10 +138,10 @@ class TrunkInboundIn(RequestModel):
                 "auth_username and auth_password go together.", field="inbound.auth_username"
             )
         registrar = None if self.registrar is None else self.registrar.to_record()
-        return TrunkInbound(tuple(self.allowed_addresses), digest, self.match, registrar)
+        return TrunkInbound(tuple(self.allowed_addresses), digest, self.match, registrar, self.route_by)
 
 
-class TrunkOutboundIn(RequestModel):
+class TrunkOutboundIn(TrunkTargetsIn):
     """Where calls are sent."""
 
     address: Address | None = Field(default=None, description="Needed without `to_registered`.")
@@ -135,6 +161,7 @@ class TrunkOutboundIn(RequestModel):
     probe_interval: Annotated[int, Field(ge=0, le=3_600)] = Field(
         default=0, description="Seconds between two OPTIONS that ask whether it is there; 0: never."
     )
+    caller_identity: CallerIdentityIn = CallerIdentityIn()
 
 
 class TrunkCreate(RequestModel):
@@ -147,6 +174,9 @@ class TrunkCreate(RequestModel):
         default=NumberFormat.E164, description="How numbers are written on this trunk's wire."
     )
     default_country: Country | None = Field(default=None, description="Needed with `national`.")
+    number_writing: NumberWritingIn = NumberWritingIn()
+    headers: TrunkHeadersIn = TrunkHeadersIn()
+    rates: TrunkRatesIn = TrunkRatesIn()
     codecs: tuple[Codec, ...] = Field(default=("PCMU", "PCMA"), min_length=1, max_length=5)
     enabled: StrictBool = True
     dtmf: DtmfMode = Field(
@@ -192,9 +222,16 @@ class TrunkCreate(RequestModel):
                 tls=None if outbound.tls is None else outbound.tls.to_record(),
                 registration=None if outbound.registration is None else outbound.registration.to_record(),
                 probe_interval=outbound.probe_interval,
+                caller_identity=outbound.caller_identity.to_record(),
+                targets=outbound.target_records(),
+                proxy=outbound.proxy,
+                failover=outbound.failover.to_record(),
             ),
             number_format=self.number_format,
             default_country=self.default_country,
+            number_writing=self.number_writing.to_record(),
+            headers=self.headers.to_record(),
+            rates=self.rates.to_record(),
             codecs=self.codecs,
             enabled=self.enabled,
             dtmf=self.dtmf,
@@ -226,9 +263,10 @@ class TrunkInboundOut(ResponseModel):
     auth_password_set: bool = Field(description="Whether there is a password; it is never shown.")
     match: SourceMatch
     registrar: InboundRegistrarOut | None
+    route_by: RouteBy
 
 
-class TrunkOutboundOut(ResponseModel):
+class TrunkOutboundOut(TrunkTargetsOut):
     address: str | None
     to_registered: ToRegistered | None
     transport: TrunkTransport
@@ -238,6 +276,7 @@ class TrunkOutboundOut(ResponseModel):
     tls: TrunkTlsOut | None
     registration: TrunkRegistrationOut | None
     probe_interval: int
+    caller_identity: CallerIdentityOut
 
 
 class TrunkOut(ResponseModel):
@@ -249,6 +288,9 @@ class TrunkOut(ResponseModel):
     outbound: TrunkOutboundOut | None
     number_format: NumberFormat
     default_country: str | None
+    number_writing: NumberWritingOut
+    headers: TrunkHeadersOut
+    rates: TrunkRatesOut
     codecs: list[str]
     enabled: bool
     dtmf: DtmfMode
@@ -283,6 +325,7 @@ def render_trunk(trunk: Trunk, status: TrunkStatus) -> dict[str, Any]:
             "auth_password_set": inbound.digest is not None,
             "match": inbound.match.value,
             "registrar": render_registrar(inbound.registrar),
+            "route_by": inbound.route_by.value,
         },
         "outbound": None
         if outbound is None
@@ -296,9 +339,14 @@ def render_trunk(trunk: Trunk, status: TrunkStatus) -> dict[str, Any]:
             "tls": render_tls(outbound.tls),
             "registration": render_registration(outbound.registration),
             "probe_interval": outbound.probe_interval,
+            "caller_identity": render_caller_identity(outbound.caller_identity),
+            **render_targets(outbound, status.targets),
         },
         "number_format": trunk.number_format.value,
         "default_country": trunk.default_country,
+        "number_writing": render_number_writing(trunk.number_writing),
+        "headers": render_headers(trunk.headers),
+        "rates": render_rates(trunk.rates),
         "codecs": list(trunk.codecs),
         "enabled": trunk.enabled,
         "dtmf": trunk.dtmf.value,
@@ -324,8 +372,14 @@ class TrunkTestOut(ResponseModel):
     outcome: ProbeOutcome
     text: str = Field(description="For people.")
     sip_status: int | None = Field(description="What was answered, if anything.")
+    servers: list[ServerOut] = Field(description="What the DNS gave for the target, in the order tried.")
 
 
 def render_probe(result: ProbeResult) -> dict[str, Any]:
     """The outcome of a trunk's test."""
-    return {"outcome": result.outcome.value, "text": result.text, "sip_status": result.sip_status}
+    return {
+        "outcome": result.outcome.value,
+        "text": result.text,
+        "sip_status": result.sip_status,
+        "servers": [render_server(one) for one in result.servers],
+    }

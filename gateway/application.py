@@ -63,6 +63,7 @@ class Gateway(GatewayParts):
         does not come up.
         """
         orphans = await self.store.calls.unfinished(node_id=self.cluster.node.id)
+        silences = await self._adoption.silences()
         self._writer.start()
         await self._plane.start()
         self._loop_watch.start()
@@ -80,6 +81,8 @@ class Gateway(GatewayParts):
         ]
         await self.web_calls.resume(followed)
         orphans = [record for record in orphans if record not in followed]
+        self._adoption.start()
+        orphans = await self._adoption.take_up(orphans, silences, None)
         await fail_orphans(self.store, orphans, self._journal)
         await self._archive.start()
         self._recording_sweeper.start()
@@ -109,8 +112,10 @@ class Gateway(GatewayParts):
         self._draining = True
         log.info("draining", live_calls=len(self._live), timeout_s=timeout_s)
         self.browser_calls.end_waiting()
+        await self._adoption.hand_over(tuple(self._live))
         if not await self._live.wait_until_empty(timeout_s):
             log.warning("drain_timed_out", live_calls=len(self._live))
+            await self._adoption.hand_over(tuple(self._live), recorded=True)
             self.end_calls()
             await self._live.wait_until_empty(STRAGGLER_TIMEOUT_S)
 
@@ -130,6 +135,7 @@ class Gateway(GatewayParts):
         self._started = False
         for part in (
             self.control,
+            self._adoption,
             self._dialer,
             self._recording_sweeper,
             self._agent_sync,

@@ -86,6 +86,7 @@ class Call:
         self.transcript = Transcript()
         self._bus: EventBus | None = None
         self._followers: list[Follower] = []
+        self.gone = False
 
     @classmethod
     def taken_up(
@@ -182,6 +183,11 @@ class Call:
         names, self._untold = self._untold, []
         self._sink(self._record, events, names)
 
+    def let_go(self) -> None:
+        """Somebody else has the call: nothing that happens to it here is written or told any more."""
+        self.gone = True
+        self._sink = _nowhere
+
     def ring(self) -> bool:
         return self._move(CallStatus.RINGING)
 
@@ -243,6 +249,10 @@ class Call:
         self.publish(EVENT_OF_STATUS[status])
         self.save()
         return True
+
+
+def _nowhere(record: CallRecord, steps: Sequence[TimelineEvent], names: Sequence[str], /) -> None:
+    pass
 
 
 def _keepable(record: CallRecord) -> CallRecord:

@@ -33,10 +33,23 @@ def render_call(call: CallRecord, recording_url: str | None = None) -> dict[str,
         "end_reason": call.end_reason if terminal else None,
         "cancelled_from": call.cancelled_from,
         "transfer": call.transfer,
-        "sip": {"call_id": call.sip_call_id, "status": call.sip_status, "reason": call.sip_reason},
+        "sip": _render_sip(call),
         "started_at": optional_timestamp(call.started_at),
         "ended_at": optional_timestamp(call.ended_at),
         "created_at": timestamp(call.created_at),
+    }
+
+
+def _render_sip(call: CallRecord) -> dict[str, Any]:
+    told = call.sip_details or {}
+    return {
+        "call_id": call.sip_call_id,
+        "status": call.sip_status,
+        "reason": call.sip_reason,
+        "q850_cause": told.get("q850_cause"),
+        "anonymous": told.get("anonymous", False),
+        "diversion": told.get("diversion"),
+        "headers": told.get("headers", {}),
     }
 
 

@@ -27,6 +27,7 @@ from gateway.errors import (
 )
 from gateway.live_calls import LiveCalls
 from gateway.new_call import NewCall
+from gateway.new_trunk_identity import check_sip_headers
 from gateway.outbound import MayRing, OutboundServices, OutboundSession
 from gateway.outbound_policy import OutboundPolicies
 from gateway.session import Session, as_dict
@@ -108,6 +109,7 @@ class CallService:
             raise NotFoundError(f"no agent {request.agent_id}", agent_id=request.agent_id)
         if self._queue.full:
             raise LimitExceededError("the dial queue is full", code="queue_full", retry_after=10)
+        check_sip_headers(request.settings.sip_headers or {}, "sip_headers")
         call_id = call_id or uuid7()
         async with self._policies.admit(organization_id, request.phone_number):
             decision = await self._place(call_id, organization_id, request)

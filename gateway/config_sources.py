@@ -120,6 +120,7 @@ _LISTS = frozenset(
         "sip.digest_algorithms",
         "sip.listen",
         "sip.websocket_origins",
+        "sip.dns_servers",
         "turn.stun_urls",
         "turn.urls",
     }

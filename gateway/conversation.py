@@ -28,9 +28,10 @@ from gateway.failure_reasons import EndReason, FailureReason, end_of_engine_reas
 from gateway.negotiated_media import encryption_of, negotiate_leg
 from gateway.tool_use import ToolUse
 from gateway.transcript import SPEAKERS, USER
+from gateway.untrusted_variables import trusted_prompt
 from media import messages as m
 from media.plane import MediaCapacityError, UnknownLegError
-from media.ultravox.call_request import EngineCallRequest, render_template
+from media.ultravox.call_request import EngineCallRequest
 from media.ultravox.errors import EngineApiError
 from media.ultravox.rest import EngineCall
 from sip.addresses import authority
@@ -65,6 +66,7 @@ class Conversation:
         self._listener = listener
         self._services = services
         self._recording = recording
+        self.dtmf = dtmf
         self._leg_id = call.id
         self._has_leg = False
         self._leg_failed = False
@@ -92,9 +94,7 @@ class Conversation:
             services.client_tools,
             services.metrics.observe_tool,
             self._care.leave_voicemail,
-            AgentTransfer(
-                listener.transfers, render_template(request.agent.system_prompt, request.variables)
-            ),
+            AgentTransfer(listener.transfers, trusted_prompt(request.agent.system_prompt, request.variables)),
         )
         listener.transfers.agent_has_tools = "warm" in options.tools.transfers
         self._absence = EngineAbsence()
@@ -156,6 +156,25 @@ class Conversation:
         """Ask the engine for this rate (Hz) when its call is created; it stays for the whole call."""
         self._request = msgspec.structs.replace(self._request, sample_rate=sample_rate)
 
+    @property
+    def sample_rate(self) -> int:
+        """The engine's, in Hz."""
+        return self._request.sample_rate
+
+    async def succeed_engine_call(self, prior_call_id: str) -> None:
+        """Ask the engine for a call that goes on from the history of another. Raises a subclass of
+        `EngineApiError`.
+        """
+        await self._succeed(prior_call_id, self._services.engine_config.create_timeout)
+
+    async def _succeed(self, prior_call_id: str, deadline_s: float) -> None:
+        self._engine_call = await self._services.engine.create_call(
+            self._request, prior_call_id=prior_call_id, enable_greeting_prompt=False, deadline_s=deadline_s
+        )
+        self._call.update(engine_call_id=self._engine_call.call_id)
+        self._call.step("engine-created", engine_call_id=self._engine_call.call_id)
+        self._call.transcript.continue_after_new_engine_call()
+
     async def create_engine_call(self) -> None:
         """Ask the engine for its side of the call. Raises a subclass of `EngineApiError`."""
         timeout = self._services.engine_config.create_timeout
@@ -175,6 +194,10 @@ class Conversation:
                 connect_timeout_ms=int(self._services.engine_config.connect_timeout * 1000),
             )
         )
+
+    def ring_back(self) -> None:
+        """The caller hears it ring until the call is answered; nothing of that is recorded."""
+        self._send(m.PlayEarly(leg_id=self._leg_id))
 
     def answered(self) -> None:
         """Signalling says that the call stands: the agent may be heard, and is recorded if that is wanted."""
@@ -322,7 +345,9 @@ class Conversation:
 
     def _on_recording_finished(self, event: m.RecordingFinished) -> None:
         self._call.step("recording-finished", duration_ms=event.duration_ms, error=event.error)
-        if self._services.on_recording_finished is not None:
+        if self._call.gone:
+            Path(event.path).unlink(missing_ok=True)  # the recording is made elsewhere
+        elif self._services.on_recording_finished is not None:
             self._services.on_recording_finished(self._call, event)
         elif self._closed:
             self._call.save()
@@ -470,18 +495,10 @@ class Conversation:
     async def _recover_once(self, deadline_s: float) -> bool:
         assert self._engine_call is not None
         try:
-            self._engine_call = await self._services.engine.create_call(
-                self._request,
-                prior_call_id=self._engine_call.call_id,
-                enable_greeting_prompt=False,
-                deadline_s=deadline_s,
-            )
+            await self._succeed(self._engine_call.call_id, deadline_s)
         except EngineApiError as error:
             self._call.step("engine-refused", error=str(error))
             return False
-        self._call.update(engine_call_id=self._engine_call.call_id)
-        self._call.step("engine-created", engine_call_id=self._engine_call.call_id)
-        self._call.transcript.continue_after_new_engine_call()
         self._reopened = asyncio.get_running_loop().create_future()
         self.attach_engine()
         return await self._reopened

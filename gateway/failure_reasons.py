@@ -64,14 +64,30 @@ _BY_STATUS = {
 }
 
 
-def failure_of_status(status: int, *, from_peer: bool) -> FailureReason:
-    """The failure that a final SIP status means.
+# Statuses that carriers answer with when all that they know is the Q.850 cause beside them.
+_VAGUE = frozenset({480, 500, 502, 503, 504})
+_BY_CAUSE = {
+    1: FailureReason.INVALID_NUMBER,  # unallocated
+    17: FailureReason.BUSY,
+    18: FailureReason.NO_ANSWER,
+    19: FailureReason.NO_ANSWER,
+    20: FailureReason.NO_ANSWER,  # subscriber absent
+    21: FailureReason.REJECTED,
+    22: FailureReason.INVALID_NUMBER,  # number changed
+    28: FailureReason.INVALID_NUMBER,  # number incomplete
+}
+
+
+def failure_of_status(status: int, *, from_peer: bool, q850: int | None = None) -> FailureReason:
+    """The failure that a final SIP status means, or the Q.850 cause beside it where the status is vague.
 
     A 408 made by our own stack means that nobody answered at all, not even with 100: that is a trunk
     problem. A 408 that was received is a person who did not pick up (RFC 3398 maps Q.850 cause 18 to it).
     """
     if not from_peer:
         return FailureReason.TRUNK_UNAVAILABLE
+    if status in _VAGUE and q850 in _BY_CAUSE:
+        return _BY_CAUSE[q850]
     known = _BY_STATUS.get(status)
     if known is not None:
         return known

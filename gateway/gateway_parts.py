@@ -10,6 +10,8 @@ from functools import partial
 
 from prometheus_client import CollectorRegistry
 
+from gateway.adoption.adopted_session import AdoptedServices
+from gateway.adoption.composition import Adoption
 from gateway.agent_sync import AgentSync
 from gateway.analysis.analyzer import CallAnalyzer
 from gateway.analysis.due import AnalysisPolicy
@@ -70,12 +72,16 @@ from gateway.sign_in.setup import open_sign_in
 from gateway.signalling.setup import Signalling
 from gateway.sip_sockets import SipSockets
 from gateway.stir.service import CallerIdentity
-from gateway.sweep import fail_calls_of_the_dead
+from gateway.sweep import calls_of_the_dead, fail_orphans
+from gateway.target_states import TargetStates
 from gateway.transfers.composition import open_transfers
+from gateway.transfers.report import agent_left_after_ms
 from gateway.trunk_dialling import TrunkDialling
+from gateway.trunk_pace import TrunkPace
 from gateway.trunk_probe import TrunkProbe
 from gateway.trunk_registration import RegistrationState
 from gateway.trunk_statistics import TrunkStatistics
+from gateway.trunk_targets import TrunkTargets
 from gateway.trunk_watch import TrunkWatch
 from gateway.voices import VoiceService
 from gateway.web_calls import WebCalls
@@ -112,6 +118,7 @@ class GatewayParts:
         )
         self.directory.on_changed = self.cluster.notices.tell
         self.leases = self.cluster.leases
+        self._adoption = Adoption(store, self.cluster, enabled=config.cluster.adopt_calls)
         self.widgets = WidgetBook(store, self.directory)
         self.doors = Doors(store, self.directory.agent)
         self.contacts = ContactBook(store, import_max_rows=config.contacts.import_max_rows)
@@ -211,7 +218,8 @@ class GatewayParts:
         self._trunk_statistics = TrunkStatistics()
         self.registry.register(self._trunk_statistics)
         self.sip_sockets = SipSockets(self._user_agent, config.sip)
-        probe = TrunkProbe(self._user_agent, registered=ways.find)
+        self._targets = TrunkTargets(self._user_agent, TargetStates())
+        probe = TrunkProbe(self._user_agent, self._targets, registered=ways.find)
         self.numbers = NumberService(
             self.directory,
             Carriers(telnyx_url=config.numbers.telnyx_url, twilio_url=config.numbers.twilio_url),
@@ -224,8 +232,10 @@ class GatewayParts:
             probe,
             leading=lambda: self.cluster.duties.leading,
             figures=self._trunk_statistics.of,
+            targets=self._targets,
             contacts=self._registrations.status,
         )
+        self._trunk_statistics.targets = self.trunk_watch.targets
         self._trunk_statistics.registered = self.trunk_watch.registered
         self._trunk_statistics.reachable = self.trunk_watch.reachable
         self._identity = CallerIdentity(config.stir)
@@ -252,7 +262,14 @@ class GatewayParts:
             bind_host=config.media.bind_host,
             local_host_for=self._user_agent.local_host_for,
         )
-        self._dialling = TrunkDialling(self._user_agent, media_address, self._identity, ways.find)
+        self._dialling = TrunkDialling(
+            self._user_agent,
+            media_address,
+            self._identity,
+            self._targets,
+            self.outbound_policies.may_transfer,
+            registered=ways.find,
+        )
         limits = CallLimits(config.calls.max_in_cluster, config.calls.max_per_organization)
         session = SessionServices(
             live=self._live,
@@ -292,8 +309,27 @@ class GatewayParts:
             parts=self.directory.parts_of,
             traces=self.traces,
             trunk_statistics=self._trunk_statistics,
+            keeper=self._adoption.keeper,
         )
         recordings = self._archive.live_directory
+        self._adoption.compose(
+            AdoptedServices(
+                session,
+                self._user_agent,
+                media_address,
+                recordings,
+                lambda trunk_id: self.directory.table.trunk(trunk_id),
+                lambda number: self.directory.table.number(number),
+            ),
+            self.metrics,
+            agent=self.directory.agent,
+            save=self._journal.save,
+            price=self._price,
+            outcome=self._journal.outcome,
+            fail=lambda records: fail_orphans(store, records, self._journal),
+            busy=lambda: self._draining,
+            written=self._writer.catch_up,
+        )
         self._inbound = InboundCalls(
             InboundServices(
                 session=session,
@@ -314,7 +350,10 @@ class GatewayParts:
             )
         )
         self._queue = DialQueue(
-            self._live, limit=config.calls.queue_limit, timeout_s=config.calls.queue_timeout
+            self._live,
+            limit=config.calls.queue_limit,
+            timeout_s=config.calls.queue_timeout,
+            pace=TrunkPace(self.directory.trunk).wait,
         )
         self.calls = CallService(
             store=store,
@@ -417,6 +456,7 @@ class GatewayParts:
                 trunk_id=record.trunk_id,
                 trunk_name=trunk.name if trunk else None,
                 managed=number is not None and number.managed,
+                engine_ms=agent_left_after_ms(record),
             )
         )
 
@@ -432,7 +472,11 @@ class GatewayParts:
         self._inbound.on_invite(invite)
 
     async def _sweep_after_the_dead(self, living: frozenset[str]) -> None:
-        await fail_calls_of_the_dead(self.store, living, self._journal)
+        dead = await calls_of_the_dead(self.store, living)
+        if dead:
+            silences = await self._adoption.silences()
+            left = await self._adoption.take_up(dead, silences, self.config.cluster.node_timeout)
+            await fail_orphans(self.store, left, self._journal)
 
     def _wake_webhooks(self) -> None:
         self._deliverer.wake()

@@ -6,17 +6,22 @@ where that is safe, to the peer.
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from time import monotonic
+
 from gateway.call_policy import call_policy, trunk_credentials
 from gateway.call_replacement import CallReplacement
+from gateway.defence.token_buckets import MOST_KEYS, take
 from gateway.inbound_session import InboundServices, InboundSession, reason_header
 from gateway.new_trunk_outbound import tls_towards
+from gateway.received_identity import received_identity
 from gateway.refused_invites import Refused
 from routing.decisions import Refusal
 from routing.explain import explain_text
 from routing.inbound import InboundQuery, decide_inbound
 from sip.errors import SipError
-from sip.headers import NameAddr
 from sip.message import Request
+from sip.q850 import reason_of_status
 from sip.user_agent import IncomingCall
 from store.records import (
     CallDirection,
@@ -31,6 +36,7 @@ class InboundCalls:
         self._services = services
         self._told = services.refused
         self._replacement = CallReplacement(services)
+        self._rates: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def on_invite(self, invite: IncomingCall) -> None:
         """Called by the user agent for every INVITE outside a dialog."""
@@ -64,7 +70,8 @@ class InboundCalls:
                 ),
                 invite,
             )
-            invite.reject(decision.sip_status, decision.sip_reason)
+            reason = ("Reason", reason_of_status(decision.sip_status))
+            invite.reject(decision.sip_status, decision.sip_reason, (reason,))
             return
         agent = services.agent(decision.agent.id)
         if agent is None:
@@ -72,7 +79,7 @@ class InboundCalls:
             self._refused(
                 Refused("agent_not_active", "the agent was deleted a moment ago", 480, fix=fix), invite
             )
-            invite.reject(480)
+            invite.reject(480, headers=(("Reason", reason_of_status(480)),))
             return
         if services.session.live.full(CallDirection.INBOUND):
             self._refuse_busy(
@@ -80,6 +87,14 @@ class InboundCalls:
             )
             return
         trunk = None if decision.trunk is None else services.trunk(decision.trunk.id)
+        if trunk is not None and not self._within_rate(trunk):
+            self._refuse_busy(
+                invite,
+                "trunk_rate",
+                f"more calls a second than the trunk {trunk.name!r} may send",
+                "Raise rates.inbound_calls_per_second of the trunk, or have the far side wait.",
+            )
+            return
         if not invite.take_policy(call_policy(trunk)):
             self._refused(_not_fitting(invite, trunk), invite)
             return
@@ -93,6 +108,11 @@ class InboundCalls:
         refused = Refused("sip", f"The INVITE breaks a rule of SIP: {reason}.", status)
         self._told.note(refused, request, source)
 
+    def _within_rate(self, trunk: Trunk) -> bool:
+        """Whether the trunk may send one more call now."""
+        rate = trunk.rates.inbound_calls_per_second
+        return rate is None or take(self._rates, trunk.id, rate, max(1.0, rate), monotonic(), MOST_KEYS)
+
     def _refuse_busy(self, invite: IncomingCall, kind: str, message: str, fix: str) -> None:
         self._refused(Refused(kind, message, 503, fix=fix), invite)
         retry_after = str(max(1, round(self._services.retry_after_s)))
@@ -105,12 +125,17 @@ class InboundCalls:
 def _query(invite: IncomingCall) -> InboundQuery:
     """What routing has to know of an INVITE. Raises `SipError` when the request cannot be read so far."""
     request = invite.request
+    told = received_identity(request)
     return InboundQuery(
         source_ip=invite.source_host,
         to_user=request.request_uri.user_decoded or "",
         from_user=request.from_.uri.user_decoded,
-        asserted_user=_asserted_user(request),
+        asserted_user=told.asserted_user,
         authenticated=invite.identity,
+        party_user=told.party_user,
+        private=told.private,
+        to_header_user=told.to_user,
+        diverted_user=None if told.diverted is None else told.diverted.user,
     )
 
 
@@ -129,14 +154,3 @@ def _not_fitting(invite: IncomingCall, trunk: Trunk | None) -> Refused:
         f"{offered or 'no extensions'} against the signalling of trunk {trunk.name if trunk else 'none'!r}",
         "Change session_timer, min_session_expires or reliable_provisionals of the trunk, or the far side.",
     )
-
-
-def _asserted_user(request: Request) -> str | None:
-    """The number in P-Asserted-Identity (RFC 3325): a trunk trusted for calls is trusted for it."""
-    asserted = request.get("P-Asserted-Identity")
-    if asserted is None:
-        return None
-    try:
-        return NameAddr.parse(asserted).uri.user_decoded
-    except SipError:
-        return None

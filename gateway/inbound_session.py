@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 
 from gateway.call import Call, ChangeSink
+from gateway.cluster.limits import Counted
 from gateway.conversation import Conversation
 from gateway.engine_request import conversation_options, engine_request, longest_call_s
 from gateway.failure_reasons import FailureReason
@@ -23,21 +24,27 @@ from gateway.media_address import MediaAddress, family_of, media_peer
 from gateway.negotiated_media import DEFAULT_CODECS, local_audio, new_session_id
 from gateway.new_call import CallSettings
 from gateway.precall import PrecallClient, PrecallError
-from gateway.refused_invites import RefusedInvites
+from gateway.received_cause import note_cause
+from gateway.received_identity import received_details
+from gateway.refused_invites import Refused, RefusedInvites
 from gateway.session import Session, SessionServices
 from gateway.stir.service import CallerIdentity, named_users
+from gateway.trunk_caller import ANONYMOUS_FROM
+from gateway.untrusted_variables import without_wire_names
 from media.messages import LegCreated
 from media.plane import MediaCapacityError
 from media.ultravox.agent_settings import AgentSettingsError
 from media.ultravox.call_request import CallRequestError
 from media.ultravox.errors import EngineApiError, EngineBusyError
 from routing.inbound import InboundRoute
+from routing.number_style import NumberStyle
 from routing.table import RoutingTable
 from sip.audio_codecs import best_sample_rate
 from sip.audio_parameters import AudioParameters
 from sip.errors import NotAcceptableError, SdpError
 from sip.message import Request, Response
 from sip.offer_answer import AudioSession
+from sip.q850 import reason_of_status
 from sip.user_agent import Call as SipCall
 from sip.user_agent import IncomingCall
 from store.identifiers import uuid7
@@ -52,6 +59,8 @@ from store.records import (
     StirCheck,
     Trunk,
 )
+from store.trunk_dialog_records import Ringback
+from store.trunk_identity_records import TrunkHeaders
 
 log = structlog.get_logger(__name__)
 
@@ -86,6 +95,13 @@ class InboundSession(Session):
         self, invite: IncomingCall, route: InboundRoute, agent: Agent, services: InboundServices
     ) -> None:
         trunk = route.trunk
+        kept = None if trunk is None else services.trunk(trunk.id)
+        told = received_details(
+            invite.request,
+            TrunkHeaders() if kept is None else kept.headers,
+            NumberStyle() if trunk is None else trunk.style,
+            anonymous=route.anonymous,
+        )
         record = CallRecord(
             id=uuid7(),
             organization_id=route.organization_id,
@@ -97,7 +113,9 @@ class InboundSession(Session):
             from_number=route.number.phone_number,
             trunk_id=trunk.id if trunk else None,
             sip_call_id=invite.call_id,
-            sip_from=invite.request.get("From"),
+            sip_from=ANONYMOUS_FROM if route.anonymous else invite.request.get("From"),
+            variables=told.variables,
+            sip_details=told.details or None,
             node_id=services.session.node_id,
         )
         call = Call(record, services.save, price=services.price, outcome=services.outcome)
@@ -108,7 +126,7 @@ class InboundSession(Session):
         )
         self._invite = invite
         self._route = route
-        self._identity: dict[str, str] = {}
+        self._identity: dict[str, str] = dict(told.variables)
         self._agent = agent
         self._parts = services.session.parts(agent)
         self._trunk = trunk
@@ -125,6 +143,8 @@ class InboundSession(Session):
         source = (invite.source_host, invite.source_port)
         self._trace(invite, invite.local_tag, invite.request.from_tag, source)
         call.step("invite-received", source=f"{invite.source_host}:{invite.source_port}")
+        if told.details:
+            call.step("told-by-sip", **told.details)
         call.step("routed", trunk_id=record.trunk_id, phone_number=record.from_number, agent_id=agent.id)
         self._occupy()
 
@@ -140,6 +160,7 @@ class InboundSession(Session):
                 reached = await self._services.leases.acquire(self.call.id, self._limits)
                 if reached is not None:
                     detail = f"as many calls go on as may at once ({reached.limit.counted})"
+                    self._note_full(detail, reached.limit.counted)
                     self._refuse(503, FailureReason.CAPACITY, detail, retry_after=True)
                     return
             if not await self._identify():
@@ -150,6 +171,7 @@ class InboundSession(Session):
             symmetric = self._trunk.symmetric if self._trunk else "auto"
             created = await conversation.open_leg(symmetric, family_of(self._media_host))
             self._negotiate_offer(created)
+            self._ring_back()
             await conversation.create_engine_call()
             conversation.attach_engine()
         except MediaCapacityError as error:
@@ -166,6 +188,18 @@ class InboundSession(Session):
             log.exception("inbound_call_crashed", call_id=self.call.id)
             self._refuse(500, FailureReason.GATEWAY_ERROR, "internal error")
 
+    def _note_full(self, detail: str, counted: Counted) -> None:
+        """Among the rejections too: whoever looks there for a 503 is to find it."""
+        invite = self._invite
+        refused = Refused(
+            f"{counted}_full",
+            detail,
+            503,
+            fix=f"Raise the limit of calls at once of this {counted}, or wait for calls to end.",
+            owner=self.call.record.organization_id,
+        )
+        self._inbound.refused.note(refused, invite.request, (invite.source_host, invite.source_port))
+
     async def _identify(self) -> bool:
         """Find out whether the caller is who the call says; false when the trunk insists and the call was
         refused. The caller hears it ring meanwhile.
@@ -178,7 +212,9 @@ class InboundSession(Session):
             request.get_all("Identity"),
             # The one number that is shown as the caller's: a signature of another that the INVITE names too
             # would have the agent believe what nobody has vouched for.
-            callers={route.caller.e164 or route.caller.key},
+            callers=named_users(request, "P-Asserted-Identity", "From")
+            if route.anonymous
+            else {route.caller.e164 or route.caller.key},
             called={
                 route.called.e164 or "",
                 request.request_uri.user or "",
@@ -187,7 +223,7 @@ class InboundSession(Session):
         )
         if found is None:
             return True
-        self._identity = found.variables()
+        self._identity |= found.variables()
         self.call.step(
             "caller-identity",
             verdict=str(found.verdict),
@@ -216,7 +252,7 @@ class InboundSession(Session):
             self._take_agent(answer.agent_id)
         self.call.update(
             agent_id=self._agent.id,
-            variables={**answer.variables, **self._identity},
+            variables={**without_wire_names(answer.variables), **self._identity},
             metadata=dict(answer.metadata),
         )
         return True
@@ -276,6 +312,19 @@ class InboundSession(Session):
         self._answer, self._agreed = self._audio.answer(self._invite.offer)
         self._conversation.run_at(self._agreed.sample_rate)
 
+    def _ring_back(self) -> None:
+        """On a trunk that wants it the caller hears a ringing tone of ours, where its INVITE has offered: an
+        offer of ours may not be answered before the ACK.
+        """
+        trunk = None if self._trunk is None else self._inbound.trunk(self._trunk.id)
+        wanted = trunk is not None and trunk.dialog.ringback is Ringback.TONE
+        if not wanted or self._agreed is None or self._conversation is None or self.over:
+            return
+        self._apply(self._agreed)
+        self._conversation.ring_back()
+        self._invite.ring(183, self._answer)
+        self.call.step("ringback")
+
     def on_engine_open(self) -> None:
         if not self.over and self._answer is not None:
             if self._agreed is not None:
@@ -308,6 +357,7 @@ class InboundSession(Session):
 
     def on_cancelled(self, call: SipCall, request: Request) -> None:
         self.call.step("cancel-received", reason=request.get("Reason"))
+        note_cause(self.call, request)
         self.call.update(sip_status=487, sip_reason="Request Terminated")
         self.finish(lambda: self.call.fail(FailureReason.CALLER_HANGUP))
 
@@ -357,4 +407,4 @@ def reason_header(status: int, text: str) -> str:
     safe = "".join(
         character if " " <= character <= "~" and character not in '"\\' else "'" for character in text
     )
-    return f'SIP;cause={status};text="{safe}"'
+    return reason_of_status(status, safe)

@@ -73,6 +73,12 @@ class GatewayMetrics:
             buckets=SHORT_S,
             registry=registry,
         )
+        self.adoptions = Counter(
+            "trunkline_call_adoptions",
+            "Calls of other nodes and earlier runs by what became of them: adopted, handed-over, failed.",
+            ["result"],
+            registry=registry,
+        )
         self.recordings = Counter(
             "trunkline_recordings",
             "Recordings by what became of them: ready, failed, deleted.",

@@ -20,8 +20,12 @@ from sip.sdp_security import MediaEncryption, SrtpKeying
 DEFAULT_CODECS = ("PCMU", "PCMA")
 
 
-def local_audio(host: str, leg: LegCreated, trunk: RoutedTrunk | None) -> LocalAudio:
-    """Our end of a call over `trunk`; `host` is the address to announce for the leg."""
+def local_audio(
+    host: str, leg: LegCreated, trunk: RoutedTrunk | None, *, offer_ice: bool = False
+) -> LocalAudio:
+    """Our end of a call over `trunk`; `host` is the address to announce for the leg. `offer_ice`: whether our
+    offer asks for ICE.
+    """
     if trunk is None:
         return LocalAudio(host=host, port=leg.port, rtcp_port=leg.rtcp_port, codecs=DEFAULT_CODECS, ice=True)
     return LocalAudio(
@@ -33,6 +37,7 @@ def local_audio(host: str, leg: LegCreated, trunk: RoutedTrunk | None) -> LocalA
         keying=SrtpKeying(trunk.srtp_keying),
         dtls_fingerprint=leg.dtls_fingerprint,
         ice=True,
+        offer_ice=offer_ice,
     )
 
 

@@ -19,6 +19,8 @@ class CallSettings:
     join_timeout_ms: int | None = None
     detect_answering_machine: bool | None = None
     voicemail_message: str | None = None  # said word for word after the beep
+    private: bool | None = None  # the caller is withheld
+    sip_headers: dict[str, str] | None = None  # X- headers of the INVITE
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,10 @@ import re
 from dataclasses import dataclass, field, replace
 
 from gateway.errors import InvalidRequestError
+from gateway.new_trunk_identity import check_identity
 from gateway.new_trunk_outbound import check_outbound_extras, check_signalling
 from gateway.new_trunk_registrar import check_registrar, check_to_registered
+from gateway.new_trunk_targets import check_targets
 from gateway.source_networks import checked_networks
 from routing.numbers import is_country
 from routing.table import parse_address
@@ -23,6 +25,7 @@ from store.records import (
     TrunkStir,
 )
 from store.trunk_dialog_records import TrunkDialog
+from store.trunk_identity_records import NumberWriting, TrunkHeaders, TrunkRates
 
 CODECS = ("PCMU", "PCMA", "G722", "OPUS", "L16")
 DEFAULT_CODECS = ("PCMU", "PCMA")
@@ -49,6 +52,9 @@ class NewTrunk:
     srtp_keying: SrtpKeying = SrtpKeying.SDES
     stir: TrunkStir = field(default_factory=TrunkStir)
     dialog: TrunkDialog = field(default_factory=TrunkDialog)
+    number_writing: NumberWriting = field(default_factory=NumberWriting)
+    headers: TrunkHeaders = field(default_factory=TrunkHeaders)
+    rates: TrunkRates = field(default_factory=TrunkRates)
     symmetric: SymmetricRtp = SymmetricRtp.AUTO
     signalling: TrunkSignalling = field(default_factory=TrunkSignalling)
     max_concurrent_calls: int | None = None
@@ -72,6 +78,7 @@ def checked_trunk(trunk: NewTrunk) -> NewTrunk:
         raise InvalidRequestError(f"The codecs must be one or more of {', '.join(CODECS)}.", field="codecs")
     check_signalling(trunk.signalling)
     check_to_registered(trunk.inbound, trunk.outbound)
+    check_identity(trunk.number_writing, trunk.headers, trunk.outbound)
     return replace(
         trunk,
         inbound=None if trunk.inbound is None else _checked_inbound(trunk.inbound),
@@ -107,6 +114,11 @@ def _checked_outbound(outbound: TrunkOutbound) -> TrunkOutbound:
         )
     if outbound.from_host is not None:
         _check_address(outbound.from_host, "outbound.from_host")
+    if outbound.proxy is not None:
+        _check_address(outbound.proxy, "outbound.proxy")
+    for index, target in enumerate(outbound.targets):
+        _check_address(target.address, f"outbound.targets.{index}.address")
+    check_targets(outbound)
     check_outbound_extras(outbound)
     return outbound
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from gateway.errors import InvalidRequestError
 from sip.tls_settings import MINIMUM_VERSIONS, TlsClientSettings, TlsSettingsError
-from store.records import TrunkOutbound, TrunkSignalling, TrunkTls, TrunkTransport
+from store.records import TrunkOutbound, TrunkSignalling, TrunkTls
+from store.target_records import TrunkTransport
 
 # RFC 4028 section 4: no session interval may be shorter.
 SHORTEST_SESSION_S = 90
@@ -49,8 +50,8 @@ def check_outbound_extras(outbound: TrunkOutbound) -> None:
                 "A registration needs a username, or auth_username.", field="outbound.registration.username"
             )
     if outbound.tls is not None:
-        if outbound.transport is not TrunkTransport.TLS:
-            raise InvalidRequestError("tls goes with transport tls.", field="outbound.tls")
+        if not uses_tls(outbound):
+            raise InvalidRequestError("tls goes with transport tls or auto.", field="outbound.tls")
         _check_tls(outbound.tls)
 
 
@@ -63,16 +64,23 @@ def tls_settings(tls: TrunkTls | None) -> TlsClientSettings:
     )
 
 
-def tls_towards(outbound: TrunkOutbound) -> TlsClientSettings | None:
-    """How connections to a trunk are made; its certificate has to be for the name in `address`, also where a
+def uses_tls(outbound: TrunkOutbound) -> bool:
+    """Whether calls may go over TLS."""
+    transports = {outbound.transport, *(one.transport for one in outbound.targets)}
+    return bool(transports & {TrunkTransport.TLS, TrunkTransport.AUTO})
+
+
+def tls_towards(outbound: TrunkOutbound, address: str | None = None) -> TlsClientSettings | None:
+    """How connections to a trunk are made. The certificate has to be for the name in `address`, that of the
+    trunk or of one of its targets, whatever servers the DNS names for it (RFC 5922 section 4), also where a
     call goes on to another of its hosts. None for a trunk without TLS.
     """
-    if outbound.transport is not TrunkTransport.TLS:
+    if not uses_tls(outbound):
         return None
     settings = tls_settings(outbound.tls)
     if settings.server_name is not None:
         return settings
-    return replace(settings, server_name=host_of(outbound.address))
+    return replace(settings, server_name=host_of(address or outbound.address))
 
 
 def host_of(address: str) -> str:

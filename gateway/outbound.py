@@ -19,10 +19,11 @@ from gateway.call import Call
 from gateway.conversation import Conversation
 from gateway.dial_queue import DialQueue
 from gateway.engine_request import conversation_options, engine_request, longest_call_s, longest_ring_s
-from gateway.failure_reasons import FailureReason, failure_of_status
+from gateway.failure_reasons import EndReason, FailureReason, failure_of_status
 from gateway.media_address import family_of
 from gateway.negotiated_media import local_audio, new_session_id
 from gateway.new_call import CallSettings
+from gateway.received_cause import note_cause
 from gateway.session import Session, SessionServices
 from gateway.trunk_dialling import LegOwner, LegParties, PlacedLeg, TrunkDialling, Way
 from media.messages import LegCreated
@@ -110,6 +111,11 @@ class OutboundSession(Session, LegOwner):
         self.finish(lambda: self.call.fail(FailureReason.CAPACITY))
 
     @property
+    def trunk_id(self) -> str | None:
+        """Whose turn it has to wait for."""
+        return self._route.trunk.id
+
+    @property
     def cancellable(self) -> bool:
         return True
 
@@ -173,12 +179,16 @@ class OutboundSession(Session, LegOwner):
 
     def _invite(self, way: Way, leg: LegCreated) -> None:
         route = self._route
-        self._audio = AudioSession(local_audio(way.media_host, leg, route.trunk), session_id=new_session_id())
+        local = local_audio(way.media_host, leg, route.trunk, offer_ice=way.wants_ice)
+        self._audio = AudioSession(local, session_id=new_session_id())
         parties = LegParties(
             to_user=route.to_user,
             from_user=route.from_user,
             called=route.to,
             caller=route.number.phone_number,
+            agent=self._agent.name,
+            private=self._settings.private,
+            sip_headers=self._settings.sip_headers,
         )
         self._leg = self._outbound.dialling.place(way, parties, self._audio.offer(), self)
         self.call.ring()
@@ -192,6 +202,27 @@ class OutboundSession(Session, LegOwner):
         self._invited_at = monotonic()
         self.call.update(sip_call_id=call.call_id)
         self.call.step("invite-sent", target=destination)
+
+    def on_target_failed(self, target: str, status: int, reason: str, *, answered: bool) -> None:
+        self.call.step(
+            "target-failed",
+            target=target,
+            sip_status=status,
+            reason=reason,
+            by="peer" if answered else "gateway",
+        )
+        self.call.update(sip_status=status, sip_reason=reason)
+
+    def on_redirect(self, target: str, refused: str | None) -> None:
+        if refused is None:
+            self.call.step("redirect-followed", target=target)
+        else:
+            self.call.step("redirect-refused", target=target, reason=refused)
+
+    def finish(self, settle: Callable[[], bool], why: EndReason | FailureReason | None = None) -> None:
+        if self._leg is not None:
+            self._leg.stop()
+        super().finish(settle, why)
 
     def _first_sign(self, status: int) -> None:
         """Count the delay to the first ringing or answer."""
@@ -258,12 +289,13 @@ class OutboundSession(Session, LegOwner):
             reason_header=response.get("Reason") if response is not None else None,
         )
         self.call.update(sip_status=status, sip_reason=reason)
+        cause = note_cause(self.call, response)
         if self._cancelling:
             self.finish(lambda: self.call.cancel())
         elif self._ring_timed_out:
             self.finish(lambda: self.call.fail(FailureReason.NO_ANSWER))
         else:
-            failure = failure_of_status(status, from_peer=peer)
+            failure = failure_of_status(status, from_peer=peer, q850=cause)
             self.finish(lambda: self.call.fail(failure))
 
     def _ring_out(self) -> None:

@@ -25,6 +25,7 @@ class BilledCall:
     trunk_id: str | None
     trunk_name: str | None
     managed: bool
+    engine_ms: int | None = None  # for how long the agent was there, when it left before the end
 
 
 class RateCard:
@@ -37,7 +38,8 @@ class RateCard:
         """US cents."""
         if call.duration_ms is None:
             return 0
-        cents = _cost(call.duration_ms, self._rates.engine_cents_per_minute, self._rates.engine_increment)
+        engine_ms = call.duration_ms if call.engine_ms is None else min(call.engine_ms, call.duration_ms)
+        cents = _cost(engine_ms, self._rates.engine_cents_per_minute, self._rates.engine_increment)
         carrier = self._carrier_rate(call)
         if carrier is not None:
             cents += _cost(call.duration_ms, carrier.cents_per_minute, carrier.increment)

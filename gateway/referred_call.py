@@ -34,7 +34,8 @@ from sip.received_referral import ReceivedReferral
 from sip.uri import SipUri
 from sip.user_agent import Call as SipCall
 from sip.user_agent import OutboundTarget, Peer
-from store.records import Trunk, TrunkOutbound, TrunkTransport
+from store.records import Trunk, TrunkOutbound
+from store.target_records import TrunkTransport
 
 log = structlog.get_logger(__name__)
 

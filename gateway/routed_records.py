@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from routing.number_style import NumberStyle
 from routing.numbers import NumberRule
 from routing.table import OutboundTarget, RoutedAgent, RoutedNumber, RoutedTrunk
 from store.records import Agent, PhoneNumber, SourceMatch, Trunk
+from store.trunk_identity_records import RouteBy
+
+
+def number_style(trunk: Trunk) -> NumberStyle:
+    """How numbers are written on a trunk's wire."""
+    return NumberStyle(
+        NumberRule(trunk.number_format.value),
+        trunk.default_country,
+        trunk.number_writing.leading_plus.value,
+        trunk.number_writing.tech_prefix or "",
+    )
 
 
 def routed_trunk(trunk: Trunk) -> RoutedTrunk:
@@ -37,6 +49,9 @@ def routed_trunk(trunk: Trunk) -> RoutedTrunk:
         symmetric=trunk.symmetric.value,
         srtp_keying=trunk.srtp_keying.value,
         max_calls=trunk.max_concurrent_calls,
+        leading_plus=trunk.number_writing.leading_plus.value,
+        tech_prefix=trunk.number_writing.tech_prefix or "",
+        route_by=RouteBy.REQUEST_URI.value if inbound is None else inbound.route_by.value,
     )
 
 

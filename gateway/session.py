@@ -12,9 +12,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 
+from gateway.adoption.snapshot import CallSnapshot
+from gateway.adoption.snapshot_of_session import session_snapshot
 from gateway.agent_parts import AgentParts
 from gateway.call import Call
 from gateway.call_actions import CallActions
@@ -29,6 +32,7 @@ from gateway.incoming_texts import IncomingTexts, RefusedText
 from gateway.live_calls import LiveCalls
 from gateway.metrics import GatewayMetrics
 from gateway.negotiated_media import new_session_id
+from gateway.received_cause import note_cause
 from gateway.referred_call import ReferralServices, ReferredCall
 from gateway.signalling.trace_ring import CallLeg, TraceRing
 from gateway.signalling.traces import CONTACT, CallTraces
@@ -44,6 +48,7 @@ from sip.call_listener import CallState, IgnoringListener
 from sip.errors import NotAcceptableError, SdpError
 from sip.message import Request, Response
 from sip.offer_answer import AudioSession
+from sip.q850 import NORMAL_CLEARING, TEMPORARY_FAILURE
 from sip.received_referral import ReceivedReferral
 from sip.user_agent import Call as SipCall
 from sip.user_agent import IncomingCall, OfferedRequest
@@ -75,6 +80,23 @@ class SessionServices:
     referrals: Callable[[], ReferralServices] | None = None
     trunk_statistics: TrunkStatistics = field(default_factory=TrunkStatistics)
     traces: CallTraces = field(default_factory=lambda: CallTraces(TraceRing(0, 0)))
+    keeper: CallKeeper | None = None
+
+
+class CallKeeper(Protocol):
+    """Sees to it that another gateway could go on with a call."""
+
+    def changed(self, session: Session) -> None:
+        """What was agreed is another now."""
+        ...
+
+    def over(self, call_id: str) -> None:
+        """Nothing is left to go on with."""
+        ...
+
+    def left(self, call_id: str) -> None:
+        """Somebody else goes on with it."""
+        ...
 
 
 class Session:
@@ -99,6 +121,8 @@ class Session:
         self._transfer = CallTransfer(call, self, services.transfers)
         self._referred: ReferredCall | None = None
         self._texts = IncomingTexts()
+        self._elsewhere = False  # somebody else has the call
+        self._earlier_engine_calls: tuple[str, ...] = ()
         services.live.add(self)
         call.tell(services.events)
 
@@ -121,6 +145,18 @@ class Session:
             self.finish(
                 lambda: self._end_or_fail(EndReason.SHUTDOWN, FailureReason.GATEWAY_ERROR), EndReason.SHUTDOWN
             )
+
+    def let_go(self) -> None:
+        """Another gateway goes on with the call: nothing is said to the far party, and nothing is written."""
+        if self.over:
+            return
+        self._elsewhere = True
+        self.call.let_go()
+        if self._services.keeper is not None:
+            self._services.keeper.left(self.call.id)
+        if self._sip is not None:
+            self._sip.release()
+        self.finish(lambda: False)
 
     @property
     def cancellable(self) -> bool:
@@ -195,6 +231,19 @@ class Session:
     def rejoin(self) -> None:
         self._transfer.apart.rejoin()
 
+    def snapshot(self) -> CallSnapshot | None:
+        """What another gateway needs to go on with the call; None while it could not."""
+        if self.over or self.transfer_running or self._conversation is None:
+            return None
+        return session_snapshot(
+            self.call,
+            self._sip,
+            self._audio,
+            self._conversation,
+            earlier_engine_calls=self._earlier_engine_calls,
+            max_duration_s=self._max_duration_s,
+        )
+
     # --- another dialog ---------------------------------------------------------------------------
 
     @property
@@ -240,6 +289,8 @@ class Session:
             asyncio.get_running_loop().call_later(leave, bye)
         else:
             bye()
+        if self._services.keeper is not None:
+            self._services.keeper.changed(self)
         if parameters is not None:
             self._apply(parameters)
 
@@ -368,6 +419,7 @@ class Session:
         """The dialog is over: BYE from the far side, or the stack gave up on it."""
         reason = _peer_reason(request)
         self.call.step("sip-terminated", by=by, reason=reason)
+        note_cause(self.call, request)
         if by == "remote" and self._referred is not None and self._referred.running:
             self._referred.referrer_left()
             return
@@ -417,6 +469,8 @@ class Session:
 
     def _apply(self, parameters: AudioParameters) -> None:
         """Put a negotiation into effect; the same again changes nothing."""
+        if self._services.keeper is not None and self.call.status is CallStatus.IN_PROGRESS:
+            self._services.keeper.changed(self)  # the peer may have moved, too
         if parameters == self._parameters or self._conversation is None:
             return
         if self._parameters is not None and parameters.on_hold != self._parameters.on_hold:
@@ -431,6 +485,8 @@ class Session:
             return
         self._services.trunk_statistics.answered(self.call.record.trunk_id, self.direction)
         self._conversation.answered()
+        if self._services.keeper is not None:
+            self._services.keeper.changed(self)
         self._after(self._max_duration_s + WATCHDOG_MARGIN_S, self._exceeded)
 
     def _exceeded(self) -> None:
@@ -505,11 +561,12 @@ class Session:
         finally:
             if not self.call.terminal:
                 settle()
-            if not self.call.terminal:
+            if not self.call.terminal and not self._elsewhere:
                 self.call.fail(FailureReason.GATEWAY_ERROR)
             self._settled.set()
             record = self.call.record
-            self._services.metrics.observe_end(record)
+            if not self._elsewhere:
+                self._services.metrics.observe_end(record)
             self._services.traces.ended(record)
             if self._attempted:
                 self._services.trunk_statistics.over(
@@ -521,6 +578,8 @@ class Session:
             if self._occupied:
                 self._services.live.release(self.direction)
             self._services.leases.release(self.call.id)
+            if self._services.keeper is not None:
+                self._services.keeper.over(self.call.id)
             log.info(
                 "call_ended",
                 call_id=record.id,
@@ -543,13 +602,20 @@ def as_dict(statistics: LegStatistics) -> dict[str, object]:
     return {name: getattr(statistics, name) for name in statistics.__struct_fields__}
 
 
+_CAUSES = {
+    FailureReason.CAPACITY: 42,  # congestion of our equipment
+    FailureReason.MEDIA_NEGOTIATION_FAILED: 88,  # incompatible destination
+}
+
+
 def _q850(why: EndReason | FailureReason | None) -> str | None:
-    """A Reason header (RFC 3326): 16 is normal clearing, 41 a temporary failure. Not `SIP;cause=200`, which
+    """A Reason header (RFC 3326): normal clearing, or what fits a failure. Not `SIP;cause=200`, which
     in a CANCEL means that somebody else has answered.
     """
     if why is None:
         return None
-    return f'Q.850;cause={16 if isinstance(why, EndReason) else 41};text="{why}"'
+    cause = NORMAL_CLEARING if isinstance(why, EndReason) else _CAUSES.get(why, TEMPORARY_FAILURE)
+    return f'Q.850;cause={cause};text="{why}"'
 
 
 def _peer_reason(request: Request | None) -> str | None:

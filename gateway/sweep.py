@@ -46,7 +46,7 @@ async def fail_orphans(store: Store, orphans: Sequence[CallRecord], journal: Cal
     log.warning("orphaned_calls_failed", count=len(orphans))
 
 
-async def fail_calls_of_the_dead(store: Store, living: frozenset[str], journal: CallJournal) -> None:
-    """The same for every call whose node is not among the living."""
+async def calls_of_the_dead(store: Store, living: frozenset[str]) -> list[CallRecord]:
+    """Every unfinished call whose node is not among the living."""
     of_nodes = [record for record in await store.calls.unfinished() if record.node_id is not None]
-    await fail_orphans(store, [record for record in of_nodes if record.node_id not in living], journal)
+    return [record for record in of_nodes if record.node_id not in living]

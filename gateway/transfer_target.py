@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 
 from gateway.errors import ForbiddenError, InvalidRequestError
+from gateway.routed_records import number_style
+from gateway.trunk_address import in_user
+from routing.dialled_text import numbers_behind
 from routing.emergency import is_emergency
-from routing.numbers import MIN_DIGITS_WITHOUT_PLUS, NumberRule, is_e164, read_number, write_number
+from routing.number_style import NumberStyle
+from routing.numbers import is_e164
 from sip.errors import ParseError
 from sip.uri import SipUri
 from store.records import Trunk
@@ -27,12 +31,11 @@ def transfer_uri(target: str, trunk: Trunk | None, peer_authority: str) -> str:
     the trunk's own address, or the peer's (`peer_authority`) when calls are not sent there. Raises
     `InvalidRequestError`, and `ForbiddenError` for an emergency number.
     """
-    country = None if trunk is None else trunk.default_country
+    style = NumberStyle() if trunk is None else number_style(trunk)
     if target.lower().startswith(_SCHEMES):
-        uri = _checked_uri(target)
-        number = uri.telephone_number
-        called = (number or "", *_numbers_of(uri, country))
-        if any(is_emergency(one, number or one, country) for one in called):
+        found = numbers_behind(_user_of(_checked_uri(target)), style)
+        called = (*found.codes, *found.numbers)
+        if any(is_emergency(one, one, style.default_country) for one in called):
             raise _emergency()
         return target
     if not is_e164(target):
@@ -40,39 +43,28 @@ def transfer_uri(target: str, trunk: Trunk | None, peer_authority: str) -> str:
             "The target must be a number in E.164 form (+ and the country code first) or a SIP URI.",
             field="target",
         )
-    written = target
-    if trunk is not None:
-        written = write_number(target, NumberRule(trunk.number_format.value), country)
-    if is_emergency(target, written, country):
+    if style.is_emergency(target):
         raise _emergency()
     outbound = None if trunk is None else trunk.outbound
-    return f"sip:{written}@{peer_authority if outbound is None or not outbound.address else outbound.address}"
+    address = peer_authority if outbound is None or not outbound.address else outbound.address
+    return f"sip:{in_user(style.dialled(target))}@{address}"
 
 
 def dialled_numbers(target: str, trunk: Trunk | None) -> tuple[str, ...]:
-    """The telephone number that a target which `transfer_uri` has accepted stands for, in E.164 form where it
-    can be read as that; empty for an address without one, and for extensions.
+    """The telephone numbers that a target which `transfer_uri` has accepted may stand for, in E.164 form
+    where they can be read as that; empty for an address without one, and for extensions. All of them have
+    to be allowed: what a prefix does is known to the far side alone.
     """
     if not target.lower().startswith(_SCHEMES):
         return (target,)
-    return _numbers_of(SipUri.parse(target), None if trunk is None else trunk.default_country)
+    style = NumberStyle() if trunk is None else number_style(trunk)
+    return numbers_behind(_user_of(SipUri.parse(target)), style).numbers
 
 
-def _numbers_of(uri: SipUri, country: str | None) -> tuple[str, ...]:
-    number = uri.telephone_number
-    if number is None:
-        return ()
-    context = _phone_context(uri)
-    if not number.startswith("+") and context.startswith("+"):
-        number = context + number  # RFC 3966 section 5.1.5
-    if len(number) < MIN_DIGITS_WITHOUT_PLUS:
-        return ()
-    rules = (NumberRule.E164,) if country is None else (NumberRule.NATIONAL, NumberRule.E164)
-    for rule in rules:
-        read = read_number(number, rule, country).e164
-        if read is not None:
-            return (read,)
-    return (number,)
+def _user_of(uri: SipUri) -> str:
+    """The user part; with the digits of its context before it, where that has some (RFC 3966 5.1.5)."""
+    user, context = uri.user_decoded, _phone_context(uri)
+    return context + user if context.startswith("+") and not user.startswith("+") else user
 
 
 def _phone_context(uri: SipUri) -> str:

@@ -6,23 +6,23 @@ and then places it. Headers, credentials and TLS of the trunk are put together h
 
 from __future__ import annotations
 
-import asyncio
-import socket
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from gateway.call_policy import call_policy
 from gateway.media_address import MediaAddress
-from gateway.new_trunk_outbound import tls_towards
-from gateway.registrar.contact_ways import ContactWay, FindContacts, may_go_on
+from gateway.placed_leg import LegOwner, PlacedLeg
+from gateway.redirection import Attempt
+from gateway.registrar.contact_ways import FindContacts
 from gateway.stir.service import CallerIdentity
-from gateway.trunk_address import in_uri, target_endpoint
-from sip.addresses import same_family
-from sip.message import Request, Response
-from sip.user_agent import Call as SipCall
-from sip.user_agent import CallListener, Credentials, OutboundTarget, OutgoingCall, UserAgent
+from gateway.transfer_target import MayTransfer
+from gateway.trunk_address import in_uri, in_user, proxy_route, read_address
+from gateway.trunk_caller import own_headers, shown_caller
+from gateway.trunk_targets import Candidate, TrunkTargets, candidate_of
+from sip.user_agent import Credentials, OutboundTarget, UserAgent
 from store.records import Trunk, TrunkOutbound
+
+__all__ = ["LegOwner", "LegParties", "PlacedLeg", "TrunkDialling", "Way"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,73 +33,30 @@ class LegParties:
     from_user: str
     called: str
     caller: str
+    agent: str | None = None  # whose name may be shown
+    private: bool | None = None  # the caller is withheld; None: as the trunk has it
+    sip_headers: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """Where a trunk's target was found. `media_host` is what it is told to send its audio to."""
+    """Where a trunk's targets were found, in the order to be tried. `media_host` is what they are told to
+    send their audio to.
+    """
 
     trunk: Trunk
     outbound: TrunkOutbound
-    peer_host: str
+    candidates: tuple[Candidate, ...]
     media_host: str
-    contacts: tuple[ContactWay, ...] = ()  # who has registered, where calls go to them
 
+    @property
+    def peer_host(self) -> str:
+        return self.candidates[0].server.host
 
-class LegOwner(CallListener):
-    """The owner of a placed leg."""
-
-    def on_attempt(self, call: OutgoingCall, destination: str) -> None:
-        """An INVITE leaves: all that is heard from now on is about this call, and one before it is
-        forgotten."""
-
-
-class PlacedLeg(CallListener):
-    """A leg on its way. What the far side says is handed on to the owner."""
-
-    def __init__(self, dialling: TrunkDialling, way: Way, owner: LegOwner) -> None:
-        self._dialling = dialling
-        self._way = way
-        self._owner = owner
-        self._call: OutgoingCall | None = None
-        self._again: Callable[[], None] | None = None
-        self._wanted = True
-
-    def start(self, parties: LegParties, offer: bytes) -> None:
-        """Send the INVITE. Raises `SipError` when it cannot be written."""
-        target = self._dialling.invite_target(self._way, parties, offer)
-        self._again = partial(self.start, parties, offer)
-        self._call = self._dialling.user_agent.call(target, self)
-        if self._way.contacts:
-            shown = self._way.contacts[0].shown
-        else:
-            host, port = target_endpoint(self._way.outbound.address, self._way.outbound.transport)
-            shown = f"{target.transport}:{host}:{port}"
-        self._owner.on_attempt(self._call, shown)
-
-    def give_up(self) -> None:
-        """The leg is not wanted any more: CANCEL, `on_failure` follows. BYE when it is up already."""
-        self._wanted = False
-        if self._call is not None:
-            self._call.hang_up()
-
-    def on_progress(self, call: SipCall, response: Response) -> None:
-        self._owner.on_progress(call, response)
-
-    def on_answer(self, call: SipCall, response: Response) -> None:
-        call.listener = self._owner
-        self._owner.on_answer(call, response)
-
-    def on_info(self, call: SipCall, request: Request) -> None:
-        self._owner.on_info(call, request)
-
-    def on_failure(self, call: SipCall, status: int, reason: str, response: Response | None) -> None:
-        if self._wanted and self._again is not None and may_go_on(status, self._way.contacts):
-            # The next Contact, by q: one telephone out of reach is not all of them.
-            self._way = replace(self._way, contacts=self._way.contacts[1:])
-            self._again()
-            return
-        self._owner.on_failure(call, status, reason, response)
+    @property
+    def wants_ice(self) -> bool:
+        """Whether a page is called: browsers take no offer without ICE."""
+        return self.candidates[0].contact is not None and self.candidates[0].server.transport in ("ws", "wss")
 
 
 class TrunkDialling:
@@ -110,67 +67,81 @@ class TrunkDialling:
         user_agent: UserAgent,
         media_address: MediaAddress,
         identity: CallerIdentity,
+        targets: TrunkTargets,
+        may_dial: MayTransfer,
         registered: FindContacts,
     ) -> None:
-        self.user_agent = user_agent
+        """`may_dial` is asked for the numbers that a redirected call would be sent to."""
         self._registered = registered
+        self.user_agent = user_agent
+        self.states = targets.states
+        self.may_dial = may_dial
         self._media_address = media_address
         self._identity = identity
+        self._targets = targets
 
     async def find_way(self, trunk: Trunk, outbound: TrunkOutbound) -> Way:
-        """Look the trunk's target up. Raises `OSError`."""
+        """Look the trunk's targets up. Raises `OSError`."""
         if outbound.to_registered is not None:
-            ways = await self._registered(trunk)
-            ways = tuple(one for one in ways if same_family(one.host, ways[0].host))
-            host = ways[0].host
-            return Way(trunk, outbound, host, self._media_address.for_peer(host), ways)
-        peer_host = await _resolve(target_endpoint(outbound.address)[0])
-        return Way(trunk, outbound, peer_host, self._media_address.for_peer(peer_host))
+            found = tuple(candidate_of(one) for one in await self._registered(trunk))
+        else:
+            found = await self._targets.candidates(trunk.id, outbound)
+        # The audio of a call is of one family, which its offer names once for all attempts.
+        ipv6 = ":" in found[0].server.host
+        alike = tuple(one for one in found if (":" in one.server.host) is ipv6)
+        return Way(trunk, outbound, alike, self._media_address.for_peer(alike[0].server.host))
 
     def place(self, way: Way, parties: LegParties, offer: bytes, owner: LegOwner) -> PlacedLeg:
         """Send an INVITE on that way; `owner.on_attempt` is called before this returns. Raises `SipError`."""
-        leg = PlacedLeg(self, way, owner)
-        leg.start(parties, offer)
+        leg = PlacedLeg(self, way, parties, offer, owner)
+        leg.start()
         return leg
 
-    def invite_target(self, way: Way, parties: LegParties, offer: bytes) -> OutboundTarget:
-        """What the INVITE says, and where it goes."""
-        outbound = way.outbound
-        contact = way.contacts[0] if way.contacts else None
-        if contact is None or outbound.to_registered is None:
-            host, port = target_endpoint(outbound.address, outbound.transport)
-            request_uri = f"sip:{parties.to_user}@{in_uri(host, port)}"
-        else:
-            host, port = contact.host, contact.flow.port
-            request_uri = contact.request_uri(parties.to_user, outbound.to_registered)
+    def invite_target(
+        self, way: Way, parties: LegParties, offer: bytes, attempt: Attempt | None = None
+    ) -> OutboundTarget:
+        """What the INVITE says, and where it goes: without an `attempt` to the first server of the way."""
+        attempt = attempt or Attempt(way.candidates[0])
+        outbound, server, contact = way.outbound, attempt.server, attempt.candidate.contact
+        host, port = read_address(attempt.target.address)
+        to_user = in_user(parties.to_user)
+        request_uri = attempt.uri or f"sip:{to_user}@{in_uri(host, port)}"
+        if contact is not None and outbound.to_registered is not None:
+            request_uri = contact.request_uri(to_user, outbound.to_registered)
         credentials = None
-        if outbound.auth_username is not None and outbound.auth_password is not None:
+        if attempt.foreign:
+            pass  # whoever redirects us elsewhere is not to collect answers to challenges
+        elif outbound.auth_username is not None and outbound.auth_password is not None:
             credentials = Credentials(outbound.auth_username, outbound.auth_password)
+        caller = shown_caller(
+            way.trunk,
+            outbound,
+            outbound.from_host or in_uri(way.media_host),
+            parties.from_user,
+            parties.agent,
+            parties.private,
+        )
+        signed: tuple[tuple[str, str], ...] = ()
+        if caller.tells_number:
+            signed = self._identity.headers(way.trunk, caller=parties.caller, called=parties.called)
         return OutboundTarget(
             request_uri=request_uri,
-            host=way.peer_host if contact is None else host,
-            port=port,
-            transport=str(outbound.transport) if contact is None else contact.flow.transport,
-            from_uri=f"sip:{parties.from_user}@{outbound.from_host or in_uri(way.media_host)}",
-            from_display=None,
-            to_uri=f"sip:{parties.to_user}@{in_uri(host)}",
+            host=server.host,
+            port=server.port,
+            transport=server.transport,
+            from_uri=caller.from_uri,
+            from_display=caller.from_display,
+            to_uri=f"sip:{to_user}@{in_uri(host)}",
             headers=(
                 *(() if contact is None else contact.routes),
-                *self._identity.headers(way.trunk, caller=parties.caller, called=parties.called),
+                *proxy_route(outbound, server.transport, redirected=attempt.uri is not None),
+                *caller.headers,
+                *signed,
+                *own_headers(way.trunk, parties.sip_headers),
             ),
             offer=offer,
             credentials=credentials,
             policy=call_policy(way.trunk),
-            tls=tls_towards(outbound),
+            tls=attempt.candidate.tls,
             flow=None if contact is None else contact.flow,
         )
-
-
-async def _resolve(host: str) -> str:
-    """The first address of a host name; an address literal is given back as it is. Raises `OSError`."""
-    try:
-        socket.inet_pton(socket.AF_INET6 if ":" in host else socket.AF_INET, host)
-    except OSError:
-        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_DGRAM)
-        return str(found[0][4][0])
-    return host

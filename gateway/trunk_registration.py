@@ -17,8 +17,10 @@ from urllib.parse import quote
 import structlog
 
 from gateway.call_policy import trunk_credentials
-from gateway.new_trunk_outbound import host_of, tls_towards
-from gateway.trunk_address import target_endpoint
+from gateway.new_trunk_outbound import host_of
+from gateway.target_states import TargetStates
+from gateway.trunk_address import proxy_route
+from gateway.trunk_targets import Candidate, TrunkTargets
 from sip.errors import ParseError, SipError
 from sip.grammar import parse_number
 from sip.message import Response
@@ -62,7 +64,13 @@ class RegistrationStatus:
 class TrunkRegistrar:
     """Keeps one trunk registered while `run` goes on."""
 
-    def __init__(self, trunk: Trunk, user_agent: UserAgent, leading: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        trunk: Trunk,
+        user_agent: UserAgent,
+        leading: Callable[[], bool],
+        targets: TrunkTargets | None = None,
+    ) -> None:
         """`trunk` has an outbound side with a registration."""
         assert trunk.outbound is not None
         assert trunk.outbound.registration is not None
@@ -70,6 +78,7 @@ class TrunkRegistrar:
         self._outbound: TrunkOutbound = trunk.outbound
         self._registration: TrunkRegistration = trunk.outbound.registration
         self._user_agent = user_agent
+        self._targets = targets or TrunkTargets(user_agent, TargetStates())
         self._leading = leading
         self._series = RequestSeries()
         self._asked = self._registration.expires
@@ -157,24 +166,43 @@ class TrunkRegistrar:
 
     async def _ask(self, expires: int) -> tuple[int, Response | None]:
         outbound = self._outbound
-        transport = str(outbound.transport)
-        host, port = target_endpoint(outbound.address, transport)
         domain = self._registration.domain or host_of(outbound.address)
         literal = f"[{domain}]" if ":" in domain else domain
         user = quote(self._username, safe=_USER)
         address = f"sip:{user}@{literal}"
+        status, response = 503, None
+        try:
+            candidates = await self._targets.candidates(self._trunk.id, outbound)
+        except OSError:
+            return status, response
+        for candidate in candidates:
+            # One that is silent is not waited for while there is another.
+            patience = None if candidate is candidates[-1] else outbound.failover.timeout
+            try:
+                async with asyncio.timeout(patience):
+                    status, response = await self._ask_server(candidate, literal, address, user, expires)
+            except TimeoutError:
+                continue
+            if response is not None and status != 503:
+                break
+        return status, response
+
+    async def _ask_server(
+        self, candidate: Candidate, literal: str, address: str, user: str, expires: int
+    ) -> tuple[int, Response | None]:
+        outbound, server = self._outbound, candidate.server
         return await self._user_agent.ask(
             "REGISTER",
             OutOfDialogTarget(
                 request_uri=f"sip:{literal}",
-                host=host,
-                port=port,
-                transport=transport,
+                host=server.host,
+                port=server.port,
+                transport=server.transport,
                 from_uri=address,
                 to_uri=address,
-                headers=(("Expires", str(expires)),),
+                headers=(*proxy_route(outbound, server.transport), ("Expires", str(expires))),
                 credentials=trunk_credentials(self._trunk),
-                tls=tls_towards(outbound),
+                tls=candidate.tls,
                 contact_user=user,
             ),
             self._series,

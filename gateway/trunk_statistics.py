@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from gateway.target_states import TargetState
 from sip.reasons import REASONS
 from store.records import CallDirection
 
@@ -60,6 +61,7 @@ class TrunkStatistics(Collector):
         self._trunks: dict[str, TrunkFigures] = {}
         self.registered: Callable[[], Mapping[str, bool]] = dict
         self.reachable: Callable[[], Mapping[str, bool]] = dict
+        self.targets: Callable[[], Mapping[str, Mapping[TargetState, int]]] = dict
 
     def of(self, trunk_id: str) -> TrunkFigures | None:
         """What is known of a trunk; None before its first call."""
@@ -145,6 +147,13 @@ class TrunkStatistics(Collector):
             for trunk_id, state in list(states.items())[:MOST_TRUNKS]:
                 gauge.add_metric([trunk_id], float(state))
             yield gauge
+        targets = GaugeMetricFamily(
+            "trunkline_trunk_targets", "Targets in use, by what is known of them.", labels=["trunk", "state"]
+        )
+        for trunk_id, counts in list(self.targets().items())[:MOST_TRUNKS]:
+            for target_state, count in counts.items():
+                targets.add_metric([trunk_id, str(target_state)], count)
+        yield targets
 
 
 def _code(sip_status: int | None) -> str:

@@ -13,9 +13,11 @@ import structlog
 
 from gateway.background_task import BackgroundTask
 from gateway.registrar.status import RegisteredStatus
+from gateway.target_states import TargetState, TargetStatus
 from gateway.trunk_probe import Probe, ProbeOutcome, ProbeResult
 from gateway.trunk_registration import RegistrationState, RegistrationStatus, TrunkRegistrar
 from gateway.trunk_statistics import TrunkFigures
+from gateway.trunk_targets import TrunkTargets, targets_of
 from sip.user_agent import UserAgent
 from store.records import Trunk, TrunkOutbound
 
@@ -43,6 +45,7 @@ class TrunkStatus:
     registration: RegistrationStatus | None = None
     probe: ProbeStatus | None = None
     figures: TrunkFigures | None = None
+    targets: tuple[TargetStatus, ...] = ()  # of those in use
     contacts: tuple[RegisteredStatus, ...] | None = None
 
 
@@ -50,13 +53,19 @@ class _Watched:
     """One trunk as it stood when its tasks began."""
 
     def __init__(
-        self, trunk: Trunk, outbound: TrunkOutbound, registrar: TrunkRegistrar | None, probe: Probe
+        self,
+        trunk: Trunk,
+        outbound: TrunkOutbound,
+        registrar: TrunkRegistrar | None,
+        probe: Probe,
+        targets: TrunkTargets | None,
     ) -> None:
         self.trunk = trunk
         self.registrar = registrar
         self.probed: ProbeStatus | None = None
         self._outbound = outbound
         self._probe = probe
+        self._targets = targets
         self._tasks: list[asyncio.Task[None]] = []
         if registrar is not None:
             self._tasks.append(asyncio.create_task(self._guarded(registrar.run)))
@@ -76,13 +85,30 @@ class _Watched:
 
     async def _probe_again(self) -> None:
         while True:
-            result = await self._probe(self._outbound, self.trunk)
+            result = await self._ask_targets()
             before, self.probed = self.probed, ProbeStatus(result, datetime.now(UTC))
             if before is None or before.result.outcome is not result.outcome:
                 (log.info if self.probed.up else log.warning)(
                     "trunk_probed", trunk_id=self.trunk.id, outcome=str(result.outcome), text=result.text
                 )
             await asyncio.sleep(self._outbound.probe_interval)
+
+    async def _ask_targets(self) -> ProbeResult:
+        """Of all targets in use; the trunk is there when one of them is."""
+        targets = targets_of(self._outbound)
+        if not targets:
+            return await self._probe(self._outbound, self.trunk)
+        results = await asyncio.gather(*(self._probe(self._outbound, self.trunk, one) for one in targets))
+        for target, result in zip(targets, results, strict=True):
+            if self._targets is not None:
+                self._targets.note_probe(
+                    self.trunk.id,
+                    self._outbound,
+                    target,
+                    result.servers,
+                    None if result.sip_status is not None and result.sip_status != 503 else result.text,
+                )
+        return next((one for one in results if one.outcome is ProbeOutcome.REACHABLE), results[0])
 
 
 class TrunkWatch(BackgroundTask):
@@ -95,11 +121,13 @@ class TrunkWatch(BackgroundTask):
         probe: Probe,
         leading: Callable[[], bool],
         figures: Callable[[str], TrunkFigures | None] = lambda trunk_id: None,
+        targets: TrunkTargets | None = None,
         contacts: Callable[[str], tuple[RegisteredStatus, ...] | None] = lambda trunk_id: None,
     ) -> None:
         super().__init__("trunk-watch")
         self._contacts = contacts
         self._figures = figures
+        self._targets = targets
         self._trunks = trunks
         self._user_agent = user_agent
         self._probe = probe
@@ -110,10 +138,38 @@ class TrunkWatch(BackgroundTask):
         """What is known of a trunk."""
         watched = self._watched.get(trunk_id)
         if watched is None:
-            return TrunkStatus(figures=self._figures(trunk_id), contacts=self._contacts(trunk_id))
+            return TrunkStatus(
+                figures=self._figures(trunk_id),
+                targets=self._target_states(trunk_id),
+                contacts=self._contacts(trunk_id),
+            )
         registrar = watched.registrar
         registration = None if registrar is None else registrar.status
-        return TrunkStatus(registration, watched.probed, self._figures(trunk_id), self._contacts(trunk_id))
+        return TrunkStatus(
+            registration,
+            watched.probed,
+            self._figures(trunk_id),
+            self._target_states(trunk_id),
+            self._contacts(trunk_id),
+        )
+
+    def targets(self) -> dict[str, dict[TargetState, int]]:
+        """Of each trunk that calls go out over, how many of its targets are in which state."""
+        found: dict[str, dict[TargetState, int]] = {}
+        for trunk in self._trunks():
+            if trunk.outbound is not None and trunk.enabled:
+                states = [one.state for one in self._states_of(trunk)]
+                found[trunk.id] = {state: states.count(state) for state in TargetState}
+        return found
+
+    def _target_states(self, trunk_id: str) -> tuple[TargetStatus, ...]:
+        return next((self._states_of(one) for one in self._trunks() if one.id == trunk_id), ())
+
+    def _states_of(self, trunk: Trunk) -> tuple[TargetStatus, ...]:
+        if self._targets is None or trunk.outbound is None:
+            return ()
+        states = self._targets.states
+        return tuple(states.status(trunk.id, one) for one in targets_of(trunk.outbound))
 
     def count(self, state: RegistrationState) -> int:
         """Trunks whose registration is in this state."""
@@ -161,8 +217,10 @@ class TrunkWatch(BackgroundTask):
             if trunk_id not in self._watched and trunk.outbound is not None:
                 registrar = None
                 if trunk.outbound.registration is not None:
-                    registrar = TrunkRegistrar(trunk, self._user_agent, self._leading)
-                self._watched[trunk_id] = _Watched(trunk, trunk.outbound, registrar, self._probe)
+                    registrar = TrunkRegistrar(trunk, self._user_agent, self._leading, self._targets)
+                self._watched[trunk_id] = _Watched(
+                    trunk, trunk.outbound, registrar, self._probe, self._targets
+                )
 
 
 def _is_watched(trunk: Trunk) -> bool:

@@ -56,7 +56,11 @@ def explain_data(decision: InboundDecision | OutboundDecision) -> dict[str, Any]
             "number": {"id": decision.number.id, "phone_number": decision.number.phone_number},
             "agent": {"id": decision.agent.id, "name": decision.agent.name},
             "called": {"raw": decision.called.raw, "e164": decision.called.e164},
-            "caller": {"raw": decision.caller.raw, "e164": decision.caller.e164},
+            "caller": {
+                "raw": decision.caller.raw,
+                "e164": decision.caller.e164,
+                "anonymous": decision.anonymous,
+            },
         }
     else:
         data |= _outbound_data(decision)

@@ -15,11 +15,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TypeAlias
 
 from routing.decisions import Refusal, RefusalKind, Step
-from routing.numbers import NumberRule, ReadNumber, read_number
+from routing.number_style import NumberStyle
+from routing.numbers import NumberRule, ReadNumber, is_withheld, read_number
 from routing.table import RoutedAgent, RoutedNumber, RoutedTrunk, RoutingTable, TrunkMatch
+
+
+class RouteBy(StrEnum):
+    """What of an INVITE names the number called."""
+
+    REQUEST_URI = "request_uri"
+    TO = "to"
+    DIVERSION = "diversion"
+
 
 MAX_QUOTED = 64  # characters of a stranger's text that are repeated in messages
 
@@ -29,9 +40,11 @@ class InboundQuery:
     """What an INVITE says of itself.
 
     `to_user` is the user part of the Request-URI, `from_user` that of From, `asserted_user` that of
-    P-Asserted-Identity (RFC 3325), which is believed first. Without `source_ip` the trunk check is left
-    out, which only an explanation may do. `organization_id` limits the view to one organisation's trunks
-    and numbers. `authenticated` is the trunk whose digest user has shown who he is.
+    P-Asserted-Identity (RFC 3325), which is believed first, `party_user` that of Remote-Party-ID, which comes
+    next. `private`: the caller wishes to be unknown (RFC 3323), and is. `to_header_user` and `diverted_user`,
+    of To and of the first Diversion or History-Info, count where a trunk routes by them. Without `source_ip`
+    the trunk check is left out, which only an explanation may do. `organization_id` limits the view to one
+    organisation's trunks and numbers. `authenticated` is the trunk whose digest user has shown who he is.
     """
 
     source_ip: str | None
@@ -40,11 +53,17 @@ class InboundQuery:
     asserted_user: str | None = None
     organization_id: str | None = None
     authenticated: str | None = None
+    party_user: str | None = None
+    private: bool = False
+    to_header_user: str | None = None
+    diverted_user: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class InboundRoute:
-    """A yes. `trunk` is `None` only when the query had no source; `caller` keeps what came beside E.164."""
+    """A yes. `trunk` is `None` only when the query had no source; `caller` keeps what came beside E.164, and
+    is `anonymous` when it wishes so or is withheld.
+    """
 
     organization_id: str
     trunk: RoutedTrunk | None
@@ -53,6 +72,7 @@ class InboundRoute:
     called: ReadNumber
     caller: ReadNumber
     steps: tuple[Step, ...]
+    anonymous: bool = False
 
 
 InboundDecision: TypeAlias = InboundRoute | Refusal
@@ -64,6 +84,7 @@ def decide_inbound(table: RoutingTable, query: InboundQuery) -> InboundDecision:
     if query.source_ip is None:
         steps.append(Step("source address -> trunk", "no source given", "the check is left out", passed=True))
         trunk = None
+        dialled = _Dialled(RouteBy.REQUEST_URI, query.to_user)
         called = read_number(query.to_user)
         number = table.number(called.key)
         if number is not None and not _visible(number.organization_id, query):
@@ -72,25 +93,27 @@ def decide_inbound(table: RoutingTable, query: InboundQuery) -> InboundDecision:
         matches = _matches(table, query, steps)
         if isinstance(matches, Refusal):
             return matches
-        trunk, called, number = _serving(table, query.to_user, matches)
+        trunk, dialled, called, number = _serving(table, query, matches)
         steps.append(_trunk_step(query.source_ip, matches, trunk))
+    where = "" if trunk is None or dialled.source == RouteBy.REQUEST_URI else f" from {dialled.header}"
     steps.append(
         Step(
-            f"called number (number_format {trunk.number_rule if trunk else NumberRule.E164})",
-            _quote(query.to_user),
+            f"called number{where} (number_format {trunk.number_rule if trunk else NumberRule.E164})",
+            _quote(dialled.user),
             f"{called.finding}; looked up as {_quote(called.key)}",
             passed=True,
         )
     )
     if number is None:
-        return _no_number(query, trunk, called, steps)
+        return _no_number(dialled.user, trunk, called, steps)
     bound = f"bound to trunk {_trunk_name(table, number.trunk_id)}" if number.trunk_id else "on any trunk"
     steps.append(Step("number", _quote(called.key), f"number {number.id}, {bound}", passed=True))
     agent = _agent(table, number, steps)
     if isinstance(agent, Refusal):
         return agent
     caller = _read_caller(query, trunk, steps)
-    return InboundRoute(number.organization_id, trunk, number, agent, called, caller, tuple(steps))
+    anonymous = query.private or (caller.e164 is None and is_withheld(caller.key))
+    return InboundRoute(number.organization_id, trunk, number, agent, called, caller, tuple(steps), anonymous)
 
 
 def _matches(table: RoutingTable, query: InboundQuery, steps: list[Step]) -> tuple[TrunkMatch, ...] | Refusal:
@@ -153,7 +176,9 @@ def needs_digest(table: RoutingTable, source: str, to_user: str) -> bool:
     open_ones = tuple(found for found in enabled if found.trunk.open_to_networks)
     if not open_ones:
         return bool(enabled) or table.digest_from_anywhere
-    return len(open_ones) < len(enabled) and _serving(table, to_user, open_ones)[2] is None
+    if len(open_ones) == len(enabled):
+        return False
+    return _serving(table, InboundQuery(source, to_user), open_ones)[3] is None
 
 
 def may_come_from(table: RoutingTable, trunk: RoutedTrunk, source: str) -> bool:
@@ -189,9 +214,40 @@ def _anybody_may_show(table: RoutingTable, query: InboundQuery) -> bool:
     return any(trunk.enabled and trunk.open_to_digest for trunk in table.trunks_of(query.organization_id))
 
 
+@dataclass(frozen=True, slots=True)
+class _Dialled:
+    """A user part that may name the number called, and where it stood."""
+
+    source: RouteBy
+    user: str
+
+    @property
+    def header(self) -> str:
+        return _HEADERS[self.source]
+
+
+_HEADERS = {
+    RouteBy.REQUEST_URI: "the Request-URI",
+    RouteBy.TO: "To",
+    RouteBy.DIVERSION: "Diversion",
+}
+
+
+def _dialled(trunk: RoutedTrunk, query: InboundQuery) -> list[_Dialled]:
+    """What may name the number called, in the order in which it is tried: the Request-URI, and then what the
+    trunk routes by.
+    """
+    found = [_Dialled(RouteBy.REQUEST_URI, query.to_user)]
+    if trunk.route_by == RouteBy.TO and query.to_header_user:
+        found.append(_Dialled(RouteBy.TO, query.to_header_user))
+    if trunk.route_by == RouteBy.DIVERSION and query.diverted_user:
+        found.append(_Dialled(RouteBy.DIVERSION, query.diverted_user))
+    return found
+
+
 def _serving(
-    table: RoutingTable, to_user: str, matches: tuple[TrunkMatch, ...]
-) -> tuple[RoutedTrunk, ReadNumber, RoutedNumber | None]:
+    table: RoutingTable, query: InboundQuery, matches: tuple[TrunkMatch, ...]
+) -> tuple[RoutedTrunk, _Dialled, ReadNumber, RoutedNumber | None]:
     """The first trunk that serves the called number; if none does, the one with the longest prefix.
 
     Customers of one carrier share its addresses, so several trunks may allow a source: the number decides.
@@ -199,16 +255,18 @@ def _serving(
     """
     for match in matches:
         trunk = match.trunk
-        called = read_number(to_user, trunk.number_rule, trunk.default_country)
-        number = table.number_on_trunk(trunk.id, called.key)
-        if number is None:
-            number = table.number(called.key)
-            if number is not None and number.organization_id != trunk.organization_id:
-                number = None
-        if number is not None:
-            return trunk, called, number
+        for dialled in _dialled(trunk, query):
+            called = trunk.style.read(dialled.user)
+            number = table.number_on_trunk(trunk.id, called.key)
+            if number is None:
+                number = table.number(called.key)
+                if number is not None and number.organization_id != trunk.organization_id:
+                    number = None
+            if number is not None:
+                return trunk, dialled, called, number
     trunk = matches[0].trunk
-    return trunk, read_number(to_user, trunk.number_rule, trunk.default_country), None
+    dialled = _Dialled(RouteBy.REQUEST_URI, query.to_user)
+    return trunk, dialled, trunk.style.read(dialled.user), None
 
 
 def _trunk_step(source: str, matches: tuple[TrunkMatch, ...], trunk: RoutedTrunk) -> Step:
@@ -220,12 +278,10 @@ def _trunk_step(source: str, matches: tuple[TrunkMatch, ...], trunk: RoutedTrunk
     return Step("source address -> trunk", source, found, passed=True)
 
 
-def _no_number(
-    query: InboundQuery, trunk: RoutedTrunk | None, called: ReadNumber, steps: list[Step]
-) -> Refusal:
+def _no_number(dialled: str, trunk: RoutedTrunk | None, called: ReadNumber, steps: list[Step]) -> Refusal:
     where = f"the organisation of trunk {trunk.name!r}" if trunk else "the number table"
     steps.append(Step("number", _quote(called.key), f"not in {where}", passed=False))
-    shown = _quote(query.to_user)
+    shown = _quote(dialled)
     if called.e164 is None and (trunk is None or trunk.number_rule is not NumberRule.RAW):
         return Refusal(
             RefusalKind.INVALID_NUMBER,
@@ -288,15 +344,23 @@ def _agent(table: RoutingTable, number: RoutedNumber, steps: list[Step]) -> Rout
 
 
 def _read_caller(query: InboundQuery, trunk: RoutedTrunk | None, steps: list[Step]) -> ReadNumber:
-    """The caller by P-Asserted-Identity, or by From when that has no number."""
-    rule = trunk.number_rule if trunk else NumberRule.E164
-    country = trunk.default_country if trunk else None
+    """The caller by P-Asserted-Identity, else Remote-Party-ID, else From: the first one with a number. Nobody
+    for whom it is known that he wishes to be unknown.
+    """
+    style = trunk.style if trunk else NumberStyle()
+    if query.private:
+        steps.append(Step("caller", "Privacy", "wishes to be unknown", passed=True))
+        return ReadNumber("anonymous", None, "anonymous", "wishes to be unknown")
     caller = ReadNumber("", None, "", "is not given")
     source = "caller"
-    for header, user in (("P-Asserted-Identity", query.asserted_user), ("From", query.from_user)):
+    for header, user in (
+        ("P-Asserted-Identity", query.asserted_user),
+        ("Remote-Party-ID", query.party_user),
+        ("From", query.from_user),
+    ):
         if user is None:
             continue
-        read = read_number(user, rule, country)
+        read = style.read(user)
         if read.e164 is not None or not caller.raw:
             caller, source = read, f"caller ({header})"
         if read.e164 is not None:

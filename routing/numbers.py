@@ -56,6 +56,11 @@ def is_e164(text: str) -> bool:
     return _E164.match(text) is not None
 
 
+def is_withheld(text: str) -> bool:
+    """Whether this stands where a caller's number would, and says that there is none."""
+    return text.strip().lower() in _ANONYMOUS
+
+
 def read_number(
     raw: str, rule: NumberRule = NumberRule.E164, default_country: str | None = None
 ) -> ReadNumber:

@@ -13,7 +13,8 @@ from typing import TypeAlias
 
 from routing.decisions import Refusal, RefusalKind, Step
 from routing.emergency import is_emergency
-from routing.numbers import is_e164, write_number
+from routing.number_style import KEEP
+from routing.numbers import is_e164
 from routing.table import OutboundTarget, RoutedAgent, RoutedNumber, RoutedTrunk, RoutingTable
 
 
@@ -94,11 +95,11 @@ def decide_outbound(
     if isinstance(chosen, Refusal):
         return chosen
     number, trunk, target = chosen
-    rule, country = trunk.number_rule, trunk.default_country
-    to_user = write_number(query.to, rule, country)
-    if not query.allow_emergency and is_emergency(query.to, to_user, country):
+    style = trunk.style
+    to_user = style.dialled(query.to)
+    if not query.allow_emergency and style.is_emergency(query.to):
         return _emergency(query.to, to_user, steps)
-    steps.append(Step(f"number_format {rule}", repr(query.to), f"sent as {to_user!r}", passed=True))
+    steps.append(Step(_writing(trunk), repr(query.to), f"sent as {to_user!r}", passed=True))
     return OutboundRoute(
         organization_id=query.organization_id,
         agent=agent,
@@ -107,9 +108,15 @@ def decide_outbound(
         target=target,
         to=query.to,
         to_user=to_user,
-        from_user=write_number(number.phone_number, rule, country),
+        from_user=style.written(number.phone_number),
         steps=tuple(steps),
     )
+
+
+def _writing(trunk: RoutedTrunk) -> str:
+    plus = "" if trunk.leading_plus == KEEP else f", leading_plus {trunk.leading_plus}"
+    prefix = f", tech_prefix {trunk.tech_prefix}" if trunk.tech_prefix else ""
+    return f"number_format {trunk.number_rule}{plus}{prefix}"
 
 
 _Usable: TypeAlias = tuple[RoutedNumber, RoutedTrunk, OutboundTarget]

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from routing.number_style import NumberStyle
 from routing.numbers import NumberRule
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -55,6 +56,14 @@ class RoutedTrunk:
     symmetric: str = "auto"  # auto, always, never
     srtp_keying: str = "sdes"  # sdes, dtls
     max_calls: int | None = None
+    leading_plus: str = "keep"  # keep, add, strip
+    tech_prefix: str = ""
+    route_by: str = "request_uri"  # request_uri, to, diversion
+
+    @property
+    def style(self) -> NumberStyle:
+        """How numbers are written on its wire."""
+        return NumberStyle(self.number_rule, self.default_country, self.leading_plus, self.tech_prefix)
 
     @property
     def open_to_networks(self) -> bool:

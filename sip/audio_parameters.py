@@ -28,6 +28,7 @@ class LocalAudio:
     keying: SrtpKeying = SrtpKeying.SDES
     dtls_fingerprint: str = ""  # SHA-256 of our certificate; empty when there is none
     ice: bool = False  # whether a far party that asks for ICE gets it (we are its lite half)
+    offer_ice: bool = False  # whether we ask for it ourselves
     more_hosts: tuple[str, ...] = ()  # candidates beside `host`, in order of preference
 
 

@@ -69,18 +69,29 @@ class SecurityAgreement:
     def encrypted(self) -> bool:
         return self.sdes is not None or self.dtls is not None
 
+    @property
+    def ice_of_ours(self) -> IceCredentials | None:
+        return None if self.ice is None else self.ice.local
+
 
 NOT_ENCRYPTED = SecurityAgreement()
 
 
 class MediaSecurity:
     """Our side of one call. `fingerprint`: SHA-256 of our certificate, empty when we have none; `ice`:
-    whether the far party may have ICE.
+    whether the far party may have ICE; `offer_ice`: whether our first offer asks for it, as browsers demand.
     """
 
     def __init__(
-        self, policy: MediaEncryption, keying: SrtpKeying, fingerprint: str = "", *, ice: bool = False
+        self,
+        policy: MediaEncryption,
+        keying: SrtpKeying,
+        fingerprint: str = "",
+        *,
+        ice: bool = False,
+        offer_ice: bool = False,
     ) -> None:
+        self._first_ice = _new_credentials() if offer_ice else None
         self._policy = policy
         self._allows_ice = ice
         self._fingerprint = fingerprint
@@ -91,13 +102,13 @@ class MediaSecurity:
 
     @property
     def uses_ice(self) -> bool:
-        """Whether the far party asked for ICE: we are its lite half (RFC 8445, section 2.5)."""
-        return self._current.ice is not None
+        """Whether the far party asked for ICE, or is asked: we are its lite half (RFC 8445, section 2.5)."""
+        return self.ice is not None
 
     @property
-    def ice(self) -> IcePair | None:
-        """The credentials in use."""
-        return self._current.ice
+    def ice(self) -> IceCredentials | None:
+        """The credentials of ours in use, or on offer."""
+        return self._first_ice if self._current.ice is None else self._current.ice.local
 
     def settle(self, agreement: SecurityAgreement, profile: str) -> None:
         """A negotiation came about; later offers of ours go on from it.
@@ -110,6 +121,7 @@ class MediaSecurity:
             self._keys.pop(before.suite, None)
         self._current = agreement
         self._profile = profile
+        self._first_ice = None
 
     # --- their offer ---
 
@@ -164,11 +176,7 @@ class MediaSecurity:
         if current is not None and current.remote == theirs:
             return current
         # Theirs are new: ICE begins, or begins anew with new ones of ours (RFC 8839, section 4.4.1).
-        ours = IceCredentials(
-            secrets.token_urlsafe(_UFRAG_BYTES).replace("-", "+").replace("_", "/"),
-            secrets.token_urlsafe(_PASSWORD_BYTES).replace("-", "+").replace("_", "/"),
-        )
-        return IcePair(ours, theirs)
+        return IcePair(_new_credentials(), theirs)
 
     # --- our offer ---
 
@@ -213,10 +221,10 @@ class MediaSecurity:
         return SecurityAgreement(ice=self._answered_ice(remote, section))
 
     def _answered_ice(self, remote: SessionDescription, section: MediaDescription) -> IcePair | None:
-        """ICE goes on when it was there before our offer: we do not ask for it ourselves."""
-        current = self._current.ice
-        theirs = ice_credentials(remote, section)
-        return IcePair(current.local, theirs) if current is not None and theirs is not None else None
+        """ICE goes on when our offer had it; not between two lite agents (see `_answer_ice`)."""
+        ours = self.ice
+        theirs = None if is_ice_lite(remote) else ice_credentials(remote, section)
+        return IcePair(ours, theirs) if ours is not None and theirs is not None else None
 
     # --- what is ours ---
 
@@ -227,6 +235,13 @@ class MediaSecurity:
 
     def _our_identity(self, setup: str) -> tuple[Attribute, ...]:
         return (("fingerprint", f"sha-256 {self._fingerprint}"), ("setup", setup))
+
+
+def _new_credentials() -> IceCredentials:
+    return IceCredentials(
+        secrets.token_urlsafe(_UFRAG_BYTES).replace("-", "+").replace("_", "/"),
+        secrets.token_urlsafe(_PASSWORD_BYTES).replace("-", "+").replace("_", "/"),
+    )
 
 
 def names_encryption(remote: SessionDescription, section: MediaDescription) -> bool:

@@ -23,13 +23,12 @@ from sip.errors import NotAcceptableError, SdpError
 from sip.media_grouping import bundle_group, identification
 from sip.media_security import (
     NOT_ENCRYPTED,
-    IcePair,
     MediaSecurity,
     SecurityAgreement,
     names_encryption,
 )
 from sip.sdp import Attribute, Connection, MediaDescription, Origin, RtpMap, SessionDescription
-from sip.sdp_security import PROFILES, MediaEncryption
+from sip.sdp_security import PROFILES, IceCredentials, MediaEncryption
 
 _TELEPHONE_EVENT = "TELEPHONE-EVENT"
 _VOIP_METRICS = "voip-metrics"
@@ -75,7 +74,13 @@ class AudioSession:
 
     def __init__(self, local: LocalAudio, session_id: int) -> None:
         self._local = local
-        self._security = MediaSecurity(local.encryption, local.keying, local.dtls_fingerprint, ice=local.ice)
+        self._security = MediaSecurity(
+            local.encryption,
+            local.keying,
+            local.dtls_fingerprint,
+            ice=local.ice,
+            offer_ice=local.offer_ice,
+        )
         self._session_id = session_id
         self._version = 0
         self._last_sent: SessionDescription | None = None
@@ -343,7 +348,7 @@ class AudioSession:
             (
                 *((("rtcp-xr", _VOIP_METRICS),) if parameters.rtcp_xr else ()),
                 *choice.security.attributes,
-                *_ice_attributes(parameters.ice, parameters.rtcp_mux, self._local),
+                *_ice_attributes(choice.security.ice_of_ours, parameters.rtcp_mux, self._local),
                 *identification(offered),
             ),
         )
@@ -442,7 +447,7 @@ def _wants_metrics(remote: SessionDescription, section: MediaDescription) -> boo
     )
 
 
-def _ice_attributes(ice: IcePair | None, rtcp_mux: bool, local: LocalAudio) -> tuple[Attribute, ...]:
+def _ice_attributes(ice: IceCredentials | None, rtcp_mux: bool, local: LocalAudio) -> tuple[Attribute, ...]:
     """Our half of ICE (RFC 8839): a lite agent has host candidates only, one of each address for each port in
     use.
     """
@@ -456,7 +461,7 @@ def _ice_attributes(ice: IcePair | None, rtcp_mux: bool, local: LocalAudio) -> t
         if not rtcp_mux:
             line = f"{at + 1} 2 UDP {priority - 1} {host} {local.rtcp_port} typ host"
             candidates.append(("candidate", line))
-    return (("ice-ufrag", ice.local.ufrag), ("ice-pwd", ice.local.password), *candidates)
+    return (("ice-ufrag", ice.ufrag), ("ice-pwd", ice.password), *candidates)
 
 
 def _event(number: int, clock_rate: int) -> _Payload:

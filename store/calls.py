@@ -44,11 +44,13 @@ from store.webhook_records import OutboxEvent
 _COLUMNS = tuple(column.name for column in calls.columns)
 # Never written again after the first insert, so that an update leaves their indexes alone.
 _FIXED = frozenset({"id", "organization_id", "direction", "agent_id", "phone_number", "created_at"})
+# Whose a call is changes by `store.call_snapshots.claim` alone: who had it before must not take it back.
+_CLAIMED = frozenset({"node_id"})
 # Belong to the analysis, as the outcome does once there is one: whoever saves a call may not know of it yet.
 _OF_ANALYSIS = frozenset({"analysis", "analyzed_at"})
 # Told by the engine when the call is over, and written by nobody else.
 _BILLED = frozenset({"engine_billed_ms"})
-_NOT_UPDATED = _FIXED | _OF_ANALYSIS | _BILLED
+_NOT_UPDATED = _FIXED | _CLAIMED | _OF_ANALYSIS | _BILLED
 # The law of calls, held once more where it lasts: a terminal status never changes. Later facts still get in.
 _TERMINAL_STAYS = sa.text(
     "calls.status NOT IN ('ended', 'failed', 'cancelled') OR calls.status = excluded.status",
@@ -314,6 +316,7 @@ def _row(record: CallRecord) -> Row:
         to_json_or_none(record.analysis),
         to_json_or_none(record.transfer),
         None,  # analyzed_at
+        to_json_or_none(record.sip_details),
     )
 
 
@@ -356,6 +359,7 @@ def call_record(row: sa.Row[Any]) -> CallRecord:
         node_id=row.node_id,
         analysis=from_json_or_none(row.analysis),
         transfer=from_json_or_none(row.transfer),
+        sip_details=from_json_or_none(row.sip_details),
     )
 
 

@@ -7,6 +7,7 @@ from store.agents import AgentRepository
 from store.browser_access import BrowserAccessRepository
 from store.call_analyses import CallAnalysisRepository
 from store.call_signalling import CallSignallingRepository
+from store.call_snapshots import CallHandoverRepository, CallSnapshotRepository
 from store.calls import CallRepository
 from store.campaign_attempts import AttemptRepository
 from store.campaign_contacts import CampaignContactRepository
@@ -55,6 +56,8 @@ class Store:
         self.outbound_policies = OutboundPolicyRepository(database)
         self.call_analyses = CallAnalysisRepository(database)
         self.call_signalling = CallSignallingRepository(database)
+        self.call_snapshots = CallSnapshotRepository(database)
+        self.call_handovers = CallHandoverRepository(database)
         self.folders = FolderRepository(database)
         self.contacts = ContactRepository(database)
         self.nodes = NodeRepository(database)

@@ -13,7 +13,15 @@ from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 from store.registrar_records import InboundRegistrar, ToRegistered
+from store.target_records import Redirects, TrunkFailover, TrunkTarget, TrunkTransport
 from store.trunk_dialog_records import TrunkDialog
+from store.trunk_identity_records import (
+    NumberWriting,
+    RouteBy,
+    TrunkCallerIdentity,
+    TrunkHeaders,
+    TrunkRates,
+)
 from store.user_records import Role
 
 T = TypeVar("T")
@@ -144,12 +152,6 @@ class PhoneNumber:
     max_concurrent_calls: int | None = None  # both directions, all nodes; None: no limit
 
 
-class TrunkTransport(StrEnum):
-    UDP = "udp"
-    TCP = "tcp"
-    TLS = "tls"
-
-
 class NumberFormat(StrEnum):
     """How numbers are written on a trunk's wire."""
 
@@ -232,6 +234,7 @@ class TrunkSignalling:
     min_session_expires: int = 90
     reliable_provisionals: ReliableProvisionals = ReliableProvisionals.ALLOW
     early_media: EarlyMedia = EarlyMedia.IGNORE
+    follow_redirects: Redirects = Redirects.OFF
 
 
 class StirCheck(StrEnum):
@@ -302,6 +305,7 @@ class TrunkInbound:
     digest: TrunkDigest | None = None
     match: SourceMatch = SourceMatch.ALL
     registrar: InboundRegistrar | None = None
+    route_by: RouteBy = RouteBy.REQUEST_URI
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,7 +322,11 @@ class TrunkOutbound:
     tls: TrunkTls | None = None
     registration: TrunkRegistration | None = None
     probe_interval: int = 0  # seconds between two OPTIONS; 0: none are sent
+    targets: tuple[TrunkTarget, ...] = ()  # none: `address` alone
+    proxy: str | None = None  # host or host:port that takes the calls for the targets
+    failover: TrunkFailover = field(default_factory=TrunkFailover)
     to_registered: ToRegistered | None = None
+    caller_identity: TrunkCallerIdentity = field(default_factory=TrunkCallerIdentity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,6 +347,9 @@ class Trunk:
     srtp_keying: SrtpKeying = SrtpKeying.SDES
     stir: TrunkStir = TrunkStir()
     dialog: TrunkDialog = TrunkDialog()  # noqa: RUF009 - frozen
+    number_writing: NumberWriting = field(default_factory=NumberWriting)
+    headers: TrunkHeaders = field(default_factory=TrunkHeaders)
+    rates: TrunkRates = field(default_factory=TrunkRates)
     symmetric: SymmetricRtp = SymmetricRtp.AUTO
     signalling: TrunkSignalling = TrunkSignalling()
     max_concurrent_calls: int | None = None  # both directions, all nodes; None: no limit
@@ -420,6 +431,8 @@ class CallRecord:
     node_id: str | None = None  # the gateway that has the call
     analysis: dict[str, Any] | None = None  # success, summary, extracted; None until, or if never, it is read
     transfer: dict[str, Any] | None = None  # the newest one; see `gateway.transfers.report`
+    # q850_cause, anonymous, diversion, headers: what SIP told beside the status; only the keys that it told
+    sip_details: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

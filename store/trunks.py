@@ -31,11 +31,21 @@ from store.records import (
     TrunkSignalling,
     TrunkStir,
     TrunkTls,
-    TrunkTransport,
 )
 from store.registrar_records import InboundRegistrar, ToRegistered
 from store.tables import trunks
+from store.target_records import Redirects, TrunkTransport
 from store.trunk_dialog_records import Ringback, TrunkDialog
+from store.trunk_identity_records import (
+    DisplayName,
+    LeadingPlus,
+    NumberWriting,
+    RouteBy,
+    TrunkCallerIdentity,
+    TrunkHeaders,
+    TrunkRates,
+)
+from store.trunk_targets import targets_fields, targets_text
 
 
 class TrunkRepository:
@@ -112,6 +122,8 @@ def _row(trunk: Trunk) -> dict[str, Any]:
         "outbound_from_host": None if outbound is None else outbound.from_host,
         "outbound_tls": None if tls is None else to_json(tls),
         "outbound_registration": None if registration is None else to_json(registration),
+        "outbound_targets": None if outbound is None else targets_text(outbound),
+        "follow_redirects": signalling.follow_redirects.value,
         "outbound_probe_interval": 0 if outbound is None else outbound.probe_interval,
         "number_format": trunk.number_format.value,
         "default_country": trunk.default_country,
@@ -122,6 +134,11 @@ def _row(trunk: Trunk) -> dict[str, Any]:
         "srtp_keying": trunk.srtp_keying.value,
         "stir": to_json({"verify": trunk.stir.verify.value, "sign": trunk.stir.sign}),
         "dialog": to_json(trunk.dialog),
+        "number_writing": to_json(trunk.number_writing),
+        "outbound_caller_identity": None if outbound is None else to_json(outbound.caller_identity),
+        "headers": to_json(trunk.headers),
+        "rates": to_json(trunk.rates),
+        "inbound_route_by": (RouteBy.REQUEST_URI if inbound is None else inbound.route_by).value,
         "symmetric": trunk.symmetric.value,
         "session_timer": signalling.session_timer.value,
         "session_expires": signalling.session_expires,
@@ -146,6 +163,27 @@ def _dialog(text: str | None) -> TrunkDialog:
     return TrunkDialog(**kept | {"ringback": Ringback(kept["ringback"])})
 
 
+def _number_writing(text: str | None) -> NumberWriting:
+    if text is None:
+        return NumberWriting()
+    kept = from_json(text)
+    return NumberWriting(LeadingPlus(kept["leading_plus"]), kept["tech_prefix"])
+
+
+def _caller_identity(text: str | None) -> TrunkCallerIdentity:
+    if text is None:
+        return TrunkCallerIdentity()
+    kept = from_json(text)
+    return TrunkCallerIdentity(**(kept | {"display_name": DisplayName(kept["display_name"])}))
+
+
+def _headers(text: str | None) -> TrunkHeaders:
+    if text is None:
+        return TrunkHeaders()
+    kept = from_json(text)
+    return TrunkHeaders(tuple(kept["inbound"]), kept["outbound"])
+
+
 def _record(row: sa.Row[Any]) -> Trunk:
     inbound: TrunkInbound | None = None
     if row.inbound_allowed_addresses is not None:
@@ -158,6 +196,7 @@ def _record(row: sa.Row[Any]) -> Trunk:
             registrar=None
             if row.inbound_registrar is None
             else InboundRegistrar(**from_json(row.inbound_registrar)),
+            route_by=RouteBy(row.inbound_route_by),
         )
     outbound: TrunkOutbound | None = None
     if row.outbound_address is not None:
@@ -172,9 +211,11 @@ def _record(row: sa.Row[Any]) -> Trunk:
             if row.outbound_registration is None
             else TrunkRegistration(**from_json(row.outbound_registration)),
             probe_interval=row.outbound_probe_interval,
+            **targets_fields(row.outbound_targets),
             to_registered=None
             if row.outbound_to_registered is None
             else ToRegistered(row.outbound_to_registered),
+            caller_identity=_caller_identity(row.outbound_caller_identity),
         )
     return Trunk(
         id=row.id,
@@ -193,6 +234,9 @@ def _record(row: sa.Row[Any]) -> Trunk:
         srtp_keying=SrtpKeying(row.srtp_keying),
         stir=_stir(row.stir),
         dialog=_dialog(row.dialog),
+        number_writing=_number_writing(row.number_writing),
+        headers=_headers(row.headers),
+        rates=TrunkRates() if row.rates is None else TrunkRates(**from_json(row.rates)),
         symmetric=SymmetricRtp(row.symmetric),
         signalling=TrunkSignalling(
             session_timer=SessionTimerUse(row.session_timer),
@@ -200,6 +244,7 @@ def _record(row: sa.Row[Any]) -> Trunk:
             min_session_expires=row.min_session_expires,
             reliable_provisionals=ReliableProvisionals(row.reliable_provisionals),
             early_media=EarlyMedia(row.early_media),
+            follow_redirects=Redirects(row.follow_redirects),
         ),
         max_concurrent_calls=row.max_concurrent_calls,
     )

@@ -28,10 +28,12 @@ REAL_TIME = (
 )
 # Of these the ones that make load, or judge time so finely that nothing may run beside them.
 ALONE = (
-    TESTS / "bench",
+    TESTS / "bench" / "test_load_generator.py",
+    TESTS / "bench" / "test_native_load.py",
+    TESTS / "bench" / "test_rtp_load.py",
+    TESTS / "bench" / "test_sip_transports.py",
     TESTS / "media" / "amd",
     TESTS / "media" / "test_in_process.py",
-    TESTS / "media" / "worker",
     END_TO_END / "browser" / "test_conversation.py",
     END_TO_END / "browser" / "test_latency.py",
     END_TO_END / "test_audio_delay.py",
@@ -47,7 +49,6 @@ COMPUTING = (
     TESTS / "bench" / "test_analysis.py",
     TESTS / "bench" / "test_markers.py",
     TESTS / "bench" / "test_report.py",
-    TESTS / "bench" / "test_variants.py",
     TESTS / "media" / "worker" / "test_framing.py",
     TESTS / "media" / "worker" / "test_port_share.py",
     TESTS / "media" / "worker" / "test_protocol.py",

@@ -66,6 +66,11 @@ class Cluster:
         )
 
     @property
+    def redis(self) -> Redis | None:
+        """What the nodes share beside the database, if they do."""
+        return self._redis
+
+    @property
     def state(self) -> str:
         """`ok`, or what other nodes or Redis have to do with it that it is not."""
         if self.heartbeat.taken:

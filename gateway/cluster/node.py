@@ -24,7 +24,7 @@ class Heartbeat(BackgroundTask):
 
     Others are taken for dead only by a node that has itself been heard of all the while: when the database
     was away nobody was, and nobody is dead for that. `on_living` is told every `timeout_s` seconds which
-    nodes live, and cleans up after all others.
+    nodes live, and as soon as one is found dead, and cleans up after all others.
     """
 
     def __init__(
@@ -46,6 +46,7 @@ class Heartbeat(BackgroundTask):
         self._steady_since = clock()
         self._last_beat = clock()
         self._living: dict[str, NodeRecord] = {node.id: node}
+        self._somebody_died = False  # and nobody has cleaned up after it: its callers wait
         self.taken = False  # another gateway runs under our id
 
     @property
@@ -83,6 +84,7 @@ class Heartbeat(BackgroundTask):
     async def look(self) -> None:
         listed = await self._nodes.list()
         self._living = {node.id: node for node in listed if node.silent_s < self._timeout_s}
+        self._somebody_died = len(self._living) < len(listed)
         self._living[self.node.id] = self.node
 
     async def _run(self) -> None:
@@ -92,7 +94,8 @@ class Heartbeat(BackgroundTask):
             try:
                 await self.beat()
                 now = self._clock()
-                if min(now - told_at, now - self._steady_since) >= self._timeout_s:
+                waited = now - told_at >= self._timeout_s or self._somebody_died
+                if waited and now - self._steady_since >= self._timeout_s:
                     told_at = now
                     await self._on_living(frozenset(self._living))
                     await self._forget_dead()

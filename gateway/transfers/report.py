@@ -11,6 +11,7 @@ from gateway.call import Call
 from gateway.timestamps import timestamp
 from gateway.transfers.plan import TransferMethod, TransferPlan
 from gateway.webhooks.event_names import EventName
+from store.records import CallRecord
 
 MOST_PROGRESS = 20  # steps and events of one transfer; a far side may say "ringing" for ever
 
@@ -92,3 +93,14 @@ class TransferReport:
         self._call.step(step, **detail)
         self._call.publish(event)
         self._call.save()
+
+
+def agent_left_after_ms(record: CallRecord) -> int | None:
+    """How long after the answer the far party was joined with somebody else; None when the agent stayed."""
+    transfer = record.transfer
+    if transfer is None or record.started_at is None:
+        return None
+    if transfer["status"] != "completed" or transfer["method"] != TransferMethod.BRIDGE:
+        return None
+    joined_at = datetime.fromisoformat(transfer["ended_at"])
+    return max(0, round((joined_at - record.started_at).total_seconds() * 1000))

@@ -17,7 +17,8 @@ from gateway.trunk_dialling import LegParties
 from routing.numbers import write_number
 from routing.table import RoutedNumber, RoutedTrunk, RoutingTable
 from sip.uri import SipUri
-from store.records import CallRecord, Trunk, TrunkOutbound, TrunkTransport
+from store.records import CallRecord, Trunk, TrunkOutbound
+from store.target_records import TrunkTransport
 
 UNREACHABLE = "nobody.invalid"
 """Stands for the address of a far party without SIP in a URI that is only looked at."""
@@ -77,12 +78,12 @@ class TransferRouter:
         else:
             assert trunk.outbound is not None
             outbound, to_user = trunk.outbound, write_number(called, rule, country)
-        caller = shown.phone_number
+        from_number = caller = shown.phone_number
         if plan.caller_id is ShownCaller.CALLER and record.phone_number is not None:
-            caller = record.phone_number
+            from_number, caller = record.phone_number, ""  # no number of ours, so that we sign nothing for it
         parties = LegParties(
             to_user=to_user,
-            from_user=write_number(caller, rule, country),
+            from_user=write_number(from_number, rule, country),
             called=called,
             caller=caller,
         )

@@ -5,6 +5,7 @@ The schema is made by the migrations in `store/migrations`; a test holds the two
 """
 
 from store.tables.accounts import api_keys, idempotency_keys, organizations
+from store.tables.adoption import call_handovers, call_snapshots
 from store.tables.agent_parts import knowledge_bases, tools, voices
 from store.tables.agents import agents
 from store.tables.analyses import call_analyses
@@ -32,7 +33,9 @@ __all__ = [
     "batch_contacts",
     "browser_access",
     "call_analyses",
+    "call_handovers",
     "call_signalling",
+    "call_snapshots",
     "call_timeline",
     "calls",
     "contacts",

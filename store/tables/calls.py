@@ -48,6 +48,7 @@ calls = sa.Table(
     sa.Column("analysis", sa.Text),
     sa.Column("transfer", sa.Text),
     time_column("analyzed_at", nullable=True),  # when the analysis was written, which then has the outcome
+    sa.Column("sip_details", sa.Text),  # null: nothing was told beside the status
     sa.Index(None, "organization_id", "created_at", "id"),
     sa.Index(None, "organization_id", "status", "created_at", "id"),
     sa.Index(None, "organization_id", "agent_id", "created_at", "id"),

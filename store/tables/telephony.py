@@ -42,8 +42,15 @@ trunks = sa.Table(
     sa.Column("outbound_probe_interval", sa.Integer, nullable=False, server_default="0"),
     sa.Column("outbound_tls", sa.Text),  # null: the gateway's defaults
     sa.Column("outbound_registration", sa.Text),  # null: we do not register
+    sa.Column("outbound_targets", sa.Text),  # null: outbound_address alone, and the defaults
+    sa.Column("follow_redirects", sa.String(8), nullable=False, server_default="off"),
     sa.Column("stir", sa.Text),  # null: the defaults
     sa.Column("dialog", sa.Text),  # null: the defaults
+    sa.Column("number_writing", sa.Text),  # null: the defaults
+    sa.Column("outbound_caller_identity", sa.Text),  # null: the number in From, and no more
+    sa.Column("headers", sa.Text),  # null: none are passed on
+    sa.Column("rates", sa.Text),  # null: no limits
+    sa.Column("inbound_route_by", sa.String(16), nullable=False, server_default="request_uri"),
     sa.Column("max_concurrent_calls", sa.Integer),  # null: no limit
     sa.Index(None, "organization_id", "created_at", "id"),
     sa.Index(None, "inbound_digest_username", unique=True),

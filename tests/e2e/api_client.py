@@ -29,6 +29,10 @@ class ApiClient:
         headers = {"X-Idempotency-Key": key} if key else {}
         return self._data(self.http.post(path, json=body, headers=headers))
 
+    def patch(self, path: str, body: Json) -> Any:
+        """The `data` of the answer."""
+        return self._data(self.http.patch(path, json=body))
+
     def call(self, call_id: str) -> Json:
         data: Json = self.get(f"/calls/{call_id}")
         return data

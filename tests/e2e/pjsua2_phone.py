@@ -1,4 +1,4 @@
-"""A softphone in its own process, on PJSUA2: `python -m tests.e2e.pjsua2_phone call|answer ...`.
+"""A softphone in its own process, on PJSUA2: `python -m tests.e2e.pjsua2_phone call|answer|transfer ...`.
 
 It plays one WAV file to the far end and records what it hears into another. The library allows four calls in
 a process and crashes when its audio ports are destroyed while in use, so this program makes one call with
@@ -8,6 +8,9 @@ ports down. It must never be imported into the test process.
 It prints one event on a line: `listening HOST:PORT`, `calling`, `incoming FROM`, `confirmed`, `disconnected
 STATUS`, `registered STATUS`. Both `call` and `answer` hang up when the time is over, unless the far end
 does so first.
+
+`transfer` calls `--uri`, then a colleague (`--colleague`), and connects the two with one another: by a REFER
+to the one named by `--refer`. It says `transferred STATUS` with what it was told of that, and hangs up.
 """
 
 from __future__ import annotations
@@ -32,8 +35,10 @@ class Phone(pjsua2.Call):  # type: ignore[misc]
         self, account: Any, player: Any, recorder: Any, call_id: int = pjsua2.PJSUA_INVALID_ID
     ) -> None:
         super().__init__(account, call_id)
+        self._account = account
         self._player = player
         self._recorder = recorder
+        self.transferred = False
         self.confirmed_at: float | None = None
         self.ended = False
 
@@ -45,6 +50,24 @@ class Phone(pjsua2.Call):  # type: ignore[misc]
         elif info.state == pjsua2.PJSIP_INV_STATE_DISCONNECTED:
             self.ended = True
             say(f"disconnected {info.lastStatusCode}")
+
+    def _successor(self) -> Phone:
+        """The call that takes this one's place; a call that is forgotten would be hung up."""
+        self._account.former.append(self)
+        call = self._account.call = Phone(self._account, self._player, self._recorder)
+        return call
+
+    def onCallReplaceRequest(self, parameter: Any) -> None:  # noqa: N802
+        parameter.newCall = self._successor()
+
+    def onCallTransferRequest(self, parameter: Any) -> None:  # noqa: N802
+        parameter.newCall = self._successor()
+
+    def onCallTransferStatus(self, parameter: Any) -> None:  # noqa: N802
+        if parameter.finalNotify:
+            self.transferred = True
+            say(f"transferred {parameter.statusCode}")
+            parameter.cont = False
 
     def onCallMediaState(self, _parameter: Any) -> None:  # noqa: N802
         # The elements live inside `info`: without the name they would be read after they were freed.
@@ -65,6 +88,10 @@ class Account(pjsua2.Account):  # type: ignore[misc]
         self._player = player
         self._recorder = recorder
         self.call: Phone | None = None
+        self.consult: Phone | None = None
+        self.former: list[Phone] = []
+        self.referred = False
+        self.transferred = False
 
     def onRegState(self, parameter: Any) -> None:  # noqa: N802
         say(f"registered {parameter.code}")
@@ -109,6 +136,29 @@ def start_library(ca: str = "") -> tuple[Any, str]:
     return endpoint, endpoint.transportGetInfo(identifier).localAddress
 
 
+def transfer(account: Account, colleague: str, refer: str, up: float) -> None:
+    """The next step of a transfer, once it is due."""
+    first, second = account.call, account.consult
+    if first is None:
+        return
+    if second is None:
+        if up > 0.5:
+            account.consult = Phone(account, account._player, account._recorder)
+            account.consult.makeCall(colleague, pjsua2.CallOpParam(True))
+        return
+    asked = first if refer == "callee" else second
+    if second.confirmed_at is None:
+        return
+    if asked.transferred:
+        account.transferred = True
+        for call in (first, second):
+            if not call.ended:
+                call.hangup(pjsua2.CallOpParam(True))
+    elif not account.referred and not first.ended and time.monotonic() - second.confirmed_at > 0.5:
+        account.referred = True
+        asked.xferReplaces(second if refer == "callee" else first, pjsua2.CallOpParam(True))
+
+
 def change_hold(call: Phone, *, resume: bool) -> None:
     """By a re-INVITE."""
     parameter = pjsua2.CallOpParam(True)
@@ -122,7 +172,9 @@ def change_hold(call: Phone, *, resume: bool) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("mode", choices=("call", "answer"))
+    parser.add_argument("mode", choices=("call", "answer", "transfer"))
+    parser.add_argument("--colleague", help="whom to transfer the call to")
+    parser.add_argument("--refer", choices=("callee", "colleague"), help="who is asked to call the other")
     parser.add_argument("--uri", help="whom to call")
     parser.add_argument("--user", default="+15557650001", help="our own user part")
     parser.add_argument("--play", required=True, help="WAV file (8 kHz, mono, 16 bit) sent to the far end")
@@ -166,7 +218,7 @@ def main() -> int:
     account.create(settings)
     say(f"listening {address}")
 
-    if arguments.mode == "call":
+    if arguments.mode != "answer":
         account.call = Phone(account, player, recorder)
         account.call.makeCall(arguments.uri, pjsua2.CallOpParam(True))
         say("calling")
@@ -181,9 +233,13 @@ def main() -> int:
             if call is not None and call.ended:
                 break
             continue
-        if call.ended:
-            break
         up = time.monotonic() - call.confirmed_at
+        if arguments.mode == "transfer" and not account.transferred:
+            # The call may end before the news of its transfer come.
+            transfer(account, arguments.colleague, arguments.refer, up)
+            continue
+        if call.ended and (account.consult is None or account.consult.ended):
+            break
         if digits and up > 1:
             call.dialDtmf(digits)
             digits = ""

@@ -58,6 +58,8 @@ def opened_pair(postgres: PostgresServer, redis_server: RedisServer, folder: Pat
                 "TRUNKLINE_CLUSTER_NODE_URL": f"http://127.0.0.1:{port}",
                 "TRUNKLINE_CLUSTER_NODE_TIMEOUT": str(NODE_TIMEOUT_S),
                 "TRUNKLINE_CALLS_MAX_PER_ORGANIZATION": "4",
+                # Each has an engine of its own: they have no common past.
+                "TRUNKLINE_CLUSTER_ADOPT_CALLS": "false",
             }
             http = ("--http", f"127.0.0.1:{port}", "--media-workers", "1")
             gateway = stack.enter_context(watched(Gateway(folder / node_id, *http, environment=environment)))

@@ -43,7 +43,11 @@ def test_however_often_it_is_killed_every_call_ends_once(
             "--media-workers",
             "1",
             data=tmp_path / "data",
-            environment={"TRUNKLINE_STORE_URL": url, "TRUNKLINE_CLUSTER_NODE_ID": "the same"},
+            environment={
+                "TRUNKLINE_STORE_URL": url,
+                "TRUNKLINE_CLUSTER_NODE_ID": "the same",
+                "TRUNKLINE_CLUSTER_ADOPT_CALLS": "false",
+            },
         )
         with contextlib.closing(ApiClient(gateway.http, gateway.demo_key)) as api:
             found = {call["id"]: call for call in _all_calls(api)}

@@ -18,7 +18,7 @@ from tests.e2e.engine_view import EngineView
 from tests.e2e.gateway_process import Gateway
 from tests.e2e.jssip_phone import JsSipPhone, chromium, web_pages
 from tests.e2e.leaks import assert_calls_gone
-from tests.e2e.parties import OutboundRoute, Parties
+from tests.e2e.parties import ECHO_PROMPT, OutboundRoute, Parties
 from tests.e2e.softphones import AGENT_HZ, PHONE_HZ, assert_tone, pjsua2, recorded
 from tests.support.audio import tone, write_wav
 
@@ -45,9 +45,11 @@ class Office:
         inbound = {"auth_username": user, "auth_password": PASSWORD, "registrar": {"max_contacts": 2}}
         return {"name": user, "inbound": inbound, "outbound": {"to_registered": to}, **more}
 
-    def route(self, user: str, to: str = "contact", **more: object) -> OutboundRoute:
-        """An agent that calls whoever registers as `user`, and speaks in a tone."""
-        prompt = self.engine.script({"tone": AGENT_HZ, "ms": 3000}, {"wait": "text"})
+    def route(
+        self, user: str, to: str = "contact", prompt: str | None = None, **more: object
+    ) -> OutboundRoute:
+        """An agent that calls whoever registers as `user`, and speaks in a tone unless it is told else."""
+        prompt = prompt or self.engine.script({"tone": AGENT_HZ, "ms": 3000}, {"wait": "text"})
         return self.parties.outbound_route_to(None, user, prompt=prompt, trunk=self.trunk(user, to, **more))
 
     def registered(self, trunk_id: str, count: int = 1) -> list[Json]:
@@ -138,7 +140,8 @@ def test_a_page_registers_over_a_websocket_and_is_called(office: Office, pages: 
     write_wav(microphone, tone(PHONE_HZ, 4000, rate=48_000), rate=48_000)
     keying = {"codecs": ["OPUS", "PCMU"], "media_encryption": "require", "srtp_keying": "dtls"}
     user = office.user("page")
-    route = office.route(user, **keying)
+    # Its microphone never rests: an agent that speaks would be interrupted at once.
+    route = office.route(user, prompt=ECHO_PROMPT, **keying)
     server = f"{office.gateway.http.replace('http', 'ws', 1)}/sip"
     with chromium(microphone) as browser:
         phone = JsSipPhone(browser, pages, server, f"sip:{user}@phones.invalid", PASSWORD, register=True)
@@ -155,8 +158,7 @@ def test_a_page_registers_over_a_websocket_and_is_called(office: Office, pages: 
         assert phone.wait_for("ended")["by"] == "remote"
         phone.close()
         office.registered(route.trunk_id, 0)  # gone with its socket
-    assert_tone(heard, AGENT_HZ, 1.0)
-    assert_tone(office.engine.input_of(office.api.timeline(placed["id"])), PHONE_HZ, 2.0)
+    assert_tone(heard, PHONE_HZ, 1.5)
 
 
 def test_the_edges_of_registering(office: Office) -> None:

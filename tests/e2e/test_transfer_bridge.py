@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ from tests.e2e.api_client import ApiClient
 from tests.e2e.conftest import UNLIMITED, watched
 from tests.e2e.engine_view import EngineView, engine_call_ids
 from tests.e2e.gateway_process import Gateway
+from tests.e2e.known_speech import spoken
 from tests.e2e.leaks import assert_calls_gone
 from tests.e2e.live_caller import LiveCaller
 from tests.e2e.live_target import LiveTarget
@@ -201,3 +203,30 @@ async def test_a_caller_takes_the_agents_place_by_replaces(
         caller.call.ended = True
         ended = await over(api, caller)
         assert (ended["end_reason"], ended["transfer"]["method"]) == ("transferred", "refer")
+
+
+async def test_an_agent_announces_a_caller_and_puts_it_through_by_its_own_tools(
+    gateway: Gateway, api: ApiClient, parties: Parties
+) -> None:
+    async with LiveTarget() as target:
+        script = [
+            {"wait": "user"},
+            {"tool": "transferCall", "arguments": {"to": target.uri, "kind": "warm", "reason": "A refund."}},
+            {"wait": "text"},
+            {"tone": AGENT_HZ, "ms": 1500},
+            {"wait": "user"},
+            {"tool": "completeTransfer", "arguments": {}},
+        ]
+        prompt = f"[scenario:script] {json.dumps(script)} The desk is at {target.uri} today."
+        built_in = {"transfer": {"cold": False, "warm": True}}
+        number = await asyncio.to_thread(lambda: parties.inbound_number(prompt, built_in_config=built_in))
+        async with LiveCaller(gateway, number) as caller:
+            await caller.audio.play(spoken("To the desk, please."))
+            await target.answers()
+            await until_hears(target, AGENT_HZ)
+            await target.audio.play(spoken("Put them through, please."))
+            await caller.step("transfer-completed", 10)
+            await both_hear_each_other(caller, target)
+            await caller.call.bye()
+            await target.call.until_request("BYE")
+            assert (await over(api, caller))["end_reason"] == "transferred"

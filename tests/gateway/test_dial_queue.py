@@ -15,6 +15,7 @@ class Waiting:
         self.over = False
         self.dialled = False
         self.expired = False
+        self.trunk_id: str | None = None
 
     def dial(self) -> None:
         self.dialled = True
@@ -67,6 +68,24 @@ async def test_the_queue_says_when_it_is_full() -> None:
     assert not queue.full
     queue.add(Waiting(live))
     assert queue.full
+
+
+async def test_calls_of_a_trunk_go_out_at_its_pace_and_others_pass_them() -> None:
+    live = LiveCalls(max_inbound=9, max_outbound=9)
+    waits = {"slow": 0.0}
+    queue = DialQueue(live, limit=9, timeout_s=0.05, pace=lambda trunk, now: waits.get(trunk or "", 0.0))
+    first, second, other = Waiting(live), Waiting(live), Waiting(live)
+    first.trunk_id = second.trunk_id = "slow"
+    queue.add(first)
+    waits["slow"] = 0.2
+    queue.add(second)
+    queue.add(other)
+    assert (first.dialled, second.dialled, other.dialled) == (True, False, True)
+    await asyncio.sleep(0.1)
+    assert not second.expired  # it waits for its turn longer than calls may wait for a place
+    waits["slow"] = 0.0
+    await _until(lambda: second.dialled)
+    assert len(queue) == 0
 
 
 async def _until(condition: object) -> None:

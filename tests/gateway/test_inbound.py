@@ -11,10 +11,12 @@ from media.ultravox.errors import EngineBusyError, EngineUnreachableError
 from store.agent_part_records import Voice
 from store.identifiers import uuid7
 from store.records import AgentStatus, CallFilter, CallStatus
+from store.trunk_dialog_records import Ringback, TrunkDialog
 from tests.gateway.conftest import OpenScene
 from tests.gateway.doubles import until
 from tests.gateway.scene import NUMBER, SDP, Scene, kinds
 from tests.gateway.test_precall import owner
+from tests.support.sip_message import uri_of
 
 
 async def test_it_rings_at_once_and_is_answered_when_the_engine_stands(scene: Scene) -> None:
@@ -50,6 +52,37 @@ async def test_the_leg_misses_no_packets_while_the_caller_cannot_send_any(scene:
     await call.until_final()
     (negotiated,) = scene.plane.sent(m.NegotiateLeg)
     assert (negotiated.remote_port, negotiated.codec) == (40000, "PCMU")
+
+
+async def test_a_trunk_that_wants_it_lets_the_caller_hear_it_ring(make_gateway: OpenScene) -> None:
+    scene = await make_gateway(agent={"recording_enabled": True})
+    (trunk,) = scene.gateway.directory.trunks()
+    await scene.gateway.directory.update_trunk(
+        scene.organization_id, trunk.id, dialog=TrunkDialog(ringback=Ringback.TONE)
+    )
+    call = await scene.dial(headers=(("Supported", "100rel"),))
+    session = await scene.session()
+    await until(lambda: any(response.status == 183 for response in call.provisional))
+    early = next(response for response in call.provisional if response.status == 183)
+    assert b"m=audio 20000" in early.body
+    assert "100rel" in early["Require"]
+    assert len(scene.plane.sent(m.PlayEarly)) == 1
+    assert len(scene.plane.sent(m.NegotiateLeg)) == 1
+    await scene.attached()
+    scene.engine_opened(session)
+    # Not before the caller has acknowledged the description (RFC 3262 section 3).
+    assert call.final is None
+    call.remote, call.remote_target = early["To"], uri_of(early["Contact"])
+    prack = await call.send("PRACK", headers=(("RAck", f"{early['RSeq']} {early['CSeq']}"),))
+    assert prack.status == 200
+    final = await call.until_final()
+    assert (final.status, final.body) == (200, early.body)
+    await until(lambda: session.call.status is CallStatus.IN_PROGRESS)
+    commands = [type(command) for command in scene.plane.commands]
+    order = [commands.index(kind) for kind in (m.PlayEarly, m.OpenGate, m.StartRecording)]
+    assert order == sorted(order)
+    await call.bye()
+    await scene.over()
 
 
 async def test_an_invite_without_offer_gets_ours_and_its_answer_in_the_ack(scene: Scene) -> None:

@@ -7,7 +7,8 @@ import pytest
 from gateway.errors import InvalidRequestError
 from gateway.new_trunk_outbound import check_outbound_extras, check_signalling, tls_settings
 from sip.tls_settings import TlsClientSettings
-from store.records import TrunkOutbound, TrunkRegistration, TrunkSignalling, TrunkTls, TrunkTransport
+from store.records import TrunkOutbound, TrunkRegistration, TrunkSignalling, TrunkTls
+from store.target_records import TrunkTransport
 
 OUTBOUND = TrunkOutbound("sip.example.com", TrunkTransport.TLS, "user", "secret")
 

@@ -8,6 +8,8 @@ from gateway.new_call import NewCall
 from gateway.trunk_address import target_endpoint
 from media import messages as m
 from media.ultravox.errors import EngineUnreachableError
+from sip.server_location import Destination
+from sip.user_agent import UserAgent
 from store.identifiers import uuid7
 from store.records import CallStatus, TrunkOutbound
 from tests.gateway.conftest import OpenScene
@@ -82,13 +84,21 @@ async def test_a_refusal_is_told_in_the_products_words(
     scene: Scene, status: int, phrase: str, failure: str
 ) -> None:
     call, _ = await scene.ringing()
-    call.reject(status, phrase, (("Reason", "Q.850;cause=17"),))
+    call.reject(status, phrase, (("Reason", "Q.850;cause=41"),))
     record = await scene.over()
     assert (record.status, record.failure_reason) == (CallStatus.FAILED, failure)
     assert (record.sip_status, record.sip_reason) == (status, phrase)
     assert (record.started_at, record.duration_ms) == (None, None)
     refused = next(event for event in await scene.timeline(record) if event.kind == "refused")
-    assert refused.detail["reason_header"] == "Q.850;cause=17"
+    assert refused.detail["reason_header"] == "Q.850;cause=41"
+    assert record.sip_details == {"q850_cause": 41}
+
+
+async def test_a_cause_says_what_a_vague_status_does_not(scene: Scene) -> None:
+    call, _ = await scene.ringing()
+    call.reject(503, "Service Unavailable", (("Reason", 'SIP;cause=503, Q.850;cause=17;text="busy"'),))
+    record = await scene.over()
+    assert (record.failure_reason, record.sip_details) == ("busy", {"q850_cause": 17})
 
 
 async def test_a_phone_nobody_picks_up_is_no_answer(scene: Scene) -> None:
@@ -199,10 +209,10 @@ async def test_an_agent_the_engine_would_refuse_is_the_agents_fault(make_gateway
 async def test_a_trunk_whose_name_is_not_found_is_unavailable(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def not_found(host: str) -> str:
+    async def not_found(*_: object) -> tuple[Destination, ...]:
         raise OSError("no such name")
 
-    monkeypatch.setattr("gateway.trunk_dialling._resolve", not_found)
+    monkeypatch.setattr(UserAgent, "locate", not_found)
     await scene.place()
     assert (await scene.over()).failure_reason == "trunk-unavailable"
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gateway.configuration.calls import CarrierRate, RatesSection
@@ -56,3 +58,9 @@ CARRIER = (
 )
 def test_the_carrier_counts_by_trunk_and_longest_prefix(billed: BilledCall, cents: int) -> None:
     assert RateCard(RatesSection(carrier=CARRIER)).price(billed) == cents
+
+
+def test_an_agent_that_left_before_the_end_costs_until_then_and_the_carrier_to_the_end() -> None:
+    card = RateCard(RatesSection(engine_cents_per_minute=30, carrier=(CarrierRate(cents_per_minute=2),)))
+    joined = replace(call(120_000, managed=True), engine_ms=60_000)
+    assert card.price(joined) == 30 + 2 * 2

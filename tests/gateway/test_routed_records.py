@@ -3,7 +3,8 @@ from __future__ import annotations
 from gateway.routed_records import routed_agent, routed_number, routed_trunk
 from routing.numbers import NumberRule
 from routing.table import OutboundTarget, RoutedAgent, RoutedNumber, RoutedTrunk
-from store.records import AgentStatus, NumberFormat, TrunkInbound, TrunkOutbound, TrunkTransport
+from store.records import AgentStatus, NumberFormat, TrunkInbound, TrunkOutbound
+from store.target_records import TrunkTransport
 from tests.store.samples import agent, number, trunk
 
 

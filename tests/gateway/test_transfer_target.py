@@ -5,6 +5,7 @@ import pytest
 from gateway.errors import ForbiddenError, InvalidRequestError
 from gateway.transfer_target import dialled_numbers, transfer_uri
 from store.records import NumberFormat, TrunkOutbound
+from store.trunk_identity_records import LeadingPlus, NumberWriting
 from tests.store.samples import trunk
 
 PEER = "192.0.2.10:5070"
@@ -46,7 +47,18 @@ def test_what_is_neither_is_refused(target: str) -> None:
     assert caught.value.details["field"] == "target"
 
 
-@pytest.mark.parametrize("target", ["sip:911@example.com", "tel:112", "tel:112;phone-context=+49", "+49112"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "sip:911@example.com",
+        "tel:112",
+        "tel:112;phone-context=+49",
+        "+49112",
+        "sip:9*911@example.com",
+        "sip:9911@example.com",
+        "sip:*67%23112@example.com",
+    ],
+)
 def test_nobody_is_transferred_to_an_emergency_number(target: str) -> None:
     with pytest.raises(ForbiddenError) as caught:
         transfer_uri(target, None, PEER)
@@ -62,7 +74,11 @@ def test_nobody_is_transferred_to_an_emergency_number(target: str) -> None:
         ("sips:0019005551234@pbx.example.com", None, ("+19005551234",)),
         ("sip:%2B19005551234@pbx.example.com", None, ("+19005551234",)),
         ("sip:9005551234@pbx.example.com", "US", ("+19005551234",)),
-        ("sip:0119005551234@pbx.example.com", None, ("0119005551234",)),
+        ("sip:0119005551234@pbx.example.com", None, ("0119005551234", "+9005551234")),
+        ("sip:9*19005551234@pbx.example.com", None, ("+19005551234",)),
+        ("sip:*67%2B19005551234@pbx.example.com", None, ("+19005551234",)),
+        ("sip:919005551234@pbx.example.com", "US", ("+919005551234", "+19005551234")),
+        ("sip:90019005551234@pbx.example.com", None, ("+90019005551234", "+19005551234")),
         ("tel:9005551234;phone-context=+1", None, ("+19005551234",)),
         ("sip:9005551234;phone-context=+1@pbx.example.com", None, ("+19005551234",)),
         ("sip:2001@pbx.example.com", "US", ()),
@@ -71,3 +87,18 @@ def test_nobody_is_transferred_to_an_emergency_number(target: str) -> None:
 )
 def test_which_number_a_target_stands_for(target: str, country: str | None, numbers: tuple[str, ...]) -> None:
     assert dialled_numbers(target, trunk("org", default_country=country)) == numbers
+
+
+def test_a_prefix_of_the_trunk_hides_no_number() -> None:
+    prefixed = trunk(
+        "org",
+        outbound=TrunkOutbound("sip.example.com"),
+        number_writing=NumberWriting(LeadingPlus.STRIP, "8899#"),
+    )
+    assert transfer_uri("+493012345678", prefixed, PEER) == "sip:8899%23493012345678@sip.example.com"
+    assert dialled_numbers("sip:8899%2319005551234@pbx.example.com", prefixed) == ("+19005551234",)
+    digits = trunk("org", number_writing=NumberWriting(LeadingPlus.STRIP, "777"))
+    assert "+19005551234" in dialled_numbers("sip:77719005551234@pbx.example.com", digits)
+    for target in ("+49112", "sip:777112@pbx.example.com"):
+        with pytest.raises(ForbiddenError):
+            transfer_uri(target, digits, PEER)

@@ -10,7 +10,8 @@ import pytest
 from gateway.trunk_probe import ProbeOutcome, TrunkProbe
 from sip.message import Request
 from sip.user_agent import Listen, OptionsReply, UserAgent, UserAgentConfig
-from store.records import TrunkOutbound, TrunkTransport
+from store.records import TrunkOutbound
+from store.target_records import TrunkTransport
 from tests.support.sip_endpoint_harness import peer_response
 from tests.support.sip_sockets import UdpPeer
 

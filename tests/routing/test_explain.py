@@ -36,7 +36,7 @@ def test_a_route_names_trunk_number_and_agent() -> None:
     assert data["trunk"] == {"id": "trunk-carrier", "name": "carrier"}
     assert data["number"] == {"id": "n-main", "phone_number": "+14155550100"}
     assert data["agent"] == {"id": "agent-reception", "name": "Reception"}
-    assert data["caller"] == {"raw": "anonymous", "e164": None}
+    assert data["caller"] == {"raw": "anonymous", "e164": None, "anonymous": True}
     assert "routed: +14155550100 -> agent 'Reception'" in explain_text(ROUTED_IN)
     assert explain_log(ROUTED_IN)["agent_id"] == "agent-reception"
 

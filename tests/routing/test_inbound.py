@@ -267,3 +267,39 @@ def test_what_comes_over_a_trunk_comes_from_its_networks_or_has_shown_its_user()
     assert not comes_over(TABLE, with_user, SOURCE, "another trunk")
     assert comes_over(TABLE, with_user, SOURCE, CARRIER.id)
     assert not comes_over(TABLE, with_user, "192.0.2.1", CARRIER.id)
+
+
+@pytest.mark.parametrize(
+    ("route_by", "header"), [("to", "from To"), ("diversion", "from Diversion"), ("request_uri", None)]
+)
+def test_a_forwarded_call_is_routed_by_what_the_trunk_says(route_by: str, header: str | None) -> None:
+    table = RoutingTable.build((replace(CARRIER, route_by=route_by),), (MAIN,), (RECEPTION,))
+    number = MAIN.phone_number
+    query = InboundQuery(SOURCE, "+19995550000", to_header_user=number, diverted_user=number)
+    if header is None:
+        assert refusal(query, table).kind is RefusalKind.UNKNOWN_NUMBER
+        return
+    found = route(query, table)
+    assert found.number is MAIN
+    assert any(header in step.rule for step in found.steps)
+
+
+def test_a_number_of_ours_in_the_request_uri_comes_first() -> None:
+    table = RoutingTable.build((replace(CARRIER, route_by="to"),), (MAIN,), (RECEPTION,))
+    found = route(InboundQuery(SOURCE, MAIN.phone_number, to_header_user="+19995550000"), table)
+    assert found.called.e164 == MAIN.phone_number
+
+
+def test_who_wishes_to_be_unknown_has_no_number() -> None:
+    query = InboundQuery(SOURCE, MAIN.phone_number, "+14155550123", "+14155550124", private=True)
+    found = route(query)
+    assert (found.caller.e164, found.anonymous) == (None, True)
+    assert "+1415555012" not in str(found.steps)
+
+
+def test_remote_party_id_comes_between_the_asserted_identity_and_from() -> None:
+    query = InboundQuery(SOURCE, MAIN.phone_number, "+14155550123", party_user="+14155550124")
+    assert route(query).caller.e164 == "+14155550124"
+    asserted = replace(query, asserted_user="+14155550125")
+    assert route(asserted).caller.e164 == "+14155550125"
+    assert not route(asserted).anonymous

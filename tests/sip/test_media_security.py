@@ -336,3 +336,24 @@ def test_a_restart_of_ice_that_came_to_nothing_changes_nothing() -> None:
     again, after = session.answer(sdp(PLAIN, *ice))
     assert after.ice == before.ice
     assert again == first
+
+
+def test_an_offer_to_a_browser_asks_for_ice_and_its_answer_brings_it() -> None:
+    session = AudioSession(replace(DISABLE, ice=True, offer_ice=True), 7)
+    offered = SessionDescription.parse(session.offer())
+    ours = offered.media[0].attribute("ice-ufrag")
+    assert ("ice-lite", None) in offered.attributes
+    assert ours
+    theirs = ("a=ice-ufrag:abcd", "a=ice-pwd:" + "p" * 22)
+    pair = session.accept_answer(sdp(PLAIN, *theirs)).ice
+    assert pair is not None
+    assert (pair.local.ufrag, pair.remote.ufrag) == (ours, "abcd")
+    again = SessionDescription.parse(session.offer())
+    assert again.media[0].attribute("ice-ufrag") == ours, "it is no restart"
+
+
+def test_without_ice_in_the_answer_there_is_none_and_it_is_not_asked_for_again() -> None:
+    session = AudioSession(replace(DISABLE, ice=True, offer_ice=True), 7)
+    session.offer()
+    assert session.accept_answer(sdp(PLAIN)).ice is None
+    assert b"ice" not in session.offer()

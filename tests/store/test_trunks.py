@@ -26,9 +26,18 @@ from store.records import (
     TrunkSignalling,
     TrunkStir,
     TrunkTls,
-    TrunkTransport,
 )
+from store.target_records import TrunkTransport
 from store.trunk_dialog_records import Ringback, TrunkDialog
+from store.trunk_identity_records import (
+    DisplayName,
+    LeadingPlus,
+    NumberWriting,
+    RouteBy,
+    TrunkCallerIdentity,
+    TrunkHeaders,
+    TrunkRates,
+)
 from tests.store.samples import later, number, trunk
 
 
@@ -69,6 +78,24 @@ async def test_a_trunk_comes_back_as_it_was_put_in(store: Store, organization: O
         assert await store.trunks.get(organization.id, made.id) == made
     assert await store.trunks.get(uuid7(), full.id) is None
     assert await store.trunks.all_trunks() == [full, inbound_only, outbound_only]
+
+
+async def test_how_callers_are_shown_and_numbers_written_comes_back(
+    store: Store, organization: Organization
+) -> None:
+    full = trunk(
+        organization.id,
+        inbound=TrunkInbound(("198.51.100.0/24",), route_by=RouteBy.DIVERSION),
+        outbound=TrunkOutbound(
+            "sip.example.com",
+            caller_identity=TrunkCallerIdentity("acct", DisplayName.AGENT, True, True, True, "+15550199"),
+        ),
+        number_writing=NumberWriting(LeadingPlus.STRIP, "8899#"),
+        headers=TrunkHeaders(("X-*",), {"X-Tier": "gold"}),
+        rates=TrunkRates(0.5, 20),
+    )
+    await store.trunks.create(full)
+    assert await store.trunks.get(organization.id, full.id) == full
 
 
 async def test_trunks_are_listed_newest_first(store: Store, organization: Organization) -> None:

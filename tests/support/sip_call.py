@@ -239,6 +239,8 @@ class PeerCall:
             self.ended = True
             self.respond(request, 200, "OK")
         elif method == "INVITE" and tag_of(request["To"]):
+            if request.get("Contact"):
+                self.remote_target = uri_of(request["Contact"])  # RFC 3261, section 12.2.2
             self.respond(request, 200, "OK", self.sdp)
         elif method != "INVITE":
             self.respond(request, 200, "OK")

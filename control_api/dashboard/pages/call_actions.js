@@ -1,7 +1,7 @@
 // What can be done to a call that goes on: hear it, transfer it, end it.
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { Confirm, Dialog } from "../components/dialog.js";
-import { Form, TextField, useForm } from "../components/form.js";
+import { Form, SelectField, TextField, useForm } from "../components/form.js";
 import { Icon } from "../components/icon.js";
 import { listenTo } from "../listening.js";
 
@@ -30,8 +30,8 @@ export function CallActions({ call, api, session, notify, onDone = () => {}, sma
   const cancellable = isLive(call) || call.direction === "outbound";
   return html`<span class="row call-actions">
     ${isLive(call) && html`<${Listen} ...${{ call, api, notify, small }} />
-      ${call.direction !== "webrtc" && html`<button type="button" class=${kind} aria-label="Transfer ${who}" title="Transfer" onClick=${() => setDialog(html`<${Transfer} ...${{ call, api, onClose: close, onDone: done }} />`)}>
-        <${Icon} name="transfer" />${label("Transfer")}</button>`}`}
+      <button type="button" class=${kind} aria-label="Transfer ${who}" title="Transfer" onClick=${() => setDialog(html`<${Transfer} ...${{ call, api, onClose: close, onDone: done }} />`)}>
+        <${Icon} name="transfer" />${label("Transfer")}</button>`}
     ${cancellable && html`<button type="button" class="${kind} ${small ? "" : "button-danger"}" aria-label="${isLive(call) ? "Hang up on" : "Cancel the call to"} ${who}" title=${isLive(call) ? "Hang up" : "Cancel"} onClick=${end}>
       <${Icon} name="hangup" />${label(isLive(call) ? "Hang up" : "Cancel")}</button>`}
     ${dialog}</span>`;
@@ -77,11 +77,25 @@ function Listen({ call, api, notify, small }) {
     <${Icon} name="headphones" />${!small && (on ? "Stop listening" : "Listen in")}</button>`;
 }
 
+const MODES = [{ value: "cold", label: "At once" }, { value: "warm", label: "The agent announces the caller first" }];
+const NEXT = [{ value: "complete", label: "Put the caller through now" }, { value: "cancel", label: "Give it up: the caller is back with the agent" }];
+
+/** While the agent speaks with whom a call is transferred to, the same dialog puts the caller through, or takes it back. */
 function Transfer({ call, api, onClose, onDone }) {
-  const form = useForm({ target: "" }, async ({ target }) => {
-    await api.post(`/calls/${call.id}/transfer`, { target: target.trim() });
-    onDone("The call is being transferred.");
+  const running = call.transfer && !["completed", "failed"].includes(call.transfer.status) ? call.transfer : null;
+  const form = useForm({ target: "", mode: "cold" }, async ({ target, mode }) => {
+    await api.post(`/calls/${call.id}/transfer`, { target: target.trim(), mode });
+    onDone(mode === "warm" ? "The agent calls first, to announce the caller." : "The call is being transferred.");
   });
-  return html`<${Dialog} title="Transfer ${call.phone_number ?? "the call"}" onClose=${onClose}><${Form} form=${form} label="Transfer">
-    <${TextField} label="To" ...${form.bind("target")} placeholder="+15550123" hint="A number, an extension, or a sip: address. The agent leaves the call when the other side takes over." required autofocus /><//><//>`;
+  const end = useForm({ act: "complete" }, async ({ act }) => {
+    await api.post(`/calls/${call.id}/transfer/${act}`);
+    onDone(act === "complete" ? "The caller was put through." : "The caller is back with the agent.");
+  });
+  const title = `Transfer ${call.phone_number ?? "the call"}`;
+  if (running) return html`<${Dialog} title=${title} onClose=${onClose}><${Form} form=${end} label="Go on">
+    <p>To ${running.target}: ${running.status}.</p>
+    <${SelectField} label="What next" ...${end.bind("act")} options=${NEXT} /><//><//>`;
+  return html`<${Dialog} title=${title} onClose=${onClose}><${Form} form=${form} label="Transfer">
+    <${TextField} label="To" ...${form.bind("target")} placeholder="+15550123" hint="A number, or a sip: address. The agent leaves the call when the other side takes over." required autofocus />
+    <${SelectField} label="How" ...${form.bind("mode")} options=${MODES} /><//><//>`;
 }

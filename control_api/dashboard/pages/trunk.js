@@ -18,6 +18,11 @@ const OUTCOMES = {
   "not-reachable": { tone: "bad", label: "It cannot be reached" },
   "credentials-refused": { tone: "bad", label: "It refuses the credentials" },
 };
+const TARGETS = {
+  unknown: () => "not called yet",
+  up: () => "works",
+  aside: (target) => html`put aside: ${target.error}${target.aside_until && html`, until <${Time} value=${target.aside_until} />`}`,
+};
 
 export default function TrunkPage(properties) {
   const { route, api } = properties;
@@ -53,6 +58,7 @@ function OneTrunk({ trunk, route, api, session, notify, onChanged }) {
         <${Card} title="Far side"><${Facts} pairs=${[
           ["State", html`<${TrunkState} trunk=${trunk} />`],
           ["Probe", trunk.probe?.text],
+          ...(trunk.outbound?.target_states ?? []).map((target) => [target.address, TARGETS[target.state](target)]),
           ["Asked", trunk.probe && html`<${Time} value=${trunk.probe.asked_at} />`],
           ["Registered", trunk.registration?.registered_at && html`<${Time} value=${trunk.registration.registered_at} />`],
           ["Until", trunk.registration?.expires_at && html`<${Time} value=${trunk.registration.expires_at} />`],
@@ -82,7 +88,8 @@ function ConnectionTest({ trunk, api, atOnce, onTested }) {
     <p class="row"><button type="button" class="button" disabled=${busy} onClick=${test}><${Icon} name="activity" />Test the connection</button></p>
     <div class="test-result" aria-live="polite" aria-busy=${busy ? "true" : "false"}>
       ${busy && html`<span class="muted">Asking, up to half a minute …</span>`}
-      ${result && html`<${StatusBadge} ...${OUTCOMES[result.outcome]} /><p>${result.text}${result.sip_status ? html` <span class="muted">(SIP ${result.sip_status})</span>` : ""}</p>`}
+      ${result && html`<${StatusBadge} ...${OUTCOMES[result.outcome]} /><p>${result.text}${result.sip_status ? html` <span class="muted">(SIP ${result.sip_status})</span>` : ""}</p>
+        ${result.servers.length > 0 && html`<p class="muted">Servers: ${result.servers.map((one) => `${one.transport}:${one.address}:${one.port}`).join(", ")}</p>`}`}
       ${error && html`<p class="notice notice-bad" role="alert">${error.message}</p>`}</div>`;
 }
 

@@ -24,6 +24,7 @@ from gateway.live_calls import LiveCalls
 from gateway.media_address import MediaAddress
 from gateway.metrics import GatewayMetrics
 from gateway.outbound_policy import OutboundPolicies
+from gateway.registrar.contact_ways import ContactWay
 from gateway.session import SessionServices
 from gateway.signalling.trace_ring import TraceRing
 from gateway.signalling.traces import CallTraces
@@ -33,7 +34,7 @@ from gateway.trunk_dialling import TrunkDialling
 from media import messages as m
 from sip.user_agent import OptionsReply, UserAgent, UserAgentConfig
 from store.database import Store
-from store.records import Agent
+from store.records import Agent, Trunk
 from tests.gateway.doubles import RecordingPlane, ScriptedEngine, until
 from tests.gateway.web_call_scene import SavedCalls
 
@@ -62,6 +63,11 @@ def offer_of(
         "a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\n"
         f"{transport}{codecs}a=rtpmap:110 telephone-event/48000\r\n{extra}"
     ).encode()
+
+
+async def nobody_registered(trunk: Trunk) -> tuple[ContactWay, ...]:
+    """No phone has registered with any trunk."""
+    raise OSError("nobody has registered")
 
 
 class BrowserScene:
@@ -112,7 +118,7 @@ class BrowserScene:
                 Config(),
                 directory,
                 OutboundPolicies(store.outbound_policies, DefenceSection()),
-                TrunkDialling(user_agent, media_address, CallerIdentity(StirSection())),
+                TrunkDialling(user_agent, media_address, CallerIdentity(StirSection()), nobody_registered),
                 self.plane,
                 CallLimits(),
                 self.leases,

@@ -1,0 +1,58 @@
+"""Where snapshots are kept: in Redis where the cluster has one, which is quick and need not last, else in the
+database. While Redis is away they go to the database; whoever looks for one looks in both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from store.call_snapshots import CallSnapshotRepository
+
+log = structlog.get_logger(__name__)
+
+PREFIX = "{trunkline}:call:"
+LASTS_S = 2 * 86_400  # a snapshot that nobody removed belongs to no call: the longest one is shorter
+
+
+class SnapshotPlaces:
+    """Every method raises `StoreError` when neither can be reached."""
+
+    def __init__(self, database: CallSnapshotRepository, redis: Redis | None = None) -> None:
+        self._database = database
+        self._redis = redis
+
+    async def save(self, snapshots: Mapping[str, bytes]) -> None:
+        if self._redis is not None:
+            pipeline = self._redis.pipeline(transaction=False)
+            for call_id, snapshot in snapshots.items():
+                pipeline.set(PREFIX + call_id, snapshot, ex=LASTS_S)
+            try:
+                await pipeline.execute()
+                return
+            except (RedisError, OSError, TimeoutError) as error:
+                log.warning("snapshots_not_in_redis", count=len(snapshots), reason=str(error))
+        await self._database.save(snapshots)
+
+    async def get(self, call_id: str) -> bytes | None:
+        if self._redis is not None:
+            try:
+                found = await self._redis.get(PREFIX + call_id)
+                if found is not None:
+                    return found if isinstance(found, bytes) else found.encode()
+            except (RedisError, OSError, TimeoutError) as error:
+                log.warning("snapshot_not_read_from_redis", call_id=call_id, reason=str(error))
+        return await self._database.get(call_id)
+
+    async def remove(self, call_ids: Sequence[str]) -> None:
+        if self._redis is not None:
+            try:
+                await self._redis.delete(*(PREFIX + call_id for call_id in call_ids))
+            except (RedisError, OSError, TimeoutError):
+                pass  # they end there by themselves, and a call that is over is taken up by nobody
+            else:
+                return
+        await self._database.remove(call_ids)
