@@ -19,6 +19,7 @@ import structlog
 
 from gateway.call import Call
 from gateway.errors import ForbiddenError, GatewayError
+from gateway.redirection import Attempt
 from gateway.transfer_target import MayTransfer, dialled_numbers, transfer_uri
 from gateway.trunk_address import SIP_PORT, SIPS_PORT, target_endpoint
 from gateway.trunk_dialling import LegParties, TrunkDialling, Way
@@ -32,6 +33,7 @@ from sip.message import Response
 from sip.offer_answer import AudioSession
 from sip.received_referral import ReceivedReferral
 from sip.uri import SipUri
+from sip.uri_comparison import same_uri
 from sip.user_agent import Call as SipCall
 from sip.user_agent import OutboundTarget, Peer
 from store.records import Trunk, TrunkOutbound
@@ -184,8 +186,12 @@ class ReferredCall(CallListener):
             called=numbers[0] if numbers else wanted.uri.user or "",
             caller=own,
         )
-        target = self._services.dialling.invite_target(way, parties, b"")
-        if wanted.uri.scheme != "tel":
+        attempt = next(
+            (Attempt(one) for one in way.candidates if one.contact and same_uri(one.contact.contact, text)),
+            None,
+        )
+        target = self._services.dialling.invite_target(way, parties, b"", attempt)
+        if attempt is None and wanted.uri.scheme != "tel":
             target = self._sent_to(replace(target, request_uri=uri, to_uri=uri), way)
         headers = list(target.headers)
         if wanted.replaces is not None:
@@ -204,12 +210,20 @@ class ReferredCall(CallListener):
         own = uri.host in (host, way.peer_host) and uri.port in (None, port)
         if own or not self._is_of_the_trunk(uri.host):
             return target
-        transport = "tls" if uri.scheme == "sips" else uri.transport or str(way.outbound.transport)
+        transport = "tls" if uri.scheme == "sips" else uri.transport or target.transport
         if transport not in _TRANSPORTS:
             return target
         port = uri.port or (SIPS_PORT if transport == "tls" else SIP_PORT)
-        # The credentials are for the trunk's target alone.
-        return replace(target, host=uri.host, port=port, transport=transport, credentials=None)
+        # The credentials are for the trunk's target alone, as are its proxy and the way to its Contact.
+        return replace(
+            target,
+            host=uri.host,
+            port=port,
+            transport=transport,
+            credentials=None,
+            flow=None,
+            headers=tuple(header for header in target.headers if header[0] != "Route"),
+        )
 
     def _is_of_the_trunk(self, host: str) -> bool:
         try:
