@@ -315,7 +315,7 @@ def _check_order(old: Sequence[Binding], new: Binding) -> None:
 
 
 def _shown(binding: Binding, now: float) -> str:
-    parameters: dict[str, str | None] = {"expires": str(max(0, round(binding.expires_at - now)))}
+    parameters: dict[str, str | None] = {"expires": str(max(1, round(binding.expires_at - now)))}
     if binding.q is not None:
         parameters["q"] = f"{binding.q:g}"
     if binding.instance is not None:

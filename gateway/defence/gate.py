@@ -123,7 +123,7 @@ class InboundGate:
         host, now = source[0], self._clock()
         if not table.has_digest:
             return ADMITTED
-        if request.method == "INVITE" and len(request.vias) == 1:
+        if request.method == "INVITE" and len(request.values("Via")) == 1:
             # Through a proxy comes who has registered there, and everybody else who calls over it.
             trunk_id = self._registered(request.top_via.transport.lower(), source)
             trunk = None if trunk_id is None else table.trunk(trunk_id)

@@ -40,9 +40,13 @@ class RegistrationKeeper(BackgroundTask):
         """Take up what the node's last run has kept."""
         now, moment = monotonic(), datetime.now(UTC)
         for trunk_id, contacts in (await self._kept.of_node(self._node_id)).items():
+            # The password may have been changed while we were away.
+            credential = self._registrations.credential(trunk_id)
             bindings = tuple(
                 binding
-                for binding in (_binding(one, now, moment) for one in contacts)
+                for binding in (
+                    _binding(one, now, moment) for one in contacts if one.credential == credential
+                )
                 if binding.expires_at > now
                 and (binding.transport == "udp" or binding.survives_its_connection)
             )
@@ -74,7 +78,8 @@ class RegistrationKeeper(BackgroundTask):
                     self._node_id,
                     {
                         trunk_id: [
-                            _contact(one, now, moment) for one in self._registrations.contacts(trunk_id)
+                            _contact(one, now, moment, self._registrations.shown_credential(trunk_id))
+                            for one in self._registrations.contacts(trunk_id)
                         ]
                         for trunk_id in changed
                     },
@@ -90,7 +95,7 @@ class RegistrationKeeper(BackgroundTask):
                 self._registrations.changed |= changed
 
 
-def _contact(binding: Binding, now: float, moment: datetime) -> RegisteredContact:
+def _contact(binding: Binding, now: float, moment: datetime, credential: str | None) -> RegisteredContact:
     return RegisteredContact(
         contact=binding.contact,
         transport=binding.transport,
@@ -107,6 +112,7 @@ def _contact(binding: Binding, now: float, moment: datetime) -> RegisteredContac
         instance=binding.instance,
         reg_id=binding.reg_id,
         user_agent=binding.user_agent,
+        credential=credential,
     )
 
 

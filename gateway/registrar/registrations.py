@@ -7,6 +7,7 @@ written behind for the next start (`gateway.registrar.keeping`).
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import sha256
 from time import monotonic
 
 import structlog
@@ -124,6 +125,20 @@ class Registrations:
             self.registrar.restore(trunk_id, bindings)
             self._index(trunk_id)
 
+    def credential(self, trunk_id: str) -> str | None:
+        """What tells the password that a trunk's user has to show now from every other; None: nobody may
+        register.
+        """
+        trunk = self._trunk(trunk_id)
+        if registrar_of(trunk) is None or trunk is None or trunk.inbound is None:
+            return None
+        return None if trunk.inbound.digest is None else _fingerprint(trunk.inbound.digest)
+
+    def shown_credential(self, trunk_id: str) -> str | None:
+        """The same of what was shown for the trunk's registrations."""
+        shown = self._shown.get(trunk_id)
+        return None if shown is None else _fingerprint(shown)
+
     def tidy(self) -> None:
         """Drop what has run out, and what its trunk no longer allows: the trunk is gone or disabled, or its
         user or password is another.
@@ -204,6 +219,11 @@ class Registrations:
         self._refused.note(
             Refused(rule, message, status, looked_up, fix, owner=trunk.organization_id), request, source
         )
+
+
+def _fingerprint(digest: TrunkDigest) -> str:
+    text = "\n".join((digest.username, digest.ha1_sha256 or "", digest.ha1_md5 or ""))
+    return sha256(text.encode()).hexdigest()
 
 
 def registrar_of(trunk: Trunk | None) -> InboundRegistrar | None:

@@ -281,3 +281,10 @@ def test_a_connection_that_nobody_registered_over_is_lost_without_a_look_at_all_
     assert desk.registrar.flow_lost(RecordingFlow(PEER_HOST, 40001, "tcp")) == set()
     assert desk.registrar.flow_lost(connection) == {"trunk", "other"}
     assert len(desk.registrar) == 0
+
+
+def test_a_contact_that_is_shown_is_never_shown_as_removed() -> None:
+    desk = Desk()
+    desk.send(f"<{HERE}>", Expires="60")
+    desk.now += 59.7
+    assert shown(desk.send().response) == [f"<{HERE}>;expires=1"]

@@ -278,6 +278,22 @@ async def test_a_new_password_counts_at_once_also_for_who_registers_in_the_same_
     assert registered(scene, trunk) == ["sip:owner@10.0.0.2"]
 
 
+async def test_another_password_while_the_node_was_away_ends_what_it_had_kept(scene: Scene) -> None:
+    trunk = await registrar(scene)
+    await Handset(scene, scene.phone).register()
+    gateway = scene.gateway
+    node = gateway.cluster.node.id
+    async with asyncio.timeout(5):
+        while not (kept := await gateway.store.registrations.of_node(node)):
+            await asyncio.sleep(0.01)
+    side = TrunkInbound((), kept_digest("pbx", "another horse"), registrar=InboundRegistrar())
+    await gateway.directory.update_trunk(scene.organization_id, trunk.id, inbound=side)
+    await gateway.store.registrations.save("away", kept)
+    again = Registrations(gateway.directory.trunk, None, RegistrarMetrics(CollectorRegistry()))  # type: ignore[arg-type]
+    await RegistrationKeeper(again, gateway.store.registrations, "away").restore()
+    assert again.contacts(trunk.id) == ()
+
+
 async def test_a_place_that_several_have_registered_from_shows_nobody(scene: Scene) -> None:
     trunk = await registrar(scene, InboundRegistrar(trust_source=True))
     await Handset(scene, scene.phone).register()
@@ -303,9 +319,9 @@ async def test_who_calls_over_the_proxy_of_a_registered_phone_shows_a_password(s
     await registrar(scene, InboundRegistrar(trust_source=True))
     await Handset(scene, scene.phone).register()
     uri = f"sip:{NUMBER}@{scene.target[0]}"
-    behind = ("Via", "SIP/2.0/UDP 10.0.0.7:5060;branch=z9hG4bKbehind")
-    call = await scene.phone.call(uri, scene.target, SDP, headers=(behind,))
-    assert (await call.until_final()).status == 401
+    for via in ("SIP/2.0/UDP 10.0.0.7:5060;branch=z9hG4bKbehind", "what nobody can read"):
+        call = await scene.phone.call(uri, scene.target, SDP, headers=(("Via", via),))
+        assert (await call.until_final()).status == 401, via
 
 
 async def test_what_was_being_written_when_the_node_ends_is_written_once_more(scene: Scene) -> None:
