@@ -13,7 +13,7 @@ from gateway.call_policy import call_policy, trunk_credentials
 from gateway.inbound_session import InboundServices
 from gateway.new_trunk_outbound import tls_towards
 from gateway.refused_invites import Refused
-from gateway.session import Session
+from gateway.session import CallKeeper, Session
 from routing.inbound import comes_over
 from sip.call_listener import CallListener
 from sip.errors import NotAcceptableError, SdpError
@@ -55,7 +55,9 @@ class CallReplacement:
 
     def _answer(self, invite: IncomingCall, session: Session) -> None:
         audio = session.audio_for_another_dialog()
-        invite.listener = _UntilAcknowledged(session, awaits_answer=invite.offer is None)
+        invite.listener = _UntilAcknowledged(
+            session, self._services.session.keeper, awaits_answer=invite.offer is None
+        )
         if invite.offer is None:
             invite.answer(audio.offer())
             session.take_dialog(invite, audio, None, "replaced")
@@ -103,14 +105,17 @@ class _UntilAcknowledged(CallListener):
     the INVITE made none.
     """
 
-    def __init__(self, session: Session, *, awaits_answer: bool) -> None:
+    def __init__(self, session: Session, keeper: CallKeeper | None, *, awaits_answer: bool) -> None:
         self._session = session
+        self._keeper = keeper
         self._awaits_answer = awaits_answer
 
     def on_established(self, call: SipCall, sdp: bytes | None) -> None:
         call.listener = self._session
         if self._awaits_answer:
             self._session.take_late_answer(sdp)
+        if self._keeper is not None:
+            self._keeper.changed(self._session)  # before the ACK there was nothing to go on with
 
     def on_offer(self, call: SipCall, request: OfferedRequest) -> None:
         if self._awaits_answer:

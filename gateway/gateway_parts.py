@@ -462,7 +462,7 @@ class GatewayParts:
 
     def _referral_services(self) -> ReferralServices:
         return ReferralServices(
-            self._dialling, self.outbound_policies.may_transfer, self.config.calls.transfer_timeout
+            self._dialling, self.outbound_policies.may_call, self.config.calls.transfer_timeout
         )
 
     def _note_refused(self, request: Request, source: tuple[str, int], status: int, reason: str) -> None:

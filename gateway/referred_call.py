@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 from dataclasses import dataclass, replace
 from typing import Protocol
+from urllib.parse import unquote
 
 import structlog
 
 from gateway.call import Call
-from gateway.errors import GatewayError
+from gateway.errors import ForbiddenError, GatewayError
+from gateway.redirection import Attempt
 from gateway.transfer_target import MayTransfer, dialled_numbers, transfer_uri
 from gateway.trunk_address import SIP_PORT, SIPS_PORT, target_endpoint
 from gateway.trunk_dialling import LegParties, TrunkDialling, Way
-from routing.numbers import NumberRule, write_number
+from routing.numbers import MIN_DIGITS_WITHOUT_PLUS, NumberRule, write_number
 from sip.addresses import authority
 from sip.audio_parameters import AudioParameters
 from sip.body import session_description
@@ -29,6 +32,8 @@ from sip.errors import NotAcceptableError, SdpError, SipError
 from sip.message import Response
 from sip.offer_answer import AudioSession
 from sip.received_referral import ReceivedReferral
+from sip.uri import SipUri
+from sip.uri_comparison import same_uri
 from sip.user_agent import Call as SipCall
 from sip.user_agent import OutboundTarget, Peer
 from store.records import Trunk, TrunkOutbound
@@ -39,6 +44,7 @@ log = structlog.get_logger(__name__)
 REFERRER_GRACE_S = 4.0
 """How long the party that has asked may take for its BYE, once it knows that the new one is there."""
 
+_DIALLED = re.compile(rf"[\d*#+]{{{MIN_DIGITS_WITHOUT_PLUS},}}")
 _TRANSPORTS = frozenset(("udp", "tcp", "tls"))
 
 
@@ -75,7 +81,7 @@ class ReferralServices:
     """What carrying out a REFER needs."""
 
     dialling: TrunkDialling
-    may_transfer: MayTransfer
+    may_call: MayTransfer
     timeout_s: float
 
 
@@ -165,7 +171,9 @@ class ReferredCall(CallListener):
         text = str(wanted.uri)
         uri = transfer_uri(text, trunk, authority(self._peer.host, self._peer.port))
         numbers = dialled_numbers(text, trunk)
-        await self._services.may_transfer(record.organization_id, numbers)
+        if _hides_a_number(wanted.uri):
+            raise ForbiddenError("The number cannot be read.", code="destination_not_allowed")
+        await self._services.may_call(record.organization_id, numbers)
         outbound = trunk.outbound or TrunkOutbound(
             authority(self._peer.host, self._peer.port), _transport(self._peer.transport)
         )
@@ -178,8 +186,12 @@ class ReferredCall(CallListener):
             called=numbers[0] if numbers else wanted.uri.user or "",
             caller=own,
         )
-        target = self._services.dialling.invite_target(way, parties, b"")
-        if wanted.uri.scheme != "tel":
+        attempt = next(
+            (Attempt(one) for one in way.candidates if one.contact and same_uri(one.contact.contact, text)),
+            None,
+        )
+        target = self._services.dialling.invite_target(way, parties, b"", attempt)
+        if attempt is None and wanted.uri.scheme != "tel":
             target = self._sent_to(replace(target, request_uri=uri, to_uri=uri), way)
         headers = list(target.headers)
         if wanted.replaces is not None:
@@ -198,12 +210,20 @@ class ReferredCall(CallListener):
         own = uri.host in (host, way.peer_host) and uri.port in (None, port)
         if own or not self._is_of_the_trunk(uri.host):
             return target
-        transport = "tls" if uri.scheme == "sips" else uri.transport or str(way.outbound.transport)
+        transport = "tls" if uri.scheme == "sips" else uri.transport or target.transport
         if transport not in _TRANSPORTS:
             return target
         port = uri.port or (SIPS_PORT if transport == "tls" else SIP_PORT)
-        # The credentials are for the trunk's target alone.
-        return replace(target, host=uri.host, port=port, transport=transport, credentials=None)
+        # The credentials are for the trunk's target alone, as are its proxy and the way to its Contact.
+        return replace(
+            target,
+            host=uri.host,
+            port=port,
+            transport=transport,
+            credentials=None,
+            flow=None,
+            headers=tuple(header for header in target.headers if header[0] != "Route"),
+        )
 
     def _is_of_the_trunk(self, host: str) -> bool:
         try:
@@ -273,6 +293,16 @@ class ReferredCall(CallListener):
         self._over = True
         if self._timer is not None:
             self._timer.cancel()
+
+
+def _hides_a_number(uri: SipUri) -> bool:
+    """Whether there are digits that a carrier may dial and that the rules for outbound calls cannot judge: in
+    a tel URI, before a password, or among other signs than those that numbers are written with.
+    """
+    if uri.telephone_number is not None and uri.password is None:
+        return False
+    said = unquote(f"{uri.user or ''}{uri.password or ''}").partition(";")[0]
+    return uri.scheme == "tel" or _DIALLED.search(re.sub(r"[\s.()-]", "", said)) is not None
 
 
 def _transport(name: str) -> TrunkTransport:

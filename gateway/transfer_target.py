@@ -84,6 +84,9 @@ def _checked_uri(target: str) -> SipUri:
         raise InvalidRequestError(f"The target is not a SIP URI: {error.reason}.", field="target") from error
     if len(target) > LONGEST_TARGET or uri.headers:
         raise InvalidRequestError("The target must be a URI without headers.", field="target")
+    if uri.password is not None:
+        # Some carriers dial what is behind the colon too, which no rule would have seen.
+        raise InvalidRequestError("The target must be a URI without a password.", field="target")
     return uri
 
 

@@ -101,6 +101,8 @@ class Replaces(msgspec.Struct, frozen=True):
         to_tag, from_tag = parameters.get("to-tag"), parameters.get("from-tag")
         if not call_id or not to_tag or not from_tag:
             raise ParseError("Malformed Replaces")
+        if any(character <= " " or character == "\x7f" for character in call_id + to_tag + from_tag):
+            raise ParseError("Malformed Replaces")  # in a Refer-To they were escaped
         return cls(call_id, to_tag, from_tag, "early-only" in parameters)
 
     def __str__(self) -> str:

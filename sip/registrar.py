@@ -16,7 +16,7 @@ from email.utils import format_datetime
 from sip.binding import Binding, best_first
 from sip.errors import ParseError
 from sip.flow import Flow
-from sip.grammar import format_parameters, parse_number
+from sip.grammar import format_parameters, parse_number, readable
 from sip.headers import NameAddr
 from sip.identifiers import new_tag
 from sip.message import Request, Response, response_to
@@ -69,6 +69,7 @@ class Registrar:
         self._clock = clock
         self._most_bindings = most_bindings
         self._bindings: dict[str, tuple[Binding, ...]] = {}
+        self._connected: dict[Flow, set[str]] = {}
         self._count = 0
 
     def __len__(self) -> int:
@@ -105,16 +106,13 @@ class Registrar:
         """A connection is closed: what could be reached over it alone is gone. The addresses of record that
         this concerns.
         """
-        concerned: set[str] = set()
-        for aor, held in list(self._bindings.items()):
-            if all(one.flow is not flow for one in held):
-                continue
-            concerned.add(aor)
+        concerned = self._connected.pop(flow, set())
+        for aor in concerned:
             self._keep(
                 aor,
                 [
                     replace(one, flow=None) if one.flow is flow else one
-                    for one in held
+                    for one in self._bindings.get(aor, ())
                     if one.flow is not flow or one.survives_its_connection
                 ],
             )
@@ -137,7 +135,15 @@ class Registrar:
         return tuple(self._bindings)
 
     def _keep(self, aor: str, bindings: Sequence[Binding]) -> None:
-        self._count += len(bindings) - len(self._bindings.get(aor, ()))
+        before = self._bindings.get(aor, ())
+        self._count += len(bindings) - len(before)
+        # Connections come and go far more often than one that somebody has registered over is lost.
+        for flow in _connections(before):
+            self._connected.get(flow, set()).discard(aor)
+            if not self._connected.get(flow, True):
+                del self._connected[flow]
+        for flow in _connections(bindings):
+            self._connected.setdefault(flow, set()).add(aor)
         if bindings:
             self._bindings[aor] = tuple(bindings)
         else:
@@ -155,6 +161,7 @@ class Registrar:
             raise _RefusedError(400, "Path Too Long")
         for value in path:
             _ = NameAddr.parse(value).uri
+        _check_text(request.call_id, *path)
         outbound = _uses_outbound(request, contacts, path)
         now = self._clock()
         held = [one for one in self._bindings.get(aor, ()) if one.expires_at > now]
@@ -232,6 +239,7 @@ def _binding(
         raise _RefusedError(400, "Contact Too Long")
     if contact.uri.scheme not in ("sip", "sips"):
         raise _RefusedError(400, "Contact Is No SIP URI")
+    _check_text(contact.uri_text, contact.parameters.get("+sip.instance") or "")
     expires = _expires(request, contact, policy)
     if 0 < expires < policy.min_expires:
         raise _RefusedError(423, None, ("Min-Expires", str(policy.min_expires)))
@@ -250,8 +258,21 @@ def _binding(
         q=_quality(contact),
         instance=instance[:LONGEST_TEXT] if instance else None,
         reg_id=_reg_id(contact) if outbound and instance else None,
-        user_agent=(request.get("User-Agent") or "")[:LONGEST_TEXT] or None,
+        user_agent=readable(request.get("User-Agent") or "")[:LONGEST_TEXT] or None,
     )
+
+
+def _check_text(*texts: str) -> None:
+    """Bytes that are no text can be neither kept nor shown."""
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError:
+        raise _RefusedError(400, "Not UTF-8") from None
+
+
+def _connections(bindings: Sequence[Binding]) -> set[Flow]:
+    """The flows that can be lost."""
+    return {one.flow for one in bindings if one.flow is not None and one.flow.reliable}
 
 
 def _expires(request: Request, contact: NameAddr, policy: RegistrarPolicy) -> int:
@@ -294,7 +315,7 @@ def _check_order(old: Sequence[Binding], new: Binding) -> None:
 
 
 def _shown(binding: Binding, now: float) -> str:
-    parameters: dict[str, str | None] = {"expires": str(max(0, round(binding.expires_at - now)))}
+    parameters: dict[str, str | None] = {"expires": str(max(1, round(binding.expires_at - now)))}
     if binding.q is not None:
         parameters["q"] = f"{binding.q:g}"
     if binding.instance is not None:

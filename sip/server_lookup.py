@@ -61,11 +61,12 @@ class _NoAnswerError(Exception):
 class _Kept:
     """Records, until when they count, and the question that is under way."""
 
-    __slots__ = ("asking", "expires", "records")
+    __slots__ = ("ask_again", "asking", "expires", "records")
 
     def __init__(self) -> None:
         self.records: tuple[Any, ...] | None = None
         self.expires = 0.0
+        self.ask_again = 0.0  # not before, where no name server has answered
         self.asking: asyncio.Task[tuple[Any, ...]] | None = None
 
 
@@ -126,7 +127,8 @@ class ServerLookup:
         found: list[Destination] = []
         for chosen, name in services:
             records: Sequence[SrvRecord] = await self._ask(name, "SRV")
-            for record in ordered(records, self._chance):
+            # Each is a question: whoever owns the domain must not keep us asking.
+            for record in ordered(records, self._chance)[: max(0, MOST_DESTINATIONS - len(found))]:
                 if record.target:  # the root: the service is not there
                     addresses = await self._addresses(record.target, families)
                     found.extend(Destination(one, record.port, chosen) for one in addresses)
@@ -156,6 +158,8 @@ class ServerLookup:
             if kept.records is None:
                 raise _NoAnswerError
             return kept.records
+        if kept.records is not None and self._clock() < kept.ask_again:
+            return kept.records
         if kept.asking is None:
             kept.asking = asyncio.create_task(self._renew(key, kept))
             kept.asking.add_done_callback(_observed)
@@ -172,6 +176,7 @@ class ServerLookup:
             if kept.records is None:
                 kept.expires = now + FAILED_S
                 raise
+            kept.ask_again = now + FAILED_S
             return kept.records
         else:
             kept.records, kept.expires = records, self._clock() + ttl

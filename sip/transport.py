@@ -283,6 +283,8 @@ class TransportLayer:
             first = (await self.locate(host, port, transport))[0]
         except OSError:
             log.warning("sip.name_not_found", host=host)
+        except Exception:
+            log.exception("sip.look_up_failed", host=host)  # whoever waits has to hear of it all the same
         else:
             if len(self._names) >= _MAXIMUM_NAMES:
                 self._names.clear()

@@ -31,7 +31,9 @@ class ToRegistered(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RegisteredContact:
-    """One binding. `local_port` is the port of ours that it came to; `path` holds raw values."""
+    """One binding. `local_port` is the port of ours that it came to; `path` holds raw values; `credential`
+    tells the password that was shown from others.
+    """
 
     contact: str
     transport: str
@@ -48,3 +50,4 @@ class RegisteredContact:
     instance: str | None = None
     reg_id: int | None = None
     user_agent: str | None = None
+    credential: str | None = None

@@ -123,7 +123,8 @@ class InboundGate:
         host, now = source[0], self._clock()
         if not table.has_digest:
             return ADMITTED
-        if request.method == "INVITE":
+        if request.method == "INVITE" and len(request.values("Via")) == 1:
+            # Through a proxy comes who has registered there, and everybody else who calls over it.
             trunk_id = self._registered(request.top_via.transport.lower(), source)
             trunk = None if trunk_id is None else table.trunk(trunk_id)
             if trunk is not None and trunk.enabled and may_come_from(table, trunk, host):

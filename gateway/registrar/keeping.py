@@ -40,9 +40,13 @@ class RegistrationKeeper(BackgroundTask):
         """Take up what the node's last run has kept."""
         now, moment = monotonic(), datetime.now(UTC)
         for trunk_id, contacts in (await self._kept.of_node(self._node_id)).items():
+            # The password may have been changed while we were away.
+            credential = self._registrations.credential(trunk_id)
             bindings = tuple(
                 binding
-                for binding in (_binding(one, now, moment) for one in contacts)
+                for binding in (
+                    _binding(one, now, moment) for one in contacts if one.credential == credential
+                )
                 if binding.expires_at > now
                 and (binding.transport == "udp" or binding.survives_its_connection)
             )
@@ -66,6 +70,7 @@ class RegistrationKeeper(BackgroundTask):
 
     async def _save(self) -> None:
         changed, self._registrations.changed = self._registrations.changed, set()
+        kept = False
         now, moment = monotonic(), datetime.now(UTC)
         try:
             if changed:
@@ -73,20 +78,24 @@ class RegistrationKeeper(BackgroundTask):
                     self._node_id,
                     {
                         trunk_id: [
-                            _contact(one, now, moment) for one in self._registrations.contacts(trunk_id)
+                            _contact(one, now, moment, self._registrations.shown_credential(trunk_id))
+                            for one in self._registrations.contacts(trunk_id)
                         ]
                         for trunk_id in changed
                     },
                 )
+            kept = True
             if now - self._pruned_at > PRUNE_S:
                 self._pruned_at = now
                 await self._kept.prune(moment)
         except StoreError:
-            self._registrations.changed |= changed
             log.exception("registrations_not_kept")
+        finally:
+            if not kept:  # also when the end of the node came in between: `close` writes once more
+                self._registrations.changed |= changed
 
 
-def _contact(binding: Binding, now: float, moment: datetime) -> RegisteredContact:
+def _contact(binding: Binding, now: float, moment: datetime, credential: str | None) -> RegisteredContact:
     return RegisteredContact(
         contact=binding.contact,
         transport=binding.transport,
@@ -103,6 +112,7 @@ def _contact(binding: Binding, now: float, moment: datetime) -> RegisteredContac
         instance=binding.instance,
         reg_id=binding.reg_id,
         user_agent=binding.user_agent,
+        credential=credential,
     )
 
 

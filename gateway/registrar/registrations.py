@@ -7,6 +7,7 @@ written behind for the next start (`gateway.registrar.keeping`).
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import sha256
 from time import monotonic
 
 import structlog
@@ -56,7 +57,7 @@ class Registrations:
         self.registrar = Registrar(clock)
         self._shown: dict[str, TrunkDigest] = {}  # whose password the registrations of a trunk were made with
         self._sources: dict[str, frozenset[tuple[str, str, int]]] = {}
-        self._trunk_of: dict[tuple[str, str, int], str] = {}
+        self._trunks_at: dict[tuple[str, str, int], set[str]] = {}
         self.changed: set[str] = set()
         """Trunks whose registrations are not kept yet as they are."""
 
@@ -86,6 +87,9 @@ class Registrations:
         policy = RegistrarPolicy(
             settings.max_contacts, settings.min_expires, settings.max_expires, settings.max_expires
         )
+        if self._shown.get(trunk.id, trunk.inbound.digest) != trunk.inbound.digest:
+            self.registrar.forget(trunk.id)  # before `tidy` came to it
+            self._note_change(trunk.id)
         before = {one.contact for one in self.contacts(trunk.id)}
         taken = self.registrar.register(request, trunk.id, policy, flow, source)
         status = taken.response.status
@@ -121,6 +125,20 @@ class Registrations:
             self.registrar.restore(trunk_id, bindings)
             self._index(trunk_id)
 
+    def credential(self, trunk_id: str) -> str | None:
+        """What tells the password that a trunk's user has to show now from every other; None: nobody may
+        register.
+        """
+        trunk = self._trunk(trunk_id)
+        if registrar_of(trunk) is None or trunk is None or trunk.inbound is None:
+            return None
+        return None if trunk.inbound.digest is None else _fingerprint(trunk.inbound.digest)
+
+    def shown_credential(self, trunk_id: str) -> str | None:
+        """The same of what was shown for the trunk's registrations."""
+        shown = self._shown.get(trunk_id)
+        return None if shown is None else _fingerprint(shown)
+
     def tidy(self) -> None:
         """Drop what has run out, and what its trunk no longer allows: the trunk is gone or disabled, or its
         user or password is another.
@@ -135,11 +153,15 @@ class Registrations:
                 self._note_change(trunk_id)
 
     def trusted_trunk(self, transport: str, source: tuple[str, int]) -> str | None:
-        """The trunk whose calls from there need no password, as long as somebody is registered so."""
-        trunk_id = self._trunk_of.get((transport, *source))
-        trunk = None if trunk_id is None else self._trunk(trunk_id)
+        """The trunk whose calls from there need no password, as long as somebody is registered so; None where
+        several trunks have registered from one place, which so tells nothing.
+        """
+        trunk_ids = self._trunks_at.get((transport, *source), set())
+        trunk = self._trunk(next(iter(trunk_ids))) if len(trunk_ids) == 1 else None
         settings = registrar_of(trunk)
-        if trunk is None or settings is None or not settings.trust_source:
+        if trunk is None or trunk.inbound is None or settings is None or not settings.trust_source:
+            return None
+        if trunk.inbound.digest != self._shown.get(trunk.id):
             return None
         held = any((one.transport, one.source) == (transport, source) for one in self.contacts(trunk.id))
         return trunk.id if held else None
@@ -157,8 +179,9 @@ class Registrations:
 
     def _index(self, trunk_id: str) -> None:
         for key in self._sources.pop(trunk_id, ()):
-            if self._trunk_of.get(key) == trunk_id:
-                del self._trunk_of[key]
+            self._trunks_at[key].discard(trunk_id)
+            if not self._trunks_at[key]:
+                del self._trunks_at[key]
         keys = frozenset(
             (one.transport, *one.source)
             for one in self.contacts(trunk_id)
@@ -166,7 +189,8 @@ class Registrations:
         )
         if keys:
             self._sources[trunk_id] = keys
-            self._trunk_of.update(dict.fromkeys(keys, trunk_id))
+            for key in keys:
+                self._trunks_at.setdefault(key, set()).add(trunk_id)
 
     def _turn_away(self, trunk: Trunk, request: Request, source: tuple[str, int]) -> Response:
         self._metrics.requests.labels("refused").inc()
@@ -195,6 +219,11 @@ class Registrations:
         self._refused.note(
             Refused(rule, message, status, looked_up, fix, owner=trunk.organization_id), request, source
         )
+
+
+def _fingerprint(digest: TrunkDigest) -> str:
+    text = "\n".join((digest.username, digest.ha1_sha256 or "", digest.ha1_md5 or ""))
+    return sha256(text.encode()).hexdigest()
 
 
 def registrar_of(trunk: Trunk | None) -> InboundRegistrar | None:

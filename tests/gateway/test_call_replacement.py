@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from gateway.new_trunk import NewTrunk
+from gateway.session import Session
 from media import messages as m
+from sip.call_listener import CallState
 from store.records import CallStatus, TrunkInbound
 from tests.gateway.doubles import until
 from tests.gateway.scene import SDP, Scene, kinds
@@ -46,6 +50,28 @@ async def test_the_other_party_takes_the_call_over(scene: Scene) -> None:
         await taken.bye()
         record = await scene.over()
         assert (record.status, record.end_reason) == (CallStatus.ENDED, "contact-hangup")
+
+
+async def test_another_gateway_can_go_on_with_it_once_it_is_acknowledged(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call, session = await scene.answered()
+    states: list[tuple[str, CallState]] = []
+
+    def changed(told: Session) -> None:
+        assert told.sip is not None
+        states.append((told.sip.call_id, told.sip.state))
+
+    keeper = session._services.keeper
+    assert keeper is not None
+    monkeypatch.setattr(keeper, "changed", changed)
+    async with await SipPeer.open(user="1002") as other:
+        taken = await other.call("sip:x@127.0.0.1", scene.target, OTHER, headers=replaces(call))
+        await taken.until_final()
+        await until(lambda: (taken.call_id, CallState.ESTABLISHED) in states)
+        session.hang_up()
+        await taken.until_request("BYE")
+        await scene.over()
 
 
 async def test_the_new_party_can_hold_and_the_api_hangs_up_on_it(scene: Scene) -> None:

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
+from time import monotonic
+
+from gateway.defence.trunk_digest import kept_digest
 from media import messages as m
-from store.records import CallStatus, TrunkInbound
+from sip.binding import Binding
+from store.outbound_policy_records import OutboundPolicy
+from store.records import CallStatus, SourceMatch, TrunkInbound, TrunkOutbound
+from store.registrar_records import InboundRegistrar, ToRegistered
+from store.target_records import TrunkTransport
 from store.trunk_dialog_records import TrunkDialog
 from tests.gateway.doubles import until
 from tests.gateway.scene import SDP, Scene, kinds
@@ -140,12 +149,82 @@ async def test_it_is_refused_where_the_trunk_does_not_allow_it(scene: Scene) -> 
 async def test_nobody_is_called_whom_the_organisation_may_not_call(scene: Scene) -> None:
     await allow(scene)
     call, session = await scene.answered()
-    for forbidden in ("sip:911@127.0.0.1", "tel:+19005550123", "sip:+19005550123@127.0.0.1"):
+    forbidden_ones = (
+        "sip:911@127.0.0.1",
+        "tel:+19005550123",
+        "sip:+19005550123@127.0.0.1",
+        "sip:+1900*5550123@127.0.0.1",
+        "sip:+1900:5550123@127.0.0.1",
+        "sip:+1900%215550123@127.0.0.1",
+        "tel:+1900x5550123",
+    )
+    for forbidden in forbidden_ones:
         assert (await refer(call, forbidden)).status == 403, forbidden
-    assert kinds(session).count("referral-refused") == 3
+    assert kinds(session).count("referral-refused") == len(forbidden_ones)
     assert [one.invite for one in scene.phone.calls.values() if one.requests] == []
     await call.bye()
     await scene.over()
+
+
+async def test_the_organisations_limits_hold_for_who_is_called_so(scene: Scene) -> None:
+    await allow(scene)
+    await scene.gateway.outbound_policies.put(
+        OutboundPolicy(scene.organization_id, cents_per_day=0, updated_at=datetime.now(UTC))
+    )
+    call, _ = await scene.answered()
+    assert (await refer(call, "sip:1002@127.0.0.1")).status == 403
+    await call.bye()
+    await scene.over()
+
+
+async def test_another_telephone_is_called_directly_and_not_by_the_trunks_proxy(scene: Scene) -> None:
+    (trunk,) = scene.gateway.directory.trunks()
+    assert trunk.outbound is not None
+    proxied = replace(trunk.outbound, proxy=trunk.outbound.address, transport=TrunkTransport.AUTO)
+    await allow(scene, outbound=proxied)
+    call, _ = await scene.answered()
+    async with await SipPeer.open(user="1002") as other:
+        assert (await refer(call, f"sip:1002@{other.host}:{other.port}")).status == 202
+        desk = await other.incoming()
+        assert desk.invite is not None
+        assert desk.invite.get("Route") == ""
+        desk.reject(486, "Busy Here")
+        await news(call, 2)
+    await call.bye()
+    await scene.over()
+
+
+async def test_a_telephone_that_has_registered_is_called_where_it_registered_from(scene: Scene) -> None:
+    (trunk,) = scene.gateway.directory.trunks()
+    assert trunk.inbound is not None
+    inbound = replace(trunk.inbound, digest=kept_digest("pbx", "horse"), match=SourceMatch.ANY)
+    await allow(
+        scene,
+        inbound=replace(inbound, registrar=InboundRegistrar()),
+        outbound=TrunkOutbound("", to_registered=ToRegistered.CONTACT),
+    )
+    async with await SipPeer.open(user="first") as first, await SipPeer.open(user="second") as second:
+        places = {"first": first, "second": second}
+        scene.gateway._registrations.restore(
+            trunk.id, tuple(binding(name, (peer.host, peer.port), scene) for name, peer in places.items())
+        )
+        call, _ = await scene.answered()
+        for name, peer in places.items():
+            assert (await refer(call, f"sip:{name}@10.0.0.9")).status == 202
+            desk = await peer.incoming()
+            assert desk.invite is not None
+            assert desk.invite.start_line == f"INVITE sip:{name}@10.0.0.9 SIP/2.0"
+            desk.reject(486, "Busy Here")
+            await news(call, 2 if name == "first" else 4)
+        await call.bye()
+        await scene.over()
+
+
+def binding(name: str, source: tuple[str, int], scene: Scene) -> Binding:
+    now = monotonic()
+    return Binding(
+        f"sip:{name}@10.0.0.9", name, 1, now + 60, now, now, "udp", source, local_port=scene.target[1]
+    )
 
 
 async def test_a_strange_host_is_left_to_the_trunk(scene: Scene) -> None:

@@ -37,6 +37,7 @@ def test_a_uri_stays_as_it_is(uri: str) -> None:
         "sip:a@example.com>,<sip:b@example.com",
         "sip:a@example.com\r\nX: y",
         "sip:a@example.com?Replaces=x",
+        "sip:+1900:5550123@example.com",
         "sip:" + "a" * 600 + "@example.com",
         "http://example.com",
     ],

@@ -66,6 +66,8 @@ def test_value_is_read_and_what_is_written_reads_back_the_same(text: str, value:
         (RAck.parse, "1 -1 INVITE"),
         (SessionExpires.parse, "-90"),
         (Replaces.parse, "call;to-tag=1"),
+        (Replaces.parse, "call\r\nX: 1;to-tag=1;from-tag=2"),
+        (Replaces.parse, "call;to-tag=1 2;from-tag=2"),
         (Replaces.parse, ";to-tag=1;from-tag=2"),
         (SubscriptionState.parse, ""),
         (SubscriptionState.parse, "active;expires=never"),

@@ -49,6 +49,7 @@ def test_the_dialog_to_replace_is_taken_out_of_the_uri(value: str) -> None:
         ((("Refer-To", "<http://example.com/>"),), 416),
         ((("Refer-To", "<sip:a@b;method=BYE>"),), 400),
         ((("Refer-To", "<sip:a@b?Replaces=x>"),), 400),
+        ((("Refer-To", "<sip:a@b?Replaces=x%0d%0aX-Evil:1%3Bto-tag%3D1%3Bfrom-tag%3D2>"),), 400),
         ((("Refer-To", f"<sip:{'a' * 600}@b>"),), 400),
     ],
 )

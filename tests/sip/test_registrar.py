@@ -250,3 +250,41 @@ def test_addresses_of_record_do_not_mix_and_can_be_restored_and_forgotten() -> N
     assert len(desk.registrar) == 2
     desk.registrar.forget("trunk")
     assert (desk.held, desk.registrar.addresses, len(desk.registrar)) == ([], ("other",), 1)
+
+
+def test_bytes_that_are_no_text_are_not_kept() -> None:
+    desk = Desk()
+    assert desk.status("<sip:a\udcff@b>") == 400
+    assert desk.status("<sip:a@b>", call_id="\udcff") == 400
+    assert desk.status("<sip:a@b>", Path="<sip:\udcff@edge;lr>") == 400
+    assert desk.status('<sip:a@b>;reg-id=1;+sip.instance="<\udcff>"', call_id="new") == 400
+    assert desk.send("<sip:a@b>", User_Agent="Caf\udce9", call_id="ok").response.status == 200
+    (binding,) = desk.registrar.bindings("trunk")
+    assert binding.user_agent == "Caf\u00e9"
+
+
+def test_a_connection_that_nobody_registered_over_is_lost_without_a_look_at_all_bindings() -> None:
+    desk = Desk()
+    connection = RecordingFlow(PEER_HOST, 40000, "tcp")
+    desk.send("<sip:a@b>", flow=connection)
+    desk.send("<sip:a@b>", cseq=2, Expires="0", flow=connection)
+    assert desk.registrar._connected == {}
+    desk.send("<sip:a@b>", cseq=3, flow=connection)
+    desk.send("<sip:c@d>", aor="other", flow=connection)
+    looked_at = desk.registrar._bindings
+
+    class Unlisted(dict[str, tuple[Binding, ...]]):
+        def items(self) -> object:  # type: ignore[override]
+            raise AssertionError("all bindings were looked at")
+
+    desk.registrar._bindings = Unlisted(looked_at)
+    assert desk.registrar.flow_lost(RecordingFlow(PEER_HOST, 40001, "tcp")) == set()
+    assert desk.registrar.flow_lost(connection) == {"trunk", "other"}
+    assert len(desk.registrar) == 0
+
+
+def test_a_contact_that_is_shown_is_never_shown_as_removed() -> None:
+    desk = Desk()
+    desk.send(f"<{HERE}>", Expires="60")
+    desk.now += 59.7
+    assert shown(desk.send().response) == [f"<{HERE}>;expires=1"]

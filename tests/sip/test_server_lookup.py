@@ -139,3 +139,29 @@ async def test_localhost_is_found_without_the_dns(server: DnsServer) -> None:
 async def test_a_service_that_the_domain_does_not_have_falls_back_to_its_address(server: DnsServer) -> None:
     found = await lookup_at(server).locate("carrier.test", None, "tls", families=(False,))
     assert found == (Destination("192.0.2.9", 5061, "tls"),)
+
+
+async def test_a_name_server_that_is_silent_is_left_alone_for_a_while_although_more_is_known(
+    server: DnsServer,
+) -> None:
+    clock = Clock()
+    lookup = lookup_at(server, clock=clock)
+    before = sorted(await lookup.locate("carrier.test", None, "udp", families=(False,)))
+    clock.now += 400
+    server.silent = True
+    await lookup.locate("carrier.test", None, "udp", families=(False,))
+    asked = lookup.questions
+    assert sorted(await lookup.locate("carrier.test", None, "udp", families=(False,))) == before
+    assert lookup.questions == asked, "each call would wait again"
+    clock.now += 6
+    server.silent = False
+    assert sorted(await lookup.locate("carrier.test", None, "udp", families=(False,))) == before
+    assert lookup.questions > asked
+
+
+async def test_a_domain_with_very_many_servers_does_not_keep_us_asking(server: DnsServer) -> None:
+    server.zone[("_sip._udp.many.test", "SRV")] = [f"1 1 5060 h{number}.many.test." for number in range(40)]
+    server.zone[("many.test", "A")] = ["192.0.2.40"]
+    found = await lookup_at(server).locate("many.test", None, "udp", families=(False,))
+    assert found == (Destination("192.0.2.40", 5060, "udp"),)
+    assert sum(count for (name, kind), count in server.asked.items() if kind == "A") <= 17

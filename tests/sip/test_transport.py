@@ -204,6 +204,19 @@ async def test_name_is_looked_up_in_the_background_and_remembered(bench: Bench) 
     assert found.get_nowait() is flow
 
 
+async def test_whoever_waits_for_a_name_hears_of_a_look_up_that_broke(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> object:
+        raise RuntimeError("broken on purpose")
+
+    monkeypatch.setattr(bench.layer.lookup, "locate", broken)
+    found: asyncio.Queue[Flow | None] = asyncio.Queue()
+    bench.layer.resolve("localhost", 5061, "udp", found.put_nowait)
+    async with asyncio.timeout(WAIT):
+        assert await found.get() is None
+
+
 async def test_name_that_does_not_exist_is_reported(bench: Bench) -> None:
     found: asyncio.Queue[Flow | None] = asyncio.Queue()
     bench.layer.resolve("no..host", 5060, "udp", found.put_nowait)

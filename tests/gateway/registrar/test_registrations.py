@@ -11,6 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from gateway.defence.trunk_digest import kept_digest
+from gateway.new_trunk import NewTrunk
 from gateway.registrar import keeping
 from gateway.registrar.keeping import RegistrationKeeper
 from gateway.registrar.registrations import RegistrarMetrics, Registrations
@@ -263,6 +264,90 @@ async def test_registrations_outlive_a_restart(scene: Scene) -> None:
     way = gateway._user_agent.way_to(after)
     assert way is not None
     assert (way.host, way.port, way.accepted) == (*before.source, True)
+
+
+async def test_a_new_password_counts_at_once_also_for_who_registers_in_the_same_moment(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Registrations, "tidy", lambda self: None)
+    trunk = await registrar(scene)
+    await Handset(scene, scene.phone).register("<sip:thief@10.0.0.1>")
+    side = TrunkInbound((), kept_digest("pbx", "another horse"), registrar=InboundRegistrar())
+    await scene.gateway.directory.update_trunk(scene.organization_id, trunk.id, inbound=side)
+    await Handset(scene, scene.phone).register("<sip:owner@10.0.0.2>", password="another horse")
+    assert registered(scene, trunk) == ["sip:owner@10.0.0.2"]
+
+
+async def test_another_password_while_the_node_was_away_ends_what_it_had_kept(scene: Scene) -> None:
+    trunk = await registrar(scene)
+    await Handset(scene, scene.phone).register()
+    gateway = scene.gateway
+    node = gateway.cluster.node.id
+    async with asyncio.timeout(5):
+        while not (kept := await gateway.store.registrations.of_node(node)):
+            await asyncio.sleep(0.01)
+    side = TrunkInbound((), kept_digest("pbx", "another horse"), registrar=InboundRegistrar())
+    await gateway.directory.update_trunk(scene.organization_id, trunk.id, inbound=side)
+    await gateway.store.registrations.save("away", kept)
+    again = Registrations(gateway.directory.trunk, None, RegistrarMetrics(CollectorRegistry()))  # type: ignore[arg-type]
+    await RegistrationKeeper(again, gateway.store.registrations, "away").restore()
+    assert again.contacts(trunk.id) == ()
+
+
+async def test_a_place_that_several_have_registered_from_shows_nobody(scene: Scene) -> None:
+    trunk = await registrar(scene, InboundRegistrar(trust_source=True))
+    await Handset(scene, scene.phone).register()
+    registrations = scene.gateway._registrations
+    source = (scene.phone.host, scene.phone.port)
+    assert registrations.trusted_trunk("udp", source) == trunk.id
+    neighbour = await scene.gateway.directory.create_trunk(
+        scene.organization_id,
+        NewTrunk(
+            name="Neighbour",
+            inbound=TrunkInbound(
+                (), kept_digest("next", "door horse"), registrar=InboundRegistrar(trust_source=True)
+            ),
+        ),
+    )
+    registrations.restore(neighbour.id, registrations.contacts(trunk.id))
+    assert registrations.trusted_trunk("udp", source) is None
+    await scene.gateway.directory.delete_trunk(scene.organization_id, neighbour.id)
+    await until(lambda: registrations.trusted_trunk("udp", source) == trunk.id)
+
+
+async def test_who_calls_over_the_proxy_of_a_registered_phone_shows_a_password(scene: Scene) -> None:
+    await registrar(scene, InboundRegistrar(trust_source=True))
+    await Handset(scene, scene.phone).register()
+    uri = f"sip:{NUMBER}@{scene.target[0]}"
+    for via in ("SIP/2.0/UDP 10.0.0.7:5060;branch=z9hG4bKbehind", "what nobody can read"):
+        call = await scene.phone.call(uri, scene.target, SDP, headers=(("Via", via),))
+        assert (await call.until_final()).status == 401, via
+
+
+async def test_what_was_being_written_when_the_node_ends_is_written_once_more(scene: Scene) -> None:
+    trunk = await registrar(scene)
+    saved: list[set[str]] = []
+
+    class Slow:
+        async def save(self, node_id: str, contacts: dict[str, list[RegisteredContact]]) -> None:
+            saved.append(set(contacts))
+            if len(saved) == 1:
+                await asyncio.sleep(60)
+
+        async def prune(self, before: datetime) -> int:
+            return 0
+
+    registrations = Registrations(
+        scene.gateway.directory.trunk,
+        None,  # type: ignore[arg-type]
+        RegistrarMetrics(CollectorRegistry()),
+    )
+    keeper = RegistrationKeeper(registrations, Slow(), "another")  # type: ignore[arg-type]
+    registrations.changed.add(trunk.id)
+    keeper.start()
+    await until(lambda: bool(saved))
+    await keeper.close()
+    assert saved == [{trunk.id}, {trunk.id}]
 
 
 def _elsewhere() -> RegisteredContact:
