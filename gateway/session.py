@@ -177,11 +177,17 @@ class Session:
         """Put the far party on hold, or take it back. The music begins at once; what the far party says to
         it is a step of the timeline. A resume that it refuses leaves it on hold.
         """
+        self._transfer.require_idle()
+        if held != self.actions.held:
+            self._set_hold(held, music)
+
+    def end_hold(self) -> None:
+        """Take the far party back for whom it has been put through to."""
+        self._set_hold(False, None)
+
+    def _set_hold(self, held: bool, music: Path | None) -> None:
         assert self._sip is not None
         assert self._audio is not None
-        self._transfer.require_idle()
-        if held == self.actions.held:
-            return
         audio = self._audio
         self.call.step("held" if held else "unheld")
         self.actions.hold(held, music)

@@ -361,8 +361,11 @@ class BrowserSession(Session):
         """Nothing is renegotiated: the browser hears the music, the engine silence."""
         self._transfer.require_idle()
         if held != self.actions.held:
-            self.call.step("held" if held else "unheld")
-            self.actions.hold(held, music)
+            self._set_hold(held, music)
+
+    def _set_hold(self, held: bool, music: Path | None) -> None:
+        self.call.step("held" if held else "unheld")
+        self.actions.hold(held, music)
 
     # --- the end ---
 

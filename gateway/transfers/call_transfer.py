@@ -174,8 +174,7 @@ class CallTransfer:
 
     async def wait_closed(self) -> None:
         """Return when nothing is left of any leg."""
-        for leg in self._closing:
-            await leg.wait_closed()
+        await asyncio.gather(*(leg.wait_closed() for leg in self._closing), return_exceptions=True)
 
     # --- the begin --------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ class HoldingSession(Protocol):
     @property
     def conversation(self) -> Conversation: ...
 
-    def set_hold(self, held: bool, music: Path | None = None) -> None: ...
+    def end_hold(self) -> None: ...
 
 
 class PartedCall:
@@ -68,9 +68,10 @@ class PartedCall:
         self._parted = False
         session = self._session
         if self._held_before:
-            session.set_hold(False)  # it was told so on the wire
+            session.end_hold()  # it was told so on the wire
         else:
             session.actions.hold(False, None)
+        session.actions.unmute()  # nobody could end that any more
         session.conversation.leave_engine()
 
     def tell_agent(self, text: str) -> None:

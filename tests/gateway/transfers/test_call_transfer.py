@@ -9,6 +9,7 @@ from urllib.parse import unquote
 import pytest
 
 from gateway.agent_transfer import AgentTransfer
+from gateway.call_actions import Side
 from gateway.cluster.limits import Counted, Limit
 from gateway.errors import ConflictError, ForbiddenError, LimitExceededError
 from gateway.session import Session
@@ -587,3 +588,31 @@ async def test_a_leg_counts_against_the_limit_of_its_trunk(scene: Scene) -> None
     (await scene.phone.incoming()).reject(486, "Busy Here")
     await until(lambda: "transfer-failed" in made.steps())
     await until(lambda: len(scene.gateway.leases) == 0)
+
+
+async def test_a_call_on_hold_is_taken_back_for_whom_it_is_put_through_to(scene: Scene) -> None:
+    call, session = await scene.answered()
+    session.set_hold(True)
+    await until(lambda: "held" in kinds(session))
+    made = Transferring(scene, call, session)
+    await session.transfers.request(TransferPlan(DESK, method=TransferMethod.BRIDGE))
+    target = await scene.phone.incoming()
+    scene.phone.answer_in_dialog = True
+    target.answer(SDP)
+    await until(lambda: session.transfers.joined)
+    await until(lambda: made.steps()[-1] == "transfer-completed")
+    assert made.holds() == [True, False]
+    assert "engine-left" in kinds(session)
+
+
+async def test_nobody_stays_muted_whom_nobody_could_unmute(scene: Scene) -> None:
+    call, session = await scene.answered()
+    session.actions.mute(Side.AGENT, muted=True)
+    session.actions.mute(Side.CALLER, muted=True)
+    await session.transfers.request(TransferPlan(DESK, method=TransferMethod.BRIDGE))
+    target = await scene.phone.incoming()
+    scene.phone.answer_in_dialog = True
+    target.answer(SDP)
+    await until(lambda: session.transfers.joined)
+    mute = scene.plane.sent(m.SetMute)[-1]
+    assert (mute.caller, mute.agent) == (False, False)
