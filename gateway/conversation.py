@@ -94,7 +94,10 @@ class Conversation:
             services.client_tools,
             services.metrics.observe_tool,
             self._care.leave_voicemail,
-            AgentTransfer(listener.transfers, trusted_prompt(request.agent.system_prompt, request.variables)),
+            AgentTransfer(
+                listener.transfers,
+                trusted_prompt(request.agent.system_prompt, request.variables, options.untrusted_variables),
+            ),
         )
         listener.transfers.agent_has_tools = "warm" in options.tools.transfers
         self._absence = EngineAbsence()

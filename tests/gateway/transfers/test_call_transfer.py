@@ -606,7 +606,7 @@ async def test_a_call_on_hold_is_taken_back_for_whom_it_is_put_through_to(scene:
 
 
 async def test_nobody_stays_muted_whom_nobody_could_unmute(scene: Scene) -> None:
-    call, session = await scene.answered()
+    _, session = await scene.answered()
     session.actions.mute(Side.AGENT, muted=True)
     session.actions.mute(Side.CALLER, muted=True)
     await session.transfers.request(TransferPlan(DESK, method=TransferMethod.BRIDGE))
