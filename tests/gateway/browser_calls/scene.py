@@ -29,8 +29,11 @@ from gateway.session import SessionServices
 from gateway.signalling.trace_ring import TraceRing
 from gateway.signalling.traces import CallTraces
 from gateway.stir.service import CallerIdentity
+from gateway.target_states import TargetStates
+from gateway.transfer_target import transfer_anywhere
 from gateway.transfers.composition import open_transfers
 from gateway.trunk_dialling import TrunkDialling
+from gateway.trunk_targets import TrunkTargets
 from media import messages as m
 from sip.user_agent import OptionsReply, UserAgent, UserAgentConfig
 from store.database import Store
@@ -118,7 +121,14 @@ class BrowserScene:
                 Config(),
                 directory,
                 OutboundPolicies(store.outbound_policies, DefenceSection()),
-                TrunkDialling(user_agent, media_address, CallerIdentity(StirSection()), nobody_registered),
+                TrunkDialling(
+                    user_agent,
+                    media_address,
+                    CallerIdentity(StirSection()),
+                    TrunkTargets(user_agent, TargetStates()),
+                    transfer_anywhere,
+                    nobody_registered,
+                ),
                 self.plane,
                 CallLimits(),
                 self.leases,
