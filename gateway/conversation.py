@@ -417,6 +417,11 @@ class Conversation:
         if self._absence.allow(allowed):
             self._start(self._recover)
 
+    def go_on_without_engine(self) -> None:
+        """The engine has ended its call, and ours goes on: it is fetched back as after `let_engine_leave`."""
+        self._ending = False
+        self._absence.gone()
+
     def pause_care(self, paused: bool) -> None:
         """Whether silence means anything."""
         self._care.paused = paused

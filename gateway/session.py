@@ -239,7 +239,7 @@ class Session:
 
     def snapshot(self) -> CallSnapshot | None:
         """What another gateway needs to go on with the call; None while it could not."""
-        if self.over or self.transfer_running or self._conversation is None:
+        if self.over or self.transfer_running or self._transfer.joined or self._conversation is None:
             return None
         return session_snapshot(
             self.call,
@@ -462,8 +462,7 @@ class Session:
         """Overridden where somebody is told."""
 
     def on_conversation_over(self, reason: EndReason) -> None:
-        if reason is EndReason.AGENT_HANGUP and self._transfer.consulting:
-            self._transfer.complete()  # as when a person who has announced a caller puts the receiver down
+        if reason is EndReason.AGENT_HANGUP and self._transfer.agent_left():
             return
         self.finish(lambda: self._end_or_fail(reason, FailureReason.AGENT_ERROR), reason)
 

@@ -52,6 +52,14 @@ class PartedCall:
         """The far party goes on waiting; the agent is needed for somebody else."""
         self._session.conversation.let_engine_leave(False)
 
+    def await_joining(self) -> None:
+        """The agent has done its part, and may hang up."""
+        self._session.conversation.let_engine_leave(True)
+
+    def without_agent(self) -> None:
+        """The agent has hung up before it was let go."""
+        self._session.conversation.go_on_without_engine()
+
     def rejoin(self) -> None:
         """As it was before."""
         if not self._parted:
