@@ -109,6 +109,13 @@ class CallActions:
         }
         self._apply_mute()
 
+    def unmute(self) -> None:
+        """Everybody may be heard, whoever has muted them."""
+        if self._muted or self._muted_by_gateway:
+            self._muted.clear()
+            self._muted_by_gateway.clear()
+            self._apply_mute()
+
     def hold(self, held: bool, music: Path | None) -> None:
         """Music for the far party, silence for the engine; or the end of that."""
         self.held = held

@@ -94,7 +94,10 @@ class Conversation:
             services.client_tools,
             services.metrics.observe_tool,
             self._care.leave_voicemail,
-            AgentTransfer(listener.transfers, trusted_prompt(request.agent.system_prompt, request.variables)),
+            AgentTransfer(
+                listener.transfers,
+                trusted_prompt(request.agent.system_prompt, request.variables, options.untrusted_variables),
+            ),
         )
         listener.transfers.agent_has_tools = "warm" in options.tools.transfers
         self._absence = EngineAbsence()
@@ -413,6 +416,11 @@ class Conversation:
             self._forget_goodbye()
         if self._absence.allow(allowed):
             self._start(self._recover)
+
+    def go_on_without_engine(self) -> None:
+        """The engine has ended its call, and ours goes on: it is fetched back as after `let_engine_leave`."""
+        self._ending = False
+        self._absence.gone()
 
     def pause_care(self, paused: bool) -> None:
         """Whether silence means anything."""

@@ -27,6 +27,7 @@ class ConversationOptions:
     voicemail_message: str | None = None  # None: the agent finds its own words
     agent_speaks_first: bool = False
     tools: CallTools = field(default_factory=CallTools)
+    untrusted_variables: frozenset[str] = frozenset()  # names of those that a stranger has set
 
 
 class ConversationCare:

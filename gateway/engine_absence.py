@@ -30,10 +30,14 @@ class EngineAbsence:
             self._away = True
         return self._away
 
+    def gone(self) -> None:
+        """It has ended its call."""
+        self._allowed = self._away = True
+
     def allow(self, allowed: bool) -> bool:
         """True when it is not allowed any more and the engine has to be called."""
         self._allowed = allowed
-        return self._away and not allowed
+        return self._away and not allowed and not self._for_good
 
     def leave(self) -> None:
         """It is not needed again in this call."""

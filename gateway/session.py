@@ -177,11 +177,17 @@ class Session:
         """Put the far party on hold, or take it back. The music begins at once; what the far party says to
         it is a step of the timeline. A resume that it refuses leaves it on hold.
         """
+        self._transfer.require_idle()
+        if held != self.actions.held:
+            self._set_hold(held, music)
+
+    def end_hold(self) -> None:
+        """Take the far party back for whom it has been put through to."""
+        self._set_hold(False, None)
+
+    def _set_hold(self, held: bool, music: Path | None) -> None:
         assert self._sip is not None
         assert self._audio is not None
-        self._transfer.require_idle()
-        if held == self.actions.held:
-            return
         audio = self._audio
         self.call.step("held" if held else "unheld")
         self.actions.hold(held, music)
@@ -233,7 +239,7 @@ class Session:
 
     def snapshot(self) -> CallSnapshot | None:
         """What another gateway needs to go on with the call; None while it could not."""
-        if self.over or self.transfer_running or self._conversation is None:
+        if self.over or self.transfer_running or self._transfer.joined or self._conversation is None:
             return None
         return session_snapshot(
             self.call,
@@ -456,8 +462,7 @@ class Session:
         """Overridden where somebody is told."""
 
     def on_conversation_over(self, reason: EndReason) -> None:
-        if reason is EndReason.AGENT_HANGUP and self._transfer.consulting:
-            self._transfer.complete()  # as when a person who has announced a caller puts the receiver down
+        if reason is EndReason.AGENT_HANGUP and self._transfer.agent_left():
             return
         self.finish(lambda: self._end_or_fail(reason, FailureReason.AGENT_ERROR), reason)
 

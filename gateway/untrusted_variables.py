@@ -1,4 +1,4 @@
-"""Variables whose values a stranger chose: what the wire said of a call.
+"""Variables whose values a stranger chose: what the wire said of a call, or the visitor of a page.
 
 They may be told to the agent, and fill the slots of its prompt. They never widen what it may do: the numbers
 that it may transfer to are those of the prompt without them.
@@ -6,7 +6,7 @@ that it may transfer to are those of the prompt without them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from media.ultravox.call_request import render_template
@@ -16,11 +16,16 @@ WIRE_PREFIX = "sip_"
 _INSTEAD = " \N{REPLACEMENT CHARACTER} "  # no digits on both sides of it are one number
 
 
-def trusted_prompt(prompt: str, variables: Mapping[str, Any]) -> str:
-    """The prompt with the variables that the wire did not set; what is left out joins nothing together."""
+def trusted_prompt(prompt: str, variables: Mapping[str, Any], untrusted: Collection[str] = ()) -> str:
+    """The prompt with the variables that neither the wire has set nor somebody `untrusted`, such as the
+    visitor of a page; what is left out joins nothing together.
+    """
     return render_template(
         prompt,
-        {name: _INSTEAD if name.startswith(WIRE_PREFIX) else value for name, value in variables.items()},
+        {
+            name: _INSTEAD if name.startswith(WIRE_PREFIX) or name in untrusted else value
+            for name, value in variables.items()
+        },
     )
 
 

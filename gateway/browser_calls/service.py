@@ -93,9 +93,11 @@ class BrowserCalls:
         origin: str | None = None,
         limits: Sequence[Limit] = (),
         join_within_s: float | None = None,
+        untrusted_variables: frozenset[str] = frozenset(),
     ) -> BrowserTicket:
         """A queued call and the token by which it is joined, from `origin` only if one is named. `limits`
-        count until the call is over; `join_within_s` makes the time to join it shorter.
+        count until the call is over; `join_within_s` makes the time to join it shorter; a stranger has set
+        the `untrusted_variables`.
 
         Raises `NotFoundError`; `InvalidRequestError` when the agent is not active; `LimitExceededError`;
         `UnavailableError` while draining.
@@ -138,6 +140,7 @@ class BrowserCalls:
             join_timeout_s=join_timeout_s,
             origin=origin,
             over=self._forget,
+            untrusted_variables=untrusted_variables,
         )
         self._sessions[call.id] = session
         expires_at = record.created_at + timedelta(seconds=join_timeout_s)

@@ -81,6 +81,7 @@ class BrowserSession(Session):
         join_timeout_s: float,
         origin: str | None,
         over: Callable[[BrowserSession], None],
+        untrusted_variables: frozenset[str] = frozenset(),
     ) -> None:
         super().__init__(
             call,
@@ -91,6 +92,7 @@ class BrowserSession(Session):
         self._browser = services
         self._token = token
         self._origin = origin
+        self._untrusted_variables = untrusted_variables
         self._tell_over = over
         self._joining = False
         self._description: BrowserDescription | None = None
@@ -217,6 +219,7 @@ class BrowserSession(Session):
     def _new_conversation(self) -> Conversation:
         call, agent = self.call, self._agent
         parts = self._services.parts(agent)
+        options = conversation_options(agent, parts, CallSettings(), self.direction)
         return Conversation(
             call,
             engine_request(
@@ -234,7 +237,7 @@ class BrowserSession(Session):
             self,
             self._services.conversation,
             self._browser.recordings / f"{call.id}.wav" if agent.recording_enabled else None,
-            conversation_options(agent, parts, CallSettings(), self.direction),
+            replace(options, untrusted_variables=self._untrusted_variables),
         )
 
     async def _attach(self, conversation: Conversation) -> None:
@@ -361,8 +364,11 @@ class BrowserSession(Session):
         """Nothing is renegotiated: the browser hears the music, the engine silence."""
         self._transfer.require_idle()
         if held != self.actions.held:
-            self.call.step("held" if held else "unheld")
-            self.actions.hold(held, music)
+            self._set_hold(held, music)
+
+    def _set_hold(self, held: bool, music: Path | None) -> None:
+        self.call.step("held" if held else "unheld")
+        self.actions.hold(held, music)
 
     # --- the end ---
 

@@ -140,6 +140,19 @@ class CallTransfer:
             return
         self._join(now)
 
+    def agent_left(self) -> bool:
+        """The agent has hung up; false when the call ends with that. While somebody is being called, or asked
+        to call, it goes on, and the agent is fetched back when nothing comes of it.
+        """
+        if not self.running or self._phase is Phase.CHECKING:
+            return False
+        consulting = self.consulting
+        self.apart.part()
+        self.apart.without_agent()
+        if consulting:
+            self.complete()  # as when a person who has announced a caller puts the receiver down
+        return True
+
     def cancel(self, reason: str = "cancelled") -> None:
         """Give the transfer up: the far party is back with the agent. Raises `ConflictError`."""
         if self._phase not in (Phase.DIALLING, Phase.KEYING, Phase.CONSULTING):
@@ -174,8 +187,7 @@ class CallTransfer:
 
     async def wait_closed(self) -> None:
         """Return when nothing is left of any leg."""
-        for leg in self._closing:
-            await leg.wait_closed()
+        await asyncio.gather(*(leg.wait_closed() for leg in self._closing), return_exceptions=True)
 
     # --- the begin --------------------------------------------------------------------------------
 
@@ -311,6 +323,7 @@ class CallTransfer:
         if not sip.refer(replacing_uri(target.dialog), self, self._services.refer_timeout_s):
             return False
         self._phase = Phase.JOINING
+        self.apart.await_joining()
         self._report.progress("joining")
         return True
 

@@ -20,7 +20,7 @@ class HoldingSession(Protocol):
     @property
     def conversation(self) -> Conversation: ...
 
-    def set_hold(self, held: bool, music: Path | None = None) -> None: ...
+    def end_hold(self) -> None: ...
 
 
 class PartedCall:
@@ -52,6 +52,14 @@ class PartedCall:
         """The far party goes on waiting; the agent is needed for somebody else."""
         self._session.conversation.let_engine_leave(False)
 
+    def await_joining(self) -> None:
+        """The agent has done its part, and may hang up."""
+        self._session.conversation.let_engine_leave(True)
+
+    def without_agent(self) -> None:
+        """The agent has hung up before it was let go."""
+        self._session.conversation.go_on_without_engine()
+
     def rejoin(self) -> None:
         """As it was before."""
         if not self._parted:
@@ -68,9 +76,10 @@ class PartedCall:
         self._parted = False
         session = self._session
         if self._held_before:
-            session.set_hold(False)  # it was told so on the wire
+            session.end_hold()  # it was told so on the wire
         else:
             session.actions.hold(False, None)
+        session.actions.unmute()  # nobody could end that any more
         session.conversation.leave_engine()
 
     def tell_agent(self, text: str) -> None:

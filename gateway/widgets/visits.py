@@ -44,6 +44,7 @@ class BrowserCallMaker(Protocol):
         origin: str | None = None,
         limits: Sequence[Limit] = (),
         join_within_s: float | None = None,
+        untrusted_variables: frozenset[str] = frozenset(),
     ) -> StartedBrowserCall: ...
 
 
@@ -102,6 +103,7 @@ class Visits:
             origin=origin,
             limits=door.limits(address),
             join_within_s=VISITOR_JOINS_WITHIN_S,
+            untrusted_variables=frozenset(variables) - door.variables.keys(),
         )
 
     async def of_owner(self, organization_id: str, agent_id: str, variables: Mapping[str, Any]) -> OwnersCall:

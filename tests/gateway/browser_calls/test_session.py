@@ -21,6 +21,7 @@ from gateway.cluster.limits import Counted, Limit
 from gateway.configuration.browser import BrowserSection
 from gateway.directory import Directory
 from gateway.errors import ConflictError, ForbiddenError, UnavailableError
+from gateway.tool_use import TransferError, TransferRequest
 from gateway.transfers.plan import TransferPlan
 from media import messages as m
 from media.ultravox.errors import EngineUnreachableError
@@ -418,3 +419,20 @@ async def test_ports_take_the_families_that_are_told(
     assert joined.answer.count(b"a=candidate:") == max(1, len(addresses))
     scene.calls.session(joined.secret).leave()
     await scene.over()
+
+
+async def test_a_visitor_cannot_name_whom_the_agent_may_call(scene: BrowserScene, agent: Agent) -> None:
+    agent = await scene.directory.update_agent(
+        agent.organization_id, agent.id, system_prompt="Ann is {{name}}, we are {{desk}}."
+    )
+    ticket = await scene.ticket(
+        agent,
+        variables={"name": "+19005550100", "desk": "+14155550188"},
+        untrusted_variables=frozenset({"name"}),
+    )
+    _, session = await scene.in_progress(ticket)
+    transfer = session.conversation._tools.transfer
+    assert transfer is not None
+    for number, why in (("+19005550100", "do not name"), ("+14155550188", "no trunk")):
+        with pytest.raises(TransferError, match=why):
+            await transfer.begin(TransferRequest("cold", number))

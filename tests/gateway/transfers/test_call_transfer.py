@@ -9,6 +9,7 @@ from urllib.parse import unquote
 import pytest
 
 from gateway.agent_transfer import AgentTransfer
+from gateway.call_actions import Side
 from gateway.cluster.limits import Counted, Limit
 from gateway.errors import ConflictError, ForbiddenError, LimitExceededError
 from gateway.session import Session
@@ -587,3 +588,67 @@ async def test_a_leg_counts_against_the_limit_of_its_trunk(scene: Scene) -> None
     (await scene.phone.incoming()).reject(486, "Busy Here")
     await until(lambda: "transfer-failed" in made.steps())
     await until(lambda: len(scene.gateway.leases) == 0)
+
+
+async def test_a_call_on_hold_is_taken_back_for_whom_it_is_put_through_to(scene: Scene) -> None:
+    call, session = await scene.answered()
+    session.set_hold(True)
+    await until(lambda: "held" in kinds(session))
+    made = Transferring(scene, call, session)
+    await session.transfers.request(TransferPlan(DESK, method=TransferMethod.BRIDGE))
+    target = await scene.phone.incoming()
+    scene.phone.answer_in_dialog = True
+    target.answer(SDP)
+    await until(lambda: session.transfers.joined)
+    await until(lambda: made.steps()[-1] == "transfer-completed")
+    assert made.holds() == [True, False]
+    assert "engine-left" in kinds(session)
+
+
+async def test_nobody_stays_muted_whom_nobody_could_unmute(scene: Scene) -> None:
+    _, session = await scene.answered()
+    session.actions.mute(Side.AGENT, muted=True)
+    session.actions.mute(Side.CALLER, muted=True)
+    await session.transfers.request(TransferPlan(DESK, method=TransferMethod.BRIDGE))
+    target = await scene.phone.incoming()
+    scene.phone.answer_in_dialog = True
+    target.answer(SDP)
+    await until(lambda: session.transfers.joined)
+    mute = scene.plane.sent(m.SetMute)[-1]
+    assert (mute.caller, mute.agent) == (False, False)
+
+
+async def test_an_agent_that_hangs_up_before_the_refer_is_answered_does_not_end_the_call(
+    scene: Scene,
+) -> None:
+    made, refer = await Transferring.begin(scene, method=TransferMethod.REFER)
+    scene.engine_closed(made.session, normal=True)
+    await until(lambda: scene.plane.sent(m.DrainPlayout))
+    scene.tell(made.session, m.PlayoutDrained(leg_id=made.session.call.id, complete=True, remaining_ms=0))
+    await until(lambda: made.holds() == [True])
+    assert not made.session.over
+    made.answer(refer, 603, "Decline")
+    await until(lambda: "engine-recovering" in kinds(made.session))
+    assert made.holds() == [True, False]
+    assert made.steps() == ["transfer-started", "transfer-failed"]
+
+
+async def test_an_agent_that_hangs_up_is_fetched_back_when_nobody_takes_its_place(scene: Scene) -> None:
+    made, target = await consulting(scene, method=TransferMethod.REFER)
+    scene.phone.answer_in_dialog = False
+    scene.engine_closed(made.session, normal=True)
+    await until(lambda: scene.plane.sent(m.DrainPlayout))
+    scene.tell(made.session, m.PlayoutDrained(leg_id=made.session.call.id, complete=True, remaining_ms=0))
+    refer = await made.call.until_request("REFER")
+    made.answer(refer, 202, "Accepted")
+    scene.phone.answer_in_dialog = True
+    await target.bye()
+    await made.notify("SIP/2.0 486 Busy Here", "terminated;reason=noresource")
+    await until(lambda: "engine-recovering" in kinds(made.session))
+
+
+async def test_a_joined_call_is_not_handed_to_another_gateway(scene: Scene) -> None:
+    made, target = await Transferring.dial(scene)
+    target.answer(SDP)
+    await until(lambda: made.session.transfers.joined)
+    assert made.session.snapshot() is None, "its target is on this one"
