@@ -112,10 +112,12 @@ class Conversation:
         ipv6: bool | None = None,
         *,
         browser_timeout_s: float | None = None,
+        moved: bool = False,
     ) -> m.LegCreated:
         """Reserve the leg's ports. `symmetric` as of the trunk; `ipv6`: which family the far side's audio is
         of, None: the one that is bound; with `browser_timeout_s` the far party is a browser, which is missed
-        after so many seconds of silence. Raises `MediaCapacityError`.
+        after so many seconds of silence; `moved`: the far party is in the call already, and sends elsewhere.
+        Raises `MediaCapacityError`.
         """
         silence_s = self._services.silence_timeout_s if browser_timeout_s is None else browser_timeout_s
         self._has_leg = True  # from the request on: the call may end while we wait for the leg
@@ -129,6 +131,7 @@ class Conversation:
                     symmetric=m.Symmetric(symmetric),
                     ipv6=ipv6,
                     browser=browser_timeout_s is not None,
+                    moved=moved,
                 ),
                 self._on_event,
             )

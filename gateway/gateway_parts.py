@@ -114,7 +114,11 @@ class GatewayParts:
         self.directory = Directory(store)
         self.sign_in = open_sign_in(store, self.directory, config.dashboard)
         self.cluster = Cluster(
-            config.cluster, store, on_living=self._sweep_after_the_dead, refresh=self.directory.refresh
+            config.cluster,
+            store,
+            on_living=self._sweep_after_the_dead,
+            on_return=lambda: self._adoption.let_go_of_claimed(tuple(self._live)),
+            refresh=self.directory.refresh,
         )
         self.directory.on_changed = self.cluster.notices.tell
         self.leases = self.cluster.leases

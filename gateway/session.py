@@ -240,7 +240,7 @@ class Session:
     def snapshot(self) -> CallSnapshot | None:
         """What another gateway needs to go on with the call; None while it could not."""
         if self.over or self.transfer_running or self._transfer.joined or self._conversation is None:
-            return None
+            return None  # a target that was joined would be left alone, and the agent come back
         return session_snapshot(
             self.call,
             self._sip,

@@ -5,6 +5,9 @@ The first source latches. While it lives, nobody else can take its place except 
 signalled. After a re-negotiation to another address the new one may take over at once, and an unknown one (a
 phone behind NAT) as soon as the old source is quiet for a moment.
 
+A leg that takes over a call in progress gets a port that another call's far party may still send to. Who was
+there before the port was told to anybody is not its far party, and comes last.
+
 Under ICE it is the checks that tell who belongs to the call (`confine`), and the far party's nomination where
 to send; then an address in SDP means nothing.
 """
@@ -23,12 +26,17 @@ Source: TypeAlias = tuple[Any, ...]
 RENEGOTIATION_WINDOW_S = 5.0
 # For so long packets still under way from the old address do not count as its return.
 STRAGGLER_S = 1.0
+# For so long after a moved call has agreed on its address, who was there before is not believed.
+EARLY_S = 3.0
+MAXIMUM_EARLY = 16
 
 
 class Latch:
     """The source of one leg's packets. Times are monotonic seconds."""
 
     __slots__ = (
+        "_early",
+        "_early_until",
         "_is_valid",
         "_left",
         "_relatch_silence_s",
@@ -46,8 +54,16 @@ class Latch:
     )
 
     def __init__(
-        self, *, silence_s: float, relatch_silence_s: float, symmetric: Symmetric = Symmetric.AUTO
+        self,
+        *,
+        silence_s: float,
+        relatch_silence_s: float,
+        symmetric: Symmetric = Symmetric.AUTO,
+        moved: bool = False,
     ) -> None:
+        """`moved`: the call was somewhere else before."""
+        self._early: set[Source] | None = set() if moved else None
+        self._early_until = float("-inf")
         self._symmetric = symmetric
         self._silence_s = silence_s
         self._relatch_silence_s = relatch_silence_s
@@ -70,7 +86,9 @@ class Latch:
         if self._is_valid is not None:
             self._signalled = (host, port)
             return
-        if self._signalled is not None:
+        if self._signalled is None:
+            self._early_until = now + EARLY_S
+        else:
             self._renegotiated_at = now
             if self.source is not None and self.source[:2] != (host, port):
                 self._left, self.source = self.source, None
@@ -104,6 +122,11 @@ class Latch:
         if self.source is None and self._symmetric is not Symmetric.NEVER:
             self.target = source
 
+    def came_early(self, source: Source) -> None:
+        """A packet came before anything was agreed."""
+        if self._early is not None and len(self._early) < MAXIMUM_EARLY:
+            self._early.add(source)
+
     def heard(self, source: Source, now: float) -> bool:
         """A packet came from `source`: True when it belongs to the call, False for a stranger's.
 
@@ -126,6 +149,8 @@ class Latch:
     def _other(self, source: Source, now: float) -> bool:
         if self._is_valid is not None:
             return self._checked(source, now)
+        if self._early is not None and self._is_of_another(source, now):
+            return self._refuse(source)
         if self._symmetric is Symmetric.NEVER:
             return self._from_signalled_host(source, now)
         if source[:2] == self._signalled and self._symmetric is Symmetric.AUTO:
@@ -145,6 +170,12 @@ class Latch:
         if self.source is not None and now - self.last_heard >= silence:
             return self._take(source, now)
         return self._refuse(source)
+
+    def _is_of_another(self, source: Source, now: float) -> bool:
+        if now >= self._early_until:
+            self._early = None
+            return False
+        return self._early is not None and source in self._early and not self.is_signalled(source)
 
     def _from_signalled_host(self, source: Source, now: float) -> bool:
         """Without symmetric RTP: the far party may send from another port than it listens at, and our packets

@@ -121,6 +121,7 @@ class Leg:
             self._handshake_ended,
             handshakes,
             created.symmetric,
+            moved=created.moved,
         )
         self._security_negotiated_at = now
         self._receiver, self._sender = self.rtp.receiver, self.rtp.sender

@@ -148,6 +148,7 @@ class RtpReceiver:
             return None
         payload_type = second & 0x7F
         if self._payload_type == NOT_NEGOTIATED:
+            self._latch.came_early(source)
             return None  # before the answer nobody knows what this is
         if rtp.is_rtcp(data):
             self._other_rtcp(data, source, now)

@@ -44,6 +44,8 @@ class RtpSession:
         handshake_ended: Callable[[str | None, float], None] = lambda *_: None,
         handshakes: Handshakes | None = None,
         symmetric: Symmetric = Symmetric.AUTO,
+        *,
+        moved: bool = False,
     ) -> None:
         """`handshake_ended` is told why there are no keys, or nothing when there are. Without `handshakes`
         there is no DTLS-SRTP.
@@ -54,6 +56,7 @@ class RtpSession:
                 silence_s=config.latch_silence_s,
                 relatch_silence_s=config.relatch_silence_s,
                 symmetric=symmetric,
+                moved=moved,
             )
             for _ in range(4)
         )

@@ -11,6 +11,7 @@ from store.tables import UNFINISHED_STATUSES, call_handovers, call_snapshots, ca
 
 # A snapshot that nobody has removed for so long belongs to no call: the longest one is shorter.
 FORGOTTEN_AFTER_S = 2 * 86_400
+IDS_AT_ONCE = 500
 
 
 class CallSnapshotRepository:
@@ -59,6 +60,16 @@ class CallSnapshotRepository:
         statement = calls.update().where(*conditions).values(node_id=by_node)
         async with self._database.transaction() as connection:
             return (await connection.execute(statement)).rowcount == 1
+
+    async def claimed_by_others(self, call_ids: Sequence[str], node_id: str) -> set[str]:
+        """Which of these calls are another node's now."""
+        query = sa.select(calls.c.id).where(calls.c.node_id != node_id)
+        claimed: set[str] = set()
+        async with self._database.reading() as connection:
+            for first in range(0, len(call_ids), IDS_AT_ONCE):
+                some = calls.c.id.in_(call_ids[first : first + IDS_AT_ONCE])
+                claimed.update((await connection.execute(query.where(some))).scalars())
+        return claimed
 
 
 class CallHandoverRepository:

@@ -51,9 +51,11 @@ _OF_ANALYSIS = frozenset({"analysis", "analyzed_at"})
 # Told by the engine when the call is over, and written by nobody else.
 _BILLED = frozenset({"engine_billed_ms"})
 _NOT_UPDATED = _FIXED | _CLAIMED | _OF_ANALYSIS | _BILLED
-# The law of calls, held once more where it lasts: a terminal status never changes. Later facts still get in.
+# The law of calls, held once more where it lasts: a terminal status never changes. Later facts still get in,
+# but for those of a node that has lost the call to another and does not know it yet.
 _TERMINAL_STAYS = sa.text(
-    "calls.status NOT IN ('ended', 'failed', 'cancelled') OR calls.status = excluded.status",
+    "(calls.status NOT IN ('ended', 'failed', 'cancelled') OR calls.status = excluded.status)"
+    " AND (calls.node_id IS NULL OR excluded.node_id IS NULL OR calls.node_id = excluded.node_id)",
 )
 _EMPTY_JSON = "{}"
 
@@ -98,8 +100,9 @@ class CallRepository:
         """Insert or update calls, add timeline events and put news into the outbox, all in one transaction.
 
         Of several records of one call the last one counts. A terminal status in the database is never
-        overwritten by another status, and nobody is told of one that did not get in. Saving the same events
-        twice is harmless. Raises `ConstraintError`.
+        overwritten by another status, nor does a node that has lost a call to another write it, and nobody is
+        told of an end that did not get in. Saving the same events twice is harmless. Raises
+        `ConstraintError`.
         """
         newest = {record.id: record for record in records}
         async with self._database.transaction() as connection:

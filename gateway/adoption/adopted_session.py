@@ -178,7 +178,7 @@ class AdoptedSession(Session):
         )
         host = self._media_host()
         leg = await self._conversation.open_leg(
-            trunk.symmetric if trunk is not None else "auto", family_of(host)
+            trunk.symmetric if trunk is not None else "auto", family_of(host), moved=True
         )
         audio = RestoredAudioSession(local_audio(host, leg, trunk), snapshot.audio)
         audio.hold(snapshot.held)

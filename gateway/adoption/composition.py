@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
+import structlog
+
 from gateway.adoption.adopted_session import AdoptedServices
 from gateway.adoption.adopter import Adopter, AdopterServices
 from gateway.adoption.handover import Handover
@@ -15,6 +17,8 @@ from gateway.cluster.cluster import Cluster
 from gateway.metrics import GatewayMetrics
 from store.database import Store
 from store.records import Agent, CallRecord
+
+log = structlog.get_logger(__name__)
 
 if TYPE_CHECKING:
     from gateway.session import Session
@@ -82,6 +86,19 @@ class Adoption:
         """See `Adopter`; what is left over is to be ended."""
         assert self._adopter is not None
         return await self._adopter.take_up(records, silences, dead_after_s)
+
+    async def let_go_of_claimed(self, sessions: Sequence[Session]) -> None:
+        """We were silent for so long that others may have taken calls up: those are theirs, and go on there.
+        Raises `StoreError`.
+        """
+        node_id = self._cluster.node.id
+        ids = [session.call.id for session in sessions]
+        claimed = await self._store.call_snapshots.claimed_by_others(ids, node_id) if ids else set()
+        for session in sessions:
+            if session.call.id in claimed:
+                session.let_go()
+        if claimed:
+            log.warning("calls_were_taken_up_by_others", calls=len(claimed))
 
     async def hand_over(self, sessions: Sequence[Session], *, recorded: bool = False) -> int:
         """See `Handover`."""

@@ -1,5 +1,6 @@
 """Where snapshots are kept: in Redis where the cluster has one, which is quick and need not last, else in the
-database. While Redis is away they go to the database; whoever looks for one looks in both.
+database. While Redis is away they go to the database; whoever looks for one looks in both, and what the
+database has is newer: it is removed there with the next one that Redis takes.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ class SnapshotPlaces:
     def __init__(self, database: CallSnapshotRepository, redis: Redis | None = None) -> None:
         self._database = database
         self._redis = redis
+        self._astray: set[str] = set()  # calls whose snapshot is in the database though there is a Redis
 
     async def save(self, snapshots: Mapping[str, bytes]) -> None:
         if self._redis is not None:
@@ -32,20 +34,24 @@ class SnapshotPlaces:
                 pipeline.set(PREFIX + call_id, snapshot, ex=LASTS_S)
             try:
                 await pipeline.execute()
-                return
             except (RedisError, OSError, TimeoutError) as error:
                 log.warning("snapshots_not_in_redis", count=len(snapshots), reason=str(error))
+                self._astray.update(snapshots)
+            else:
+                await self._bring_home(self._astray.intersection(snapshots))
+                return
         await self._database.save(snapshots)
 
     async def get(self, call_id: str) -> bytes | None:
-        if self._redis is not None:
-            try:
-                found = await self._redis.get(PREFIX + call_id)
-                if found is not None:
-                    return found if isinstance(found, bytes) else found.encode()
-            except (RedisError, OSError, TimeoutError) as error:
-                log.warning("snapshot_not_read_from_redis", call_id=call_id, reason=str(error))
-        return await self._database.get(call_id)
+        found = await self._database.get(call_id)
+        if found is not None or self._redis is None:
+            return found
+        try:
+            found = await self._redis.get(PREFIX + call_id)
+        except (RedisError, OSError, TimeoutError) as error:
+            log.warning("snapshot_not_read_from_redis", call_id=call_id, reason=str(error))
+            return None
+        return found if found is None or isinstance(found, bytes) else found.encode()
 
     async def remove(self, call_ids: Sequence[str]) -> None:
         if self._redis is not None:
@@ -54,5 +60,13 @@ class SnapshotPlaces:
             except (RedisError, OSError, TimeoutError):
                 pass  # they end there by themselves, and a call that is over is taken up by nobody
             else:
+                await self._bring_home(self._astray.intersection(call_ids))
                 return
         await self._database.remove(call_ids)
+        self._astray.difference_update(call_ids)
+
+    async def _bring_home(self, call_ids: set[str]) -> None:
+        """Redis has these now."""
+        if call_ids:
+            await self._database.remove(list(call_ids))
+            self._astray -= call_ids

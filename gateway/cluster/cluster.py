@@ -13,7 +13,7 @@ from redis.retry import Retry
 
 from gateway.cluster.leader import Leader
 from gateway.cluster.leases import Leases
-from gateway.cluster.node import BEATS_IN_TIMEOUT, Heartbeat
+from gateway.cluster.node import BEATS_IN_TIMEOUT, Heartbeat, nothing_lost
 from gateway.cluster.node_client import NodeClient
 from gateway.cluster.notices import Notices
 from gateway.cluster.redis_leases import RedisLeases
@@ -27,7 +27,9 @@ DUTIES = "duties"  # the leadership for what one node does for all: agents, old 
 
 
 class Cluster:
-    """`on_living` is told from time to time which nodes live, `refresh` takes over what others changed."""
+    """`on_living` is told from time to time which nodes live, `on_return` that others may have thought us
+    dead; `refresh` takes over what others changed.
+    """
 
     def __init__(
         self,
@@ -36,12 +38,15 @@ class Cluster:
         *,
         on_living: Callable[[frozenset[str]], Awaitable[None]],
         refresh: Callable[[], Awaitable[object]],
+        on_return: Callable[[], Awaitable[None]] = nothing_lost,
     ) -> None:
         self.node = NodeRecord(config.own_node_id(), uuid7(), config.node_url)
         self._store = store
         self._timeout_s = config.node_timeout
         self._redis = _redis(config.redis_url) if config.redis_url is not None else None
-        self.heartbeat = Heartbeat(store.nodes, self.node, timeout_s=config.node_timeout, on_living=on_living)
+        self.heartbeat = Heartbeat(
+            store.nodes, self.node, timeout_s=config.node_timeout, on_living=on_living, on_return=on_return
+        )
         self.leases = Leases(
             RedisLeases(self._redis, lasts_s=config.node_timeout) if self._redis is not None else None,
             renew_every_s=config.node_timeout / BEATS_IN_TIMEOUT,

@@ -19,12 +19,17 @@ log = structlog.get_logger(__name__)
 BEATS_IN_TIMEOUT = 4
 
 
+async def nothing_lost() -> None:
+    """For a node whose calls nobody takes."""
+
+
 class Heartbeat(BackgroundTask):
     """Tells the database that we live, `BEATS_IN_TIMEOUT` times in the time after which a node is dead.
 
     Others are taken for dead only by a node that has itself been heard of all the while: when the database
     was away nobody was, and nobody is dead for that. `on_living` is told every `timeout_s` seconds which
-    nodes live, and as soon as one is found dead, and cleans up after all others.
+    nodes live, and as soon as one is found dead, and cleans up after all others. `on_return` is told when we
+    were silent ourselves for so long that others may have taken us for dead.
     """
 
     def __init__(
@@ -34,6 +39,7 @@ class Heartbeat(BackgroundTask):
         *,
         timeout_s: float,
         on_living: Callable[[frozenset[str]], Awaitable[None]],
+        on_return: Callable[[], Awaitable[None]] = nothing_lost,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         super().__init__("heartbeat")
@@ -42,6 +48,8 @@ class Heartbeat(BackgroundTask):
         self._timeout_s = timeout_s
         self._period_s = timeout_s / BEATS_IN_TIMEOUT
         self._on_living = on_living
+        self._on_return = on_return
+        self._was_silent = False
         self._clock = clock
         self._steady_since = clock()
         self._last_beat = clock()
@@ -73,7 +81,11 @@ class Heartbeat(BackgroundTask):
         self.taken = taken
         if now - self._last_beat > self._timeout_s / 2:
             self._steady_since = now  # nobody knows who was heard of meanwhile
+            self._was_silent = True
         self._last_beat = now
+        if self._was_silent:  # only now that we are known to live again nobody takes more of our calls
+            await self._on_return()
+            self._was_silent = False
         await self.look()
 
     async def close(self) -> None:

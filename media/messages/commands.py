@@ -25,6 +25,7 @@ class CreateLeg(Message, frozen=True):
     browser: bool = False
     # A leg that this one is to be patched to: both go to one worker, or this one is refused.
     beside: str | None = None
+    moved: bool = False  # the call was on another leg before, to whose port others may still send
 
 
 class LegCreated(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,6 +27,7 @@ from tests.e2e.parties import ECHO
 from tests.support.audio import Samples, tone, tone_level_dbfs
 from tests.support.postgres_server import PostgresServer
 from tests.support.redis_server import RedisServer
+from tests.support.rtp_peer import RtpPeer
 
 NODE_TIMEOUT_S = 2
 Json = dict[str, Any]
@@ -201,11 +202,22 @@ async def test_a_gateway_alone_goes_on_with_its_calls_when_it_is_started_again(t
             first.signal(signal.SIGKILL)
             gone.call.ended = True
             gone.phone.answer_in_dialog = False
-            gone.audio.stop()
             await asyncio.to_thread(first.wait, 5)
-            again = await asyncio.to_thread(site.node, "alone")
+            # Two ports are left for two calls, and each still gets the audio of somebody who has gone.
+            assert caller.audio.remote is not None
+            host, port = caller.audio.remote
+            strangers = (gone.audio, RtpPeer.open())
+            gone.audio.remote, strangers[1].remote = (host, port + 2), (host, port)
+            strangers[1].start()
+            heard_before = [len(stranger.received) for stranger in strangers]
+            ports = {"TRUNKLINE_MEDIA_RTP_PORTS": f"{port}-{port + 3}"}
+            again = await asyncio.to_thread(site.node, "alone", **ports)
             await _moved(caller, 10)
             await _hears_herself(caller, 1300)
+            assert [len(stranger.received) for stranger in strangers] == heard_before
+            for stranger in strangers:
+                stranger.stop()
+            strangers[1].close()
             # The other one hung up meanwhile, and nobody was there to hear it.
             refused = await gone.call.until_request("INVITE", 1, timeout_s=10)
             gone.call.respond(refused, 481, "Call/Transaction Does Not Exist")
@@ -245,6 +257,28 @@ async def test_a_node_that_stops_hands_its_calls_to_another(cluster: Site) -> No
         assert [row.node_id for row in rows] == ["staying"]
         assert (await caller.call.bye()).status == 200
         call = await _ended(staying, cluster.key, caller.call_id)
+        assert call["end_reason"] == "contact-hangup"
+        told = await cluster.told(caller.call_id)
+        assert (told["call.ended"], told["call.failed"]) == (1, 0)
+
+
+@pytest.mark.timeout(240)
+async def test_a_node_that_comes_back_leaves_the_call_to_the_one_that_has_it(cluster: Site) -> None:
+    stalled = await asyncio.to_thread(cluster.node, "stalled")
+    other = await asyncio.to_thread(cluster.node, "other")
+    async with talking(stalled) as caller:
+        stalled.signal(signal.SIGSTOP)
+        try:
+            await _moved(caller, 4 * NODE_TIMEOUT_S)
+        finally:
+            stalled.signal(signal.SIGCONT)
+        await _eventually(lambda: stalled.metrics()["trunkline_calls_live"] == 0)
+        await _hears_herself(caller, 1300)
+        assert caller.call.received("BYE") == []
+        call = await _call(stalled, cluster.key, caller.call_id)
+        assert call["status"] == "in-progress"
+        assert (await caller.call.bye()).status == 200
+        call = await _ended(other, cluster.key, caller.call_id)
         assert call["end_reason"] == "contact-hangup"
         told = await cluster.told(caller.call_id)
         assert (told["call.ended"], told["call.failed"]) == (1, 0)

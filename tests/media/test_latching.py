@@ -1,4 +1,6 @@
-from media.latching import Latch
+import pytest
+
+from media.latching import MAXIMUM_EARLY, Latch
 from media.messages import Symmetric
 
 SIGNALLED = ("192.0.2.1", 4000)
@@ -184,3 +186,53 @@ def test_when_ice_is_given_up_for_another_address_the_old_party_gets_nothing_mor
     assert latched.target == ("192.0.2.77", 7000)
     assert latched.heard(("192.0.2.77", 7000), 1.1)
     assert not latched.heard(NAT, 1.2)
+
+
+def moved(symmetric: Symmetric = Symmetric.AUTO) -> Latch:
+    """On a port to which the far party of an earlier call still sends."""
+    made = Latch(silence_s=2.0, relatch_silence_s=0.3, symmetric=symmetric, moved=True)
+    made.came_early(STRANGER)
+    made.signalled(*SIGNALLED, now=10.0)
+    return made
+
+
+@pytest.mark.parametrize("symmetric", [Symmetric.AUTO, Symmetric.ALWAYS])
+@pytest.mark.parametrize("far_party", [SIGNALLED, NAT])
+def test_who_sent_to_the_port_before_the_call_moved_there_is_not_its_far_party(
+    symmetric: Symmetric, far_party: tuple[str, int]
+) -> None:
+    latched = moved(symmetric)
+    for step in range(10):
+        assert not latched.heard(STRANGER, 10.0 + step * 0.02)
+    assert latched.target == (SIGNALLED if symmetric is Symmetric.AUTO else None)
+    assert latched.heard(far_party, 10.2)
+    assert not latched.heard(STRANGER, 10.22)
+    assert latched.target == far_party
+
+
+def test_without_symmetric_rtp_another_port_of_the_same_host_is_not_taken_either() -> None:
+    latched = Latch(silence_s=2.0, relatch_silence_s=0.3, symmetric=Symmetric.NEVER, moved=True)
+    departed, other = (SIGNALLED[0], 6000), (SIGNALLED[0], 5999)
+    latched.came_early(departed)
+    latched.signalled(*SIGNALLED, now=10.0)
+    assert not latched.heard(departed, 10.1)
+    assert latched.heard(other, 10.1)
+
+
+def test_the_far_party_may_be_early_with_its_audio() -> None:
+    latched = moved()
+    early = moved()
+    early.came_early(SIGNALLED)
+    assert early.heard(SIGNALLED, 10.02), "where it said it would be"
+    latched.came_early(NAT)
+    assert not latched.heard(NAT, 10.02)
+    assert latched.heard(NAT, 13.1), "nobody else has come"
+
+
+def test_only_so_many_early_sources_are_remembered() -> None:
+    latched = Latch(silence_s=2.0, relatch_silence_s=0.3, moved=True)
+    sources = [("203.0.113.66", 5000 + number) for number in range(MAXIMUM_EARLY + 1)]
+    for source in sources:
+        latched.came_early(source)
+    latched.signalled(*SIGNALLED, now=10.0)
+    assert [latched.heard(source, 10.1) for source in sources] == [False] * MAXIMUM_EARLY + [True]

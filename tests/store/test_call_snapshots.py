@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from store import Store
 from store.cluster_records import NodeRecord
@@ -82,3 +83,30 @@ async def test_who_offered_learns_what_became_of_it(store: Store) -> None:
     assert await offers.states("a") == {"c1": "done", "c2": "refused", "c3": "offered"}
     await offers.withdraw("a")
     assert await offers.states("a") == {}
+
+
+async def test_a_node_that_was_silent_learns_which_of_its_calls_others_have(
+    store: Store, organization: Organization
+) -> None:
+    lost, kept = [await _call(store, organization) for _ in range(2)]
+    assert await store.call_snapshots.claim(lost, "a", "b", None)
+    assert await store.call_snapshots.claimed_by_others([lost, kept, "unknown"], "a") == {lost}
+
+
+async def test_a_call_is_not_ended_by_the_node_that_has_lost_it(
+    store: Store, organization: Organization
+) -> None:
+    call_id = await _call(store, organization)
+    record = await store.calls.find(call_id)
+    assert record is not None
+    assert await store.call_snapshots.claim(call_id, "a", "b", None)
+    await store.calls.save_batch(
+        [replace(record, status=CallStatus.FAILED, failure_reason="media-timeout")], []
+    )
+    found = await store.calls.find(call_id)
+    assert found is not None
+    assert found.status is CallStatus.IN_PROGRESS
+    await store.calls.save_batch([replace(record, status=CallStatus.ENDED, node_id="b")], [])
+    found = await store.calls.find(call_id)
+    assert found is not None
+    assert found.status is CallStatus.ENDED

@@ -8,6 +8,7 @@ import pytest
 from gateway.cluster.node import Heartbeat
 from store import Store
 from store.cluster_records import NodeRecord
+from store.errors import StoreUnavailableError
 
 TIMEOUT_S = 0.2
 
@@ -103,3 +104,35 @@ async def test_another_gateway_under_the_same_id_is_noticed_by_the_one_before(no
     assert not second.taken
     await second.close()
     await until(lambda: not first.taken)
+
+
+async def test_who_was_silent_itself_is_told_so_once_it_is_known_to_live_again(store: Store) -> None:
+    at = [0.0]
+    told: list[float] = []
+
+    async def on_living(living: frozenset[str]) -> None:
+        pass
+
+    async def on_return() -> None:
+        told.append(at[0])
+        if len(told) == 1:
+            raise StoreUnavailableError("away")
+
+    heart = Heartbeat(
+        store.nodes,
+        NodeRecord("a", "run"),
+        timeout_s=20,
+        on_living=on_living,
+        on_return=on_return,
+        clock=lambda: at[0],
+    )
+    await heart.enter()
+    for at[0] in (5.0, 10.0):
+        await heart.beat()
+    assert told == []
+    at[0] = 40.0
+    with pytest.raises(StoreUnavailableError):
+        await heart.beat()
+    for at[0] in (45.0, 50.0):
+        await heart.beat()
+    assert told == [40.0, 45.0], "again, since the first time nothing could be found out"

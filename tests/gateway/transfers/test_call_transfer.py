@@ -384,6 +384,22 @@ async def test_a_joined_call_has_no_agent_any_more(scene: Scene) -> None:
     assert not made.session.over
 
 
+async def test_only_a_call_whose_agent_speaks_with_the_caller_can_be_taken_up_elsewhere(scene: Scene) -> None:
+    made, target = await Transferring.dial(scene)
+    assert made.session.snapshot() is None, "while the target is called"
+    target.answer(SDP)
+    await until(lambda: made.session.transfers.joined)
+    assert made.session.snapshot() is None, "the target would be left alone"
+
+
+async def test_a_call_whose_transfer_has_failed_can_be_taken_up_again(scene: Scene) -> None:
+    made, refer = await Transferring.begin(scene, method=TransferMethod.REFER)
+    assert made.session.snapshot() is None
+    made.answer(refer, 603, "Decline")
+    await until(lambda: made.steps() == ["transfer-started", "transfer-failed"])
+    assert made.session.snapshot() is not None
+
+
 async def test_a_joined_call_answers_offers_of_both_sides(scene: Scene) -> None:
     made, target = await Transferring.dial(scene)
     target.answer(SDP)
