@@ -618,7 +618,7 @@ async def test_nobody_stays_muted_whom_nobody_could_unmute(scene: Scene) -> None
     assert (mute.caller, mute.agent) == (False, False)
 
 
-async def test_an_agent_that_hangs_up_before_the_refer_is_answered_does_not_end_the_call(
+async def test_an_agent_that_hangs_up_before_the_refer_is_answered_ends_nothing(
     scene: Scene,
 ) -> None:
     made, refer = await Transferring.begin(scene, method=TransferMethod.REFER)
