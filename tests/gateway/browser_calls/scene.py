@@ -30,7 +30,6 @@ from gateway.signalling.trace_ring import TraceRing
 from gateway.signalling.traces import CallTraces
 from gateway.stir.service import CallerIdentity
 from gateway.target_states import TargetStates
-from gateway.transfer_target import transfer_anywhere
 from gateway.transfers.composition import open_transfers
 from gateway.trunk_dialling import TrunkDialling
 from gateway.trunk_targets import TrunkTargets
@@ -103,6 +102,7 @@ class BrowserScene:
             on_invite=lambda invite: None,
             on_options=lambda: OptionsReply(200, None),
         )
+        policies = OutboundPolicies(store.outbound_policies, DefenceSection())
         session = SessionServices(
             live=self.live,
             metrics=metrics,
@@ -120,13 +120,13 @@ class BrowserScene:
             transfers=open_transfers(
                 Config(),
                 directory,
-                OutboundPolicies(store.outbound_policies, DefenceSection()),
+                policies,
                 TrunkDialling(
                     user_agent,
                     media_address,
                     CallerIdentity(StirSection()),
                     TrunkTargets(user_agent, TargetStates()),
-                    transfer_anywhere,
+                    policies.may_transfer,
                     nobody_registered,
                 ),
                 self.plane,
