@@ -660,7 +660,9 @@ async def test_a_target_that_rings_for_long_leaves_room_for_what_follows(scene: 
         made.session.transfers.target_rings(180, "Ringing")
     target.answer(SDP)
     await until(lambda: made.session.transfers.consulting)
-    assert made.session.call.record.transfer["status"] == "consulting"
+    record = made.session.call.record
+    assert record.transfer is not None
+    assert record.transfer["status"] == "consulting"
     assert made.steps().count("transfer-progress") == 3
 
 
