@@ -31,6 +31,7 @@ class PartedCall:
         self._music = music
         self._parted = False
         self._held_before = False
+        self._left = False  # the agent, for good
 
     @property
     def parted(self) -> bool:
@@ -42,6 +43,9 @@ class PartedCall:
             return
         self._parted = True
         session = self._session
+        if self._left:
+            session.actions.hold(True, self._music)
+            return
         self._held_before = session.actions.held
         if not self._held_before:
             session.actions.hold(True, self._music)
@@ -66,14 +70,17 @@ class PartedCall:
             return
         self._parted = False
         session = self._session
-        if not self._held_before:
+        if self._left or not self._held_before:
             session.actions.hold(False, None)
+        if self._left:
+            return
         session.conversation.pause_care(False)
         session.conversation.let_engine_leave(False)
 
     def leave_agent(self) -> None:
         """The far party speaks to somebody else through us from now on."""
         self._parted = False
+        self._left = True
         session = self._session
         if self._held_before:
             session.end_hold()  # it was told so on the wire

@@ -51,6 +51,8 @@ class TransferReport:
         """`status` is a word; `method`, when it is another from now on."""
         if not self._open or self._told >= MOST_PROGRESS:
             return
+        if method is None and (status, sip_status) == (self._state["status"], self._state["sip_status"]):
+            return  # rings on: what follows must have its place
         self._told += 1
         self._state["status"] = status
         self._state["sip_status"] = sip_status

@@ -14,7 +14,6 @@ from gateway.transfer_target import MayTransfer, dialled_numbers, transfer_anywh
 from gateway.transfers.plan import ShownCaller, TransferPlan
 from gateway.trunk_address import target_endpoint
 from gateway.trunk_dialling import LegParties
-from routing.numbers import write_number
 from routing.table import RoutedNumber, RoutedTrunk, RoutingTable
 from sip.uri import SipUri
 from store.records import CallRecord, Trunk, TrunkOutbound
@@ -70,20 +69,24 @@ class TransferRouter:
         numbers = dialled_numbers(target, own)
         uri = SipUri.parse(target) if target.lower().startswith(("sip:", "sips:")) else None
         trunk, routed, shown = self._leaving_by(record, needs_outbound=uri is None)
+        if trunk is not own:
+            # What a user part stands for is said by the trunk that it leaves by.
+            transfer_uri(target, trunk, UNREACHABLE)
+            numbers = tuple(dict.fromkeys((*dialled_numbers(target, trunk), *numbers)))
         await self.may_call(record.organization_id, numbers)
-        rule, country = routed.number_rule, routed.default_country
+        style = routed.style
         called = numbers[0] if numbers else target
         if uri is not None:
             outbound, to_user = _outbound_to(uri, trunk), uri.user or ""
         else:
             assert trunk.outbound is not None
-            outbound, to_user = trunk.outbound, write_number(called, rule, country)
+            outbound, to_user = trunk.outbound, style.dialled(called)
         from_number = caller = shown.phone_number
         if plan.caller_id is ShownCaller.CALLER and record.phone_number is not None:
             from_number, caller = record.phone_number, ""  # no number of ours, so that we sign nothing for it
         parties = LegParties(
             to_user=to_user,
-            from_user=write_number(from_number, rule, country),
+            from_user=style.written(from_number),
             called=called,
             caller=caller,
         )

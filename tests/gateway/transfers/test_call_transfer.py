@@ -634,7 +634,7 @@ async def test_nobody_stays_muted_whom_nobody_could_unmute(scene: Scene) -> None
     assert (mute.caller, mute.agent) == (False, False)
 
 
-async def test_an_agent_that_hangs_up_before_the_refer_is_answered_does_not_end_the_call(
+async def test_an_agent_that_hangs_up_before_the_refer_is_answered_ends_nothing(
     scene: Scene,
 ) -> None:
     made, refer = await Transferring.begin(scene, method=TransferMethod.REFER)
@@ -668,3 +668,32 @@ async def test_a_joined_call_is_not_handed_to_another_gateway(scene: Scene) -> N
     target.answer(SDP)
     await until(lambda: made.session.transfers.joined)
     assert made.session.snapshot() is None, "its target is on this one"
+
+
+async def test_a_target_that_rings_for_long_leaves_room_for_what_follows(scene: Scene) -> None:
+    made, target = await Transferring.dial(scene, mode=TransferMode.WARM)
+    for _ in range(25):
+        made.session.transfers.target_rings(180, "Ringing")
+    target.answer(SDP)
+    await until(lambda: made.session.transfers.consulting)
+    record = made.session.call.record
+    assert record.transfer is not None
+    assert record.transfer["status"] == "consulting"
+    assert made.steps().count("transfer-progress") == 3
+
+
+async def test_the_agent_stays_away_when_the_far_party_of_a_joined_call_is_replaced(scene: Scene) -> None:
+    made, target = await Transferring.dial(scene)
+    scene.engine_closed(made.session, normal=True)
+    await until(lambda: "engine-closed" in kinds(made.session))
+    target.answer(SDP)
+    await until(lambda: made.session.transfers.joined)
+    made.session.part()
+    made.session.rejoin()
+    assert made.holds() == [True, False, True, False]
+    scene.tell(
+        made.session,
+        m.SilenceNoticed(leg_id=made.session.call.id, party="caller", stage="end", silent_ms=60_000),
+    )
+    assert made.session.conversation._care.paused, "nobody is asked to end the call for silence"
+    assert "engine-recovering" not in kinds(made.session)
