@@ -31,7 +31,6 @@ SCENARIOS = {
     "repeated_invite": "they",
     "caller_sends_keys_by_info": "they",
     "caller_asks_for_an_offer": "they",
-    "caller_wants_short_session": "they",
 }
 
 
