@@ -65,6 +65,10 @@ class PartyAudio:
 
         _start(start()).result(5)
 
+    def change_law(self, law: Law) -> None:
+        """Send with this one, and count as heard what comes with it, from now on."""
+        self._peer.law = law
+
     def mute(self, muted: bool = True) -> None:
         """Send nothing at all while there is nothing to say, as a telephone that detects silence."""
         self._peer.silence_when_idle = not muted

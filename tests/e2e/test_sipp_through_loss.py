@@ -29,6 +29,8 @@ SCENARIOS = {
     "in_dialog_requests": "they",
     "options": "nobody",
     "repeated_invite": "they",
+    "caller_sends_keys_by_info": "they",
+    "caller_asks_for_an_offer": "they",
 }
 
 
