@@ -271,6 +271,7 @@ class GatewayParts:
             registered=ways.find,
         )
         limits = CallLimits(config.calls.max_in_cluster, config.calls.max_per_organization)
+        pace = TrunkPace(self.directory.trunk).wait
         session = SessionServices(
             live=self._live,
             metrics=self.metrics,
@@ -299,6 +300,7 @@ class GatewayParts:
                 self.leases,
                 self.metrics,
                 self.traces,
+                pace,
             ),
             referrals=self._referral_services,
             trunk=self.directory.trunk,
@@ -353,7 +355,7 @@ class GatewayParts:
             self._live,
             limit=config.calls.queue_limit,
             timeout_s=config.calls.queue_timeout,
-            pace=TrunkPace(self.directory.trunk).wait,
+            pace=pace,
         )
         self.calls = CallService(
             store=store,

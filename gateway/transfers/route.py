@@ -14,7 +14,6 @@ from gateway.transfer_target import MayTransfer, dialled_numbers, transfer_anywh
 from gateway.transfers.plan import ShownCaller, TransferPlan
 from gateway.trunk_address import target_endpoint
 from gateway.trunk_dialling import LegParties
-from routing.numbers import write_number
 from routing.table import RoutedNumber, RoutedTrunk, RoutingTable
 from sip.uri import SipUri
 from store.records import CallRecord, Trunk, TrunkOutbound
@@ -71,21 +70,25 @@ class TransferRouter:
         uri = SipUri.parse(target) if target.lower().startswith(("sip:", "sips:")) else None
         trunk, routed, shown = self._leaving_by(record, needs_outbound=uri is None)
         await self.may_call(record.organization_id, numbers)
-        rule, country = routed.number_rule, routed.default_country
+        style = routed.style
         called = numbers[0] if numbers else target
         if uri is not None:
             outbound, to_user = _outbound_to(uri, trunk), uri.user or ""
         else:
             assert trunk.outbound is not None
-            outbound, to_user = trunk.outbound, write_number(called, rule, country)
+            outbound, to_user = trunk.outbound, style.dialled(called)
         from_number = caller = shown.phone_number
+        agent = self.table().agent(record.agent_id)
+        name = None if agent is None else agent.name
         if plan.caller_id is ShownCaller.CALLER and record.phone_number is not None:
-            from_number, caller = record.phone_number, ""  # no number of ours, so that we sign nothing for it
+            # No number of ours, so that we sign nothing for it, and not with our agent's name.
+            from_number, caller, name = record.phone_number, "", None
         parties = LegParties(
             to_user=to_user,
-            from_user=write_number(from_number, rule, country),
+            from_user=style.written(from_number),
             called=called,
             caller=caller,
+            agent=name,
         )
         limits = [
             limit

@@ -14,6 +14,8 @@ from gateway.transfers.plan import ShownCaller, TransferPlan
 from gateway.transfers.route import TransferRouter
 from routing.table import RoutedAgent, RoutedNumber, RoutingTable
 from store.records import CallDirection, CallRecord, CallStatus, Trunk, TrunkInbound, TrunkOutbound
+from store.registrar_records import ToRegistered
+from store.trunk_identity_records import LeadingPlus, NumberWriting
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 OURS, THEIRS, DESK = "+14155550100", "+14155550123", "+14155550188"
@@ -102,6 +104,24 @@ async def test_the_far_partys_number_is_shown_where_that_is_asked_for() -> None:
     )
     assert found.parties.from_user == THEIRS
     assert found.parties.caller == "", "a number that is not ours is never signed for"
+
+
+async def test_numbers_are_written_as_the_trunk_has_them_and_the_agent_may_be_named() -> None:
+    writing = NumberWriting(LeadingPlus.STRIP, tech_prefix="7#")
+    own = replace(trunk("own", "sip.example.com"), number_writing=writing)
+    found = await router(own).leg(call(), TransferPlan(DESK))
+    assert (found.parties.to_user, found.parties.from_user) == ("7#" + DESK[1:], OURS[1:])
+    assert found.parties.agent == "Desk"
+    shown = await router(own).leg(call(), TransferPlan(DESK, caller_id=ShownCaller.CALLER))
+    assert shown.parties.agent is None, "our agent's name does not stand beside somebody else's number"
+
+
+async def test_a_number_goes_to_who_has_registered_where_the_trunk_has_no_address() -> None:
+    own = replace(trunk("own"), outbound=TrunkOutbound("", to_registered=ToRegistered.NUMBER))
+    found = await router(own).leg(call(), TransferPlan(DESK))
+    assert found.outbound.to_registered is ToRegistered.NUMBER
+    uri = await router(own).refer_uri(call(), DESK, "192.0.2.9:5070")
+    assert uri == f"sip:{DESK}@192.0.2.9:5070"
 
 
 @pytest.mark.parametrize(
