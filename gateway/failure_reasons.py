@@ -65,7 +65,7 @@ _BY_STATUS = {
 
 
 # Statuses that carriers answer with when all that they know is the Q.850 cause beside them.
-_VAGUE = frozenset({480, 500, 502, 503, 504})
+_VAGUE = frozenset({408, 480, 500, 502, 503, 504})
 _BY_CAUSE = {
     1: FailureReason.INVALID_NUMBER,  # unallocated
     17: FailureReason.BUSY,
@@ -86,7 +86,7 @@ def failure_of_status(status: int, *, from_peer: bool, q850: int | None = None) 
     """
     if not from_peer:
         return FailureReason.TRUNK_UNAVAILABLE
-    if status in _VAGUE and q850 in _BY_CAUSE:
+    if q850 is not None and is_about_callee(status, q850):
         return _BY_CAUSE[q850]
     known = _BY_STATUS.get(status)
     if known is not None:
@@ -94,6 +94,13 @@ def failure_of_status(status: int, *, from_peer: bool, q850: int | None = None) 
     if 500 <= status < 600 or 300 <= status < 400:
         return FailureReason.TRUNK_UNAVAILABLE
     return FailureReason.REJECTED
+
+
+def is_about_callee(status: int, q850: int | None) -> bool:
+    """Whether the Q.850 cause says of whom we call what the status alone would say of the trunk: they are
+    busy, say, and no other way leads to anybody else.
+    """
+    return status in _VAGUE and q850 in _BY_CAUSE
 
 
 _ENGINE_END = {

@@ -275,6 +275,7 @@ class GatewayParts:
             registered=ways.find,
         )
         limits = CallLimits(config.calls.max_in_cluster, config.calls.max_per_organization)
+        pace = TrunkPace(self.directory.trunk).wait
         session = SessionServices(
             live=self._live,
             metrics=self.metrics,
@@ -303,6 +304,7 @@ class GatewayParts:
                 self.leases,
                 self.metrics,
                 self.traces,
+                pace,
             ),
             referrals=self._referral_services,
             trunk=self.directory.trunk,
@@ -357,7 +359,7 @@ class GatewayParts:
             self._live,
             limit=config.calls.queue_limit,
             timeout_s=config.calls.queue_timeout,
-            pace=TrunkPace(self.directory.trunk).wait,
+            pace=pace,
         )
         self.calls = CallService(
             store=store,

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from gateway.failure_reasons import is_about_callee
 from gateway.redirection import Attempt, followed
 from gateway.registrar.contact_ways import may_go_on
 from gateway.target_states import TargetStates
 from sip.errors import ParseError, SipError
 from sip.grammar import parse_number
 from sip.message import Request, Response
+from sip.q850 import q850_cause
 from sip.user_agent import Call as SipCall
 from sip.user_agent import CallListener, OutgoingCall
 from store.target_records import Redirects
@@ -131,7 +133,10 @@ class PlacedLeg(CallListener):
             return may_go_on(status, [one for one in contacts if one is not None])
         if self._rang or not self._waiting:
             return False
-        return response is None or status in self._way.outbound.failover.codes
+        if response is None:
+            return True
+        about_callee = is_about_callee(status, q850_cause(response))
+        return status in self._way.outbound.failover.codes and not about_callee
 
     def _pass_over(self, status: int, reason: str, *, answered: bool) -> None:
         """Go on to the next, or to one after it when nothing can be sent to that."""
@@ -173,7 +178,7 @@ class PlacedLeg(CallListener):
         """Whether the server does its work, whatever it thinks of the call."""
         if response is None and status in (408, 503):
             self._failed("no answer" if status == 408 else "cannot be reached", None)
-        elif response is not None and status == 503:
+        elif response is not None and status == 503 and not is_about_callee(status, q850_cause(response)):
             self._failed("503 " + response.reason[:100], response)
         elif response is not None:
             self._worked()

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from gateway.errors import ForbiddenError, InvalidRequestError
 from gateway.routed_records import number_style
-from gateway.trunk_address import in_user
+from gateway.trunk_address import in_user, read_address
 from routing.dialled_text import numbers_behind
 from routing.emergency import is_emergency
 from routing.number_style import NumberStyle
@@ -58,7 +58,17 @@ def dialled_numbers(target: str, trunk: Trunk | None) -> tuple[str, ...]:
     if not target.lower().startswith(_SCHEMES):
         return (target,)
     style = NumberStyle() if trunk is None else number_style(trunk)
-    return numbers_behind(_user_of(SipUri.parse(target)), style).numbers
+    uri = SipUri.parse(target)
+    return numbers_behind(_user_of(uri), style, to_carrier=_is_carrier(uri, trunk)).numbers
+
+
+def _is_carrier(uri: SipUri, trunk: Trunk | None) -> bool:
+    """Whether the URI names an address that calls over the trunk go to."""
+    if uri.scheme == "tel" or trunk is None or trunk.outbound is None:
+        return False
+    outbound = trunk.outbound
+    addresses = [read_address(one) for one in (outbound.address, *(to.address for to in outbound.targets))]
+    return any(uri.host == host and uri.port in (None, port) for host, port in addresses if host)
 
 
 def _user_of(uri: SipUri) -> str:

@@ -8,6 +8,14 @@ from store.records import Trunk
 
 MOST_TRUNKS = 10_000
 
+Pace = Callable[[str | None, float], float]
+"""`TrunkPace.wait`."""
+
+
+def at_once(trunk_id: str | None, now: float) -> float:
+    """Nobody waits."""
+    return 0.0
+
 
 class TrunkPace:
     """Told of each call that is about to be dialled."""

@@ -32,20 +32,28 @@ class DialledNumbers:
     codes: tuple[str, ...] = ()
 
 
-def numbers_behind(dialled: str, style: NumberStyle) -> DialledNumbers:
-    """Every number that `dialled`, a user part without escapes, may reach on a trunk of this style."""
+def numbers_behind(dialled: str, style: NumberStyle, *, to_carrier: bool = False) -> DialledNumbers:
+    """Every number that `dialled`, a user part without escapes, may reach on a trunk of this style.
+    `to_carrier`: it is the trunk's far side that dials, which is known to take the `tech_prefix` off, so that
+    what the digits are with it is nobody's number.
+    """
     text = dialled.translate(_SEPARATORS)
     if len(text) > LONGEST_DIALLED or _DIALLED.match(text) is None:
         return DialledNumbers()
     pieces: dict[str, None] = {}  # in order, each once
     for match in _PIECE.finditer(text):
         pieces[match[0]] = None
+    with_prefix: str | None = None
     if style.tech_prefix and text.startswith(style.tech_prefix):
         behind = _PIECE.match(text.removeprefix(style.tech_prefix))
         if behind is not None:
             pieces[behind[0]] = None
+            first = _PIECE.match(text)
+            with_prefix = None if first is None else first[0]
     numbers: dict[str, None] = {}
     for piece in pieces:
+        if to_carrier and piece == with_prefix:
+            continue
         for number in _readings(piece, style):
             numbers[number] = None
     codes = [*pieces, *(piece[1:] for piece in pieces if piece.startswith(_OUTSIDE_LINES))]

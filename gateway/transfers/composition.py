@@ -14,6 +14,7 @@ from gateway.transfers.route import TransferRouter
 from gateway.transfers.services import TransferServices
 from gateway.transfers.target_leg import TargetLegServices
 from gateway.trunk_dialling import TrunkDialling
+from gateway.trunk_pace import Pace, at_once
 from media.plane import MediaPlane
 
 
@@ -27,6 +28,7 @@ def open_transfers(
     leases: Leases,
     metrics: GatewayMetrics,
     traces: CallTraces,
+    pace: Pace = at_once,
 ) -> TransferServices:
     """The services of every call's transfers."""
     return TransferServices(
@@ -47,6 +49,7 @@ def open_transfers(
             traces=traces,
             first_packet_timeout_s=config.media.first_packet_timeout,
             silence_timeout_s=config.media.silence_timeout,
+            pace=pace,
         ),
         method=TransferMethod(config.calls.transfer_method),
         refer_timeout_s=config.calls.transfer_timeout,

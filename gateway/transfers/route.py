@@ -82,13 +82,17 @@ class TransferRouter:
             assert trunk.outbound is not None
             outbound, to_user = trunk.outbound, style.dialled(called)
         from_number = caller = shown.phone_number
+        agent = self.table().agent(record.agent_id)
+        name = None if agent is None else agent.name
         if plan.caller_id is ShownCaller.CALLER and record.phone_number is not None:
-            from_number, caller = record.phone_number, ""  # no number of ours, so that we sign nothing for it
+            # No number of ours, so that we sign nothing for it, and not with our agent's name.
+            from_number, caller, name = record.phone_number, "", None
         parties = LegParties(
             to_user=to_user,
             from_user=style.written(from_number),
             called=called,
             caller=caller,
+            agent=name,
         )
         limits = [
             limit

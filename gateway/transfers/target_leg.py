@@ -24,6 +24,7 @@ from gateway.signalling.traces import TRANSFER, CallTraces
 from gateway.sip_info import info_digit
 from gateway.transfers.route import LegRoute
 from gateway.trunk_dialling import LegOwner, PlacedLeg, TrunkDialling, Way
+from gateway.trunk_pace import Pace, at_once
 from media import messages as m
 from media.plane import MediaCapacityError, MediaPlane, UnknownLegError
 from sip.addresses import authority
@@ -84,6 +85,7 @@ class TargetLegServices:
     traces: CallTraces
     first_packet_timeout_s: float
     silence_timeout_s: float
+    pace: Pace = at_once
 
 
 class TargetLeg(LegOwner):
@@ -146,6 +148,7 @@ class TargetLeg(LegOwner):
 
     async def _open(self) -> None:
         try:
+            await self._wait_for_turn()
             way = await self._services.dialling.find_way(self.route.trunk, self.route.outbound)
             self._has_leg = True  # from the request on: it may be closed while we wait for the leg
             created = await self._services.plane.create_leg(
@@ -169,6 +172,16 @@ class TargetLeg(LegOwner):
         except Exception:
             log.exception("transfer_leg_crashed", call_id=self._call.id)
             self._fail(None, "internal error")
+
+    async def _wait_for_turn(self) -> None:
+        """The trunk's pace counts these legs too; an address of somebody else's has none."""
+        loop, trunk = asyncio.get_running_loop(), self.route.trunk
+        if self.route.outbound is trunk.outbound:
+            while True:
+                seconds = self._services.pace(trunk.id, loop.time())
+                if seconds <= 0:
+                    return
+                await asyncio.sleep(seconds)
 
     def _invite(self, way: Way, created: m.LegCreated) -> None:
         self._audio = AudioSession(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ from typing import Any
 import pytest
 
 from tests.e2e.api_client import ApiClient
+from tests.e2e.baresip_phone import BaresipPhone
 from tests.e2e.conftest import UNLIMITED, watched
 from tests.e2e.gateway_process import Gateway
 from tests.e2e.leaks import assert_calls_gone
 from tests.e2e.parties import OutboundRoute, Parties
 from tests.e2e.sipp_runner import free_udp_port
+from tests.support.certificates import Authority
 from tests.support.dns_server import DnsServer
 
 CALLED = "+15557650100"
@@ -34,7 +37,13 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, names: DnsServer) -> Itera
     host, port = names.address
     directory = tmp_path_factory.mktemp("gateway")
     environment = UNLIMITED | {"TRUNKLINE_SIP_DNS_SERVERS": f"{host}:{port}"}
-    with watched(Gateway(directory, environment=environment)) as running:
+    certificate, key = Authority().sign("localhost", "127.0.0.1").write(directory)
+    environment |= {
+        "TRUNKLINE_SIP_TLS_CERTIFICATE": str(certificate),
+        "TRUNKLINE_SIP_TLS_PRIVATE_KEY": str(key),
+    }
+    arguments = ("--sip-tls", f"127.0.0.1:{free_udp_port()}")
+    with watched(Gateway(directory, *arguments, environment=environment)) as running:
         yield running
         # An INVITE that nobody answered is kept for a late answer as long as SIP says.
         assert_calls_gone(running, 40)
@@ -194,6 +203,39 @@ def test_redirections_are_followed_within_the_trunk(parties: Parties, api: ApiCl
     route = route_to(parties, callee, redirector.sip.address)
     placed = api.place_call(route.agent_id, CALLED)
     assert api.wait_for_status(placed["id"], "failed")["sip"]["status"] == 302
+
+
+@pytest.mark.parametrize("certified", ["domain", "server"])
+def test_over_tls_the_certificate_has_to_be_for_the_domain_not_for_the_server(
+    parties: Parties,
+    gateway: Gateway,
+    api: ApiClient,
+    names: DnsServer,
+    tmp_path: Path,
+    speech: Path,
+    certified: str,
+) -> None:
+    # Names of its own for every run: what is found for a name is kept.
+    run = uuid.uuid4().hex[:8]
+    domain, server = f"{run}.sips.test", f"{run}.host.test"
+    authority = Authority()
+    theirs = authority.sign(domain if certified == "domain" else server)
+    both = tmp_path / "phone.pem"
+    both.write_text(theirs.certificate + theirs.private_key)
+    settings = f"sip_certificate {both}\n"
+    with BaresipPhone(tmp_path / "phone", speech, user=CALLED, auto_answer=True, settings=settings) as phone:
+        names.zone[(f"_sips._tcp.{domain}", "SRV")] = [f"1 1 {phone.port + 1} {server}."]
+        names.zone[(server, "A")] = ["127.0.0.1"]
+        trunk = {"outbound": {"address": domain, "transport": "tls", "tls": {"ca": authority.pem}}}
+        route = parties.outbound_route_to(phone, domain, trunk=trunk)
+        call = api.place_call(route.agent_id, CALLED)
+        if certified == "domain":
+            api.wait_for_status(call["id"], "in-progress")
+            api.post(f"/calls/{call['id']}/hangup")
+            api.wait_for_status(call["id"], "ended")
+        else:
+            assert api.wait_for_status(call["id"], "failed")["failure_reason"] == "trunk-unavailable"
+            assert "CERTIFICATE_VERIFY_FAILED" in gateway.output
 
 
 def wait_until(api: ApiClient, route: OutboundRoute, wanted: list[str]) -> None:

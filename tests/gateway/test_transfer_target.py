@@ -103,3 +103,17 @@ def test_a_prefix_of_the_trunk_hides_no_number() -> None:
     for target in ("+49112", "sip:777112@pbx.example.com"):
         with pytest.raises(ForbiddenError):
             transfer_uri(target, digits, PEER)
+
+
+def test_a_prefix_that_the_carrier_takes_off_makes_no_other_number_of_the_one_called() -> None:
+    """8812025550100 looks like a satellite telephone to everybody but the carrier that asks for 88."""
+    prefixed = trunk(
+        "org",
+        outbound=TrunkOutbound("sip.example.com:5080"),
+        number_writing=NumberWriting(LeadingPlus.STRIP, tech_prefix="88"),
+    )
+    assert dialled_numbers("sip:8812025550100@sip.example.com:5080", prefixed) == ("+12025550100",)
+    assert dialled_numbers("sip:12025550100@sip.example.com", prefixed) == ("+12025550100",)
+    assert dialled_numbers("sip:+8812025550100@sip.example.com", prefixed) == ("+8812025550100",)
+    for elsewhere in ("sip:8812025550100@192.0.2.9", "sip:8812025550100@sip.example.com:5090"):
+        assert dialled_numbers(elsewhere, prefixed) == ("+8812025550100", "+12025550100")

@@ -18,6 +18,7 @@ const SYMMETRIC = [{ value: "auto", label: "once they come" }, { value: "always"
 const TIMERS = [{ value: "off", label: "never" }, { value: "allow", label: "when the far side asks" }, { value: "always", label: "we ask" }];
 const RELIABLE = [{ value: "off", label: "never" }, { value: "allow", label: "when the far side asks" }, { value: "require", label: "always" }];
 const REDIRECTS = [{ value: "off", label: "not followed" }, { value: "trunk", label: "within this trunk" }, { value: "any", label: "to anywhere" }];
+const RINGBACK = [{ value: "none", label: "what its own side makes of it" }, { value: "tone", label: "a ringing tone of ours" }];
 const EARLY = [{ value: "ignore", label: "ignored" }, { value: "connect", label: "makes the media path at once" }];
 
 /** Where calls go to and come from. `kept`, `keptInbound`: there is a password already. */
@@ -99,5 +100,9 @@ export function MoreFields({ form }) {
         <${NumberField} label="Shortest that is taken" min="90" ...${form.bind("signalling.min_session_expires")} />
         <${SelectField} label="Reliable provisional answers" options=${RELIABLE} ...${form.bind("signalling.reliable_provisionals")} />
         <${SelectField} label="Early media" options=${EARLY} ...${form.bind("signalling.early_media")} />
-        <${SelectField} label="Redirections (3xx)" options=${REDIRECTS} ...${form.bind("signalling.follow_redirects")} /></div><//>`;
+        <${SelectField} label="Redirections (3xx)" options=${REDIRECTS} ...${form.bind("signalling.follow_redirects")} /></div><//>
+    <${Folded} title="In a call" errors=${errors} fields=${["dialog"]}>
+      <${CheckField} label="The far side may send the call on (REFER)" ...${form.bind("dialog.allow_refer")} />
+      <${CheckField} label="The agent is told the text of its messages (MESSAGE)" ...${form.bind("dialog.allow_messages")} />
+      <${SelectField} label="Until the answer a caller hears" options=${RINGBACK} ...${form.bind("dialog.ringback")} /><//>`;
 }

@@ -12,6 +12,7 @@ const FRESH_REGISTRAR = { enabled: false, max_contacts: 5, min_expires: 60, max_
 const FRESH_OUTBOUND = { address: "", to_registered: "", transport: "udp", auth_username: "", auth_password: "", from_host: "", probe_interval: 0, proxy: "", failover: null };
 const FRESH_IDENTITY = { from_user: "", display_name: "none", p_asserted_identity: false, p_preferred_identity: false, private: false, diversion: "" };
 const FRESH_WRITING = { leading_plus: "keep", tech_prefix: "" };
+const FRESH_DIALOG = { allow_refer: false, allow_messages: false, ringback: "none" };
 const FRESH_RATES = { outbound_calls_per_second: "", inbound_calls_per_second: "" };
 const FRESH_TLS = { ca: "", server_name: "", min_version: "1.2", certificate: "", private_key: "" };
 const FRESH_REGISTRATION = { expires: 300, username: "", domain: "" };
@@ -32,6 +33,7 @@ export function formOf(trunk) {
     number_writing: withTexts(FRESH_WRITING, trunk.number_writing),
     rates: withTexts(FRESH_RATES, trunk.rates),
     signalling: { ...FRESH_SIGNALLING, ...trunk.signalling },
+    dialog: withTexts(FRESH_DIALOG, trunk.dialog),
   };
 }
 
@@ -46,6 +48,7 @@ export function bodyOf(values) {
     number_writing: filled(values.number_writing),
     rates: filled(values.rates),
     signalling: Object.fromEntries(SIGNALLING.map((name) => [name, values.signalling[name]])),
+    dialog: values.dialog,
   };
 }
 

@@ -351,6 +351,32 @@ def test_a_trunks_password_for_calls_in_is_kept_when_something_else_changes(
     api.http.delete(f"/trunks/{trunk['id']}").raise_for_status()
 
 
+def test_what_else_a_trunk_has_is_kept_when_its_calls_are_set(builder: Builder, api: ApiClient) -> None:
+    inbound = {"auth_username": "site", "auth_password": "a long password", "registrar": {"max_contacts": 7}}
+    outbound = {
+        "address": "one.invalid",
+        "targets": [
+            {"address": "one.invalid", "priority": 1},
+            {"address": "two.invalid", "transport": "tcp"},
+        ],
+        "failover": {"codes": [503], "timeout": 2.0, "put_aside": 30},
+        "caller_identity": {"display_name": "agent", "private": True},
+    }
+    trunk = api.post("/trunks", {"name": "Site", "inbound": inbound, "outbound": outbound})
+    builder.go(f"/trunks/{trunk['id']}")
+    builder.page.get_by_text("In a call", exact=True).click()
+    builder.page.get_by_label("The far side may send the call on (REFER)").check()
+    builder.page.get_by_label("Until the answer a caller hears").select_option("tone")
+    builder.press("Save")
+    builder.expect_told("Saved.")
+    kept = api.get(f"/trunks/{trunk['id']}")
+    assert kept["dialog"] == {"allow_refer": True, "allow_messages": False, "ringback": "tone"}
+    for name in ("targets", "failover", "caller_identity"):
+        assert kept["outbound"][name] == trunk["outbound"][name]
+    assert kept["inbound"] == trunk["inbound"]
+    api.http.delete(f"/trunks/{trunk['id']}").raise_for_status()
+
+
 def test_a_widget_is_made_and_its_lines_shown(builder: Builder, api: ApiClient) -> None:
     builder.go("/widgets")
     builder.press("New widget")
