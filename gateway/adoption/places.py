@@ -47,11 +47,11 @@ class SnapshotPlaces:
         if found is not None or self._redis is None:
             return found
         try:
-            found = await self._redis.get(PREFIX + call_id)
+            kept = await self._redis.get(PREFIX + call_id)
         except (RedisError, OSError, TimeoutError) as error:
             log.warning("snapshot_not_read_from_redis", call_id=call_id, reason=str(error))
             return None
-        return found if found is None or isinstance(found, bytes) else found.encode()
+        return kept.encode() if isinstance(kept, str) else kept
 
     async def remove(self, call_ids: Sequence[str]) -> None:
         if self._redis is not None:
