@@ -311,7 +311,15 @@ async def test_a_completed_call_reads_as_the_product_documents_it(world: World) 
         "ended_at": "2024-04-05T14:25:05Z",
         "created_at": "2024-04-05T14:21:58Z",
     }
-    assert body["sip"] == {"call_id": "abc@gateway", "status": 200, "reason": "OK"}
+    assert body["sip"] == {
+        "call_id": "abc@gateway",
+        "status": 200,
+        "reason": "OK",
+        "q850_cause": None,
+        "anonymous": False,
+        "diversion": None,
+        "headers": {},
+    }
     assert body["data"] == {key: value for key, value in body.items() if key not in ("data", "meta")}
     assert body["meta"]["request_id"] == response.headers["x-request-id"]
     assert "secret" not in response.text
