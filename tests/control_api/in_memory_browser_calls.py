@@ -22,6 +22,7 @@ class Asked:
     token: str
     expires_at: datetime
     origin: str | None
+    untrusted_variables: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -43,6 +44,7 @@ class InMemoryBrowserCalls:
         origin: str | None = None,
         limits: Sequence[Limit] = (),
         join_within_s: float | None = None,
+        untrusted_variables: frozenset[str] = frozenset(),
     ) -> Asked:
         if self.fails_with is not None:
             raise self.fails_with
@@ -59,7 +61,7 @@ class InMemoryBrowserCalls:
         if await self.leases.acquire(record.id, limits) is not None:
             raise LimitExceededError("Too many calls at once.", retry_after=5)
         expires_at = record.created_at + timedelta(seconds=join_within_s or 120)
-        self.made.append(Asked(record, f"{record.id}.secret", expires_at, origin))
+        self.made.append(Asked(record, f"{record.id}.secret", expires_at, origin, untrusted_variables))
         return self.made[-1]
 
     def end(self, asked: Asked) -> None:

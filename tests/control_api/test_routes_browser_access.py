@@ -189,7 +189,10 @@ async def test_a_page_sets_only_the_variables_that_the_owner_allows(world: World
     assert refused.headers[CORS] == PAGE
     allowed = await visit(world, token_path(widget), {"variables": {"plan": "gold", "page": "/a"}})
     assert allowed.status_code == 201
-    assert world.gateway.made_calls.made[0].record.variables == {"plan": "free", "page": "/a"}
+    made = world.gateway.made_calls.made[0]
+    assert made.record.variables == {"plan": "free", "page": "/a"}
+    assert "page" in made.untrusted_variables, "a stranger has set it"
+    assert "plan" not in made.untrusted_variables, "the owner has set it"
     for body in ({"variables": {"page": 1}}, {"variables": {"page": "a" * 501}}, {"agent_id": NOWHERE}):
         assert (await visit(world, token_path(widget), body)).status_code == 422
 

@@ -22,8 +22,8 @@ def test_an_end_is_told_once_and_progress_only_before_it() -> None:
     report = TransferReport(call)
     report.progress("ringing")
     report.started(TransferPlan("+14155550188"), TransferMethod.BRIDGE)
-    for _ in range(MOST_PROGRESS + 5):
-        report.progress("ringing", sip_status=180)
+    for number in range(MOST_PROGRESS + 5):
+        report.progress("ringing", sip_status=180 + number % 2)
     report.failed(486, "Busy Here")
     report.completed(200)
     report.failed(486, "Busy Here")
@@ -33,6 +33,16 @@ def test_an_end_is_told_once_and_progress_only_before_it() -> None:
     assert told is not None
     assert (told["status"], told["sip_status"], told["reason"]) == ("failed", 486, "Busy Here")
     assert told["ended_at"] is not None
+
+
+def test_a_target_that_rings_on_is_told_of_once() -> None:
+    call = in_progress()
+    report = TransferReport(call)
+    report.started(TransferPlan("+14155550188"), TransferMethod.BRIDGE)
+    for _ in range(MOST_PROGRESS + 5):
+        report.progress("ringing", sip_status=180)
+    report.progress("answered", sip_status=200)
+    assert steps(call) == ["transfer-started", "transfer-progress", "transfer-progress"]
 
 
 @pytest.mark.parametrize(
