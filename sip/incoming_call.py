@@ -227,6 +227,13 @@ class IncomingCall(Call):
         """A 200 that waits for its ACK goes on being repeated when it was us who hung up: the BYE follows
         the ACK."""
 
+    def _receive_offer(self, request: Request, transaction: ServerTransaction, now: float) -> None:
+        if self.state is CallState.ANSWERED and self.offer is None:
+            # RFC 3311 section 5.2: the answer to the offer in our 200 comes in the ACK.
+            transaction.respond(response_to(request, 491), now)
+        else:
+            super()._receive_offer(request, transaction, now)
+
     def _refuse_early_offer(self, request: Request, transaction: ServerTransaction, now: float) -> None:
         """500: we owe an answer to its INVITE; 491: it owes one to the offer in our reliable 18x; 504: both
         are settled, and the session stays until it begins."""

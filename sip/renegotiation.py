@@ -166,8 +166,8 @@ class Renegotiation:
 
     def receive(self, request: Request, transaction: ServerTransaction, now: float) -> None:
         """A re-INVITE or UPDATE in order of CSeq."""
-        if self._client is not None:
-            # Section 14.2: an INVITE of ours is in progress.
+        if self._client is not None or self._offered_in_answer():
+            # Section 14.2: an INVITE of ours is in progress; RFC 3311 section 5.2: an offer of ours is open.
             transaction.respond(response_to(request, 491), now)
         elif self._open is not None:
             headers = (("Retry-After", str(random.randint(0, 10))),)
@@ -247,6 +247,10 @@ class Renegotiation:
         client, self._client = self._client, None
         if client is not None:
             client.cancel(None, now)
+
+    def _offered_in_answer(self) -> bool:
+        """Whether a 200 of ours made an offer whose answer, in the ACK, has not come."""
+        return any(offered.offer is None for _, offered in self._unacknowledged.values())
 
     def _start_next(self, now: float) -> None:
         """Make the offer that waits, once no INVITE is in progress either way (section 14.1)."""

@@ -189,6 +189,32 @@ def test_peer_that_does_not_answer_a_re_invite_ends_the_call() -> None:
     call.harness.assert_nothing_left()
 
 
+def test_an_offer_before_the_ack_that_answers_ours_is_refused() -> None:
+    harness = Harness()
+    harness.at_invite = lambda call: call.answer(OFFER)
+    harness.receive(peer_request("INVITE"))
+    tag = harness.flow.take_response(200).to_tag or ""
+    harness.receive(peer_request("UPDATE", to_tag=tag, cseq=2, branch="z9hG4bK-2", body=NEW_OFFER))
+    harness.flow.take_response(491)
+    harness.receive(peer_request("ACK", to_tag=tag, branch="z9hG4bK-ack", body=ANSWER))
+    harness.receive(peer_request("UPDATE", to_tag=tag, cseq=3, branch="z9hG4bK-3", body=NEW_OFFER))
+    assert harness.listener.names == ["established", "offer"]
+
+
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+def test_an_offer_while_ours_in_a_200_waits_for_its_answer_is_refused(method: str) -> None:
+    call = Answered()
+    call.peer("INVITE", 2)
+    call.listener.offers[0].answer(NEW_OFFER, lambda sdp: None)
+    assert described(call.flow) == ["100", "200"]
+    call.peer(method, 3, NEW_OFFER)
+    assert described(call.flow)[-1] == "491"
+    call.peer("ACK", 2, ANSWER)
+    call.peer(method, 4, NEW_OFFER)
+    call.listener.offers[1].answer(ANSWER)
+    assert described(call.flow)[-1] == "200"
+
+
 @pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
 def test_offer_of_the_peer_while_ours_is_open_gets_491(method: str) -> None:
     call = Answered()
