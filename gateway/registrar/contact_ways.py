@@ -60,11 +60,6 @@ FindContacts = Callable[[Trunk], Awaitable[tuple[ContactWay, ...]]]
 """The ways to who has registered for a trunk, at least one. Raises `OSError`."""
 
 
-async def nobody_registers(trunk: Trunk) -> tuple[ContactWay, ...]:
-    """Where there is no registrar."""
-    raise NobodyRegisteredError(f"nobody is registered for the trunk {trunk.name!r}")
-
-
 def may_go_on(status: int, ways: Sequence[ContactWay]) -> bool:
     """Whether the next Contact is tried after such an answer of the first; not when a person said no, or it
     is about the call and not about the telephone.

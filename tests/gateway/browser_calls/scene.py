@@ -29,8 +29,10 @@ from gateway.session import SessionServices
 from gateway.signalling.trace_ring import TraceRing
 from gateway.signalling.traces import CallTraces
 from gateway.stir.service import CallerIdentity
+from gateway.target_states import TargetStates
 from gateway.transfers.composition import open_transfers
 from gateway.trunk_dialling import TrunkDialling
+from gateway.trunk_targets import TrunkTargets
 from media import messages as m
 from sip.user_agent import OptionsReply, UserAgent, UserAgentConfig
 from store.database import Store
@@ -100,6 +102,7 @@ class BrowserScene:
             on_invite=lambda invite: None,
             on_options=lambda: OptionsReply(200, None),
         )
+        policies = OutboundPolicies(store.outbound_policies, DefenceSection())
         session = SessionServices(
             live=self.live,
             metrics=metrics,
@@ -117,8 +120,15 @@ class BrowserScene:
             transfers=open_transfers(
                 Config(),
                 directory,
-                OutboundPolicies(store.outbound_policies, DefenceSection()),
-                TrunkDialling(user_agent, media_address, CallerIdentity(StirSection()), nobody_registered),
+                policies,
+                TrunkDialling(
+                    user_agent,
+                    media_address,
+                    CallerIdentity(StirSection()),
+                    TrunkTargets(user_agent, TargetStates()),
+                    policies.may_transfer,
+                    nobody_registered,
+                ),
                 self.plane,
                 CallLimits(),
                 self.leases,
