@@ -24,7 +24,7 @@ import psutil
 import uvloop
 
 from bench.measured_process import MeasuredProcess, cpu_seconds, say, tell_when_asked
-from bench.short_calls import place_calls
+from bench.short_calls import LONGEST_WAIT, place_calls
 from bench.sip_throughput import HOST, SDP
 from sip.tls_settings import TlsClientSettings, TlsServerSettings
 from sip.user_agent import (
@@ -129,9 +129,9 @@ async def _idle_connections(number: int, directory: Path, ca: str) -> dict[str, 
     writers: list[asyncio.StreamWriter] = []
     try:
         await _open(writers, 20, subject.first["port"], context)
-        before = await asyncio.to_thread(subject.look)
+        before = await _look_at(subject, len(writers))
         await _open(writers, number, subject.first["port"], context)
-        after = await asyncio.to_thread(subject.look)
+        after = await _look_at(subject, len(writers))
     finally:
         for writer in writers:
             writer.transport.abort()
@@ -142,6 +142,14 @@ async def _idle_connections(number: int, directory: Path, ca: str) -> dict[str, 
         "kib_per_connection": round((after["rss"] - before["rss"]) / max(1, opened) / 1024, 1),
         "handshake_cpu_ms": round((after["cpu_s"] - before["cpu_s"]) / max(1, opened) * 1000, 2),
     }
+
+
+async def _look_at(subject: MeasuredProcess, connections: int) -> dict[str, Any]:
+    """What it took once it has noticed all connections, which stand on our side a moment earlier."""
+    async with asyncio.timeout(LONGEST_WAIT):
+        while (told := await asyncio.to_thread(subject.look))["connections"] < connections:
+            await asyncio.sleep(0.01)
+    return told
 
 
 async def _open(writers: list[asyncio.StreamWriter], number: int, port: int, context: ssl.SSLContext) -> None:
