@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 
 import structlog
@@ -173,7 +173,7 @@ class Adopter:
         log.warning("call_not_adopted", call_id=record.id, reason="its agent is gone")
         self._services.keeper.over(record.id)
         self._services.count("failed")
-        await self._services.fail([record])
+        await self._services.fail([replace(record, node_id=self._node_id)])
 
     async def _snapshot(self, record: CallRecord) -> CallSnapshot | None:
         if record.status is not CallStatus.IN_PROGRESS:

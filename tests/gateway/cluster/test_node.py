@@ -136,3 +136,26 @@ async def test_who_was_silent_itself_is_told_so_once_it_is_known_to_live_again(s
     for at[0] in (45.0, 50.0):
         await heart.beat()
     assert told == [40.0, 45.0], "again, since the first time nothing could be found out"
+
+
+async def test_after_a_death_the_others_clean_up_at_once(nodes: Nodes, store: Store) -> None:
+    told: list[frozenset[str]] = []
+
+    async def on_living(living: frozenset[str]) -> None:
+        told.append(living)
+
+    clock = [0.0]
+    heart = Heartbeat(
+        store.nodes, NodeRecord("a", "run"), timeout_s=TIMEOUT_S, on_living=on_living, clock=lambda: clock[0]
+    )
+    nodes.hearts.append(heart)
+    await heart.enter()
+    heart.start()
+    for quarter in range(1, 7):
+        clock[0] = quarter * TIMEOUT_S / 4
+        await heart.beat()
+    await until(lambda: told)
+    at_rest = len(told)
+    await store.nodes.enter(NodeRecord("dead", "run"))
+    await until(lambda: len(told) > at_rest)
+    assert told[-1] == frozenset({"a"}), "though by its clock the next round is not due"
