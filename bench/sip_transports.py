@@ -147,9 +147,11 @@ async def _idle_connections(number: int, directory: Path, ca: str) -> dict[str, 
 async def _look_at(subject: MeasuredProcess, connections: int) -> dict[str, Any]:
     """What it took once it has noticed all connections, which stand on our side a moment earlier."""
     async with asyncio.timeout(LONGEST_WAIT):
-        while (told := await asyncio.to_thread(subject.look))["connections"] < connections:
+        while True:
+            told = await asyncio.to_thread(subject.look)
+            if told["connections"] >= connections:
+                return told
             await asyncio.sleep(0.01)
-    return told
 
 
 async def _open(writers: list[asyncio.StreamWriter], number: int, port: int, context: ssl.SSLContext) -> None:
