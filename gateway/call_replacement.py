@@ -13,7 +13,8 @@ from gateway.call_policy import call_policy, trunk_credentials
 from gateway.inbound_session import InboundServices
 from gateway.new_trunk_outbound import tls_towards
 from gateway.refused_invites import Refused
-from gateway.session import CallKeeper, Session
+from gateway.session import Session
+from gateway.session_services import CallKeeper
 from routing.inbound import comes_over
 from sip.call_listener import CallListener
 from sip.errors import NotAcceptableError, SdpError

@@ -67,7 +67,7 @@ from gateway.registrar.contact_ways import ContactWays
 from gateway.registrar.keeping import RegistrationKeeper
 from gateway.registrar.registrations import RegistrarMetrics, Registrations
 from gateway.rejections import Rejections
-from gateway.session import SessionServices
+from gateway.session_services import SessionServices
 from gateway.sign_in.setup import open_sign_in
 from gateway.signalling.setup import Signalling
 from gateway.sip_sockets import SipSockets

@@ -27,7 +27,8 @@ from gateway.precall import PrecallClient, PrecallError
 from gateway.received_cause import note_cause
 from gateway.received_identity import received_details
 from gateway.refused_invites import Refused, RefusedInvites
-from gateway.session import Session, SessionServices
+from gateway.session import Session
+from gateway.session_services import SessionServices
 from gateway.stir.service import CallerIdentity, named_users
 from gateway.trunk_caller import ANONYMOUS_FROM
 from gateway.untrusted_variables import without_wire_names

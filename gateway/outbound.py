@@ -24,7 +24,8 @@ from gateway.media_address import family_of
 from gateway.negotiated_media import local_audio, new_session_id
 from gateway.new_call import CallSettings
 from gateway.received_cause import note_cause
-from gateway.session import Session, SessionServices
+from gateway.session import Session
+from gateway.session_services import SessionServices
 from gateway.trunk_dialling import LegOwner, LegParties, PlacedLeg, TrunkDialling, Way
 from media.messages import LegCreated
 from media.plane import MediaCapacityError

@@ -9,37 +9,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 import structlog
 
 from gateway.adoption.snapshot import CallSnapshot
 from gateway.adoption.snapshot_of_session import session_snapshot
-from gateway.agent_parts import AgentParts
 from gateway.call import Call
 from gateway.call_actions import CallActions
-from gateway.cluster.call_limits import CallLimits
-from gateway.cluster.leases import Leases
 from gateway.conversation import Conversation
-from gateway.conversation_services import ConversationServices
 from gateway.digit_input import INFO
-from gateway.event_bus import EventBus
 from gateway.failure_reasons import EndReason, FailureReason
 from gateway.incoming_texts import IncomingTexts, RefusedText
-from gateway.live_calls import LiveCalls
-from gateway.metrics import GatewayMetrics
 from gateway.negotiated_media import new_session_id
 from gateway.received_cause import note_cause
-from gateway.referred_call import ReferralServices, ReferredCall
-from gateway.signalling.trace_ring import CallLeg, TraceRing
-from gateway.signalling.traces import CONTACT, CallTraces
+from gateway.referred_call import ReferredCall
+from gateway.session_services import SessionServices
+from gateway.signalling.trace_ring import CallLeg
+from gateway.signalling.traces import CONTACT
 from gateway.sip_info import info_digit
 from gateway.transfers.call_transfer import CallTransfer
-from gateway.transfers.services import TransferServices
-from gateway.trunk_statistics import TrunkStatistics
 from media.messages import LegStatistics
 from sip.addresses import authority
 from sip.audio_parameters import AudioParameters
@@ -52,51 +42,13 @@ from sip.q850 import NORMAL_CLEARING, TEMPORARY_FAILURE
 from sip.received_referral import ReceivedReferral
 from sip.user_agent import Call as SipCall
 from sip.user_agent import IncomingCall, OfferedRequest
-from store.records import Agent, CallDirection, CallStatus, Trunk
+from store.records import CallDirection, CallStatus
 
 log = structlog.get_logger(__name__)
 
 WATCHDOG_MARGIN_S = (
     5.0  # the engine ends the call first, with its words of farewell; this is for when it does not
 )
-
-
-@dataclass(frozen=True, slots=True)
-class SessionServices:
-    """What every session shares."""
-
-    live: LiveCalls
-    metrics: GatewayMetrics
-    conversation: ConversationServices
-    default_max_duration_s: float
-    default_ring_timeout_s: float
-    transfers: TransferServices
-    trunk: Callable[[str], Trunk | None] = lambda trunk_id: None
-    events: EventBus = field(default_factory=EventBus)
-    leases: Leases = field(default_factory=Leases)
-    limits: CallLimits = field(default_factory=CallLimits)
-    node_id: str | None = None
-    parts: Callable[[Agent], AgentParts] = lambda agent: AgentParts()
-    referrals: Callable[[], ReferralServices] | None = None
-    trunk_statistics: TrunkStatistics = field(default_factory=TrunkStatistics)
-    traces: CallTraces = field(default_factory=lambda: CallTraces(TraceRing(0, 0)))
-    keeper: CallKeeper | None = None
-
-
-class CallKeeper(Protocol):
-    """Sees to it that another gateway could go on with a call."""
-
-    def changed(self, session: Session) -> None:
-        """What was agreed is another now."""
-        ...
-
-    def over(self, call_id: str) -> None:
-        """Nothing is left to go on with."""
-        ...
-
-    def left(self, call_id: str) -> None:
-        """Somebody else goes on with it."""
-        ...
 
 
 class Session:

@@ -25,7 +25,8 @@ from gateway.media_address import MediaAddress, family_of
 from gateway.negotiated_media import local_audio
 from gateway.new_call import CallSettings
 from gateway.new_trunk_outbound import tls_towards
-from gateway.session import WATCHDOG_MARGIN_S, Session, SessionServices
+from gateway.session import WATCHDOG_MARGIN_S, Session
+from gateway.session_services import SessionServices
 from gateway.signalling.trace_ring import CallLeg
 from gateway.signalling.traces import CONTACT
 from media.plane import MediaCapacityError

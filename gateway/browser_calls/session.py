@@ -27,7 +27,8 @@ from gateway.errors import ConflictError, EngineError, ForbiddenError, GatewayEr
 from gateway.failure_reasons import EndReason, FailureReason
 from gateway.media_address import MediaAddress
 from gateway.new_call import CallSettings
-from gateway.session import Session, SessionServices
+from gateway.session import Session
+from gateway.session_services import SessionServices
 from media.media_timeout import FIRST_PACKET
 from media.plane import MediaCapacityError
 from media.ultravox.agent_settings import AgentSettingsError

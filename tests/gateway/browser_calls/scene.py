@@ -25,7 +25,7 @@ from gateway.media_address import MediaAddress
 from gateway.metrics import GatewayMetrics
 from gateway.outbound_policy import OutboundPolicies
 from gateway.registrar.contact_ways import ContactWay
-from gateway.session import SessionServices
+from gateway.session_services import SessionServices
 from gateway.signalling.trace_ring import TraceRing
 from gateway.signalling.traces import CallTraces
 from gateway.stir.service import CallerIdentity
