@@ -23,7 +23,7 @@ class ClusterSection(Section):
     node_url: str | None = None  # where other nodes reach our HTTP API; none: they do not
     node_timeout: Duration = Field(default=20.0, ge=1)
     redis_url: str | None = Field(default=None, repr=False)
-    adopt_calls: bool = True  # of a node that is gone, and of this one's earlier run
+    adopt_calls: bool = False  # of a node that is gone, and of this one's earlier run
 
     @field_validator("node_url")
     @classmethod

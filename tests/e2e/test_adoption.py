@@ -51,6 +51,7 @@ class Site:
             "TRUNKLINE_ENGINE_API_KEY": "unused",
             "TRUNKLINE_MEDIA_BIND_HOST": "127.0.0.1",
             "TRUNKLINE_CLUSTER_NODE_ID": node_id,
+            "TRUNKLINE_CLUSTER_ADOPT_CALLS": "true",
             "TRUNKLINE_CLUSTER_NODE_TIMEOUT": str(NODE_TIMEOUT_S),
             **settings,
         }

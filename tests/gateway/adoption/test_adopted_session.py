@@ -93,7 +93,8 @@ async def test_who_hangs_up_instead_of_coming_has_ended_the_call(scene: Scene) -
 
 
 async def test_a_phone_over_tcp_is_found_where_it_listens(make_gateway: OpenScene) -> None:
-    scene = await make_gateway(sip={"listen": ("udp:127.0.0.1:0", "tcp:127.0.0.1:0")})
+    listeners = {"listen": ("udp:127.0.0.1:0", "tcp:127.0.0.1:0")}
+    scene = await make_gateway(sip=listeners, cluster={"adopt_calls": True})
     listen = next(each for each in scene.gateway._user_agent.addresses if each.transport == "tcp")
     async with await SipPeer.open(transport="tcp") as phone:
         own, scene.phone = scene.phone, phone

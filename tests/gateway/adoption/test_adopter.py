@@ -43,8 +43,8 @@ async def test_nobody_waits_for_ever(scene: Scene) -> None:
     assert await left(scene, record, LONGEST_SILENCE_S + 1)
 
 
-async def test_switched_off_every_call_is_left(make_gateway: OpenScene) -> None:
-    scene = await make_gateway(cluster={"adopt_calls": False})
+async def test_as_it_comes_every_call_is_left(make_gateway: OpenScene) -> None:
+    scene = await make_gateway()
     assert await left(scene, await dead_call(scene, encode(call_snapshot())))
 
 
