@@ -338,23 +338,9 @@ class InboundSession(Session):
 
     def on_established(self, call: SipCall, sdp: bytes | None) -> None:
         self.call.step("ack-received")
-        if self._invite.offer is None and not self._take_answer(sdp):
+        if self._invite.offer is None and not self.take_late_answer(sdp):
             return
         self._connected()
-
-    def _take_answer(self, sdp: bytes | None) -> bool:
-        """The answer to our offer, from the ACK."""
-        assert self._audio is not None
-        try:
-            if sdp is None:
-                raise SdpError("the ACK to an INVITE without offer carries no answer")
-            self._apply(self._audio.accept_answer(sdp))
-        except (SdpError, NotAcceptableError) as error:
-            self.call.step("answer-refused", error=str(error))
-            failure = FailureReason.MEDIA_NEGOTIATION_FAILED
-            self.finish(lambda: self.call.fail(failure), failure)
-            return False
-        return True
 
     def on_cancelled(self, call: SipCall, request: Request) -> None:
         self.call.step("cancel-received", reason=request.get("Reason"))

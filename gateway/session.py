@@ -256,8 +256,8 @@ class Session:
         """The far party had us call somebody, hung up, and that one was not to be had."""
         self.finish(lambda: self.call.end(EndReason.CONTACT_HANGUP), EndReason.CONTACT_HANGUP)
 
-    def take_late_answer(self, sdp: bytes | None) -> None:
-        """The answer to the offer that a dialog which took the call over had asked for."""
+    def take_late_answer(self, sdp: bytes | None) -> bool:
+        """The answer to an offer in a 200 of ours, from the ACK; without a usable one the call ends."""
         assert self._audio is not None
         try:
             if sdp is None:
@@ -267,6 +267,8 @@ class Session:
             self.call.step("answer-refused", error=str(error))
             failure = FailureReason.MEDIA_NEGOTIATION_FAILED
             self.finish(lambda: self.call.fail(failure), failure)
+            return False
+        return True
 
     async def statistics(self) -> LegStatistics | None:
         """The leg's figures so far; None when there is no leg, or no longer."""
