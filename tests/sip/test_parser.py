@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import time
 
 import pytest
@@ -363,6 +364,11 @@ NASTY_LINES = [
 @pytest.mark.parametrize("index", range(len(NASTY_LINES)))
 def test_64_kib_of_nasty_headers_cost_little_time(index: int) -> None:
     data = HEAD + (NASTY_LINES[index] + b"\r\n") * 7 + b"\r\n"
-    started = time.process_time()
-    handle(data)
-    assert time.process_time() - started < 0.5
+    gc.disable()  # a pass over all that earlier tests have left is not the parser's
+    try:
+        started = time.process_time()
+        handle(data)
+        took = time.process_time() - started
+    finally:
+        gc.enable()
+    assert took < 0.5
