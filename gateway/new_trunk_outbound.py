@@ -6,6 +6,7 @@ import ssl
 from dataclasses import replace
 
 from gateway.errors import InvalidRequestError
+from gateway.trunk_address import read_address
 from sip.tls_settings import MINIMUM_VERSIONS, TlsClientSettings, TlsSettingsError
 from store.records import TrunkOutbound, TrunkSignalling, TrunkTls
 from store.target_records import TrunkTransport
@@ -80,14 +81,7 @@ def tls_towards(outbound: TrunkOutbound, address: str | None = None) -> TlsClien
     settings = tls_settings(outbound.tls)
     if settings.server_name is not None:
         return settings
-    return replace(settings, server_name=host_of(address or outbound.address))
-
-
-def host_of(address: str) -> str:
-    """The host in a trunk's `address`, without brackets and port."""
-    if address.startswith("["):
-        return address[1:].partition("]")[0]
-    return address if address.count(":") > 1 else address.partition(":")[0]
+    return replace(settings, server_name=read_address(address or outbound.address)[0])
 
 
 def _check_tls(tls: TrunkTls) -> None:

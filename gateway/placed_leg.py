@@ -16,9 +16,9 @@ import structlog
 from gateway.failure_reasons import is_about_callee
 from gateway.redirection import Attempt, followed
 from gateway.registrar.contact_ways import may_go_on
+from gateway.retry_after import retry_after_of
 from gateway.target_states import TargetStates
-from sip.errors import ParseError, SipError
-from sip.grammar import parse_number
+from sip.errors import SipError
 from sip.message import Request, Response
 from sip.q850 import q850_cause
 from sip.user_agent import Call as SipCall
@@ -219,12 +219,3 @@ class PlacedLeg(CallListener):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-
-def retry_after_of(response: Response) -> float | None:
-    """Seconds of a Retry-After, which may have a comment and parameters behind them."""
-    text = (response.get("Retry-After") or "").partition(";")[0].partition("(")[0].strip()
-    try:
-        return float(parse_number(text, "Retry-After"))
-    except ParseError:
-        return None

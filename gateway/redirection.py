@@ -8,9 +8,9 @@ from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
 from gateway.errors import ForbiddenError, InvalidRequestError
-from gateway.new_trunk_outbound import host_of, tls_settings
+from gateway.new_trunk_outbound import tls_settings
 from gateway.transfer_target import dialled_numbers, transfer_uri
-from gateway.trunk_address import in_uri
+from gateway.trunk_address import in_uri, read_address
 from gateway.trunk_targets import Candidate
 from sip.addresses import is_address
 from sip.errors import ParseError
@@ -105,8 +105,8 @@ async def _refusal(dialling: TrunkDialling, way: Way, uri: SipUri, text: str) ->
 def is_of_trunk(way: Way, host: str) -> bool:
     """Whether the trunk names this host, or takes calls from its address."""
     outbound = way.outbound
-    named = {host_of(one.address).lower() for one in outbound.targets}
-    named.add(host_of(outbound.address).lower())
+    named = {read_address(one.address)[0].lower() for one in outbound.targets}
+    named.add(read_address(outbound.address)[0].lower())
     named.update(one.server.host for one in way.candidates)
     return host.lower() in named or (is_address(host) and _in_networks(way.trunk, host))
 

@@ -17,9 +17,9 @@ from urllib.parse import quote
 import structlog
 
 from gateway.call_policy import trunk_credentials
-from gateway.new_trunk_outbound import host_of
+from gateway.retry_after import retry_after_of
 from gateway.target_states import TargetStates
-from gateway.trunk_address import proxy_route
+from gateway.trunk_address import proxy_route, read_address
 from gateway.trunk_targets import Candidate, TrunkTargets
 from sip.errors import ParseError, SipError
 from sip.grammar import parse_number
@@ -131,7 +131,7 @@ class TrunkRegistrar:
             self._asked = minimum
             return 0.0
         wait = self._failed(status, f"{status} {response.reason}")
-        return max(wait, float(min(_retry_after_of(response), LONGEST_ASKED_S)))
+        return max(wait, min(retry_after_of(response) or 0.0, LONGEST_ASKED_S))
 
     def _granted(self, response: Response) -> float:
         seconds = max(granted_seconds(response, self._username, self._asked), SHORTEST_GRANT_S)
@@ -166,7 +166,7 @@ class TrunkRegistrar:
 
     async def _ask(self, expires: int) -> tuple[int, Response | None]:
         outbound = self._outbound
-        domain = self._registration.domain or host_of(outbound.address)
+        domain = self._registration.domain or read_address(outbound.address)[0]
         literal = f"[{domain}]" if ":" in domain else domain
         user = quote(self._username, safe=_USER)
         address = f"sip:{user}@{literal}"
@@ -232,12 +232,6 @@ def retry_after(failures: int) -> float:
     """
     delay = min(LONGEST_RETRY_S, FIRST_RETRY_S * 2.0 ** min(failures - 1, 20))
     return delay * random.uniform(0.8, 1.2)
-
-
-def _retry_after_of(response: Response) -> int:
-    """Seconds of a Retry-After, which may have a comment and parameters behind them; 0 without one."""
-    text = (response.get("Retry-After") or "").partition(";")[0].partition("(")[0]
-    return _number(text) or 0
 
 
 def _number(text: str | None) -> int | None:
